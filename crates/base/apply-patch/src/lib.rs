@@ -1,0 +1,1 @@
+//! The patch format: grammar, plan against file contents, diff, and an all-or-nothing executor.

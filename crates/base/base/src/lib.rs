@@ -1,0 +1,25 @@
+//! Small tools without opinions that every layer uses.
+//!
+//! | module | gives |
+//! | --- | --- |
+//! | [`path`] | [`AbsPath`], a path that is absolute and lexically normal |
+//! | [`clock`] | [`Clock`]: time and timers, real or stepped |
+//! | [`ids`] | [`Ids`]: thread, item and call ids, real or counted |
+//! | [`output`] | [`HeadTail`]: the first and last bytes of something long |
+//! | [`truncate`] | cutting text to a token budget |
+//! | [`secret`] | [`Secret`]: a value that is never printed |
+//! | [`os`] | file modes, locks, atomic writes, well-known folders |
+
+pub mod clock;
+pub mod ids;
+pub mod os;
+pub mod output;
+pub mod path;
+pub mod secret;
+pub mod truncate;
+
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use ids::{Ids, RandomIds};
+pub use output::HeadTail;
+pub use path::AbsPath;
+pub use secret::Secret;

@@ -1,0 +1,115 @@
+//! A path that is absolute and lexically normal: no `.`, no `..`, no doubled separators.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// An absolute path. Normal by spelling only: symbolic links are not followed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "PathBuf", into = "PathBuf")]
+pub struct AbsPath(Arc<Path>);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("path {0:?} is not absolute")]
+pub struct NotAbsolute(pub PathBuf);
+
+impl AbsPath {
+    /// # Errors
+    /// If `path` is relative.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self, NotAbsolute> {
+        let path = path.as_ref();
+        if !path.is_absolute() {
+            return Err(NotAbsolute(path.to_owned()));
+        }
+        Ok(Self(normal(path).into()))
+    }
+
+    /// `path` itself when absolute, else below `self`.
+    #[must_use]
+    pub fn join(&self, path: impl AsRef<Path>) -> Self {
+        Self(normal(&self.0.join(path)).into())
+    }
+
+    pub fn parent(&self) -> Option<Self> {
+        self.0.parent().map(|parent| Self(parent.into()))
+    }
+
+    /// From the path itself up to the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
+        self.0.ancestors().map(|ancestor| Self(ancestor.into()))
+    }
+
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => out.push(component),
+        }
+    }
+    out
+}
+
+impl std::ops::Deref for AbsPath {
+    type Target = Path;
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for AbsPath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl TryFrom<PathBuf> for AbsPath {
+    type Error = NotAbsolute;
+    fn try_from(path: PathBuf) -> Result<Self, NotAbsolute> {
+        Self::new(path)
+    }
+}
+
+impl From<AbsPath> for PathBuf {
+    fn from(path: AbsPath) -> Self {
+        path.0.to_path_buf()
+    }
+}
+
+impl fmt::Debug for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_normal_by_spelling() {
+        let check = |input: &str, expect: &str| assert_eq!(AbsPath::new(input).unwrap().as_path(), Path::new(expect), "{input}");
+
+        check("/a/./b//c/", "/a/b/c");
+        check("/a/../../b", "/b");
+        check("/", "/");
+        assert_eq!(AbsPath::new("a"), Err(NotAbsolute("a".into())));
+        assert_eq!(AbsPath::new("/a").unwrap().join("../b/x").as_path(), Path::new("/b/x"));
+        assert_eq!(AbsPath::new("/a").unwrap().join("/c").as_path(), Path::new("/c"));
+    }
+}

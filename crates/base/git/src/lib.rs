@@ -1,0 +1,1 @@
+//! Facts about a git repository, found by driving the git program.

@@ -1,0 +1,1 @@
+//! Where commands run: spawn, PTY, supervisor, kill ladder, output pumps; the Sandbox trait.

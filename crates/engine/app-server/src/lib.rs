@@ -1,0 +1,1 @@
+//! Request processors and subscriptions in front of the engine.

@@ -1,0 +1,1 @@
+//! Threads and turns: one task per thread, a pure step, effects.

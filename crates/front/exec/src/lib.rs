@@ -1,0 +1,1 @@
+//! Headless run: human and JSONL output.

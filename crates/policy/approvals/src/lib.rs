@@ -1,0 +1,1 @@
+//! The decision: facts about a tool call to a verdict with reasons.

@@ -1,0 +1,1 @@
+//! Model providers behind one trait: Responses over SSE, and the scripted model.

@@ -1,0 +1,1 @@
+//! The journal: append, read, list and resume rollout files.

@@ -1,0 +1,82 @@
+//! What decisions are made from: facts that were looked up before, passed in as data.
+
+use crate::items::{FileUpdateChange, PlanStep};
+use codex_base::AbsPath;
+use serde::{Deserialize, Serialize};
+
+/// What a tool call would do, as data. Made by parsing and validating the call; nothing has happened yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ToolIntent {
+    Command(CommandIntent),
+    /// Input for, or a look at, a live terminal session.
+    WriteStdin { session_id: u32, chars: String, outside_sandbox: bool },
+    Patch(PatchIntent),
+    /// A file is read into the conversation (`view_image`).
+    ReadFile { path: AbsPath },
+    /// The model's plan; touches nothing.
+    Plan { explanation: Option<String>, plan: Vec<PlanStep> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandIntent {
+    /// Full argument vector, e.g. `["/bin/bash", "-lc", "cargo test"]`.
+    pub argv: Vec<String>,
+    /// The shell text inside `argv`, as the model wrote it.
+    pub script: String,
+    pub cwd: AbsPath,
+    pub sandbox_permissions: SandboxPermissions,
+    /// Why the model wants it, shown to the user.
+    pub justification: Option<String>,
+    /// The rule the model proposes to save, as a command prefix.
+    pub prefix_rule: Option<Vec<String>>,
+}
+
+/// What the model asked for beside the turn's policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxPermissions {
+    #[default]
+    UseDefault,
+    RequireEscalated,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PatchIntent {
+    /// In the order of the patch, with absolute paths.
+    pub changes: Vec<FileUpdateChange>,
+    /// Every path that would be written, created, removed or moved to, absolute.
+    pub paths: Vec<AbsPath>,
+}
+
+/// What this host can enforce; looked up once per process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Capabilities {
+    /// Name of the mechanism for humans and request metadata, e.g. `linux-namespaces` or `none`.
+    pub mechanism: String,
+    /// Whether reads, writes and network can be confined at all.
+    pub confines: bool,
+    /// What is missing, in words a user can act on; empty when `confines`.
+    pub missing: Vec<String>,
+}
+
+/// Something a client allowed for the rest of the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Grant {
+    /// This exact argument vector in this directory, with these permissions, runs without a question.
+    Command { argv: Vec<String>, cwd: AbsPath, sandbox_permissions: SandboxPermissions },
+    /// Patches to exactly these paths are written without a question.
+    PatchPaths { paths: Vec<AbsPath> },
+}
+
+/// A command ended in a way that looks like the sandbox's doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Denial {
+    /// The line of output that says so, at most 512 characters.
+    pub snippet: String,
+}

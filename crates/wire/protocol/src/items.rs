@@ -1,0 +1,337 @@
+//! Thread, turn and item as clients see them (app-server shapes).
+
+use crate::errors::TurnError;
+use codex_base::AbsPath;
+use serde::{Deserialize, Serialize};
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Thread {
+    pub id: String,
+    /// The root thread's id; equal to `id` for root threads.
+    pub session_id: String,
+    /// First words of the first user message.
+    pub preview: String,
+    pub ephemeral: bool,
+    pub model_provider: String,
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds.
+    pub updated_at: i64,
+    pub status: ThreadStatus,
+    /// The rollout file; `None` for ephemeral threads.
+    #[serde(default)]
+    pub path: Option<AbsPath>,
+    pub cwd: AbsPath,
+    pub cli_version: String,
+    pub source: SessionSource,
+    #[serde(default)]
+    pub originator: Option<String>,
+    #[serde(default)]
+    pub project_id: Option<String>,
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub git_info: Option<GitInfo>,
+    /// Filled by `thread/read` and `thread/resume`.
+    #[serde(default)]
+    pub turns: Vec<Turn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GitInfo {
+    #[serde(default)]
+    pub sha: Option<String>,
+    #[serde(default)]
+    pub branch: Option<String>,
+    #[serde(default)]
+    pub origin_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SessionSource {
+    Cli,
+    Vscode,
+    Exec,
+    AppServer,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ThreadStatus {
+    NotLoaded,
+    Idle,
+    /// The last turn failed.
+    SystemError,
+    Active { active_flags: Vec<ThreadActiveFlag> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ThreadActiveFlag {
+    WaitingOnApproval,
+    WaitingOnUserInput,
+}
+
+/// From user input to the model's last word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Turn {
+    pub id: String,
+    #[serde(default)]
+    pub items: Vec<ThreadItem>,
+    #[serde(default)]
+    pub items_view: TurnItemsView,
+    pub status: TurnStatus,
+    #[serde(default)]
+    pub error: Option<TurnError>,
+    /// Unix seconds.
+    #[serde(default)]
+    pub started_at: Option<i64>,
+    #[serde(default)]
+    pub completed_at: Option<i64>,
+    #[serde(default)]
+    pub duration_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TurnItemsView {
+    NotLoaded,
+    Summary,
+    #[default]
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TurnStatus {
+    InProgress,
+    Completed,
+    Interrupted,
+    Failed,
+}
+
+/// One visible piece of a turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ThreadItem {
+    UserMessage {
+        id: String,
+        content: Vec<UserInput>,
+    },
+    AgentMessage {
+        id: String,
+        text: String,
+        /// `commentary` or `final_answer` where the model says so.
+        #[serde(default)]
+        phase: Option<String>,
+    },
+    Reasoning {
+        id: String,
+        #[serde(default)]
+        summary: Vec<String>,
+        #[serde(default)]
+        content: Vec<String>,
+    },
+    CommandExecution(CommandExecutionItem),
+    FileChange {
+        id: String,
+        changes: Vec<FileUpdateChange>,
+        status: PatchApplyStatus,
+    },
+    ImageView {
+        id: String,
+        path: AbsPath,
+    },
+    ContextCompaction {
+        id: String,
+    },
+}
+
+impl ThreadItem {
+    pub fn id(&self) -> &str {
+        match self {
+            Self::UserMessage { id, .. }
+            | Self::AgentMessage { id, .. }
+            | Self::Reasoning { id, .. }
+            | Self::FileChange { id, .. }
+            | Self::ImageView { id, .. }
+            | Self::ContextCompaction { id } => id,
+            Self::CommandExecution(item) => &item.id,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandExecutionItem {
+    pub id: String,
+    /// One shell-quoted string of the full argument vector.
+    pub command: String,
+    pub cwd: AbsPath,
+    /// The terminal session id, as a string, once there is a process.
+    #[serde(default)]
+    pub process_id: Option<String>,
+    #[serde(default)]
+    pub source: CommandExecutionSource,
+    pub status: CommandExecutionStatus,
+    #[serde(default)]
+    pub command_actions: Vec<CommandAction>,
+    /// Head and tail of what was printed, at most 1 MiB; `None` when nothing was.
+    #[serde(default)]
+    pub aggregated_output: Option<String>,
+    /// 128+signal when killed, -1 when it could not start.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    #[serde(default)]
+    pub duration_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CommandExecutionSource {
+    #[default]
+    Agent,
+    UserShell,
+    UnifiedExecStartup,
+    UnifiedExecInteraction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CommandExecutionStatus {
+    InProgress,
+    Completed,
+    Failed,
+    Declined,
+}
+
+/// What a command line does, for display only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum CommandAction {
+    Read {
+        command: String,
+        name: String,
+        path: String,
+    },
+    ListFiles {
+        command: String,
+        #[serde(default)]
+        path: Option<String>,
+    },
+    Search {
+        command: String,
+        #[serde(default)]
+        query: Option<String>,
+        #[serde(default)]
+        path: Option<String>,
+    },
+    Unknown {
+        command: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileUpdateChange {
+    /// Absolute; the old path of a move.
+    pub path: AbsPath,
+    pub kind: PatchChangeKind,
+    /// The whole new content for an added file, the old one for a deleted file, a unified hunk without file headers for an update.
+    pub diff: String,
+}
+
+/// `move_path` is snake_case on the wire, unlike its neighbours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum PatchChangeKind {
+    Add,
+    Delete,
+    Update {
+        #[serde(default)]
+        move_path: Option<AbsPath>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PatchApplyStatus {
+    InProgress,
+    Completed,
+    Failed,
+    Declined,
+}
+
+/// What a user sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum UserInput {
+    Text {
+        text: String,
+    },
+    /// A picture on this machine; read when the turn starts.
+    LocalImage {
+        path: String,
+    },
+    /// A picture as a URL, `data:` included.
+    Image {
+        url: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStep {
+    pub step: String,
+    pub status: PlanStepStatus,
+}
+
+/// The tool call spells `in_progress`, the wire `inProgress`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PlanStepStatus {
+    Pending,
+    #[serde(alias = "in_progress")]
+    InProgress,
+    Completed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenUsageBreakdown {
+    pub total_tokens: i64,
+    pub input_tokens: i64,
+    pub cached_input_tokens: i64,
+    #[serde(default)]
+    pub cache_write_input_tokens: i64,
+    pub output_tokens: i64,
+    pub reasoning_output_tokens: i64,
+}
+
+impl std::ops::AddAssign for TokenUsageBreakdown {
+    fn add_assign(&mut self, other: Self) {
+        self.total_tokens += other.total_tokens;
+        self.input_tokens += other.input_tokens;
+        self.cached_input_tokens += other.cached_input_tokens;
+        self.cache_write_input_tokens += other.cache_write_input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.reasoning_output_tokens += other.reasoning_output_tokens;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadTokenUsage {
+    pub total: TokenUsageBreakdown,
+    pub last: TokenUsageBreakdown,
+    #[serde(default)]
+    pub model_context_window: Option<i64>,
+}

@@ -1,0 +1,28 @@
+//! The one vocabulary: every plain type that crosses a crate boundary.
+//!
+//! Types here are data with serde derives and no decisions. Names and JSON shapes are the app-server protocol and the journal format that
+//! existing clients and files use, so a field is never renamed; new fields are optional with a default and readers ignore unknown fields.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`items`] | model items as received bytes plus a view; thread, turn and item as clients see them |
+//! | [`requests`] | what a client may ask, with parameters and results |
+//! | [`notifications`] | what the server tells |
+//! | [`questions`] | server requests: their parameters and answers |
+//! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
+//! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
+//! | [`journal`] | the record types of a rollout line |
+//! | [`errors`] | stable error codes |
+
+pub mod errors;
+pub mod facts;
+pub mod items;
+pub mod journal;
+pub mod notifications;
+pub mod questions;
+pub mod requests;
+pub mod response_item;
+pub mod settings;
+
+/// The version that clients parse out of the user agent (some refuse less than 0.151).
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

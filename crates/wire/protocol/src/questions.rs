@@ -1,0 +1,102 @@
+//! Questions to the client: the parameters and results of server requests. A verdict's question is exactly this data.
+
+use crate::requests::RequestId;
+use codex_base::AbsPath;
+use serde::{Deserialize, Serialize};
+
+/// A request from the server to the client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "params")]
+pub enum ServerRequest {
+    #[serde(rename = "item/commandExecution/requestApproval")]
+    CommandExecutionApproval(CommandExecutionApprovalParams),
+    #[serde(rename = "item/fileChange/requestApproval")]
+    FileChangeApproval(FileChangeApprovalParams),
+}
+
+impl ServerRequest {
+    pub fn thread_id(&self) -> &str {
+        match self {
+            Self::CommandExecutionApproval(params) => &params.thread_id,
+            Self::FileChangeApproval(params) => &params.thread_id,
+        }
+    }
+
+    pub fn item_id(&self) -> &str {
+        match self {
+            Self::CommandExecutionApproval(params) => &params.item_id,
+            Self::FileChangeApproval(params) => &params.item_id,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandExecutionApprovalParams {
+    pub thread_id: String,
+    pub turn_id: String,
+    pub item_id: String,
+    pub started_at_ms: i64,
+    #[serde(default = "command_kind")]
+    pub kind: String,
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// One shell-quoted string.
+    #[serde(default)]
+    pub command: Option<String>,
+    #[serde(default)]
+    pub cwd: Option<AbsPath>,
+    #[serde(default)]
+    pub available_decisions: Option<Vec<ApprovalDecision>>,
+}
+
+fn command_kind() -> String {
+    "command".to_owned()
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileChangeApprovalParams {
+    pub thread_id: String,
+    pub turn_id: String,
+    pub item_id: String,
+    pub started_at_ms: i64,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub grant_root: Option<AbsPath>,
+}
+
+/// What a client may answer to an approval question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ApprovalDecision {
+    Accept,
+    AcceptForSession,
+    /// Not run; the model is told and the turn goes on.
+    Decline,
+    /// Not run; the turn is interrupted.
+    Cancel,
+}
+
+/// The answer to both approval requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalAnswer {
+    pub decision: ApprovalDecision,
+}
+
+/// The core of a question, made by the decision; ids and times are added by the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Question {
+    Command { reason: Option<String>, command: String, cwd: AbsPath },
+    FileChange { reason: Option<String> },
+}
+
+/// A server request with its id, as it waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingQuestion {
+    pub request_id: RequestId,
+    pub request: ServerRequest,
+}

@@ -1,0 +1,304 @@
+//! What a client may ask: method names, parameters, results.
+
+use crate::items::{Thread, Turn, UserInput};
+use crate::settings::{ApprovalPolicy, SandboxMode, SandboxPolicy};
+use codex_base::AbsPath;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The id of a JSON-RPC request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RequestId {
+    Integer(i64),
+    String(String),
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(id) => id.fmt(f),
+            Self::String(id) => id.fmt(f),
+        }
+    }
+}
+
+/// Ties a method's name to the types of its parameters and result, for typed clients.
+pub trait Method {
+    const NAME: &'static str;
+    type Params: Serialize + DeserializeOwned + Send + Sync + Clone + fmt::Debug;
+    type Result: Serialize + DeserializeOwned + Send + Sync + fmt::Debug;
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $variant:ident: $name:literal, $params:ty => $result:ty;)*) => {
+        /// Every request a client may send.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "method", content = "params")]
+        pub enum ClientRequest {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($params),)*
+        }
+
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub struct $variant;
+            impl Method for $variant {
+                const NAME: &'static str = $name;
+                type Params = $params;
+                type Result = $result;
+            }
+        )*
+
+        /// The names of all methods.
+        pub const METHODS: &[&str] = &[$($name),*];
+    };
+}
+
+methods! {
+    /// First request of every connection.
+    Initialize: "initialize", InitializeParams => InitializeResult;
+    /// Makes a thread and subscribes this connection to it. Its rollout file appears with the first turn.
+    ThreadStart: "thread/start", ThreadStartParams => ThreadSetup;
+    /// Loads a stored thread and subscribes this connection to it.
+    ThreadResume: "thread/resume", ThreadResumeParams => ThreadSetup;
+    /// Reads a stored or loaded thread without subscribing.
+    ThreadRead: "thread/read", ThreadReadParams => ThreadReadResult;
+    /// Pages stored threads, newest first.
+    ThreadList: "thread/list", ThreadListParams => ThreadListResult;
+    /// Stops receiving a thread's events.
+    ThreadUnsubscribe: "thread/unsubscribe", ThreadIdParams => ThreadUnsubscribeResult;
+    /// Adds user input and runs; on a busy thread the input joins the running turn.
+    TurnStart: "turn/start", TurnStartParams => TurnStartResult;
+    /// Adds input to the running turn.
+    TurnSteer: "turn/steer", TurnSteerParams => TurnSteerResult;
+    /// Ends the running turn with status `interrupted`.
+    TurnInterrupt: "turn/interrupt", TurnInterruptParams => Empty;
+}
+
+/// `{}`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Empty {}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitializeParams {
+    pub client_info: ClientInfo,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<ClientCapabilities>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientInfo {
+    pub name: String,
+    #[serde(default)]
+    pub title: Option<String>,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientCapabilities {
+    #[serde(default)]
+    pub experimental_api: bool,
+    #[serde(default)]
+    pub opt_out_notification_methods: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitializeResult {
+    pub user_agent: String,
+    pub codex_home: AbsPath,
+    pub platform_family: String,
+    pub platform_os: String,
+}
+
+/// Overrides for one thread. `config` holds dotted keys as with `-c`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadStartParams {
+    pub cwd: Option<String>,
+    pub model: Option<String>,
+    pub model_provider: Option<String>,
+    pub approval_policy: Option<ApprovalPolicy>,
+    pub sandbox: Option<SandboxMode>,
+    pub config: Option<serde_json::Map<String, serde_json::Value>>,
+    pub base_instructions: Option<String>,
+    pub developer_instructions: Option<String>,
+    pub ephemeral: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadResumeParams {
+    pub thread_id: String,
+    pub cwd: Option<String>,
+    pub model: Option<String>,
+    pub model_provider: Option<String>,
+    pub approval_policy: Option<ApprovalPolicy>,
+    pub sandbox: Option<SandboxMode>,
+    pub config: Option<serde_json::Map<String, serde_json::Value>>,
+    pub developer_instructions: Option<String>,
+    /// Leave `thread.turns` empty.
+    pub exclude_turns: bool,
+}
+
+/// The resolved set-up of a thread: the answer to start and resume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadSetup {
+    pub thread: Thread,
+    pub model: String,
+    pub model_provider: String,
+    pub cwd: AbsPath,
+    pub approval_policy: ApprovalPolicy,
+    pub approvals_reviewer: String,
+    pub sandbox: SandboxPolicy,
+    /// The AGENTS.md files that will be told to the model.
+    #[serde(default)]
+    pub instruction_sources: Vec<AbsPath>,
+    #[serde(default)]
+    pub reasoning_effort: Option<String>,
+    /// Display form of the effective `model_reasoning_summary`; ours.
+    #[serde(default)]
+    pub reasoning_summary: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadReadParams {
+    pub thread_id: String,
+    #[serde(default)]
+    pub include_turns: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadReadResult {
+    pub thread: Thread,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadListParams {
+    pub cursor: Option<String>,
+    pub limit: Option<u32>,
+    /// Only threads of exactly this directory.
+    pub cwd: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadListResult {
+    pub data: Vec<Thread>,
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadIdParams {
+    pub thread_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadUnsubscribeResult {
+    pub status: ThreadUnsubscribeStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ThreadUnsubscribeStatus {
+    NotLoaded,
+    NotSubscribed,
+    Unsubscribed,
+}
+
+/// User input and overrides. Overrides stick for later turns; `output_schema` is for this turn only.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TurnStartParams {
+    pub thread_id: String,
+    pub input: Vec<UserInput>,
+    pub cwd: Option<String>,
+    pub model: Option<String>,
+    pub effort: Option<String>,
+    pub approval_policy: Option<ApprovalPolicy>,
+    pub sandbox_policy: Option<SandboxPolicy>,
+    pub output_schema: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnStartResult {
+    pub turn: Turn,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TurnSteerParams {
+    pub thread_id: String,
+    pub expected_turn_id: String,
+    pub input: Vec<UserInput>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnSteerResult {
+    pub turn_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TurnInterruptParams {
+    pub thread_id: String,
+    pub turn_id: String,
+}
+
+/// A request that was wrong; no state changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct RequestError {
+    /// JSON-RPC code: -32600 for nearly everything the caller did wrong, -32603 for our own failures.
+    pub code: i64,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<RequestErrorData>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestErrorData {
+    /// Our stable code, e.g. `thread.not_found`.
+    pub code: String,
+    /// The way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl RequestError {
+    pub const INVALID_REQUEST: i64 = -32600;
+    pub const INTERNAL: i64 = -32603;
+    pub const OVERLOADED: i64 = -32001;
+
+    pub fn invalid(code: &str, message: impl Into<String>) -> Self {
+        Self { code: Self::INVALID_REQUEST, message: message.into(), data: Some(RequestErrorData { code: code.to_owned(), hint: None }) }
+    }
+
+    pub fn internal(code: &str, message: impl Into<String>) -> Self {
+        Self { code: Self::INTERNAL, message: message.into(), data: Some(RequestErrorData { code: code.to_owned(), hint: None }) }
+    }
+
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(data) = &mut self.data {
+            data.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// Our stable code, or `request.failed` where a peer sent none.
+    pub fn stable_code(&self) -> &str {
+        self.data.as_ref().map_or("request.failed", |data| &data.code)
+    }
+}

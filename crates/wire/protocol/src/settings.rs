@@ -1,0 +1,226 @@
+//! Settings as data: `config` fills them, services and the engine take only the part they need.
+
+use codex_base::AbsPath;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// When a question is put to the client before something runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalPolicy {
+    /// Ask for every command that is not known to be harmless.
+    Untrusted,
+    /// Ask for dangerous commands and when the model wants to leave the sandbox. `on-failure` is an older spelling that means this.
+    #[serde(alias = "on-failure")]
+    OnRequest,
+    /// Never ask: what would be asked is refused.
+    Never,
+}
+
+impl ApprovalPolicy {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Untrusted => "untrusted",
+            Self::OnRequest => "on-request",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// The three named sandbox modes of config and command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxMode {
+    ReadOnly,
+    WorkspaceWrite,
+    DangerFullAccess,
+}
+
+impl SandboxMode {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::WorkspaceWrite => "workspace-write",
+            Self::DangerFullAccess => "danger-full-access",
+        }
+    }
+}
+
+/// What commands of a thread may touch, in the app-server's camelCase form. `journal::JournalSandboxPolicy` is the kebab-case form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum SandboxPolicy {
+    DangerFullAccess,
+    ReadOnly {
+        #[serde(default)]
+        network_access: bool,
+    },
+    WorkspaceWrite {
+        /// Roots besides the thread's directory, `/tmp` and `$TMPDIR`.
+        #[serde(default)]
+        writable_roots: Vec<AbsPath>,
+        #[serde(default)]
+        network_access: bool,
+        #[serde(default)]
+        exclude_tmpdir_env_var: bool,
+        #[serde(default)]
+        exclude_slash_tmp: bool,
+    },
+}
+
+impl SandboxPolicy {
+    pub const fn read_only() -> Self {
+        Self::ReadOnly { network_access: false }
+    }
+
+    pub const fn workspace_write() -> Self {
+        Self::WorkspaceWrite { writable_roots: Vec::new(), network_access: false, exclude_tmpdir_env_var: false, exclude_slash_tmp: false }
+    }
+
+    pub const fn mode(&self) -> SandboxMode {
+        match self {
+            Self::DangerFullAccess => SandboxMode::DangerFullAccess,
+            Self::ReadOnly { .. } => SandboxMode::ReadOnly,
+            Self::WorkspaceWrite { .. } => SandboxMode::WorkspaceWrite,
+        }
+    }
+
+    pub const fn network_access(&self) -> bool {
+        match self {
+            Self::DangerFullAccess => true,
+            Self::ReadOnly { network_access } | Self::WorkspaceWrite { network_access, .. } => *network_access,
+        }
+    }
+}
+
+/// Where a configuration value came from; the layer that won.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Origin {
+    Default,
+    System { file: AbsPath, line: Option<u32> },
+    User { file: AbsPath, line: Option<u32> },
+    Profile { file: AbsPath, line: Option<u32> },
+    Project { file: AbsPath, line: Option<u32> },
+    /// `-c key=value`, or the overrides of a client's `thread/start`.
+    Session,
+    /// A flag of its own such as `-m` or `-s`.
+    Flag { flag: String },
+}
+
+/// One entry of `[model_providers]`, or a built-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProviderSettings {
+    /// The key of the entry, e.g. `openai`.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// API root; `/responses` is appended. `None` for providers that contact nobody (`scripted`).
+    pub base_url: Option<String>,
+    pub wire_api: WireApi,
+    /// Environment variable that holds the bearer token.
+    pub env_key: Option<String>,
+    pub env_key_instructions: Option<String>,
+    pub experimental_bearer_token: Option<String>,
+    pub query_params: BTreeMap<String, String>,
+    pub http_headers: BTreeMap<String, String>,
+    /// Header name to environment variable; skipped when the variable is unset or blank.
+    pub env_http_headers: BTreeMap<String, String>,
+    pub request_max_retries: u32,
+    pub stream_max_retries: u32,
+    /// Longest silence between two stream events, the response head included.
+    pub stream_idle_timeout_ms: u64,
+    /// Use `CODEX_API_KEY` / `OPENAI_API_KEY` or a stored login.
+    pub requires_openai_auth: bool,
+    /// Script of the scripted provider; `None` plays the embedded demo script.
+    pub script: Option<AbsPath>,
+}
+
+impl Default for ProviderSettings {
+    /// Limits as the reference has them (observed): 4 request retries, 5 stream retries, 300 s of silence.
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            base_url: None,
+            wire_api: WireApi::Responses,
+            env_key: None,
+            env_key_instructions: None,
+            experimental_bearer_token: None,
+            query_params: BTreeMap::new(),
+            http_headers: BTreeMap::new(),
+            env_http_headers: BTreeMap::new(),
+            request_max_retries: 4,
+            stream_max_retries: 5,
+            stream_idle_timeout_ms: 300_000,
+            requires_openai_auth: false,
+            script: None,
+        }
+    }
+}
+
+impl ProviderSettings {
+    /// Requests that one sampling may cost at most: the first and as many more as the larger of the two limits.
+    pub fn attempts_max(&self) -> u32 {
+        1 + self.request_max_retries.max(self.stream_max_retries).min(100)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WireApi {
+    Responses,
+    Scripted,
+}
+
+/// How the environment of commands is made from codex's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShellEnvironmentPolicy {
+    pub inherit: EnvironmentInherit,
+    /// `false` drops names that match `*KEY*`, `*SECRET*`, `*TOKEN*`.
+    pub ignore_default_excludes: bool,
+    pub exclude: Vec<String>,
+    pub set: BTreeMap<String, String>,
+    pub include_only: Vec<String>,
+}
+
+impl Default for ShellEnvironmentPolicy {
+    fn default() -> Self {
+        Self {
+            inherit: EnvironmentInherit::All,
+            ignore_default_excludes: true,
+            exclude: Vec::new(),
+            set: BTreeMap::new(),
+            include_only: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvironmentInherit {
+    All,
+    Core,
+    None,
+}
+
+/// `model_reasoning_summary`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasoningSummary {
+    Auto,
+    Concise,
+    Detailed,
+    None,
+}
+
+/// `model_verbosity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verbosity {
+    Low,
+    Medium,
+    High,
+}

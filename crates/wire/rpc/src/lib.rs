@@ -1,0 +1,1 @@
+//! How protocol messages travel: framing, correlation, transports, the typed client.
