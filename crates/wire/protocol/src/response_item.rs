@@ -9,9 +9,14 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 
 /// One item of the model's input or output.
+///
+/// Cloning is cheap: a conversation of thousands of items is handed to every request.
 #[derive(Debug, Clone)]
-pub struct ResponseItem {
-    raw: Arc<RawValue>,
+pub struct ResponseItem(Arc<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
+    raw: Box<RawValue>,
     view: ItemView,
 }
 
@@ -22,7 +27,7 @@ impl ResponseItem {
     /// If the bytes are not one JSON object with a string `type`.
     pub fn parse(raw: Box<RawValue>) -> Result<Self, serde_json::Error> {
         let view = ItemView::parse(raw.get())?;
-        Ok(Self { raw: raw.into(), view })
+        Ok(Self(Arc::new(Parsed { raw, view })))
     }
 
     /// Makes an item of our own; its bytes are fixed from here on.
@@ -34,11 +39,11 @@ impl ResponseItem {
     }
 
     pub fn raw(&self) -> &RawValue {
-        &self.raw
+        &self.0.raw
     }
 
-    pub const fn view(&self) -> &ItemView {
-        &self.view
+    pub fn view(&self) -> &ItemView {
+        &self.0.view
     }
 
     /// The item's own id (`msg_…`, `fc_…`), if it has one.
@@ -47,19 +52,19 @@ impl ResponseItem {
         struct Id {
             id: Option<String>,
         }
-        serde_json::from_str::<Id>(self.raw.get()).ok().and_then(|found| found.id)
+        serde_json::from_str::<Id>(self.raw().get()).ok().and_then(|found| found.id)
     }
 }
 
 impl PartialEq for ResponseItem {
     fn eq(&self, other: &Self) -> bool {
-        self.raw.get() == other.raw.get()
+        self.raw().get() == other.raw().get()
     }
 }
 
 impl Serialize for ResponseItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.raw.serialize(serializer)
+        self.raw().serialize(serializer)
     }
 }
 
