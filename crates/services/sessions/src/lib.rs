@@ -1,1 +1,35 @@
 //! The journal: append, read, list and resume rollout files.
+//!
+//! Input: [`Record`](codex_protocol::journal::Record)s of a thread, in the order in which they happened. Output: one JSONL file per thread
+//! below `$CODEX_HOME/sessions`, in the layout that existing tools read, and the same records back from it.
+//!
+//! The file is the truth. It only ever grows by whole lines; a broken tail is cut off when the session is resumed. Everything else (turns,
+//! the model's input, lists) is a function of the lines.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`journal`] | [`Journal`]: one writer per thread, append and sync |
+//! | [`load`] | a file to records, whatever state it is in |
+//! | [`line`] | one record to one line and back |
+//! | [`turns`] | records to turns, the one reducer |
+//! | [`input`] | records to what the model was sent |
+//! | [`list`] | finding sessions while reading little |
+//!
+//! What it refuses: a second writer of a thread, ids that are no file name, interpreting what it does not know.
+
+pub mod error;
+pub mod faults;
+pub mod input;
+pub mod journal;
+pub mod line;
+pub mod list;
+pub mod load;
+pub mod turns;
+
+pub use error::JournalError;
+pub use faults::{Faults, HitPoint};
+pub use input::model_input;
+pub use journal::Journal;
+pub use list::{SessionSummary, find, list};
+pub use load::{Loaded, read};
+pub use turns::turns;

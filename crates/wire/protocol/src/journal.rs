@@ -75,6 +75,8 @@ pub enum EventMsg {
     TurnAborted { turn_id: String, reason: String, started_at: i64, completed_at: i64, duration_ms: i64 },
     ItemCompleted { thread_id: String, turn_id: String, item: ThreadItem, started_at_ms: i64, completed_at_ms: i64 },
     TokenCount { total: TokenUsageBreakdown, last: TokenUsageBreakdown, model_context_window: Option<i64> },
+    /// The last `num_turns` turns no longer count.
+    ThreadRolledBack { num_turns: u32 },
 }
 
 /// Per response of the model.

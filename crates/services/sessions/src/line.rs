@@ -1,0 +1,1 @@
+//! One record to one line and back.
