@@ -1,0 +1,99 @@
+//! What the process found around itself at start, as a value.
+
+use crate::ConfigError;
+use codex_base::{AbsPath, os};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Variables, directories and user facts; read once by the binary and handed around.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessEnv {
+    pub vars: BTreeMap<OsString, OsString>,
+    pub cwd: AbsPath,
+    pub home: Option<AbsPath>,
+    /// Canonical when it exists.
+    pub codex_home: AbsPath,
+    /// The folder of the system layer, e.g. `/etc/codex`.
+    pub system_config_dir: PathBuf,
+    /// The user's login shell, if known.
+    pub user_shell: Option<PathBuf>,
+    /// IANA name, e.g. `Europe/Berlin`.
+    pub timezone: String,
+}
+
+impl ProcessEnv {
+    /// Finds the home directories in `vars`: `CODEX_HOME`, else `.codex` in the user's home.
+    ///
+    /// # Errors
+    /// `config.home_missing` when there is neither, `config.home_invalid` when `CODEX_HOME` is not an existing folder. The default folder
+    /// need not exist.
+    pub fn new(
+        vars: impl IntoIterator<Item = (OsString, OsString)>,
+        cwd: AbsPath,
+        user_shell: Option<PathBuf>,
+        timezone: String,
+    ) -> Result<Self, ConfigError> {
+        let vars: BTreeMap<OsString, OsString> = vars.into_iter().collect();
+        let home_name = if os::platform().0 == "windows" { "USERPROFILE" } else { "HOME" };
+        let home = lookup(&vars, home_name)
+            .filter(|value| !value.is_empty())
+            .and_then(|home| AbsPath::new(home).ok());
+        let codex_home = codex_home(lookup(&vars, "CODEX_HOME"), home.as_ref(), &cwd)?;
+        Ok(Self {
+            vars,
+            cwd,
+            home,
+            codex_home,
+            system_config_dir: os::system_config_dir(),
+            user_shell,
+            timezone,
+        })
+    }
+
+    /// A variable that is set and is valid Unicode.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        lookup(&self.vars, name)?.to_str()
+    }
+
+    /// `~` and `~/...` below the user's home, anything else relative to `base`.
+    pub(crate) fn expand(&self, path: &str, base: &AbsPath) -> AbsPath {
+        match (path.strip_prefix('~'), &self.home) {
+            (Some(""), Some(home)) => home.clone(),
+            (Some(rest), Some(home)) if rest.starts_with(['/', std::path::MAIN_SEPARATOR]) => home.join(&rest[1..]),
+            _ => base.join(path),
+        }
+    }
+}
+
+/// Names compare as the system compares them: without case on Windows.
+fn lookup<'a>(vars: &'a BTreeMap<OsString, OsString>, name: &str) -> Option<&'a OsStr> {
+    let exact = vars.get(OsStr::new(name));
+    let found = match os::platform().0 {
+        "windows" => exact.or_else(|| vars.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)),
+        _ => exact,
+    };
+    found.map(OsString::as_os_str)
+}
+
+fn codex_home(named: Option<&OsStr>, home: Option<&AbsPath>, cwd: &AbsPath) -> Result<AbsPath, ConfigError> {
+    match named.filter(|name| !name.is_empty()) {
+        Some(name) => {
+            let path = cwd.join(name);
+            let canonical = canonical(&path).ok_or_else(|| ConfigError::HomeInvalid { path: path.clone() })?;
+            if canonical.is_dir() {
+                Ok(canonical)
+            } else {
+                Err(ConfigError::HomeInvalid { path })
+            }
+        }
+        None => {
+            let path = home.ok_or(ConfigError::HomeMissing)?.join(".codex");
+            Ok(canonical(&path).unwrap_or(path))
+        }
+    }
+}
+
+fn canonical(path: &Path) -> Option<AbsPath> {
+    path.canonicalize().ok().and_then(|found| AbsPath::new(found).ok())
+}

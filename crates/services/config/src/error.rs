@@ -1,0 +1,102 @@
+//! Why a configuration cannot be used. Every error has a stable code and says what to do.
+
+use codex_base::AbsPath;
+use std::fmt;
+use std::io;
+
+/// Where a value stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Line and column count from 1; the column counts characters.
+    File { file: AbsPath, line: u32, column: u32 },
+    /// `-c key=value`, or the overrides of a client.
+    Override,
+    /// A flag of its own such as `-m`.
+    Flag(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file, line, column } => write!(f, "{file}:{line}:{column}"),
+            Self::Override => f.write_str("-c/--config override"),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("no home directory: set CODEX_HOME or HOME")]
+    HomeMissing,
+    #[error("CODEX_HOME is not an existing directory: {path}")]
+    HomeInvalid { path: AbsPath },
+    #[error("cannot read {file}")]
+    Unreadable { file: AbsPath, source: io::Error },
+    #[error("{place}: invalid TOML: {message}")]
+    Syntax { place: Place, message: String },
+    #[error("{place}: `{key}` must be {expected}, not {found}")]
+    Type {
+        place: Place,
+        key: String,
+        expected: String,
+        found: String,
+    },
+    #[error("{place}: unknown key `{key}`{}", did_you_mean(.nearest.as_deref()))]
+    UnknownKey {
+        place: Place,
+        key: String,
+        nearest: Option<String>,
+    },
+    #[error("{place}: unknown model provider `{id}`; known are {}; add a [model_providers.{id}] table or choose one of these", .known.join(", "))]
+    UnknownProvider { place: Place, id: String, known: Vec<String> },
+    #[error(
+        "{place}: `wire_api = \"chat\"` of model provider `{id}` is not supported; use `wire_api = \"responses\"` with an endpoint that speaks the Responses API"
+    )]
+    WireApiChat { place: Place, id: String },
+    #[error("{place}: `{id}` is a built-in model provider and cannot be redefined; choose another name{hint}")]
+    ReservedProvider { place: Place, id: String, hint: &'static str },
+    #[error("{place}: {problem} in model provider `{id}`")]
+    InvalidProvider { place: Place, id: String, problem: String },
+    #[error(
+        "{place}: the `profile` key is no longer read; move [profiles.{name}] into {name}.config.toml in CODEX_HOME and start with `--profile {name}`"
+    )]
+    ProfileKey { place: Place, name: String },
+    #[error(
+        "{place}: [profiles.{name}] is no longer read; move its keys into {name}.config.toml in CODEX_HOME, remove the table and keep `--profile {name}`"
+    )]
+    ProfileTable { place: Place, name: String },
+    #[error("invalid profile name `{name}`: use letters, digits, `-` and `_`")]
+    ProfileName { name: String },
+    #[error("{place}: granular approval policies are not supported yet; use `on-request`, `untrusted` or `never`")]
+    ApprovalGranular { place: Place },
+    #[error("invalid override `{text}`: {problem}; write key=value")]
+    Override { text: String, problem: &'static str },
+}
+
+impl ConfigError {
+    /// Stable: never renamed or reused.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::HomeMissing => "config.home_missing",
+            Self::HomeInvalid { .. } => "config.home_invalid",
+            Self::Unreadable { .. } => "config.unreadable",
+            Self::Syntax { .. } => "config.syntax",
+            Self::Type { .. } => "config.type",
+            Self::UnknownKey { .. } => "config.unknown_key",
+            Self::UnknownProvider { .. } => "config.unknown_provider",
+            Self::WireApiChat { .. } => "config.wire_api_chat",
+            Self::ReservedProvider { .. } => "config.reserved_provider",
+            Self::InvalidProvider { .. } => "config.invalid_provider",
+            Self::ProfileKey { .. } => "config.profile_key",
+            Self::ProfileTable { .. } => "config.profile_table",
+            Self::ProfileName { .. } => "config.profile_name",
+            Self::ApprovalGranular { .. } => "config.approval_granular",
+            Self::Override { .. } => "config.override",
+        }
+    }
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
