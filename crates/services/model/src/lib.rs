@@ -1,1 +1,28 @@
 //! Model providers behind one trait: Responses over SSE, and the scripted model.
+//!
+//! In: a [`ModelRequest`] (model, input items, tools). Out: a channel of [`ModelEvent`]s that ends with exactly one
+//! [`ModelEvent::Completed`] or [`ModelEvent::Failed`] (or with nothing after a cancel). One call of [`ModelClient::sample`] is one
+//! attempt and one HTTP request; whether there is another is the caller's decision, made from [`ModelError::retry`], [`backoff`] and
+//! [`ModelClient::attempts_max`].
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`provider`] | [`build`]: which client serves which settings, and with which key |
+//! | [`request`] | the request as data, its body and its headers |
+//! | [`error`] | stable codes; the tables that turn statuses and failed responses into them |
+//! | [`catalog`] | what is known of each model |
+//! | [`scripted`] | answers from a JSONL file, and the script of the demo |
+
+pub mod catalog;
+pub mod error;
+pub mod event;
+pub mod provider;
+pub mod request;
+pub mod scripted;
+
+pub use catalog::{Catalog, ModelInfo, catalog};
+pub use error::{ModelError, Retry, backoff};
+pub use event::{AddedKind, ModelEvent};
+pub use provider::{ClientIdentity, ModelClient, ModelSetupError, build};
+pub use request::{ModelRequest, RequestMetadata};
+pub use scripted::demo::{DemoFile, demo_files, demo_script};

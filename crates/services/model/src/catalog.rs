@@ -1,0 +1,193 @@
+//! What is known of each model: a small file in the program, no look-up over the network.
+//!
+//! Every model is used with direct tools. The named default is `gpt-5.5`: of the models in the file it is the one whose own tool mode is
+//! direct, so nothing it was tuned for is missing here. A model that is not in the file works with fallback figures and `known: false`.
+
+use codex_protocol::settings::{ReasoningSummary, Verbosity};
+use serde::Deserialize;
+
+/// Window of a model nobody told us about, in tokens (as observed of the reference).
+const FALLBACK_WINDOW_TOKENS: u64 = 272_000;
+
+/// The models of this program version.
+pub struct Catalog {
+    models: Vec<ModelInfo>,
+    default: String,
+}
+
+/// What the engine needs to know of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelInfo {
+    pub slug: String,
+    pub display_name: String,
+    /// Total window, in tokens.
+    pub context_window: u64,
+    /// Share of the window that is used, in percent.
+    pub effective_window_percent: u64,
+    pub default_effort: Option<String>,
+    /// Efforts that may be chosen; empty when unknown.
+    pub efforts: Vec<String>,
+    /// Summary that is asked for unless configured.
+    pub default_summary: ReasoningSummary,
+    pub supports_verbosity: bool,
+    pub default_verbosity: Option<Verbosity>,
+    pub supports_parallel_tool_calls: bool,
+    /// Whether the freeform patch tool is offered. The reference offers an unknown model none; we do, because it needs no special training.
+    pub patch_tool: bool,
+    pub image_input: bool,
+    /// Budget of one tool output, in tokens.
+    pub truncation_tokens: usize,
+    /// Not offered in lists.
+    pub hidden: bool,
+    /// `false`: the figures are guesses and the user should be warned.
+    pub known: bool,
+}
+
+impl ModelInfo {
+    /// Tokens that may be used: the window times the effective percentage.
+    pub const fn effective_window(&self) -> u64 {
+        self.context_window * self.effective_window_percent / 100
+    }
+
+    fn fallback(slug: &str) -> Self {
+        Self {
+            slug: slug.to_owned(),
+            display_name: slug.to_owned(),
+            context_window: FALLBACK_WINDOW_TOKENS,
+            effective_window_percent: 95,
+            default_effort: None,
+            efforts: Vec::new(),
+            default_summary: ReasoningSummary::Auto,
+            supports_verbosity: false,
+            default_verbosity: None,
+            supports_parallel_tool_calls: true,
+            patch_tool: true,
+            image_input: true,
+            truncation_tokens: 10_000,
+            hidden: false,
+            known: false,
+        }
+    }
+}
+
+/// The embedded catalogue.
+pub fn catalog() -> Catalog {
+    let file: CatalogFile = serde_json::from_str(include_str!("catalog.json")).expect("a test reads the embedded file");
+    Catalog {
+        models: file.models.into_iter().map(Entry::info).collect(),
+        default: file.default,
+    }
+}
+
+impl Catalog {
+    /// The model's entry, or fallback figures with `known: false`.
+    pub fn find(&self, slug: &str) -> ModelInfo {
+        self.models
+            .iter()
+            .find(|model| model.slug == slug)
+            .cloned()
+            .unwrap_or_else(|| ModelInfo::fallback(slug))
+    }
+
+    /// The model of the built-in provider when none is configured.
+    pub fn default_model(&self) -> &str {
+        &self.default
+    }
+
+    /// Every entry, the hidden ones too, in the order of the file.
+    pub fn models(&self) -> &[ModelInfo] {
+        &self.models
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CatalogFile {
+    default: String,
+    models: Vec<Entry>,
+}
+
+/// An entry of the file; what it leaves out is alike for all models.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    slug: String,
+    display_name: String,
+    context_window: u64,
+    default_effort: Option<String>,
+    #[serde(default)]
+    efforts: Vec<String>,
+    #[serde(default)]
+    supports_verbosity: bool,
+    default_verbosity: Option<Verbosity>,
+    #[serde(default)]
+    hidden: bool,
+}
+
+impl Entry {
+    fn info(self) -> ModelInfo {
+        let efforts = if self.efforts.is_empty() {
+            ["low", "medium", "high", "xhigh", "max"].map(String::from).into()
+        } else {
+            self.efforts
+        };
+        ModelInfo {
+            display_name: self.display_name,
+            context_window: self.context_window,
+            default_effort: self.default_effort,
+            efforts,
+            default_summary: ReasoningSummary::None,
+            supports_verbosity: self.supports_verbosity,
+            default_verbosity: self.default_verbosity,
+            hidden: self.hidden,
+            known: true,
+            ..ModelInfo::fallback(&self.slug)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_a_known_model_that_is_not_hidden() {
+        let catalog = catalog();
+
+        let default = catalog.find(catalog.default_model());
+
+        assert!(default.known && !default.hidden);
+        assert_eq!(
+            (default.default_effort.as_deref(), default.effective_window()),
+            (Some("medium"), 258_400)
+        );
+    }
+
+    #[test]
+    fn an_unknown_model_works_with_figures_that_say_so() {
+        let info = catalog().find("mock-model");
+
+        assert_eq!(
+            (info.known, info.effective_window(), info.default_effort, info.default_summary),
+            (false, 258_400, None, ReasoningSummary::Auto)
+        );
+    }
+
+    #[test]
+    fn slugs_are_unique_and_default_efforts_are_offered() {
+        let catalog = catalog();
+
+        for (at, model) in catalog.models().iter().enumerate() {
+            assert!(
+                !catalog.models()[..at].iter().any(|other| other.slug == model.slug),
+                "{}",
+                model.slug
+            );
+            assert!(
+                model.default_effort.as_ref().is_some_and(|effort| model.efforts.contains(effort)),
+                "{}",
+                model.slug
+            );
+        }
+    }
+}

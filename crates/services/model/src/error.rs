@@ -1,0 +1,137 @@
+//! Why a sampling failed, as a stable code, a text for humans and a word on trying again.
+//!
+//! | code | when | tried again |
+//! | --- | --- | --- |
+//! | `model.missing_key` | the provider's `env_key` variable is unset or empty; nothing was sent | no |
+//! | `model.no_credentials` | the built-in provider has no key; nothing was sent | no |
+//! | `model.invalid_request` | the request cannot be put together (URL, header value); nothing was sent | no |
+//! | `model.bad_request` | status 400, `invalid_prompt` | no |
+//! | `model.unauthorized` | status 401, 403 | yes |
+//! | `model.http_status` | any other status that is not 200 | yes |
+//! | `model.rate_limited` | status 429, `rate_limit_exceeded`, `slow_down` | 429 only with `Retry-After`, the codes always |
+//! | `model.quota` | `usage_limit_reached`, `usage_not_included`, `insufficient_quota`, `organization_spend_limit_exceeded` | no |
+//! | `model.context_window` | `context_length_exceeded` | no |
+//! | `model.overloaded` | `server_is_overloaded`; status 500 | yes as an HTTP status, no inside a stream |
+//! | `model.not_found` | `model_not_found` | no |
+//! | `model.policy` | `cyber_policy`, `bio_policy`, `misalignment_policy_violation` | no |
+//! | `model.failed` | `response.failed` with any other code | yes |
+//! | `model.incomplete` | `response.incomplete` | no |
+//! | `model.content_filter` | `response.incomplete`, reason `content_filter` | yes |
+//! | `model.stream_closed` | the stream ended before `response.completed`, or was no event stream at all | yes |
+//! | `model.idle_timeout` | nothing arrived for `stream_idle_timeout_ms`, the response head included | yes |
+//! | `model.connect` | no connection | yes |
+//! | `model.transport` | the connection broke | yes |
+//! | `model.invalid_response` | `response.completed` cannot be understood | yes |
+//! | `model.event_too_large` | one event over 16 MiB | no |
+//! | `model.script_mismatch` | scripted provider: a step expected something else | no |
+//! | `model.script_ended` | scripted provider: no step is left | no |
+//! | `model.script_invalid` | scripted provider: a step names something that is not there | no |
+//!
+//! Waits: `Retry-After` on a retried status, or "try again in N s" inside a message, replaces the back-off.
+
+use codex_protocol::errors::{CodexErrorInfo, TurnError};
+use std::fmt;
+use std::time::Duration;
+
+pub const MISSING_KEY: &str = "model.missing_key";
+pub const NO_CREDENTIALS: &str = "model.no_credentials";
+pub const INVALID_REQUEST: &str = "model.invalid_request";
+pub const BAD_REQUEST: &str = "model.bad_request";
+pub const UNAUTHORIZED: &str = "model.unauthorized";
+pub const HTTP_STATUS: &str = "model.http_status";
+pub const RATE_LIMITED: &str = "model.rate_limited";
+pub const QUOTA: &str = "model.quota";
+pub const CONTEXT_WINDOW: &str = "model.context_window";
+pub const OVERLOADED: &str = "model.overloaded";
+pub const NOT_FOUND: &str = "model.not_found";
+pub const POLICY: &str = "model.policy";
+pub const FAILED: &str = "model.failed";
+pub const INCOMPLETE: &str = "model.incomplete";
+pub const CONTENT_FILTER: &str = "model.content_filter";
+pub const STREAM_CLOSED: &str = "model.stream_closed";
+pub const IDLE_TIMEOUT: &str = "model.idle_timeout";
+pub const CONNECT: &str = "model.connect";
+pub const TRANSPORT: &str = "model.transport";
+pub const INVALID_RESPONSE: &str = "model.invalid_response";
+pub const EVENT_TOO_LARGE: &str = "model.event_too_large";
+pub const SCRIPT_MISMATCH: &str = "model.script_mismatch";
+pub const SCRIPT_ENDED: &str = "model.script_ended";
+pub const SCRIPT_INVALID: &str = "model.script_invalid";
+
+/// A failed attempt. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelError {
+    /// Stable, from the table above.
+    pub code: &'static str,
+    /// Whole sentence(s) for the user.
+    pub message: String,
+    /// The protocol's class of this error.
+    pub info: CodexErrorInfo,
+    pub retry: Retry,
+}
+
+/// Whether the same request may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    Never,
+    /// After [`backoff`].
+    Backoff,
+    /// After the time the provider named.
+    After(Duration),
+}
+
+impl ModelError {
+    pub fn new(code: &'static str, message: impl Into<String>, info: CodexErrorInfo, retry: Retry) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            info,
+            retry,
+        }
+    }
+
+    /// The stream broke: `stream disconnected before completion: <what>`, tried again.
+    pub(crate) fn disconnected(code: &'static str, what: impl fmt::Display) -> Self {
+        let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
+        Self::new(code, format!("stream disconnected before completion: {what}"), info, Retry::Backoff)
+    }
+
+    pub fn turn_error(&self) -> TurnError {
+        TurnError::new(self.code, self.message.clone(), self.info.clone())
+    }
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ModelError {}
+
+/// The wait before retry number `attempt` (1 is the first retry): 200 ms, doubled each time, between 90 % and 110 %.
+///
+/// `jitter_permille` is a random number below 201; 100 is exactly the middle. The exponent stops growing at 200 ms x 2^10 (205 s).
+pub fn backoff(attempt: u32, jitter_permille: u32) -> Duration {
+    let doubled_ms = 200_u64 << attempt.saturating_sub(1).min(10);
+    Duration::from_micros(doubled_ms * (900 + u64::from(jitter_permille.min(200))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_within_ten_percent() {
+        assert_eq!(
+            [1, 2, 3, 4, 5].map(|attempt| backoff(attempt, 100).as_millis()),
+            [200, 400, 800, 1600, 3200]
+        );
+        assert_eq!(
+            [0, 100, 200, 9999].map(|jitter| backoff(1, jitter).as_millis()),
+            [180, 200, 220, 220]
+        );
+        assert_eq!(backoff(0, 100), backoff(1, 100));
+        assert_eq!(backoff(u32::MAX, 100), backoff(11, 100));
+    }
+}
