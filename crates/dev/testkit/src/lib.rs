@@ -1,1 +1,30 @@
 //! What tests share: a mock Responses server, a temporary home, a stepped clock, snapshot filters.
+//!
+//! | module | gives |
+//! | --- | --- |
+//! | [`events`] | the events and items of a model answer, as JSON |
+//! | [`answer`] | [`Answer`]: a whole HTTP answer with the faults a test wants |
+//! | [`mock`] | [`MockModel`]: a real HTTP server on 127.0.0.1 that plays answers and records requests |
+//! | [`home`] | [`TempHome`]: `HOME`, `CODEX_HOME` and a workspace that go away with the test |
+//! | [`clock`] | [`SteppedClock`]: time that moves when the test says so |
+//! | [`processes`] | [`Marker`]: finds every process that a test started, to prove that none is left |
+//! | [`snapshots`] | [`snapshot_filters`]: ids, times, temporary paths and ports become words |
+//!
+//! A helper that finds its own use wrong (no answer in time, a file that cannot be written) panics: the test has failed.
+//! Nothing here is ever linked into the program.
+
+pub mod answer;
+pub mod clock;
+pub mod events;
+pub mod home;
+mod http;
+pub mod mock;
+pub mod processes;
+pub mod snapshots;
+
+pub use answer::{Answer, Gate};
+pub use clock::SteppedClock;
+pub use home::TempHome;
+pub use mock::{Ended, MockModel, Recorded};
+pub use processes::{Marker, is_alive};
+pub use snapshots::snapshot_filters;

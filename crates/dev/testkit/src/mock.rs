@@ -1,0 +1,315 @@
+//! A real HTTP server on 127.0.0.1 that plays a list of answers to `POST …/responses` and records every request.
+//!
+//! It runs on a thread and runtime of its own: it serves async tests (also with paused time), plain tests, and programs that a test
+//! starts. Every connection carries one request. A request for anything but `…/responses` is recorded, answered with 404 and uses up no
+//! answer; when the answers are used up, a request gets status 400, which no client tries again.
+
+use crate::answer::Answer;
+use crate::http::{self, Request};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How long a test waits for the program under test before it gives up.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One request as it arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// Names in lower case, in the order received.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// The body as JSON; null if it is not JSON.
+    pub json: Value,
+    pub arrived_at: Instant,
+    /// How the answer ended, once it has.
+    pub ended: Option<(Ended, Instant)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that the answer says was sent, its cut included.
+    Sent,
+    /// The client went away first.
+    ClientGone,
+}
+
+impl Recorded {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The items of `input`; none if there is no such list.
+    pub fn input(&self) -> &[Value] {
+        self.json["input"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The output that was sent for this call, if there is one.
+    pub fn output_of(&self, call_id: &str) -> Option<&Value> {
+        self.input()
+            .iter()
+            .find(|item| item["call_id"] == call_id && item["type"].as_str().is_some_and(|kind| kind.ends_with("_output")))
+            .map(|item| &item["output"])
+    }
+
+    fn is_sampling(&self) -> bool {
+        self.method == "POST" && self.path.split('?').next().is_some_and(|path| path.ends_with("/responses"))
+    }
+}
+
+/// Chooses the answer for a request; the number counts sampling requests from 1.
+type Responder = Box<dyn FnMut(usize, &Recorded) -> Answer + Send>;
+
+struct Shared {
+    state: Mutex<State>,
+    /// Grows with each recorded request and each ended answer.
+    changes: watch::Sender<u64>,
+}
+
+struct State {
+    answers: VecDeque<Answer>,
+    responder: Option<Responder>,
+    requests: Vec<Recorded>,
+    unanswered: usize,
+}
+
+/// The server; it stops, open connections included, when dropped.
+pub struct MockModel {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    stop: CancellationToken,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl MockModel {
+    /// Starts a server that gives these answers in order.
+    ///
+    /// # Panics
+    /// If no port or thread can be had.
+    pub fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::launch(answers.into_iter().collect(), None)
+    }
+
+    /// Starts a server that asks `responder` for each answer; it gets the number of the sampling request (1 first) and the request.
+    pub fn start_with(responder: impl FnMut(usize, &Recorded) -> Answer + Send + 'static) -> Self {
+        Self::launch(VecDeque::new(), Some(Box::new(responder)))
+    }
+
+    fn launch(answers: VecDeque<Answer>, responder: Option<Responder>) -> Self {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port on 127.0.0.1");
+        listener.set_nonblocking(true).expect("a listener can be made non-blocking");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let state = State {
+            answers,
+            responder,
+            requests: Vec::new(),
+            unanswered: 0,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changes: watch::Sender::new(0),
+        });
+        let stop = CancellationToken::new();
+        let (for_thread, stopped) = (Arc::clone(&shared), stop.clone());
+        let thread = std::thread::Builder::new()
+            .name("mock-model".to_owned())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
+                // Dropping the runtime drops every connection.
+                runtime.block_on(async { stopped.run_until_cancelled(accept(listener, for_thread)).await });
+            })
+            .expect("a thread");
+        Self {
+            shared,
+            address,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// For `base_url`: `http://127.0.0.1:<port>/v1`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// One more answer, behind those that wait.
+    pub fn push(&self, answer: Answer) {
+        self.shared.lock().answers.push_back(answer);
+    }
+
+    /// Every sampling request so far.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.all_requests().into_iter().filter(Recorded::is_sampling).collect()
+    }
+
+    /// Every request so far, whatever it asked for.
+    pub fn all_requests(&self) -> Vec<Recorded> {
+        self.shared.lock().requests.clone()
+    }
+
+    /// The `number`th sampling request, 1 first; waits for it.
+    ///
+    /// # Panics
+    /// If it does not arrive within [`PATIENCE`].
+    pub async fn wait_for_request(&self, number: usize) -> Recorded {
+        self.wait_until(&format!("request {number}"), |requests| requests.get(number - 1).cloned())
+            .await
+    }
+
+    /// As [`Self::wait_for_request`], for tests without a runtime.
+    ///
+    /// # Panics
+    /// If it does not arrive within [`PATIENCE`].
+    pub fn wait_for_request_blocking(&self, number: usize) -> Recorded {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(self.wait_for_request(number))
+    }
+
+    /// Waits until the answer to the `number`th sampling request, 1 first, has ended, and says how.
+    ///
+    /// # Panics
+    /// If it does not end within [`PATIENCE`].
+    pub async fn wait_for_end(&self, number: usize) -> Ended {
+        self.wait_until(&format!("the end of answer {number}"), |requests| {
+            requests.get(number - 1)?.ended.map(|(ended, _)| ended)
+        })
+        .await
+    }
+
+    async fn wait_until<T>(&self, what: &str, mut found: impl FnMut(&[Recorded]) -> Option<T>) -> T {
+        let mut changes = self.shared.changes.subscribe();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let requests = self.requests();
+            if let Some(value) = found(&requests) {
+                return value;
+            }
+            // Slices of real time: a paused tokio clock would otherwise run to the deadline at once.
+            let _ = tokio::time::timeout(Duration::from_millis(200), changes.changed()).await;
+            assert!(
+                Instant::now() < deadline,
+                "{what} did not come in {PATIENCE:?}; {} requests did",
+                requests.len()
+            );
+        }
+    }
+
+    /// # Panics
+    /// If an answer was not asked for, or a request found none.
+    pub fn assert_finished(&self) {
+        let state = self.shared.lock();
+        assert_eq!(
+            (state.answers.len(), state.unanswered),
+            (0, 0),
+            "(answers left, requests without an answer)"
+        );
+    }
+}
+
+impl Drop for MockModel {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the server thread has been printed; a second one here would hide the test's own.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Notes the request and chooses its answer. The index finds it again.
+    fn record(&self, request: Request) -> (usize, Answer) {
+        let json = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+        let Request {
+            method,
+            path,
+            headers,
+            body,
+        } = request;
+        let recorded = Recorded {
+            method,
+            path,
+            headers,
+            body,
+            json,
+            arrived_at: Instant::now(),
+            ended: None,
+        };
+        let mut state = self.lock();
+        let answer = state.answer(&recorded);
+        state.requests.push(recorded);
+        let index = state.requests.len() - 1;
+        drop(state);
+        self.changed();
+        (index, answer)
+    }
+
+    fn ended(&self, index: usize, ended: Ended) {
+        self.lock().requests[index].ended = Some((ended, Instant::now()));
+        self.changed();
+    }
+}
+
+impl State {
+    fn answer(&mut self, request: &Recorded) -> Answer {
+        if !request.is_sampling() {
+            return Answer::error(404, "not_found", "the mock only answers POST …/responses");
+        }
+        let number = self.requests.iter().filter(|earlier| earlier.is_sampling()).count() + 1;
+        if let Some(answer) = self.answers.pop_front() {
+            return answer;
+        }
+        if let Some(responder) = &mut self.responder {
+            return responder(number, request);
+        }
+        self.unanswered += 1;
+        Answer::error(400, "mock_exhausted", &format!("the mock has no answer for request {number}"))
+    }
+}
+
+async fn accept(listener: std::net::TcpListener, shared: Arc<Shared>) {
+    let listener = TcpListener::from_std(listener).expect("a non-blocking listener");
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream, Arc::clone(&shared)));
+    }
+}
+
+async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
+    // Without it an event waits for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let Ok(Some(request)) = http::read_request(&mut stream).await else {
+        return;
+    };
+    let (index, answer) = shared.record(request);
+    let played = http::play(&mut stream, &answer).await;
+    shared.ended(index, if played.is_ok() { Ended::Sent } else { Ended::ClientGone });
+}
