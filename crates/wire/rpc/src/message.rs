@@ -1,0 +1,185 @@
+//! The envelope: JSON-RPC 2.0 without the `jsonrpc` member.
+//!
+//! Text in, [`Message`] out, and back. A message that is no message at all (no JSON, an array, an id that is neither string nor integer)
+//! is [`Malformed`] without an id and gets no answer; a request whose method or parameters are wrong is [`Malformed`] with one.
+
+use codex_protocol::notifications::Notification;
+use codex_protocol::questions::ServerRequest;
+use codex_protocol::requests::{ClientRequest, METHODS, RequestError, RequestId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// One message in either direction, parameters not yet looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    Request {
+        id: RequestId,
+        method: String,
+        params: Option<Value>,
+    },
+    Notification {
+        method: String,
+        params: Option<Value>,
+        emitted_at_ms: Option<i64>,
+    },
+    Response {
+        id: RequestId,
+        result: Value,
+    },
+    Error {
+        id: RequestId,
+        error: RequestError,
+    },
+}
+
+/// What is wrong with a message. `id` is set when it was a request, which then has been answered with `error`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct Malformed {
+    pub id: Option<RequestId>,
+    pub error: RequestError,
+}
+
+impl Malformed {
+    fn ignored(message: impl Into<String>) -> Self {
+        Self {
+            id: None,
+            error: RequestError::invalid("rpc.malformed", message),
+        }
+    }
+
+    fn request(id: RequestId, code: &str, message: String) -> Self {
+        Self {
+            id: Some(id),
+            error: RequestError::invalid(code, message),
+        }
+    }
+}
+
+impl Message {
+    /// # Errors
+    /// If the text is not one JSON object of one of the four shapes. A `jsonrpc` member and unknown members are tolerated.
+    pub fn parse(text: &[u8]) -> Result<Self, Malformed> {
+        let value: Value = serde_json::from_slice(text).map_err(|error| Malformed::ignored(format!("not JSON: {error}")))?;
+        let Value::Object(members) = value else {
+            return Err(Malformed::ignored("not a JSON object"));
+        };
+        Self::from_members(members)
+    }
+
+    fn from_members(mut members: Map<String, Value>) -> Result<Self, Malformed> {
+        let id = members
+            .remove("id")
+            .map(|id| RequestId::deserialize(id).map_err(|_| Malformed::ignored("id is neither string nor integer")));
+        let params = members.remove("params");
+        match (members.remove("method"), id.transpose()?) {
+            (Some(Value::String(method)), Some(id)) => Ok(Self::Request { id, method, params }),
+            (Some(Value::String(method)), None) => {
+                let emitted_at_ms = members.get("emittedAtMs").and_then(Value::as_i64);
+                Ok(Self::Notification {
+                    method,
+                    params,
+                    emitted_at_ms,
+                })
+            }
+            (Some(_), _) => Err(Malformed::ignored("method is not a string")),
+            (None, None) => Err(Malformed::ignored("neither method nor id")),
+            (None, Some(id)) => Self::answer(id, &mut members),
+        }
+    }
+
+    fn answer(id: RequestId, members: &mut Map<String, Value>) -> Result<Self, Malformed> {
+        if let Some(error) = members.remove("error") {
+            let error = RequestError::deserialize(error).map_err(|error| Malformed::ignored(format!("bad error member: {error}")))?;
+            return Ok(Self::Error { id, error });
+        }
+        match members.remove("result") {
+            Some(result) => Ok(Self::Response { id, result }),
+            None => Err(Malformed::ignored("neither result nor error")),
+        }
+    }
+
+    /// One line of JSON, without the newline.
+    pub fn to_text(&self) -> String {
+        self.to_value().to_string()
+    }
+
+    fn to_value(&self) -> Value {
+        let mut members = Map::new();
+        let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
+        match self {
+            Self::Request { id, method, params } => {
+                put("id", json!(id));
+                put("method", json!(method));
+                params.clone().map(|params| put("params", params));
+            }
+            Self::Notification {
+                method,
+                params,
+                emitted_at_ms,
+            } => {
+                put("method", json!(method));
+                params.clone().map(|params| put("params", params));
+                emitted_at_ms.map(|at| put("emittedAtMs", json!(at)));
+            }
+            Self::Response { id, result } => {
+                put("id", json!(id));
+                put("result", result.clone());
+            }
+            Self::Error { id, error } => {
+                put("id", json!(id));
+                put("error", json!(error));
+            }
+        }
+        Value::Object(members)
+    }
+}
+
+/// Splits an adjacently tagged protocol enum into its method name and parameters.
+///
+/// # Errors
+/// If the value cannot be written as JSON; no protocol type can fail that way.
+pub fn method_and_params(tagged: &impl Serialize) -> Result<(String, Option<Value>), serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Tagged {
+        method: String,
+        params: Option<Value>,
+    }
+    serde_json::to_value(tagged)
+        .and_then(Tagged::deserialize)
+        .map(|tagged| (tagged.method, tagged.params))
+}
+
+/// The typed request behind `method` and `params`.
+///
+/// # Errors
+/// -32600 with a text that names the unknown method, or what is wrong with the parameters.
+pub fn client_request(id: &RequestId, method: &str, params: Option<Value>) -> Result<ClientRequest, Malformed> {
+    if !METHODS.contains(&method) {
+        let message = format!("unknown method `{method}`; known methods: {}", METHODS.join(", "));
+        return Err(Malformed::request(id.clone(), "rpc.unknown_method", message));
+    }
+    typed(method, params).map_err(|error| Malformed::request(id.clone(), "rpc.invalid_params", format!("Invalid request: {error}")))
+}
+
+/// # Errors
+/// If this version of the protocol does not know the notification.
+pub fn server_notification(method: &str, params: Option<Value>) -> Result<Notification, Malformed> {
+    typed(method, params).map_err(|error| Malformed::ignored(format!("notification {method}: {error}")))
+}
+
+/// # Errors
+/// If this version of the protocol does not know the question; it is then answered with an error.
+pub fn server_request(id: &RequestId, method: &str, params: Option<Value>) -> Result<ServerRequest, Malformed> {
+    typed(method, params).map_err(|error| Malformed::request(id.clone(), "rpc.unknown_method", format!("{method}: {error}")))
+}
+
+fn typed<T: DeserializeOwned>(method: &str, params: Option<Value>) -> Result<T, serde_json::Error> {
+    let mut tagged = Map::new();
+    tagged.insert("method".to_owned(), json!(method));
+    if let Some(params) = params {
+        tagged.insert("params".to_owned(), params);
+    }
+    T::deserialize(Value::Object(tagged))
+}
