@@ -29,6 +29,9 @@ pub trait Method {
     const NAME: &'static str;
     type Params: Serialize + DeserializeOwned + Send + Sync + Clone + fmt::Debug;
     type Result: Serialize + DeserializeOwned + Send + Sync + fmt::Debug;
+
+    /// The request with these parameters.
+    fn request(params: Self::Params) -> ClientRequest;
 }
 
 macro_rules! methods {
@@ -48,6 +51,10 @@ macro_rules! methods {
                 const NAME: &'static str = $name;
                 type Params = $params;
                 type Result = $result;
+
+                fn request(params: Self::Params) -> ClientRequest {
+                    ClientRequest::$variant(params)
+                }
             }
         )*
 
