@@ -1,13 +1,30 @@
 //! One writer per thread: append and sync.
+//!
+//! Input: records. Effect: whole lines at the end of the thread's file, in one write. The file appears with the first of them, belongs to
+//! its owner alone (0600, folders 0700) and is never rewritten; after a failed write it is cut back to what it was.
 
-use crate::{Faults, JournalError, Loaded};
+use crate::line::Encoder;
+use crate::list::{check_id, find, rollout_path};
+use crate::load::{Scan, scan};
+use crate::{Faults, HitPoint, JournalError, Loaded};
+use codex_base::os::{FileLock, create_private_dir, open_private_append};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::Record;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 /// The journal of one thread, open for writing. Dropping it releases the thread's writer lock.
+#[derive(Debug)]
 pub struct Journal {
-    path: Option<AbsPath>,
+    store: Store,
+}
+
+#[derive(Debug)]
+enum Store {
+    File(Box<FileStore>),
+    /// Bounded by the thread's own life: it is its history.
+    Memory(Vec<(Timestamp, Record)>),
 }
 
 impl Journal {
@@ -18,28 +35,67 @@ impl Journal {
     /// # Errors
     /// [`JournalError::InUse`], [`JournalError::InvalidId`], or [`JournalError::Write`] if `home` cannot be written.
     pub fn create(home: &AbsPath, thread_id: &str, now: Timestamp, timezone: &str) -> Result<Self, JournalError> {
-        let _ = (home, thread_id, now, timezone);
-        Ok(Self { path: None })
+        let lock = lock(home, thread_id)?;
+        let path = rollout_path(home, thread_id, now, timezone);
+        let store = FileStore {
+            path,
+            file: None,
+            encoder: Encoder::new(Some(0)),
+            cut_to: None,
+            faults: None,
+            _lock: lock,
+        };
+        Ok(Self {
+            store: Store::File(Box::new(store)),
+        })
     }
 
-    /// A journal of an ephemeral thread: the records stay in this process.
-    pub fn in_memory() -> Self {
-        Self { path: None }
+    /// The journal of an ephemeral thread: the records stay in this process.
+    pub const fn in_memory() -> Self {
+        Self {
+            store: Store::Memory(Vec::new()),
+        }
     }
 
     /// Takes the writer lock of a stored thread, reads it, and cuts off a broken tail.
     ///
+    /// A file of older versions, whose lines have no numbers, goes on without them.
+    ///
     /// # Errors
     /// Any [`JournalError`].
     pub fn resume(home: &AbsPath, thread_id: &str) -> Result<(Self, Loaded), JournalError> {
-        let _ = home;
-        Err(JournalError::NotFound { thread_id: thread_id.to_owned() })
+        let path = find(home, thread_id)?.ok_or_else(|| JournalError::NotFound {
+            thread_id: thread_id.to_owned(),
+        })?;
+        let lock = lock(home, thread_id)?;
+        let scan = scan(&path)?;
+        let file = open_at_whole_line(&path, &scan).map_err(|source| JournalError::Write {
+            path: path.clone(),
+            source,
+        })?;
+        let encoder = Encoder::new(scan.next_ordinal);
+        let store = FileStore {
+            path,
+            file: Some(file),
+            encoder,
+            cut_to: None,
+            faults: None,
+            _lock: lock,
+        };
+        Ok((
+            Self {
+                store: Store::File(Box::new(store)),
+            },
+            scan.loaded,
+        ))
     }
 
-    /// Calls `faults` at every hit point from now on. For tests.
+    /// Calls `faults` at every hit point from now on. For tests; a journal in memory has no hit points.
     #[must_use]
-    pub fn with_faults(self, faults: Arc<dyn Faults>) -> Self {
-        let _ = faults;
+    pub fn with_faults(mut self, faults: Arc<dyn Faults>) -> Self {
+        if let Store::File(store) = &mut self.store {
+            store.faults = Some(faults);
+        }
         self
     }
 
@@ -48,8 +104,16 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Write`].
     pub fn append(&mut self, records: &[Record], now: Timestamp) -> Result<(), JournalError> {
-        let _ = (records, now);
-        Ok(())
+        match &mut self.store {
+            Store::File(store) => store.append(records, now).map_err(|source| JournalError::Write {
+                path: store.path.clone(),
+                source,
+            }),
+            Store::Memory(kept) => {
+                kept.extend(records.iter().map(|record| (now, record.clone())));
+                Ok(())
+            }
+        }
     }
 
     /// Waits until everything appended is on the disk. Nothing to do before the first append.
@@ -57,19 +121,145 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Write`].
     pub fn sync(&mut self) -> Result<(), JournalError> {
-        Ok(())
+        match &self.store {
+            Store::File(store) => match &store.file {
+                Some(file) => file.sync_data().map_err(|source| JournalError::Write {
+                    path: store.path.clone(),
+                    source,
+                }),
+                None => Ok(()),
+            },
+            Store::Memory(_) => Ok(()),
+        }
     }
 
     /// Where the file is, or will be after the first append; `None` for a journal in memory.
     pub const fn path(&self) -> Option<&AbsPath> {
-        self.path.as_ref()
+        match &self.store {
+            Store::File(store) => Some(&store.path),
+            Store::Memory(_) => None,
+        }
     }
 
-    /// What was written so far, read back (from the file, or from memory).
+    /// What was written so far, read back from the file or from memory. Without any record only [`Loaded::meta_missing`] is of use.
     ///
     /// # Errors
-    /// [`JournalError::Read`]; [`JournalError::NotFound`] before the first append.
+    /// [`JournalError::Read`].
     pub fn load(&self) -> Result<Loaded, JournalError> {
-        Err(JournalError::NotFound { thread_id: String::new() })
+        match &self.store {
+            Store::File(store) if store.file.is_some() => crate::load::read(&store.path),
+            Store::File(_) => Ok(Loaded::new(Vec::new(), "", Vec::new())),
+            Store::Memory(records) => Ok(Loaded::new(records.clone(), "", Vec::new())),
+        }
     }
+}
+
+/// The file of a journal.
+struct FileStore {
+    path: AbsPath,
+    /// `None` until the first append.
+    file: Option<File>,
+    encoder: Encoder,
+    /// A failed write could not be taken back: the length to return to before the next one.
+    cut_to: Option<u64>,
+    faults: Option<Arc<dyn Faults>>,
+    _lock: FileLock,
+}
+
+impl std::fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileStore")
+            .field("path", &self.path)
+            .field("open", &self.file.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileStore {
+    fn append(&mut self, records: &[Record], now: Timestamp) -> io::Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut encoder = self.encoder.clone();
+        let mut lines = String::new();
+        for record in records {
+            lines.push_str(&encoder.encode(record, now)?);
+        }
+        if let Some(length) = self.cut_to {
+            self.cut(length)?;
+        }
+        let length = self.open()?.metadata()?.len();
+        if let Err(error) = self.write(lines.as_bytes()) {
+            self.cut_to = Some(length);
+            // The write's error is the one to report. If the cut fails too, it is tried again before the next write, and a reader drops
+            // the torn line.
+            let _ = self.cut(length);
+            return Err(error);
+        }
+        self.encoder = encoder;
+        Ok(())
+    }
+
+    fn open(&mut self) -> io::Result<&mut File> {
+        if self.file.is_none() {
+            if let Some(folder) = self.path.parent() {
+                create_private_dir(&folder)?;
+            }
+            self.file = Some(open_private_append(&self.path)?);
+        }
+        self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let Some(faults) = self.faults.clone() else {
+            return self.open()?.write_all(lines);
+        };
+        faults.hit(HitPoint::BeforeAppend)?;
+        let (first, second) = lines.split_at(lines.len() / 2);
+        self.open()?.write_all(first)?;
+        faults.hit(HitPoint::MidAppend)?;
+        self.open()?.write_all(second)?;
+        faults.hit(HitPoint::AfterAppend)
+    }
+
+    /// Takes back what lies behind `length`; a file that held nothing before goes away again.
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        if length == 0 {
+            self.file = None;
+            fs::remove_file(&self.path)?;
+        } else {
+            truncate(&self.path, length)?;
+        }
+        self.cut_to = None;
+        Ok(())
+    }
+}
+
+/// A handle of its own, because one that only appends may not shorten a file on every system.
+fn truncate(path: &AbsPath, length: u64) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.set_len(length)
+}
+
+fn open_at_whole_line(path: &AbsPath, scan: &Scan) -> io::Result<File> {
+    let mut file = open_private_append(path)?;
+    if file.metadata()?.len() > scan.whole_bytes {
+        truncate(path, scan.whole_bytes)?;
+    }
+    if scan.newline_missing {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
+}
+
+/// The thread's writer lock. The empty lock file stays: removing it would race with the next writer.
+fn lock(home: &AbsPath, thread_id: &str) -> Result<FileLock, JournalError> {
+    check_id(thread_id)?;
+    let folder = home.join("thread-writer-locks");
+    let path = folder.join(format!("{thread_id}.lock"));
+    let taken = create_private_dir(&folder).and_then(|()| FileLock::try_acquire(&path));
+    taken
+        .map_err(|source| JournalError::Write { path, source })?
+        .ok_or_else(|| JournalError::InUse {
+            thread_id: thread_id.to_owned(),
+        })
 }

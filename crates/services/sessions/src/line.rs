@@ -1,1 +1,283 @@
 //! One record to one line and back.
+//!
+//! A line is `{"timestamp", "ordinal"?, "type", "payload", "metadata"?}`. Input of [`Encoder::encode`]: a record. Output: its line, in the
+//! layout that existing tools read; what only we know rides in extra fields that they ignore. [`from_line`] takes the line apart again: it
+//! finds `type` and the raw bytes of `payload` first, so that a model item keeps the bytes it was received with.
+//!
+//! Refuses nothing but text that is no JSON object or a known type with an unreadable payload; unknown types are [`Content::Ignored`].
+
+mod event;
+mod item;
+mod meta;
+mod values;
+
+use codex_base::Timestamp;
+use codex_protocol::items::TokenUsageBreakdown;
+use codex_protocol::journal::{Compacted, Record, TokenUsageRecord, TurnContext};
+use codex_protocol::response_item::ResponseItem;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use values::{Usage, lenient};
+
+pub(crate) use values::root;
+
+/// Makes lines, and keeps what a line needs to know of those before it.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    /// The next line's number; `None` in a file of older versions, which goes on without numbers.
+    ordinal: Option<u64>,
+    /// Tokens of the turn that the last usage record belongs to.
+    turn_usage: (String, TokenUsageBreakdown),
+}
+
+impl Encoder {
+    /// `first_ordinal` of the next line; `None` writes lines without one.
+    pub fn new(first_ordinal: Option<u64>) -> Self {
+        Self {
+            ordinal: first_ordinal,
+            turn_usage: Default::default(),
+        }
+    }
+
+    /// One line with its newline.
+    ///
+    /// # Errors
+    /// Only if a value does not serialise, which none of ours does.
+    pub fn encode(&mut self, record: &Record, now: Timestamp) -> serde_json::Result<String> {
+        let (kind, payload) = self.payload(record)?;
+        let line = LineOut {
+            timestamp: format!("{now:.3}"),
+            ordinal: self.ordinal,
+            kind,
+            payload: &payload,
+        };
+        let mut text = serde_json::to_string(&line)?;
+        text.push('\n');
+        self.ordinal = self.ordinal.map(|ordinal| ordinal + 1);
+        Ok(text)
+    }
+
+    fn payload(&mut self, record: &Record) -> serde_json::Result<(&'static str, Box<RawValue>)> {
+        Ok(match record {
+            Record::SessionMeta(meta) => ("session_meta", raw(&meta::to_payload(meta))?),
+            Record::TurnContext(context) => ("turn_context", raw(&turn_context(context))?),
+            Record::WorldState(state) => ("world_state", raw(&values::world_state(state))?),
+            Record::ResponseItem(item) => ("response_item", raw(item)?),
+            Record::Event(event) => ("event_msg", raw(&event::to_payload(event))?),
+            Record::TokenUsage(usage) => ("token_usage_record", raw(&self.token_usage(usage))?),
+            Record::Compacted(compacted) => ("compacted", raw(&CompactedPayload::from(&**compacted))?),
+            Record::PrefixBreak { reason } => ("event_msg", raw(&json!({"type": "prefix_break", "reason": reason}))?),
+        })
+    }
+
+    fn token_usage(&mut self, record: &TokenUsageRecord) -> Value {
+        if self.turn_usage.0 != record.turn_id {
+            self.turn_usage = (record.turn_id.clone(), TokenUsageBreakdown::default());
+        }
+        self.turn_usage.1 += record.usage;
+        json!({
+            "thread_id": record.thread_id, "turn_id": record.turn_id, "session_id": record.thread_id, "root_turn_id": record.turn_id,
+            "response_id": record.response_id, "usage": Usage::from(record.usage), "turn_token_usage": Usage::from(self.turn_usage.1),
+            "thread_token_usage": Usage::from(record.thread_token_usage),
+        })
+    }
+}
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// `None` when it is missing or no time.
+    pub timestamp: Option<Timestamp>,
+    pub ordinal: Option<u64>,
+    pub content: Content,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    Record(Record),
+    /// Well formed, and nothing that we use.
+    Ignored,
+}
+
+/// The text is no line of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unreadable line")]
+pub struct Unreadable;
+
+/// Takes one line apart. NUL bytes around it, which a crash of the machine can leave, are skipped.
+///
+/// # Errors
+/// If it is no JSON object in UTF-8, or its payload is not what its type promises.
+pub fn from_line(line: &[u8]) -> Result<Line, Unreadable> {
+    let text = std::str::from_utf8(line).map_err(|_| Unreadable)?;
+    let text = text.trim_matches(|c: char| c == '\0' || c.is_ascii_whitespace());
+    let line: LineIn<'_> = serde_json::from_str(text).map_err(|_| Unreadable)?;
+    let timestamp = line.timestamp.as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok());
+    let content = match (line.kind.as_deref(), line.payload) {
+        (Some(kind), Some(payload)) => content(kind, payload, timestamp.unwrap_or_default()).map_err(|_| Unreadable)?,
+        _ => None,
+    };
+    Ok(Line {
+        timestamp,
+        ordinal: line.ordinal,
+        content: content.map_or(Content::Ignored, Content::Record),
+    })
+}
+
+/// `Ok(None)` for what we do not use.
+fn content(kind: &str, payload: &RawValue, at: Timestamp) -> serde_json::Result<Option<Record>> {
+    let text = payload.get();
+    Ok(Some(match kind {
+        "session_meta" => Record::SessionMeta(Box::new(meta::from_payload(text, at)?)),
+        "turn_context" => Record::TurnContext(Box::new(serde_json::from_str::<TurnContextIn>(text)?.into())),
+        "world_state" => Record::WorldState(Box::new(values::world_state_from(text)?)),
+        "response_item" => Record::ResponseItem(received_item(payload)?),
+        "event_msg" => return event::from_payload(text, at),
+        "token_usage_record" => Record::TokenUsage(Box::new(serde_json::from_str::<TokenUsageIn>(text)?.into())),
+        "compacted" => Record::Compacted(Box::new(serde_json::from_str::<CompactedPayload>(text)?.into())),
+        _ => return Ok(None),
+    }))
+}
+
+/// Bookkeeping that the reference keeps in its files and that must not reach a provider.
+const FILE_ONLY_FIELD: &str = "internal_chat_message_metadata_passthrough";
+
+fn received_item(payload: &RawValue) -> serde_json::Result<ResponseItem> {
+    if !payload.get().contains(FILE_ONLY_FIELD) {
+        return ResponseItem::parse(payload.to_owned());
+    }
+    let mut fields: serde_json::Map<String, Value> = serde_json::from_str(payload.get())?;
+    match fields.shift_remove(FILE_ONLY_FIELD) {
+        Some(_) => ResponseItem::make(&fields),
+        None => ResponseItem::parse(payload.to_owned()),
+    }
+}
+
+fn raw(value: &impl Serialize) -> serde_json::Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(value)
+}
+
+#[derive(Serialize)]
+struct LineOut<'a> {
+    timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ordinal: Option<u64>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    payload: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct LineIn<'a> {
+    timestamp: Option<Value>,
+    ordinal: Option<u64>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+fn turn_context(context: &TurnContext) -> Value {
+    let mut payload = json!({
+        "turn_id": context.turn_id, "root_turn_id": context.turn_id, "cwd": values::path_text(&context.cwd),
+        "approval_policy": context.approval_policy, "sandbox_policy": values::sandbox_policy(&context.sandbox_policy),
+        "model": context.model,
+    });
+    for (name, value) in [("effort", &context.effort), ("summary", &context.summary)] {
+        if let Some(value) = value {
+            payload[name] = json!(value);
+        }
+    }
+    payload
+}
+
+#[derive(Deserialize)]
+struct TurnContextIn {
+    #[serde(default, deserialize_with = "lenient")]
+    turn_id: String,
+    cwd: String,
+    #[serde(default, deserialize_with = "lenient")]
+    approval_policy: Option<codex_protocol::settings::ApprovalPolicy>,
+    #[serde(default, deserialize_with = "lenient")]
+    sandbox_policy: Option<values::SandboxPolicyLine>,
+    #[serde(default, deserialize_with = "lenient")]
+    model: String,
+    #[serde(default, deserialize_with = "lenient")]
+    effort: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    summary: Option<String>,
+}
+
+impl From<TurnContextIn> for TurnContext {
+    /// Settings that we have no word for are read as the strictest: nothing is derived from them but what the model is told.
+    fn from(line: TurnContextIn) -> Self {
+        Self {
+            turn_id: line.turn_id,
+            cwd: values::path_from(&line.cwd),
+            approval_policy: line.approval_policy.unwrap_or(codex_protocol::settings::ApprovalPolicy::Untrusted),
+            sandbox_policy: line
+                .sandbox_policy
+                .map_or(codex_protocol::settings::SandboxPolicy::read_only(), Into::into),
+            model: line.model,
+            effort: line.effort,
+            summary: line.summary,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenUsageIn {
+    #[serde(default)]
+    thread_id: String,
+    #[serde(default)]
+    turn_id: String,
+    #[serde(default)]
+    response_id: String,
+    #[serde(default)]
+    usage: Usage,
+    #[serde(default)]
+    thread_token_usage: Usage,
+}
+
+impl From<TokenUsageIn> for TokenUsageRecord {
+    fn from(line: TokenUsageIn) -> Self {
+        Self {
+            thread_id: line.thread_id,
+            turn_id: line.turn_id,
+            response_id: line.response_id,
+            usage: line.usage.into(),
+            thread_token_usage: line.thread_token_usage.into(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct CompactedPayload {
+    #[serde(default)]
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replacement_history: Option<Vec<ResponseItem>>,
+    #[serde(default)]
+    window_number: u64,
+}
+
+impl From<&Compacted> for CompactedPayload {
+    fn from(record: &Compacted) -> Self {
+        Self {
+            message: record.message.clone(),
+            replacement_history: record.replacement_history.clone(),
+            window_number: record.window_number,
+        }
+    }
+}
+
+impl From<CompactedPayload> for Compacted {
+    fn from(line: CompactedPayload) -> Self {
+        Self {
+            message: line.message,
+            replacement_history: line.replacement_history,
+            window_number: line.window_number,
+        }
+    }
+}

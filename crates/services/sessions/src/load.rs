@@ -1,8 +1,17 @@
 //! A file to records, whatever state it is in.
+//!
+//! Input: the bytes of a journal. Output: its records in order, and what was wrong with it. Broken lines, repeated lines and a torn tail
+//! cost only themselves; lines of unknown type are passed over in silence.
 
 use crate::JournalError;
-use codex_base::Timestamp;
-use codex_protocol::journal::{Record, SessionMeta};
+use crate::line::{self, Content, Line};
+use codex_base::{AbsPath, Timestamp};
+use codex_protocol::items::{SessionSource, ThreadItem, UserInput};
+use codex_protocol::journal::{EventMsg, Record, SessionMeta};
+use std::collections::HashSet;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 /// What a journal holds.
@@ -10,8 +19,8 @@ use std::path::Path;
 pub struct Loaded {
     /// The first `session_meta`; see [`Loaded::meta_missing`].
     pub meta: SessionMeta,
-    /// The file has no readable `session_meta` (killed in the very first append): `meta` then knows only the id, and the writer must append
-    /// one before anything else.
+    /// The file has no readable `session_meta` (killed in the very first append): `meta` then knows only the id and perhaps the directory,
+    /// and the writer must append one before anything else.
     pub meta_missing: bool,
     /// In file order, `session_meta` included. Times have milliseconds.
     pub records: Vec<(Timestamp, Record)>,
@@ -19,11 +28,237 @@ pub struct Loaded {
     pub problems: Vec<String>,
 }
 
+impl Loaded {
+    pub(crate) fn new(records: Vec<(Timestamp, Record)>, thread_id: &str, problems: Vec<String>) -> Self {
+        let first = records.iter().find_map(|(_, record)| match record {
+            Record::SessionMeta(meta) => Some((**meta).clone()),
+            _ => None,
+        });
+        Self {
+            meta_missing: first.is_none(),
+            meta: first.unwrap_or_else(|| meta_from(&records, thread_id)),
+            records,
+            problems,
+        }
+    }
+
+    /// First words of the first message that the user wrote.
+    pub fn preview(&self) -> Option<String> {
+        self.records.iter().find_map(|(_, record)| preview_of(record))
+    }
+}
+
 /// Reads a journal without touching it.
 ///
 /// # Errors
 /// If the file cannot be read. Damage inside it is no error but a [problem](Loaded::problems).
 pub fn read(path: &Path) -> Result<Loaded, JournalError> {
-    let _ = path;
-    Err(JournalError::NotFound { thread_id: String::new() })
+    let path = AbsPath::new(path).map_err(|error| JournalError::Read {
+        path: crate::line::root(),
+        source: io::Error::new(io::ErrorKind::InvalidInput, error),
+    })?;
+    Ok(scan(&path)?.loaded)
+}
+
+/// A journal's contents, and what a writer must know to go on with it.
+pub(crate) struct Scan {
+    pub loaded: Loaded,
+    /// Everything behind this is a torn line.
+    pub whole_bytes: u64,
+    /// The last whole line lacks its newline.
+    pub newline_missing: bool,
+    /// `None` when the file's lines have no numbers.
+    pub next_ordinal: Option<u64>,
+}
+
+pub(crate) fn scan(path: &AbsPath) -> Result<Scan, JournalError> {
+    let failed = |source| JournalError::Read {
+        path: path.clone(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    let thread_id = crate::list::thread_id(path).unwrap_or_default();
+    scan_lines(BufReader::new(file), thread_id).map_err(failed)
+}
+
+/// A longer line is not read. The largest legitimate ones hold a few pictures.
+const LINE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+fn scan_lines(mut reader: impl BufRead, thread_id: &str) -> io::Result<Scan> {
+    let mut scanner = Scanner::default();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut bytes = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? as u64;
+        if bytes == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+            bytes += reader.skip_until(b'\n')? as u64;
+            line = b"?\n".to_vec();
+        }
+        match line.last() {
+            None => break,
+            Some(b'\n') => scanner.whole_line(&line, bytes),
+            Some(_) => scanner.last_line(&line, bytes),
+        }
+    }
+    Ok(scanner.finish(thread_id))
+}
+
+#[derive(Default)]
+struct Scanner {
+    records: Vec<(Timestamp, Record)>,
+    lines: u64,
+    unreadable: Finding,
+    repeated: Finding,
+    seen: HashSet<u64>,
+    previous: u64,
+    numbered: bool,
+    next_ordinal: u64,
+    whole_bytes: u64,
+    newline_missing: bool,
+    torn_bytes: u64,
+}
+
+impl Scanner {
+    fn whole_line(&mut self, text: &[u8], bytes: u64) {
+        self.lines += 1;
+        self.whole_bytes += bytes;
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        match line::from_line(text) {
+            Ok(found) => self.take(found, text),
+            Err(line::Unreadable) => {
+                self.unreadable.at(self.lines);
+                self.next_ordinal += 1;
+            }
+        }
+    }
+
+    /// A last line without a newline counts if it is complete (only the newline was lost), else it is torn.
+    fn last_line(&mut self, text: &[u8], bytes: u64) {
+        match line::from_line(text) {
+            Ok(found) => {
+                self.lines += 1;
+                self.whole_bytes += bytes;
+                self.newline_missing = true;
+                self.take(found, text);
+            }
+            Err(line::Unreadable) => self.torn_bytes = bytes,
+        }
+    }
+
+    fn take(&mut self, found: Line, text: &[u8]) {
+        let mut hasher = DefaultHasher::new();
+        text.trim_ascii_end().hash(&mut hasher);
+        let hash = hasher.finish();
+        // Numbered lines are unique. Others may legitimately be alike, but hardly to the millisecond and next to each other.
+        let again = if found.ordinal.is_some() {
+            !self.seen.insert(hash)
+        } else {
+            self.previous == hash
+        };
+        self.previous = hash;
+        if again {
+            self.repeated.at(self.lines);
+            return;
+        }
+        if let Some(ordinal) = found.ordinal {
+            self.numbered = true;
+            self.next_ordinal = self.next_ordinal.max(ordinal.saturating_add(1));
+        }
+        if let Content::Record(record) = found.content {
+            let at = found.timestamp.or(self.records.last().map(|(at, _)| *at)).unwrap_or_default();
+            self.records.push((at, record));
+        }
+    }
+
+    fn finish(self, thread_id: &str) -> Scan {
+        let mut problems = Vec::new();
+        problems.extend(self.unreadable.sentence("unreadable"));
+        problems.extend(self.repeated.sentence("repeated"));
+        if self.torn_bytes > 0 {
+            problems.push(format!("the last line was incomplete and is dropped ({} bytes)", self.torn_bytes));
+        }
+        let next_ordinal = (self.numbered || self.records.is_empty()).then_some(self.next_ordinal);
+        let mut loaded = Loaded::new(self.records, thread_id, problems);
+        if loaded.meta_missing {
+            loaded
+                .problems
+                .push("the line that describes the session (session_meta) is missing".to_owned());
+        }
+        Scan {
+            loaded,
+            whole_bytes: self.whole_bytes,
+            newline_missing: self.newline_missing,
+            next_ordinal,
+        }
+    }
+}
+
+/// How often one kind of damage was met, and where first.
+#[derive(Default)]
+struct Finding {
+    count: u64,
+    first_line: u64,
+}
+
+impl Finding {
+    fn at(&mut self, line: u64) {
+        if self.count == 0 {
+            self.first_line = line;
+        }
+        self.count += 1;
+    }
+
+    fn sentence(&self, kind: &str) -> Option<String> {
+        match self.count {
+            0 => None,
+            1 => Some(format!("line {} is {kind} and was skipped", self.first_line)),
+            count => Some(format!(
+                "{count} lines are {kind} and were skipped, the first is line {}",
+                self.first_line
+            )),
+        }
+    }
+}
+
+/// What can still be said of a session whose first line is lost.
+fn meta_from(records: &[(Timestamp, Record)], thread_id: &str) -> SessionMeta {
+    let context = records.iter().find_map(|(_, record)| match record {
+        Record::TurnContext(context) => Some(context),
+        _ => None,
+    });
+    SessionMeta {
+        id: thread_id.to_owned(),
+        session_id: thread_id.to_owned(),
+        timestamp: format!("{:.3}", records.first().map(|(at, _)| *at).unwrap_or_default()),
+        cwd: context.map_or_else(crate::line::root, |context| context.cwd.clone()),
+        originator: String::new(),
+        cli_version: String::new(),
+        source: SessionSource::Unknown,
+        model_provider: String::new(),
+        model: context.map(|context| context.model.clone()).unwrap_or_default(),
+        base_instructions: String::new(),
+        base_item: None,
+        tools: None,
+        git: None,
+    }
+}
+
+const PREVIEW_CHARS_MAX: usize = 160;
+
+pub(crate) fn preview_of(record: &Record) -> Option<String> {
+    let Record::Event(event) = record else { return None };
+    let EventMsg::ItemCompleted {
+        item: ThreadItem::UserMessage { content, .. },
+        ..
+    } = &**event
+    else {
+        return None;
+    };
+    let text = content.iter().find_map(|input| match input {
+        UserInput::Text { text } if !text.trim().is_empty() => Some(text.trim()),
+        UserInput::Text { .. } | UserInput::LocalImage { .. } | UserInput::Image { .. } => None,
+    })?;
+    Some(text.chars().take(PREVIEW_CHARS_MAX).collect())
 }

@@ -1,0 +1,340 @@
+//! The payload of `event_msg`: what happened, beside the conversation itself.
+//!
+//! Files of spring 2026 kept one event per kind of item (`user_message`, `exec_command_end`, …); they are read as `item_completed` without a
+//! turn id or item id where they had none. The reducer puts such items into the turn that is open.
+
+use super::item::{self, CommandLine, FileChangeLine};
+use super::values::{Usage, lenient, turn_error, turn_error_from};
+use codex_base::Timestamp;
+use codex_protocol::items::{ThreadItem, UserInput};
+use codex_protocol::journal::{EventMsg, Record};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub fn to_payload(event: &EventMsg) -> Value {
+    match event {
+        EventMsg::TaskStarted {
+            turn_id,
+            started_at,
+            model_context_window,
+        } => json!({
+            "type": "task_started", "turn_id": turn_id, "root_turn_id": turn_id, "started_at": started_at,
+            "model_context_window": model_context_window, "collaboration_mode_kind": "default",
+        }),
+        EventMsg::TaskComplete {
+            turn_id,
+            last_agent_message,
+            started_at,
+            completed_at,
+            duration_ms,
+            error,
+        } => {
+            let mut payload = json!({
+                "type": "task_complete", "turn_id": turn_id, "last_agent_message": last_agent_message, "started_at": started_at,
+                "completed_at": completed_at, "duration_ms": duration_ms,
+            });
+            if let Some(error) = error {
+                payload["error"] = turn_error(error);
+            }
+            payload
+        }
+        EventMsg::TurnAborted {
+            turn_id,
+            reason,
+            started_at,
+            completed_at,
+            duration_ms,
+        } => json!({
+            "type": "turn_aborted", "turn_id": turn_id, "root_turn_id": turn_id, "reason": reason, "started_at": started_at,
+            "completed_at": completed_at, "duration_ms": duration_ms,
+        }),
+        EventMsg::ItemCompleted {
+            thread_id,
+            turn_id,
+            item,
+            started_at_ms,
+            completed_at_ms,
+        } => json!({
+            "type": "item_completed", "thread_id": thread_id, "turn_id": turn_id, "item": item::to_value(item),
+            "started_at_ms": started_at_ms, "completed_at_ms": completed_at_ms,
+        }),
+        EventMsg::TokenCount {
+            total,
+            last,
+            model_context_window,
+        } => json!({
+            "type": "token_count",
+            "info": {
+                "total_token_usage": Usage::from(*total), "last_token_usage": Usage::from(*last), "last_usage_includes_reasoning": true,
+                "model_context_window": model_context_window,
+            },
+            "rate_limits": null,
+        }),
+        EventMsg::ThreadRolledBack { num_turns } => json!({"type": "thread_rolled_back", "num_turns": num_turns}),
+    }
+}
+
+/// `Ok(None)` for events that say nothing we use. `at` is the line's own time.
+pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Record>> {
+    let at_s = at.as_second();
+    let event = match serde_json::from_str::<EventIn>(text)? {
+        EventIn::TaskStarted {
+            turn_id,
+            started_at,
+            model_context_window,
+        } => EventMsg::TaskStarted {
+            turn_id,
+            started_at: started_at.unwrap_or(at_s),
+            model_context_window,
+        },
+        EventIn::TaskComplete {
+            turn_id,
+            last_agent_message,
+            times,
+            error,
+        } => {
+            let (started_at, completed_at, duration_ms) = times.or(at_s);
+            let error = error.filter(|error| !error.is_null()).map(|error| turn_error_from(&error));
+            EventMsg::TaskComplete {
+                turn_id,
+                last_agent_message,
+                started_at,
+                completed_at,
+                duration_ms,
+                error,
+            }
+        }
+        EventIn::TurnAborted { turn_id, reason, times } => {
+            let (started_at, completed_at, duration_ms) = times.or(at_s);
+            EventMsg::TurnAborted {
+                turn_id,
+                reason,
+                started_at,
+                completed_at,
+                duration_ms,
+            }
+        }
+        EventIn::ItemCompleted {
+            thread_id,
+            turn_id,
+            item,
+            started_at_ms,
+            completed_at_ms,
+        } => {
+            let Some(item) = item::from_value(&item)? else { return Ok(None) };
+            let at_ms = at.as_millisecond();
+            EventMsg::ItemCompleted {
+                thread_id,
+                turn_id,
+                item,
+                started_at_ms: started_at_ms.unwrap_or(at_ms),
+                completed_at_ms: completed_at_ms.unwrap_or(at_ms),
+            }
+        }
+        EventIn::TokenCount { info: Some(info) } => EventMsg::TokenCount {
+            total: info.total_token_usage.into(),
+            last: info.last_token_usage.into(),
+            model_context_window: info.model_context_window,
+        },
+        EventIn::ThreadRolledBack { num_turns } => EventMsg::ThreadRolledBack { num_turns },
+        EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
+        EventIn::TokenCount { info: None } | EventIn::Other => return Ok(None),
+        EventIn::UserMessage {
+            message,
+            images,
+            local_images,
+        } => {
+            let pictures = images.into_iter().map(|url| UserInput::Image { url });
+            let local = local_images.into_iter().map(|path| UserInput::LocalImage { path });
+            let content = std::iter::once(UserInput::Text { text: message })
+                .chain(pictures)
+                .chain(local)
+                .collect();
+            old_item(
+                String::new(),
+                ThreadItem::UserMessage {
+                    id: String::new(),
+                    content,
+                },
+                at,
+            )
+        }
+        EventIn::AgentMessage { message, phase } => old_item(
+            String::new(),
+            ThreadItem::AgentMessage {
+                id: String::new(),
+                text: message,
+                phase,
+            },
+            at,
+        ),
+        EventIn::AgentReasoning { text } => old_item(
+            String::new(),
+            ThreadItem::Reasoning {
+                id: String::new(),
+                summary: vec![text],
+                content: vec![],
+            },
+            at,
+        ),
+        EventIn::AgentReasoningRawContent { text } => old_item(
+            String::new(),
+            ThreadItem::Reasoning {
+                id: String::new(),
+                summary: vec![],
+                content: vec![text],
+            },
+            at,
+        ),
+        EventIn::ExecCommandEnd { turn_id, command } => old_item(turn_id, ThreadItem::CommandExecution(command.into_item()), at),
+        EventIn::PatchApplyEnd { turn_id, change } => old_item(turn_id, change.into_item(), at),
+        EventIn::ViewImageToolCall { call_id, path } => old_item(
+            String::new(),
+            ThreadItem::ImageView {
+                id: call_id,
+                path: super::values::path_from(&path),
+            },
+            at,
+        ),
+        EventIn::ContextCompacted => old_item(String::new(), ThreadItem::ContextCompaction { id: String::new() }, at),
+    };
+    Ok(Some(Record::Event(Box::new(event))))
+}
+
+fn old_item(turn_id: String, item: ThreadItem, at: Timestamp) -> EventMsg {
+    let at_ms = at.as_millisecond();
+    EventMsg::ItemCompleted {
+        thread_id: String::new(),
+        turn_id,
+        item,
+        started_at_ms: at_ms,
+        completed_at_ms: at_ms,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum EventIn {
+    #[serde(alias = "turn_started")]
+    TaskStarted {
+        #[serde(default)]
+        turn_id: String,
+        #[serde(default)]
+        started_at: Option<i64>,
+        #[serde(default)]
+        model_context_window: Option<i64>,
+    },
+    #[serde(alias = "turn_complete")]
+    TaskComplete {
+        #[serde(default)]
+        turn_id: String,
+        #[serde(default)]
+        last_agent_message: Option<String>,
+        #[serde(flatten)]
+        times: Times,
+        #[serde(default)]
+        error: Option<Value>,
+    },
+    TurnAborted {
+        #[serde(default, deserialize_with = "lenient")]
+        turn_id: String,
+        #[serde(default)]
+        reason: String,
+        #[serde(flatten)]
+        times: Times,
+    },
+    ItemCompleted {
+        #[serde(default)]
+        thread_id: String,
+        #[serde(default)]
+        turn_id: String,
+        item: Value,
+        #[serde(default)]
+        started_at_ms: Option<i64>,
+        #[serde(default)]
+        completed_at_ms: Option<i64>,
+    },
+    TokenCount {
+        #[serde(default)]
+        info: Option<TokenInfo>,
+    },
+    ThreadRolledBack {
+        num_turns: u32,
+    },
+    PrefixBreak {
+        #[serde(default)]
+        reason: String,
+    },
+    UserMessage {
+        #[serde(default)]
+        message: String,
+        #[serde(default, deserialize_with = "lenient")]
+        images: Vec<String>,
+        #[serde(default, deserialize_with = "lenient")]
+        local_images: Vec<String>,
+    },
+    AgentMessage {
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        phase: Option<String>,
+    },
+    AgentReasoning {
+        #[serde(default)]
+        text: String,
+    },
+    AgentReasoningRawContent {
+        #[serde(default)]
+        text: String,
+    },
+    ExecCommandEnd {
+        #[serde(default)]
+        turn_id: String,
+        #[serde(flatten)]
+        command: Box<CommandLine>,
+    },
+    PatchApplyEnd {
+        #[serde(default)]
+        turn_id: String,
+        #[serde(flatten)]
+        change: FileChangeLine,
+    },
+    ViewImageToolCall {
+        call_id: String,
+        path: String,
+    },
+    ContextCompacted,
+    #[serde(other)]
+    Other,
+}
+
+/// Seconds, seconds, milliseconds; older files have none of them.
+#[derive(Deserialize)]
+struct Times {
+    #[serde(default)]
+    started_at: Option<i64>,
+    #[serde(default)]
+    completed_at: Option<i64>,
+    #[serde(default)]
+    duration_ms: Option<i64>,
+}
+
+impl Times {
+    fn or(&self, at_s: i64) -> (i64, i64, i64) {
+        (
+            self.started_at.unwrap_or(at_s),
+            self.completed_at.unwrap_or(at_s),
+            self.duration_ms.unwrap_or(0),
+        )
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenInfo {
+    #[serde(default)]
+    total_token_usage: Usage,
+    #[serde(default)]
+    last_token_usage: Usage,
+    #[serde(default)]
+    model_context_window: Option<i64>,
+}

@@ -1,0 +1,422 @@
+//! A visible item as `item_completed` keeps it: names in PascalCase, fields in snake case, directories as `file://` URLs.
+//!
+//! The stored form holds all that the client form holds, so `to_value` and `from_value` are exact inverses. Where the usual fields cannot say
+//! something (a command line that is no quoting of its arguments, two changes of one path), an extra field does.
+
+use super::values::{file_url, lenient, path_from, path_text};
+use codex_protocol::items::{
+    CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus,
+    PatchChangeKind, ThreadItem, UserInput,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+pub fn to_value(item: &ThreadItem) -> Value {
+    match item {
+        ThreadItem::UserMessage { id, content } => {
+            json!({"type": "UserMessage", "id": id, "content": content.iter().map(input).collect::<Vec<_>>()})
+        }
+        ThreadItem::AgentMessage { id, text, phase } => {
+            let mut value = json!({"type": "AgentMessage", "id": id, "content": [{"type": "Text", "text": text}]});
+            if let Some(phase) = phase {
+                value["phase"] = json!(phase);
+            }
+            value
+        }
+        ThreadItem::Reasoning { id, summary, content } => {
+            json!({"type": "Reasoning", "id": id, "summary_text": summary, "raw_content": content})
+        }
+        ThreadItem::CommandExecution(command) => command_value(command),
+        ThreadItem::FileChange { id, changes, status } => file_change_value(id, changes, *status),
+        ThreadItem::ImageView { id, path } => json!({"type": "ImageView", "id": id, "path": file_url(path)}),
+        ThreadItem::ContextCompaction { id } => json!({"type": "ContextCompaction", "id": id}),
+    }
+}
+
+/// `Ok(None)` for kinds of items that clients of ours have no form for.
+pub fn from_value(value: &Value) -> serde_json::Result<Option<ThreadItem>> {
+    Ok(Some(match ItemLine::deserialize(value)? {
+        ItemLine::UserMessage { id, content } => ThreadItem::UserMessage {
+            id,
+            content: content.iter().filter_map(input_from).collect(),
+        },
+        ItemLine::AgentMessage { id, content, phase } => ThreadItem::AgentMessage {
+            id,
+            text: content.into_iter().map(|part| part.text).collect(),
+            phase,
+        },
+        ItemLine::Reasoning {
+            id,
+            summary_text,
+            raw_content,
+        } => ThreadItem::Reasoning {
+            id,
+            summary: summary_text,
+            content: raw_content,
+        },
+        ItemLine::CommandExecution(command) => ThreadItem::CommandExecution(command.into_item()),
+        ItemLine::FileChange(change) => change.into_item(),
+        ItemLine::ImageView { id, path } => ThreadItem::ImageView {
+            id,
+            path: path_from(&path),
+        },
+        ItemLine::ContextCompaction { id } => ThreadItem::ContextCompaction { id },
+        ItemLine::Other => return Ok(None),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum ItemLine {
+    UserMessage {
+        id: String,
+        #[serde(default)]
+        content: Vec<Value>,
+    },
+    AgentMessage {
+        id: String,
+        #[serde(default)]
+        content: Vec<TextPart>,
+        #[serde(default)]
+        phase: Option<String>,
+    },
+    Reasoning {
+        id: String,
+        #[serde(default)]
+        summary_text: Vec<String>,
+        #[serde(default)]
+        raw_content: Vec<String>,
+    },
+    CommandExecution(Box<CommandLine>),
+    FileChange(FileChangeLine),
+    ImageView {
+        id: String,
+        path: String,
+    },
+    ContextCompaction {
+        id: String,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct TextPart {
+    #[serde(default)]
+    text: String,
+}
+
+fn input(input: &UserInput) -> Value {
+    match input {
+        UserInput::Text { text } => json!({"type": "text", "text": text, "text_elements": []}),
+        UserInput::LocalImage { path } => json!({"type": "local_image", "path": path}),
+        UserInput::Image { url } => json!({"type": "image", "image_url": url}),
+    }
+}
+
+fn input_from(value: &Value) -> Option<UserInput> {
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    match value.get("type")?.as_str()? {
+        "text" => Some(UserInput::Text { text: text("text")? }),
+        "local_image" => Some(UserInput::LocalImage { path: text("path")? }),
+        "image" => Some(UserInput::Image { url: text("image_url")? }),
+        _ => None,
+    }
+}
+
+fn command_value(item: &CommandExecutionItem) -> Value {
+    let argv = shlex::split(&item.command).filter(|argv| joined(argv) == item.command);
+    let line = CommandLine {
+        id: item.id.clone(),
+        process_id: item.process_id.clone(),
+        // Not the quoting of any argument vector: the text itself, word for word, beside it.
+        command_line: argv.is_none().then(|| item.command.clone()),
+        command: argv.unwrap_or_else(|| vec![item.command.clone()]),
+        cwd: file_url(&item.cwd),
+        parsed_cmd: item.command_actions.iter().map(action).collect(),
+        source: item.source.into(),
+        status: item.status.into(),
+        aggregated_output: item.aggregated_output.clone(),
+        exit_code: item.exit_code,
+        duration: item.duration_ms.map(DurationLine::from_ms),
+    };
+    tagged("CommandExecution", &line)
+}
+
+/// The line of a stored command, also in the end event of older files.
+#[derive(Serialize, Deserialize)]
+pub struct CommandLine {
+    #[serde(alias = "call_id")]
+    id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    process_id: Option<String>,
+    command: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    command_line: Option<String>,
+    cwd: String,
+    #[serde(default)]
+    parsed_cmd: Vec<Value>,
+    #[serde(default, deserialize_with = "lenient")]
+    source: Source,
+    #[serde(default, deserialize_with = "lenient")]
+    status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aggregated_output: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    duration: Option<DurationLine>,
+}
+
+impl CommandLine {
+    pub fn into_item(self) -> CommandExecutionItem {
+        let status = match (self.status, self.exit_code) {
+            (Status::Absent, Some(0)) => CommandExecutionStatus::Completed,
+            (Status::Absent, _) => CommandExecutionStatus::Failed,
+            (Status::InProgress, _) => CommandExecutionStatus::InProgress,
+            (Status::Completed, _) => CommandExecutionStatus::Completed,
+            (Status::Failed, _) => CommandExecutionStatus::Failed,
+            (Status::Declined, _) => CommandExecutionStatus::Declined,
+        };
+        CommandExecutionItem {
+            id: self.id,
+            command: self.command_line.unwrap_or_else(|| joined(&self.command)),
+            cwd: path_from(&self.cwd),
+            process_id: self.process_id,
+            source: self.source.into(),
+            status,
+            command_actions: self.parsed_cmd.iter().filter_map(action_from).collect(),
+            aggregated_output: self.aggregated_output,
+            exit_code: self.exit_code,
+            duration_ms: self.duration.map(DurationLine::ms),
+        }
+    }
+}
+
+/// One shell-quoted string; plain blanks where an argument cannot be quoted (it holds a NUL).
+fn joined(argv: &[String]) -> String {
+    shlex::try_join(argv.iter().map(String::as_str)).unwrap_or_else(|_| argv.join(" "))
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct DurationLine {
+    secs: i64,
+    nanos: i64,
+}
+
+impl DurationLine {
+    const fn from_ms(ms: i64) -> Self {
+        Self {
+            secs: ms.div_euclid(1000),
+            nanos: ms.rem_euclid(1000) * 1_000_000,
+        }
+    }
+
+    const fn ms(self) -> i64 {
+        self.secs.saturating_mul(1000).saturating_add(self.nanos / 1_000_000)
+    }
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Source {
+    #[default]
+    Agent,
+    UserShell,
+    UnifiedExecStartup,
+    UnifiedExecInteraction,
+}
+
+impl From<CommandExecutionSource> for Source {
+    fn from(source: CommandExecutionSource) -> Self {
+        match source {
+            CommandExecutionSource::Agent => Self::Agent,
+            CommandExecutionSource::UserShell => Self::UserShell,
+            CommandExecutionSource::UnifiedExecStartup => Self::UnifiedExecStartup,
+            CommandExecutionSource::UnifiedExecInteraction => Self::UnifiedExecInteraction,
+        }
+    }
+}
+
+impl From<Source> for CommandExecutionSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Agent => Self::Agent,
+            Source::UserShell => Self::UserShell,
+            Source::UnifiedExecStartup => Self::UnifiedExecStartup,
+            Source::UnifiedExecInteraction => Self::UnifiedExecInteraction,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    InProgress,
+    Completed,
+    Failed,
+    Declined,
+    /// Older files have none.
+    #[default]
+    #[serde(skip_serializing)]
+    Absent,
+}
+
+impl From<CommandExecutionStatus> for Status {
+    fn from(status: CommandExecutionStatus) -> Self {
+        match status {
+            CommandExecutionStatus::InProgress => Self::InProgress,
+            CommandExecutionStatus::Completed => Self::Completed,
+            CommandExecutionStatus::Failed => Self::Failed,
+            CommandExecutionStatus::Declined => Self::Declined,
+        }
+    }
+}
+
+impl From<PatchApplyStatus> for Status {
+    fn from(status: PatchApplyStatus) -> Self {
+        match status {
+            PatchApplyStatus::InProgress => Self::InProgress,
+            PatchApplyStatus::Completed => Self::Completed,
+            PatchApplyStatus::Failed => Self::Failed,
+            PatchApplyStatus::Declined => Self::Declined,
+        }
+    }
+}
+
+fn action(action: &CommandAction) -> Value {
+    match action {
+        CommandAction::Read { command, name, path } => json!({"type": "read", "cmd": command, "name": name, "path": path}),
+        CommandAction::ListFiles { command, path } => json!({"type": "list_files", "cmd": command, "path": path}),
+        CommandAction::Search { command, query, path } => json!({"type": "search", "cmd": command, "query": query, "path": path}),
+        CommandAction::Unknown { command } => json!({"type": "unknown", "cmd": command}),
+    }
+}
+
+fn action_from(value: &Value) -> Option<CommandAction> {
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let command = text("cmd")?;
+    Some(match value.get("type")?.as_str()? {
+        "read" => CommandAction::Read {
+            command,
+            name: text("name").unwrap_or_default(),
+            path: text("path").unwrap_or_default(),
+        },
+        "list_files" => CommandAction::ListFiles {
+            command,
+            path: text("path"),
+        },
+        "search" => CommandAction::Search {
+            command,
+            query: text("query"),
+            path: text("path"),
+        },
+        _ => CommandAction::Unknown { command },
+    })
+}
+
+fn file_change_value(id: &str, changes: &[FileUpdateChange], status: PatchApplyStatus) -> Value {
+    let by_path: Map<String, Value> = changes
+        .iter()
+        .map(|change| (path_text(&change.path), change_value(change)))
+        .collect();
+    let line = FileChangeLine {
+        id: id.to_owned(),
+        // A map says one thing per path; a second one needs the list.
+        ordered_changes: (by_path.len() != changes.len()).then(|| changes.iter().map(with_path).collect()),
+        changes: by_path,
+        status: status.into(),
+        success: None,
+        stdout: String::new(),
+        stderr: String::new(),
+    };
+    tagged("FileChange", &line)
+}
+
+fn change_value(change: &FileUpdateChange) -> Value {
+    match &change.kind {
+        PatchChangeKind::Add => json!({"type": "add", "content": change.diff}),
+        PatchChangeKind::Delete => json!({"type": "delete", "content": change.diff}),
+        PatchChangeKind::Update { move_path } => {
+            json!({"type": "update", "unified_diff": change.diff, "move_path": move_path.as_ref().map(path_text)})
+        }
+    }
+}
+
+fn with_path(change: &FileUpdateChange) -> Value {
+    let mut value = change_value(change);
+    value["path"] = json!(path_text(&change.path));
+    value
+}
+
+fn change_from(path: &str, value: &Value) -> Option<FileUpdateChange> {
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    let (kind, diff) = match text("type")? {
+        "add" => (PatchChangeKind::Add, text("content")?),
+        "delete" => (PatchChangeKind::Delete, text("content").unwrap_or_default()),
+        "update" => (
+            PatchChangeKind::Update {
+                move_path: text("move_path").map(path_from),
+            },
+            text("unified_diff")?,
+        ),
+        _ => return None,
+    };
+    Some(FileUpdateChange {
+        path: path_from(path),
+        kind,
+        diff: diff.to_owned(),
+    })
+}
+
+/// The line of a stored patch, also in the end event of older files.
+#[derive(Serialize, Deserialize)]
+pub struct FileChangeLine {
+    #[serde(alias = "call_id")]
+    id: String,
+    #[serde(default)]
+    changes: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ordered_changes: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "lenient")]
+    status: Status,
+    /// Older files have this instead of a status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    success: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    stdout: String,
+    #[serde(default, deserialize_with = "lenient")]
+    stderr: String,
+}
+
+impl FileChangeLine {
+    pub fn into_item(self) -> ThreadItem {
+        let changes = match &self.ordered_changes {
+            Some(list) => list
+                .iter()
+                .filter_map(|change| change_from(change.get("path")?.as_str()?, change))
+                .collect(),
+            None => self.changes.iter().filter_map(|(path, change)| change_from(path, change)).collect(),
+        };
+        let status = match (self.status, self.success) {
+            (Status::Absent, Some(false)) | (Status::Failed, _) => PatchApplyStatus::Failed,
+            (Status::Absent, _) | (Status::Completed, _) => PatchApplyStatus::Completed,
+            (Status::InProgress, _) => PatchApplyStatus::InProgress,
+            (Status::Declined, _) => PatchApplyStatus::Declined,
+        };
+        ThreadItem::FileChange {
+            id: self.id,
+            changes,
+            status,
+        }
+    }
+}
+
+/// `{"type": kind, …fields}`.
+fn tagged(kind: &str, fields: &impl Serialize) -> Value {
+    let mut value = Map::from_iter([("type".to_owned(), json!(kind))]);
+    if let Ok(Value::Object(fields)) = serde_json::to_value(fields) {
+        value.extend(fields);
+    }
+    value.into()
+}

@@ -1,0 +1,270 @@
+//! Small values as a line spells them: paths, file URLs, token counts, policies, errors, and what the model was told.
+
+use codex_base::AbsPath;
+use codex_protocol::errors::{CodexErrorInfo, TurnError};
+use codex_protocol::items::TokenUsageBreakdown;
+use codex_protocol::journal::WorldState;
+use codex_protocol::settings::SandboxPolicy;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value, json};
+
+/// The value, or its type's default when it has another shape than we know.
+pub fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// Bytes that are no UTF-8 become U+FFFD: a path in a journal is for reading, not for opening.
+pub fn path_text(path: &AbsPath) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// A stored path or `file://` URL; the root when it is none on this system (a journal from another one).
+pub fn path_from(text: &str) -> AbsPath {
+    let plain = match text.strip_prefix("file://") {
+        Some(encoded) => percent_decoded(encoded),
+        None => text.to_owned(),
+    };
+    AbsPath::new(&plain)
+        .or_else(|_| AbsPath::new(plain.trim_start_matches('/')))
+        .unwrap_or_else(|_| root())
+}
+
+pub fn root() -> AbsPath {
+    AbsPath::new("/")
+        .or_else(|_| AbsPath::new("C:\\"))
+        .expect("one of the two is absolute on every system")
+}
+
+pub fn file_url(path: &AbsPath) -> String {
+    let text = path_text(path);
+    let mut url = String::from("file://");
+    if !text.starts_with('/') {
+        url.push('/');
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b'+' | b',' | b'=' => {
+                url.push(char::from(byte))
+            }
+            b'\\' if !text.starts_with('/') => url.push('/'),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = (first == b'%')
+            .then(|| after.get(..2))
+            .flatten()
+            .and_then(|two| std::str::from_utf8(two).ok());
+        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Token counts in snake case.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    input_tokens: i64,
+    cached_input_tokens: i64,
+    cache_write_input_tokens: i64,
+    output_tokens: i64,
+    reasoning_output_tokens: i64,
+    total_tokens: i64,
+}
+
+impl From<TokenUsageBreakdown> for Usage {
+    fn from(usage: TokenUsageBreakdown) -> Self {
+        Self {
+            input_tokens: usage.input_tokens,
+            cached_input_tokens: usage.cached_input_tokens,
+            cache_write_input_tokens: usage.cache_write_input_tokens,
+            output_tokens: usage.output_tokens,
+            reasoning_output_tokens: usage.reasoning_output_tokens,
+            total_tokens: usage.total_tokens,
+        }
+    }
+}
+
+impl From<Usage> for TokenUsageBreakdown {
+    fn from(usage: Usage) -> Self {
+        Self {
+            total_tokens: usage.total_tokens,
+            input_tokens: usage.input_tokens,
+            cached_input_tokens: usage.cached_input_tokens,
+            cache_write_input_tokens: usage.cache_write_input_tokens,
+            output_tokens: usage.output_tokens,
+            reasoning_output_tokens: usage.reasoning_output_tokens,
+        }
+    }
+}
+
+/// A sandbox policy in the kebab-case form of journals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum SandboxPolicyLine {
+    DangerFullAccess,
+    /// The program already ran in somebody else's sandbox; only read.
+    ExternalSandbox,
+    ReadOnly {
+        #[serde(default)]
+        network_access: bool,
+    },
+    WorkspaceWrite {
+        #[serde(default)]
+        writable_roots: Vec<String>,
+        #[serde(default)]
+        network_access: bool,
+        #[serde(default)]
+        exclude_tmpdir_env_var: bool,
+        #[serde(default)]
+        exclude_slash_tmp: bool,
+    },
+}
+
+pub fn sandbox_policy(policy: &SandboxPolicy) -> SandboxPolicyLine {
+    match policy {
+        SandboxPolicy::DangerFullAccess => SandboxPolicyLine::DangerFullAccess,
+        SandboxPolicy::ReadOnly { network_access } => SandboxPolicyLine::ReadOnly {
+            network_access: *network_access,
+        },
+        SandboxPolicy::WorkspaceWrite {
+            writable_roots,
+            network_access,
+            exclude_tmpdir_env_var,
+            exclude_slash_tmp,
+        } => SandboxPolicyLine::WorkspaceWrite {
+            writable_roots: writable_roots.iter().map(path_text).collect(),
+            network_access: *network_access,
+            exclude_tmpdir_env_var: *exclude_tmpdir_env_var,
+            exclude_slash_tmp: *exclude_slash_tmp,
+        },
+    }
+}
+
+impl From<SandboxPolicyLine> for SandboxPolicy {
+    fn from(line: SandboxPolicyLine) -> Self {
+        match line {
+            SandboxPolicyLine::DangerFullAccess | SandboxPolicyLine::ExternalSandbox => Self::DangerFullAccess,
+            SandboxPolicyLine::ReadOnly { network_access } => Self::ReadOnly { network_access },
+            SandboxPolicyLine::WorkspaceWrite {
+                writable_roots,
+                network_access,
+                exclude_tmpdir_env_var,
+                exclude_slash_tmp,
+            } => Self::WorkspaceWrite {
+                writable_roots: writable_roots.iter().filter_map(|root| AbsPath::new(root).ok()).collect(),
+                network_access,
+                exclude_tmpdir_env_var,
+                exclude_slash_tmp,
+            },
+        }
+    }
+}
+
+/// The error of a failed turn, snake case, with our own fields beside those that others know.
+pub fn turn_error(error: &TurnError) -> Value {
+    let info = error.codex_error_info.as_ref().and_then(|info| serde_json::to_value(info).ok());
+    let mut fields = json!({"message": error.message, "codex_error_info": info.map_or(Value::Null, |info| respelled(info, &snake))});
+    for (name, value) in [("additional_details", &error.additional_details), ("code", &error.code)] {
+        if let Some(value) = value {
+            fields[name] = json!(value);
+        }
+    }
+    fields
+}
+
+pub fn turn_error_from(value: &Value) -> TurnError {
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let info = value.get("codex_error_info").filter(|info| !info.is_null()).cloned();
+    TurnError {
+        message: text("message").unwrap_or_default(),
+        codex_error_info: info.map(|info| serde_json::from_value(respelled(info, &camel)).unwrap_or(CodexErrorInfo::Other)),
+        additional_details: text("additional_details"),
+        code: text("code"),
+    }
+}
+
+/// Spells the names in a value (its keys, or itself when it is a string) another way.
+fn respelled(value: Value, spell: &dyn Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(name) => Value::String(spell(&name)),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (spell(&name), respelled(value, spell)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+fn camel(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut out = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        out.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        out.push_str(letters.as_str());
+    }
+    out
+}
+
+/// Always complete (`full`): what the model was last told, name by name.
+pub fn world_state(state: &WorldState) -> Value {
+    json!({"full": true, "state": WorldStateLine {
+        permissions: state.permissions.clone(),
+        project_docs: state.project_docs.clone(),
+        environment: state.environment.clone(),
+    }})
+}
+
+/// Of another program's state we know nothing: the model is then told again.
+pub fn world_state_from(text: &str) -> serde_json::Result<WorldState> {
+    #[derive(Deserialize)]
+    struct Payload {
+        #[serde(default, deserialize_with = "lenient")]
+        state: WorldStateLine,
+    }
+    let state = serde_json::from_str::<Payload>(text)?.state;
+    Ok(WorldState {
+        permissions: state.permissions,
+        project_docs: state.project_docs,
+        environment: state.environment,
+    })
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct WorldStateLine {
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    permissions: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    project_docs: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    environment: std::collections::BTreeMap<String, String>,
+}
