@@ -21,11 +21,12 @@ struct Parsed {
 }
 
 impl ResponseItem {
-    /// Takes the bytes of one JSON object.
+    /// Takes the bytes of one JSON object. Line breaks between its tokens become blanks, so that an item always fits on one journal line.
     ///
     /// # Errors
     /// If the bytes are not one JSON object with a string `type`.
     pub fn parse(raw: Box<RawValue>) -> Result<Self, serde_json::Error> {
+        let raw = on_one_line(raw)?;
         let view = ItemView::parse(raw.get())?;
         Ok(Self(Arc::new(Parsed { raw, view })))
     }
@@ -54,6 +55,11 @@ impl ResponseItem {
         }
         serde_json::from_str::<Id>(self.raw().get()).ok().and_then(|found| found.id)
     }
+}
+
+/// Inside strings line breaks are escaped, so those that are found stand between tokens.
+fn on_one_line(raw: Box<RawValue>) -> Result<Box<RawValue>, serde_json::Error> {
+    if raw.get().contains(['\n', '\r']) { RawValue::from_string(raw.get().replace(['\n', '\r'], " ")) } else { Ok(raw) }
 }
 
 impl PartialEq for ResponseItem {
@@ -269,6 +275,11 @@ mod tests {
         let text = r#"{"type":"message", "role":"assistant","content":[{"type":"output_text","text":"a","x":1.0e2}],"zeta":null}"#;
 
         assert_eq!(serde_json::to_string(&item(text)).unwrap(), text);
+    }
+
+    #[test]
+    fn an_item_that_came_on_several_lines_is_kept_on_one() {
+        assert_eq!(item("{\"type\":\n \"message\",\r\n\"role\":\"user\"}").raw().get(), r#"{"type":  "message",  "role":"user"}"#);
     }
 
     #[test]
