@@ -1,0 +1,4 @@
+//! stub
+pub fn command(_: &[&str]) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Under which terms our dependencies come, and where they come from.
+
+use super::{Finding, finding};
+use crate::cargo::{host, metadata, root};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::fs;
+
+/// Terms that allow shipping our program under Apache-2.0.
+const ALLOWED: [&str; 14] = [
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Dependencies of this system; those that only other systems need are not on this machine.
+pub fn check() -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let metadata = metadata(&["--filter-platform", &host()?])?;
+    for package in metadata["packages"].as_array().context("metadata without packages")? {
+        let from_registry = package["source"].as_str().is_some();
+        if from_registry && !package["license"].as_str().is_some_and(allowed) {
+            findings.push(finding(
+                package_name(package),
+                format!("its licence {} is not on the list", package["license"]),
+            ));
+        }
+    }
+    let lock = fs::read_to_string(root().join("Cargo.lock")).context("could not read Cargo.lock")?;
+    findings.extend(
+        lock.lines()
+            .filter(|line| line.contains("\"git+"))
+            .map(|line| finding("Cargo.lock", format!("git dependency: {line}"))),
+    );
+    Ok(findings)
+}
+
+fn package_name(package: &Value) -> String {
+    format!(
+        "{} {}",
+        package["name"].as_str().unwrap_or("?"),
+        package["version"].as_str().unwrap_or("?")
+    )
+}
+
+/// Whether an SPDX expression can be met with licences of the list. The old form with a slash means `OR`.
+fn allowed(expression: &str) -> bool {
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let (met, rest) = any_of(&words);
+    met && rest.is_empty()
+}
+
+fn any_of<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str]) {
+    let (mut met, mut rest) = all_of(words);
+    while let ["OR", more @ ..] = rest {
+        let (next, left) = all_of(more);
+        met |= next;
+        rest = left;
+    }
+    (met, rest)
+}
+
+fn all_of<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str]) {
+    let (mut met, mut rest) = one(words);
+    while let ["AND", more @ ..] = rest {
+        let (next, left) = one(more);
+        met &= next;
+        rest = left;
+    }
+    (met, rest)
+}
+
+fn one<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str]) {
+    match words {
+        ["(", inner @ ..] => match any_of(inner) {
+            (met, [")", rest @ ..]) => (met, rest),
+            (_, rest) => (false, rest),
+        },
+        [name, "WITH", exception, rest @ ..] => (ALLOWED.contains(&format!("{name} WITH {exception}").as_str()), rest),
+        [name, rest @ ..] => (ALLOWED.contains(name), rest),
+        [] => (false, &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_is_met_by_the_list_or_not() {
+        let check = |expression: &str, expect: bool| assert_eq!(allowed(expression), expect, "{expression}");
+
+        check("MIT", true);
+        check("MIT/Apache-2.0", true);
+        check("GPL-3.0 OR MIT", true);
+        check("GPL-3.0 AND MIT", false);
+        check("(MIT OR GPL-3.0) AND Unicode-3.0", true);
+        check("Apache-2.0 WITH LLVM-exception OR Apache-2.0", true);
+        check("GPL-2.0 WITH Classpath-exception-2.0", false);
+        check("(MIT", false);
+        check("", false);
+    }
+}
