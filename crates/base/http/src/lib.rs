@@ -1,1 +1,17 @@
 //! The one place that opens a connection on our own behalf: client builder, TLS, proxies.
+//!
+//! In: a [`Post`] (URL, headers, secret headers, body). Out: an [`HttpResponse`] whose body is read chunk by chunk.
+//! Credentials become header values here and nowhere else, and every such header is marked sensitive.
+//!
+//! Refused: redirects (a credential must not travel to a host nobody configured), cookies, compressed bodies. Retries are not made here.
+//!
+//! Making an [`HttpClient`] costs nothing: what a request needs is built when the first one needs it. Root certificates, which take
+//! several milliseconds to load, are loaded for `https` only. They are the operating system's; `SSL_CERT_FILE` adds a bundle.
+
+pub mod client;
+pub mod proxy;
+mod url;
+
+pub use client::{HttpClient, HttpError, HttpResponse, HttpSettings, Post};
+pub use proxy::ProxySettings;
+pub use url::endpoint;
