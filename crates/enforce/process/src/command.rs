@@ -1,0 +1,106 @@
+//! What is to run, how it will be started, and the trait that turns the one into the other.
+
+use codex_base::AbsPath;
+use codex_permissions::ResolvedPolicy;
+use codex_protocol::facts::Capabilities;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// One command, complete: nothing is added to the environment, nothing inherited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// Program and arguments; a program without a slash is looked up in the `PATH` of `env`.
+    pub argv: Vec<OsString>,
+    pub cwd: AbsPath,
+    pub env: Vec<(OsString, OsString)>,
+    pub io: CommandIo,
+}
+
+/// What a command's standard streams are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandIo {
+    /// Standard input is at its end from the start; output and errors share one pipe, so their order is kept.
+    Pipes,
+    /// A terminal of its own, as controlling terminal of a new session.
+    Pty { rows: u16, cols: u16 },
+}
+
+impl CommandIo {
+    /// The size that programs are shown unless somebody knows better (observed of the reference).
+    pub const PTY: Self = Self::Pty { rows: 24, cols: 80 };
+}
+
+/// Turns a command and a policy into something that can be started on this platform.
+pub trait Sandbox: Send + Sync {
+    /// What this host can enforce. Looked up once per process.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// # Errors
+    /// If the policy cannot be enforced here; the command must then not run.
+    fn prepare(&self, command: CommandSpec, policy: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError>;
+}
+
+/// A command that may be started, and what will hold it.
+#[derive(Debug, Clone)]
+pub struct PreparedCommand {
+    pub spec: CommandSpec,
+    pub launch: Launch,
+    /// What is enforced, for humans, e.g. `network off`; empty when nothing is.
+    pub enforced: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Launch {
+    /// The program itself, in a process group of its own. Nothing holds children that leave the group.
+    Direct,
+    /// `program` is started under the name `arg0`; it takes `plan` and the command, and becomes the supervisor of its tree.
+    Helper { program: PathBuf, arg0: String, plan: Vec<u8> },
+}
+
+/// Why a command must not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SandboxError {
+    /// The policy asks for something this system cannot enforce.
+    #[error("cannot enforce {rule} on this system: {missing}")]
+    Unenforceable { rule: String, missing: String },
+}
+
+/// No confinement on offer: starts what may run unconfined and refuses everything else.
+#[derive(Debug, Clone)]
+pub struct NoSandbox {
+    capabilities: Capabilities,
+}
+
+impl Default for NoSandbox {
+    fn default() -> Self {
+        let missing = vec![format!("there is no sandbox for {} in this build", std::env::consts::OS)];
+        Self {
+            capabilities: Capabilities {
+                mechanism: "none".to_owned(),
+                confines: false,
+                missing,
+            },
+        }
+    }
+}
+
+impl Sandbox for NoSandbox {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn prepare(&self, command: CommandSpec, policy: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
+        if policy.confined {
+            let rule = format!("sandbox mode {}", policy.mode.as_str());
+            return Err(SandboxError::Unenforceable {
+                rule,
+                missing: self.capabilities.missing.join(", "),
+            });
+        }
+        Ok(PreparedCommand {
+            spec: command,
+            launch: Launch::Direct,
+            enforced: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! What travels between this process and the helper that becomes a command's supervisor.
