@@ -20,7 +20,8 @@ pub(crate) struct Master(Arc<AsyncFd<OwnedFd>>);
 impl Master {
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         fcntl_setfl(&fd, fcntl_getfl(&fd)? | OFlags::NONBLOCK)?;
-        Ok(Self(Arc::new(AsyncFd::register(fd)?)))
+        // SAFETY: the descriptor is owned by what it is registered in, so it stays open and the same until it is deregistered.
+        Ok(Self(Arc::new(unsafe { AsyncFd::register(fd) }?)))
     }
 
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
