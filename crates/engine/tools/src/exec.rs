@@ -1,0 +1,224 @@
+//! Runs `exec_command`: start, wait for the end or the yield time, and hand what goes on over to the thread's sessions.
+
+use crate::environment::{self, CallIds};
+use crate::error::with_causes;
+use crate::login::LoginKey;
+use crate::outcome::{ToolOutcome, ToolReport};
+use crate::result::{Ending, exec_text, interrupted_text};
+use crate::shell::{Invocation, Profile};
+use crate::terminals::{Session, Started, Terminals, Waiting};
+use crate::truncation::Budget;
+use crate::turn::{Environment, ToolWorld};
+use codex_base::{AbsPath, HeadTail};
+use codex_permissions::ResolvedPolicy;
+use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, spawn};
+use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Longest wait for a killed command to be gone; its tree is killed after 50 ms already.
+const KILLED_WAIT_MAX: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone)]
+pub(crate) struct ExecAction {
+    pub invocation: Invocation,
+    pub cwd: AbsPath,
+    pub env: Arc<Environment>,
+    pub ids: CallIds,
+    pub tty: bool,
+    pub wait: Duration,
+    pub budget: Budget,
+    /// Where and under what the login profile is read.
+    pub turn_cwd: AbsPath,
+    pub turn_policy: ResolvedPolicy,
+    pub turn_id: String,
+    pub item: CommandExecutionItem,
+}
+
+/// Why there is no process.
+#[derive(Debug, Error)]
+enum StartError {
+    #[error("Failed to create unified exec process: {0}")]
+    Workdir(io::Error),
+    #[error("{}", with_causes(.0))]
+    Sandbox(#[from] SandboxError),
+    #[error("Failed to create unified exec process: {}", with_causes(.0))]
+    Spawn(SpawnError),
+}
+
+pub(crate) async fn run(
+    action: ExecAction,
+    policy: ResolvedPolicy,
+    world: &ToolWorld,
+    reports: &mpsc::Sender<ToolReport>,
+    cancel: &CancellationToken,
+) -> ToolOutcome {
+    let begun = world.clock.monotonic();
+    let stopped = async {
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = world.terminals.closed() => {}
+        }
+    };
+    tokio::pin!(stopped);
+
+    let started = async {
+        let permit = world.terminals.permit().await;
+        (start(&action, &policy, world).await, permit)
+    };
+    let (session, _permit) = tokio::select! {
+        (session, permit) = started => (session, permit),
+        () = &mut stopped => return action.interrupted(world.clock.monotonic().saturating_sub(begun)),
+    };
+    let session = match session {
+        Ok(session) => session,
+        Err(error) => return action.not_started(&error),
+    };
+    // Deltas may be lost to a slow reader, the process id as well: neither is worth a wait.
+    let _ = reports.try_send(ToolReport::Pid {
+        item_id: session.item_id().to_owned(),
+        pid: session.running.pid(),
+    });
+
+    let wait_begun = world.clock.monotonic();
+    let waited = || world.clock.monotonic().saturating_sub(wait_begun);
+    tokio::select! {
+        biased;
+        exit = session.running.exited() => {
+            session.flush(reports);
+            action.ended(&session, &exit, waited(), world)
+        }
+        () = &mut stopped => {
+            let waited = waited();
+            killed(&session, world).await;
+            action.stopped(&session, waited, world)
+        }
+        () = world.clock.sleep(action.wait) => {
+            let output = session.running.take_new();
+            session.hand_over(world.clock.clone());
+            ToolOutcome::text(action.text(Ending::Running(session.id), waited(), &output, world), true)
+        }
+        never = session.pump(reports, &*world.clock) => match never {},
+    }
+}
+
+async fn start(action: &ExecAction, policy: &ResolvedPolicy, world: &ToolWorld) -> Result<Waiting, StartError> {
+    // Asked first because every mechanism reports it differently.
+    tokio::fs::read_dir(action.cwd.as_path())
+        .await
+        .map(drop)
+        .or_else(only_missing)
+        .map_err(StartError::Workdir)?;
+    let spec = action.command(policy, world).await;
+    let prepared = world.sandbox.prepare(spec, policy)?;
+    // No time limit, and no token: a command that goes on must not end with its call.
+    let running = spawn(prepared, Expiration::default()).await.map_err(|error| match error {
+        SpawnError::Sandbox(error) => StartError::Sandbox(error),
+        error => StartError::Spawn(error),
+    })?;
+    let started = Started {
+        running,
+        item: action.item.clone(),
+        turn_id: action.turn_id.clone(),
+        confined: policy.confined,
+        at: world.clock.monotonic(),
+    };
+    Ok(Terminals::admit(&world.terminals, &*world.ids, started))
+}
+
+/// A folder that may be entered but not listed is fine to run in.
+fn only_missing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+async fn killed(session: &Session, world: &ToolWorld) {
+    session.running.kill(Ladder::DEFAULT);
+    tokio::select! {
+        _ = session.running.exited() => {}
+        () = world.clock.sleep(KILLED_WAIT_MAX) => {}
+    }
+}
+
+impl ExecAction {
+    async fn command(&self, policy: &ResolvedPolicy, world: &ToolWorld) -> CommandSpec {
+        let (base, argv) = match self.invocation.profile {
+            Profile::AsShown => (self.env.clone(), self.invocation.argv.clone()),
+            Profile::Captured => (self.login_environment(world).await, self.plain_argv()),
+        };
+        let terminal = self.tty.then(|| environment::terminal_name(&self.env));
+        CommandSpec {
+            argv: argv.into_iter().map(OsString::from).collect(),
+            cwd: self.cwd.clone(),
+            env: environment::of_command(&base, &self.ids, terminal.as_deref(), policy),
+            io: if self.tty { CommandIo::PTY } else { CommandIo::Pipes },
+        }
+    }
+
+    async fn login_environment(&self, world: &ToolWorld) -> Arc<Environment> {
+        let key = LoginKey {
+            shell: self.invocation.argv[0].clone(),
+            base: self.env.clone(),
+        };
+        world.terminals.login.get(&key, &self.turn_cwd, &self.turn_policy, world).await
+    }
+
+    /// `[shell, "-c", script]` for a shown `[shell, "-lc", script]`.
+    fn plain_argv(&self) -> Vec<String> {
+        let mut argv = self.invocation.argv.clone();
+        argv[1] = "-c".to_owned();
+        argv
+    }
+
+    fn text(&self, ending: Ending, waited: Duration, output: &HeadTail, world: &ToolWorld) -> String {
+        exec_text(&*world.ids, ending, waited, output, self.budget)
+    }
+
+    fn ended(&self, session: &Session, exit: &ExitOutcome, waited: Duration, world: &ToolWorld) -> ToolOutcome {
+        let output = session.running.take_new();
+        let code = exit.exit_code();
+        let denial = codex_approvals::is_denial(code, &output.to_text(), session.confined);
+        let item = session.ended_item(exit, world.clock.monotonic());
+        let outcome = ToolOutcome::text(self.text(Ending::Exited(code), waited, &output, world), code == 0).with_item(item);
+        ToolOutcome { denial, ..outcome }
+    }
+
+    /// The call was cancelled and its command is dead.
+    fn stopped(&self, session: &Session, waited: Duration, world: &ToolWorld) -> ToolOutcome {
+        let code = session.running.exit().map_or(-1, |exit| exit.exit_code());
+        let item = session.failed_item(code, world.clock.monotonic());
+        ToolOutcome::text(interrupted_text(waited), false).with_item(item)
+    }
+
+    /// The call was cancelled before there was a process.
+    fn interrupted(&self, waited: Duration) -> ToolOutcome {
+        ToolOutcome::text(interrupted_text(waited), false).with_item(self.failed_item(None))
+    }
+
+    fn not_started(&self, error: &StartError) -> ToolOutcome {
+        let reason = error.to_string();
+        let text = format!(
+            "exec_command failed: CreateProcess {{ message: {:?} }}",
+            format!("Rejected({reason:?})")
+        );
+        ToolOutcome::text(text, false).with_item(self.failed_item(Some(reason)))
+    }
+
+    fn failed_item(&self, aggregated_output: Option<String>) -> ThreadItem {
+        ThreadItem::CommandExecution(CommandExecutionItem {
+            status: CommandExecutionStatus::Failed,
+            exit_code: Some(-1),
+            duration_ms: Some(0),
+            aggregated_output,
+            ..self.item.clone()
+        })
+    }
+}

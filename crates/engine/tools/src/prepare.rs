@@ -1,0 +1,257 @@
+//! From a call as the model wrote it to what it would do, as data. Nothing happens here; patches are checked against the files.
+//!
+//! Input: a [`ToolCallView`] and the [`TurnTools`] of its turn. Output: [`Prepared`], or the text that answers a call which is unknown,
+//! malformed or does not fit the files. Blocking (files are read), so it belongs on a blocking thread.
+
+use crate::args::{self, ExecArgs, ImageArgs, PatchArgs, PlanArgs, StdinArgs};
+use crate::environment::CallIds;
+use crate::error::ToolError;
+use crate::exec::ExecAction;
+use crate::patch::{PatchAction, PatchOrigin};
+use crate::shell::{self, Login};
+use crate::stdin::StdinAction;
+use crate::truncation::Budget;
+use crate::turn::TurnTools;
+use codex_base::AbsPath;
+use codex_protocol::facts::{CommandIntent, ToolIntent};
+use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, PlanStep, ThreadItem};
+use codex_protocol::response_item::ToolCallView;
+
+/// The two kinds of call items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallKind {
+    /// Input is JSON text.
+    Function,
+    /// Input is free text.
+    Custom,
+}
+
+/// A call that can be carried out.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    pub call_id: String,
+    /// What a verdict is made from.
+    pub intent: ToolIntent,
+    /// The item as clients see it begin. Its id is the call's. `None` for calls without one (`write_stdin`, plans) or with a final form
+    /// only (`view_image`).
+    pub started: Option<ThreadItem>,
+    /// May run beside other calls that may.
+    pub parallel: bool,
+    pub(crate) action: Action,
+    /// Tokens of the output, see [`TurnTools::output_token_limit`].
+    pub(crate) limit_tokens: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    Exec(Box<ExecAction>),
+    Stdin(StdinAction),
+    Patch(PatchAction),
+    Plan { explanation: Option<String>, plan: Vec<PlanStep> },
+    Image { path: AbsPath, detail: &'static str },
+}
+
+/// Says what `call` would do.
+///
+/// # Errors
+/// With the text that answers the call.
+pub fn prepare(call: &ToolCallView, kind: CallKind, turn: &TurnTools) -> Result<Prepared, ToolError> {
+    let tool = Tool::of(call, kind, turn)?;
+    match tool {
+        Tool::ExecCommand => exec_command(call, turn),
+        Tool::WriteStdin => write_stdin(call, turn),
+        Tool::UpdatePlan => update_plan(call, turn),
+        Tool::ViewImage => view_image(call, turn),
+        Tool::ApplyPatch => match kind {
+            CallKind::Custom => patch(call, &call.input, &turn.cwd, PatchOrigin::Tool, turn),
+            CallKind::Function => {
+                let arguments: PatchArgs = args::parse(&call.input)?;
+                patch(call, &arguments.input, &turn.cwd, PatchOrigin::Tool, turn)
+            }
+        },
+    }
+}
+
+/// Whether a call may run beside others, as far as its text tells. Such a call may also be prepared while others run; the rest must be
+/// prepared after the calls before them are done, since a patch is checked against the files as they are then.
+pub fn may_overlap(call: &ToolCallView, kind: CallKind) -> bool {
+    match (call.name.as_str(), kind) {
+        ("exec_command", CallKind::Function) => {
+            args::parse::<ExecArgs>(&call.input).map_or(true, |arguments| codex_shell_parse::patch_heredoc(&arguments.cmd).is_none())
+        }
+        ("view_image", CallKind::Function) => true,
+        _ => false,
+    }
+}
+
+enum Tool {
+    ExecCommand,
+    WriteStdin,
+    UpdatePlan,
+    ViewImage,
+    ApplyPatch,
+}
+
+impl Tool {
+    fn of(call: &ToolCallView, kind: CallKind, turn: &TurnTools) -> Result<Self, ToolError> {
+        let namespace = call.namespace.as_deref().unwrap_or_default();
+        let name = if matches!(namespace, "" | "functions") {
+            call.name.clone()
+        } else {
+            format!("{namespace}{}", call.name)
+        };
+        let set = &turn.tools;
+        match (kind, name.as_str()) {
+            (CallKind::Function, "exec_command") if set.shell => Ok(Self::ExecCommand),
+            (CallKind::Function, "write_stdin") if set.shell => Ok(Self::WriteStdin),
+            (CallKind::Function, "update_plan") if set.update_plan => Ok(Self::UpdatePlan),
+            (CallKind::Function, "view_image") if set.view_image => Ok(Self::ViewImage),
+            (CallKind::Function | CallKind::Custom, "apply_patch") if set.apply_patch => Ok(Self::ApplyPatch),
+            (CallKind::Function, _) => Err(ToolError::UnsupportedFunction { name }),
+            (CallKind::Custom, _) => Err(ToolError::UnsupportedCustom { name }),
+        }
+    }
+}
+
+fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {
+    let arguments: ExecArgs = args::parse(&call.input)?;
+    let cwd = arguments
+        .workdir
+        .as_ref()
+        .map_or_else(|| turn.cwd.clone(), |workdir| turn.cwd.join(workdir));
+    if let Some(heredoc) = codex_shell_parse::patch_heredoc(&arguments.cmd) {
+        let cwd = heredoc.cd.as_ref().map_or_else(|| cwd.clone(), |cd| cwd.join(cd));
+        return patch(call, &heredoc.patch, &cwd, PatchOrigin::Heredoc, turn);
+    }
+    if codex_shell_parse::is_bare_patch(&arguments.cmd) {
+        return Err(ToolError::BarePatch);
+    }
+    let login = match (arguments.login, turn.allow_login_shell) {
+        (Some(true), false) => return Err(ToolError::LoginShellOff),
+        (Some(true), true) => Login::Asked,
+        (None, true) => Login::Default,
+        (Some(false), _) | (None, false) => Login::Off,
+    };
+    let invocation = shell::invocation(&turn.shell, arguments.shell.as_deref(), &arguments.cmd, login, &turn.env);
+    let intent = CommandIntent {
+        argv: invocation.argv.clone(),
+        script: arguments.cmd,
+        cwd,
+        sandbox_permissions: arguments.sandbox_permissions.unwrap_or_default(),
+        justification: arguments.justification,
+        prefix_rule: arguments.prefix_rule,
+    };
+    let item = command_item(&call.call_id, &intent);
+    let action = ExecAction {
+        invocation,
+        cwd: intent.cwd.clone(),
+        env: turn.env.clone(),
+        ids: CallIds {
+            thread_id: turn.thread_id.clone(),
+            session_id: turn.session_id.clone(),
+            call_id: call.call_id.clone(),
+        },
+        tty: arguments.tty.unwrap_or(false),
+        wait: args::exec_wait(arguments.yield_time_ms),
+        budget: Budget {
+            asked_tokens: arguments.max_output_tokens,
+            limit_tokens: turn.output_token_limit,
+        },
+        turn_cwd: turn.cwd.clone(),
+        turn_policy: turn.policy.clone(),
+        turn_id: turn.turn_id.clone(),
+        item: item.clone(),
+    };
+    let prepared = Prepared::new(call, turn, ToolIntent::Command(intent), Action::Exec(Box::new(action)));
+    Ok(Prepared {
+        started: Some(ThreadItem::CommandExecution(item)),
+        parallel: true,
+        ..prepared
+    })
+}
+
+fn command_item(call_id: &str, intent: &CommandIntent) -> CommandExecutionItem {
+    let argv = || intent.argv.iter().map(String::as_str);
+    CommandExecutionItem {
+        id: call_id.to_owned(),
+        // A zero byte cannot be quoted; such a command fails to start and is shown as it was written.
+        command: shlex::try_join(argv()).unwrap_or_else(|_| intent.argv.join(" ")),
+        cwd: intent.cwd.clone(),
+        process_id: None,
+        source: CommandExecutionSource::UnifiedExecStartup,
+        status: CommandExecutionStatus::InProgress,
+        command_actions: codex_shell_parse::actions(&intent.script),
+        aggregated_output: None,
+        exit_code: None,
+        duration_ms: None,
+    }
+}
+
+fn write_stdin(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {
+    let arguments: StdinArgs = args::parse(&call.input)?;
+    let chars = arguments.chars.unwrap_or_default();
+    let action = StdinAction {
+        session_id: arguments.session_id,
+        wait: args::stdin_wait(arguments.yield_time_ms, chars.is_empty(), turn.background_terminal_max_ms),
+        budget: Budget {
+            asked_tokens: arguments.max_output_tokens,
+            limit_tokens: turn.output_token_limit,
+        },
+        chars: chars.clone(),
+    };
+    let outside_sandbox = turn.terminals.is_outside_sandbox(arguments.session_id);
+    let intent = ToolIntent::WriteStdin {
+        session_id: arguments.session_id,
+        chars,
+        outside_sandbox,
+    };
+    Ok(Prepared::new(call, turn, intent, Action::Stdin(action)))
+}
+
+fn update_plan(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {
+    let PlanArgs { explanation, plan } = args::parse(&call.input)?;
+    let intent = ToolIntent::Plan {
+        explanation: explanation.clone(),
+        plan: plan.clone(),
+    };
+    Ok(Prepared::new(call, turn, intent, Action::Plan { explanation, plan }))
+}
+
+fn view_image(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {
+    let arguments: ImageArgs = args::parse(&call.input)?;
+    let path = turn.cwd.join(arguments.path);
+    let detail = if turn.tools.image_detail_original { "original" } else { "high" };
+    let prepared = Prepared::new(
+        call,
+        turn,
+        ToolIntent::ReadFile { path: path.clone() },
+        Action::Image { path, detail },
+    );
+    Ok(Prepared {
+        parallel: true,
+        ..prepared
+    })
+}
+
+fn patch(call: &ToolCallView, text: &str, cwd: &AbsPath, origin: PatchOrigin, turn: &TurnTools) -> Result<Prepared, ToolError> {
+    let (action, intent, item) = PatchAction::new(&call.call_id, text, cwd, origin)?;
+    let prepared = Prepared::new(call, turn, ToolIntent::Patch(intent), Action::Patch(action));
+    Ok(Prepared {
+        started: Some(item),
+        ..prepared
+    })
+}
+
+impl Prepared {
+    /// A call that shows no item and runs alone.
+    fn new(call: &ToolCallView, turn: &TurnTools, intent: ToolIntent, action: Action) -> Self {
+        Self {
+            call_id: call.call_id.clone(),
+            intent,
+            started: None,
+            parallel: false,
+            action,
+            limit_tokens: turn.output_token_limit,
+        }
+    }
+}

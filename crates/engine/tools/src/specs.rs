@@ -1,0 +1,235 @@
+//! What the model is told about the tools: the `tools` array of a request.
+//!
+//! Input: the [`ToolSet`] of the turn. Output: JSON bytes that are the same for the same set, since providers cache by prefix.
+//! The texts are paid for in every request: all tools together stay below [`SPECS_BYTES_MAX`], which a test holds.
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Upper limit of everything [`specs`] returns.
+pub const SPECS_BYTES_MAX: usize = 4608;
+
+/// Which tools a turn offers. A call of one that is not offered is answered as unsupported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "five independent switches, each named where it is set")]
+pub struct ToolSet {
+    /// `exec_command` and `write_stdin`.
+    pub shell: bool,
+    pub update_plan: bool,
+    pub view_image: bool,
+    pub apply_patch: bool,
+    /// The model takes images at `detail: "original"`; otherwise they are sent as `high`.
+    pub image_detail_original: bool,
+}
+
+impl Default for ToolSet {
+    fn default() -> Self {
+        Self {
+            shell: true,
+            update_plan: true,
+            view_image: true,
+            apply_patch: true,
+            image_detail_original: false,
+        }
+    }
+}
+
+/// The JSON array for a request, in a fixed order.
+pub fn specs(set: &ToolSet) -> Box<RawValue> {
+    let offered = [
+        (set.shell, exec_command as fn() -> Value),
+        (set.shell, write_stdin),
+        (set.update_plan, update_plan),
+        (set.apply_patch, apply_patch),
+        (set.view_image, view_image),
+    ];
+    let tools: Vec<Value> = offered.into_iter().filter(|(on, _)| *on).map(|(_, spec)| spec()).collect();
+    serde_json::value::to_raw_value(&tools).expect("a JSON value serialises")
+}
+
+fn exec_command() -> Value {
+    function(
+        "exec_command",
+        "Runs a shell command. Returns its output and exit code, or a session ID for write_stdin if it is still running after yield_time_ms.",
+        &["cmd"],
+        json!({
+            "cmd": text("Shell command."),
+            "workdir": text("Directory to run in; default: the turn's directory."),
+            "yield_time_ms": integer("How long to wait for the end before returning (250-30000, default 10000)."),
+            "max_output_tokens": integer("Longer output loses its middle (default 10000)."),
+            "tty": flag("Give it a terminal. Needed to send input later; without it stdin is closed."),
+            "shell": text("Shell to use; default: the user's."),
+            "login": flag("Read the login profile first (default true)."),
+            "sandbox_permissions": {
+                "type": "string",
+                "enum": ["use_default", "require_escalated"],
+                "description": "require_escalated asks to run without the sandbox.",
+            },
+            "justification": text("With require_escalated: a short question to the user, why this is needed."),
+            "prefix_rule": {
+                "type": "array",
+                "items": { "type": "string" },
+                "description": "With require_escalated: command prefix worth allowing from now on, e.g. [\"cargo\", \"test\"].",
+            },
+        }),
+    )
+}
+
+fn write_stdin() -> Value {
+    function(
+        "write_stdin",
+        "Writes to a running session, or looks at it if chars is empty. Returns the output since the last look.",
+        &["session_id"],
+        json!({
+            "session_id": integer("The session ID that exec_command returned."),
+            "chars": text("Characters to write; \\u0003 interrupts. Needs tty, except for a lone \\u0003."),
+            "yield_time_ms": integer("How long to wait: default 250, at least 5000 if chars is empty."),
+            "max_output_tokens": integer("Longer output loses its middle (default 10000)."),
+        }),
+    )
+}
+
+fn update_plan() -> Value {
+    function(
+        "update_plan",
+        "Shows the user your plan for work of several steps; call it again as steps get done. At most one step is in_progress.",
+        &["plan"],
+        json!({
+            "explanation": text("Why the plan changed."),
+            "plan": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "step": text("A few words."),
+                        "status": { "type": "string", "enum": ["pending", "in_progress", "completed"] },
+                    },
+                    "required": ["step", "status"],
+                    "additionalProperties": false,
+                },
+            },
+        }),
+    )
+}
+
+fn view_image() -> Value {
+    function(
+        "view_image",
+        "Looks at a picture file (PNG, JPEG, GIF, WebP).",
+        &["path"],
+        json!({ "path": text("Path of the file.") }),
+    )
+}
+
+fn apply_patch() -> Value {
+    json!({
+        "type": "custom",
+        "name": "apply_patch",
+        "description": "Edits files; the preferred way to change them. The input is the bare patch, no JSON and no quoting. \
+            All of it is applied or nothing. In an update, each chunk shows the old lines (` ` kept, `-` removed) with about three lines of \
+            context and the new ones (`+`); chunks stand in file order. `@@ text` first moves behind the line that equals `text`, to tell \
+            similar places apart.",
+        "format": { "type": "grammar", "syntax": "lark", "definition": PATCH_GRAMMAR },
+    })
+}
+
+/// The patch language as the model may write it. What is accepted is a little wider (see `codex_apply_patch`).
+const PATCH_GRAMMAR: &str = r#"start: "*** Begin Patch" LF hunk+ "*** End Patch" LF?
+hunk: add | delete | update
+add: "*** Add File: " REST LF added*
+delete: "*** Delete File: " REST LF
+update: "*** Update File: " REST LF move? chunk+
+move: "*** Move to: " REST LF
+chunk: place line+ at_end?
+place: "@@" LF | "@@ " REST LF
+line: added | removed | kept
+added: "+" REST? LF
+removed: "-" REST? LF
+kept: " " REST? LF
+at_end: "*** End of File" LF
+REST: /[^\n]+/
+LF: "\n"
+"#;
+
+fn function(name: &str, description: &str, required: &[&str], properties: Value) -> Value {
+    json!({
+        "type": "function",
+        "name": name,
+        "description": description,
+        "strict": false,
+        "parameters": { "type": "object", "properties": properties, "required": required, "additionalProperties": false },
+    })
+}
+
+fn text(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+fn integer(description: &str) -> Value {
+    json!({ "type": "integer", "description": description })
+}
+
+fn flag(description: &str) -> Value {
+    json!({ "type": "boolean", "description": description })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(set: &ToolSet) -> Vec<String> {
+        let tools: Vec<Value> = serde_json::from_str(specs(set).get()).unwrap();
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn all_tools_together_are_small_and_always_the_same_bytes() {
+        let all = specs(&ToolSet::default());
+
+        assert!(all.get().len() <= SPECS_BYTES_MAX, "{} bytes", all.get().len());
+        assert_eq!(all.get(), specs(&ToolSet::default()).get());
+    }
+
+    #[test]
+    fn each_switch_takes_its_tools_away() {
+        let all = ToolSet::default();
+
+        assert_eq!(
+            names(&all),
+            ["exec_command", "write_stdin", "update_plan", "apply_patch", "view_image"]
+        );
+        assert_eq!(
+            names(&ToolSet { shell: false, ..all }),
+            ["update_plan", "apply_patch", "view_image"]
+        );
+        assert_eq!(
+            names(&ToolSet {
+                update_plan: false,
+                view_image: false,
+                ..all
+            }),
+            ["exec_command", "write_stdin", "apply_patch"]
+        );
+        assert_eq!(
+            names(&ToolSet { apply_patch: false, ..all }),
+            ["exec_command", "write_stdin", "update_plan", "view_image"]
+        );
+    }
+
+    #[test]
+    fn functions_are_closed_and_not_strict() {
+        let tools: Vec<Value> = serde_json::from_str(specs(&ToolSet::default()).get()).unwrap();
+
+        for tool in tools.iter().filter(|tool| tool["type"] == "function") {
+            assert_eq!(
+                (&tool["strict"], &tool["parameters"]["additionalProperties"]),
+                (&json!(false), &json!(false)),
+                "{}",
+                tool["name"]
+            );
+            for required in tool["parameters"]["required"].as_array().unwrap() {
+                assert!(tool["parameters"]["properties"][required.as_str().unwrap()].is_object());
+            }
+        }
+    }
+}
