@@ -9,16 +9,23 @@
 //! | --- | --- |
 //! | [`provider`] | [`build`]: which client serves which settings, and with which key |
 //! | [`request`] | the request as data, its body and its headers |
-//! | [`error`] | stable codes; the tables that turn statuses and failed responses into them |
+//! | `responses` | one attempt over HTTP: idle limit, cancel, back-pressure |
+//! | [`sse`] | bytes -> the data of events, pure |
+//! | [`stream`] | data of events -> [`ModelEvent`]s, pure |
+//! | [`error`], [`failures`] | stable codes; the tables that turn statuses and failed responses into them |
 //! | [`catalog`] | what is known of each model |
 //! | [`scripted`] | answers from a JSONL file, and the script of the demo |
 
 pub mod catalog;
 pub mod error;
 pub mod event;
+pub mod failures;
 pub mod provider;
 pub mod request;
+mod responses;
 pub mod scripted;
+pub mod sse;
+pub mod stream;
 
 pub use catalog::{Catalog, ModelInfo, catalog};
 pub use error::{ModelError, Retry, backoff};

@@ -1,14 +1,24 @@
 //! Which client serves which provider settings, and with which key.
 
+use crate::error::{self, ModelError, Retry};
 use crate::event::ModelEvent;
 use crate::request::ModelRequest;
+use crate::responses::{Credential, Endpoint, Responses};
+use crate::scripted::script::Script;
+use crate::scripted::{Scripted, demo};
 use codex_base::Secret;
-use codex_protocol::settings::ProviderSettings;
-use std::io;
+use codex_http::{HttpClient, HttpSettings};
+use codex_protocol::errors::CodexErrorInfo;
+use codex_protocol::settings::{ProviderSettings, WireApi};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use std::{fs, io};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// Id of the provider that needs no configuration.
+const BUILT_IN: &str = "openai";
 
 /// Something that answers like a model.
 pub trait ModelClient: Send + Sync {
@@ -66,6 +76,212 @@ pub fn build(
     auth: Option<Secret>,
     identity: &ClientIdentity,
 ) -> Result<Arc<dyn ModelClient>, ModelSetupError> {
-    let _ = (env, auth, identity);
-    Err(ModelSetupError::NoBaseUrl { id: provider.id.clone() })
+    match provider.wire_api {
+        WireApi::Scripted => Ok(Arc::new(Scripted::new(script(provider)?, provider))),
+        WireApi::Responses => {
+            let http = HttpClient::new(HttpSettings::from_env(identity.user_agent.clone(), env));
+            Ok(Arc::new(Responses::new(endpoint(provider, env, auth, identity)?, http)))
+        }
+    }
+}
+
+fn script(provider: &ProviderSettings) -> Result<Script, ModelSetupError> {
+    let Some(path) = &provider.script else {
+        return Script::parse("demo", demo::demo_script());
+    };
+    let text = fs::read_to_string(path.as_path()).map_err(|source| ModelSetupError::ReadScript {
+        path: path.as_path().into(),
+        source,
+    })?;
+    Script::parse(&path.as_path().display().to_string(), &text)
+}
+
+fn endpoint(
+    provider: &ProviderSettings,
+    env: &dyn Fn(&str) -> Option<String>,
+    auth: Option<Secret>,
+    identity: &ClientIdentity,
+) -> Result<Endpoint, ModelSetupError> {
+    let base = provider
+        .base_url
+        .as_deref()
+        .ok_or_else(|| ModelSetupError::NoBaseUrl { id: provider.id.clone() })?;
+    let url = codex_http::endpoint(base, "responses", &provider.query_params).map_err(|problem| ModelSetupError::BadSetting {
+        id: provider.id.clone(),
+        problem: format!("base_url is {problem}"),
+    })?;
+    let value = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+    Ok(Endpoint {
+        url,
+        identity: identity.clone(),
+        headers: headers(provider),
+        secrets: secret_headers(provider, &value),
+        credential: credential(provider, &value, auth),
+        idle_limit: Duration::from_millis(provider.stream_idle_timeout_ms),
+        attempts_max: provider.attempts_max(),
+    })
+}
+
+fn headers(provider: &ProviderSettings) -> Vec<(String, String)> {
+    let version = (provider.id == BUILT_IN).then(|| ("version".to_owned(), codex_protocol::VERSION.to_owned()));
+    version.into_iter().chain(provider.http_headers.clone()).collect()
+}
+
+/// `env_http_headers`, and for the built-in provider the account's organisation and project.
+fn secret_headers(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Secret)> {
+    let built_in = [("OpenAI-Organization", "OPENAI_ORGANIZATION"), ("OpenAI-Project", "OPENAI_PROJECT")];
+    let built_in = built_in.into_iter().filter(|_| provider.id == BUILT_IN);
+    let configured = provider
+        .env_http_headers
+        .iter()
+        .map(|(header, variable)| (header.as_str(), variable.as_str()));
+    built_in
+        .chain(configured)
+        .filter_map(|(header, variable)| Some((header.to_owned(), Secret::new(value(variable)?))))
+        .collect()
+}
+
+/// Where the key comes from.
+#[derive(Debug, PartialEq, Eq)]
+enum KeySource<'a> {
+    NotNeeded,
+    Variable(&'a str),
+    Literal(&'a str),
+    Stored,
+    Missing(ModelError),
+}
+
+/// The provider's own token keys win; the account's keys are for providers that ask for them and never reach another one.
+fn key_source<'a>(provider: &'a ProviderSettings, is_set: &dyn Fn(&str) -> bool, stored: bool) -> KeySource<'a> {
+    if let Some(variable) = &provider.env_key {
+        return if is_set(variable) {
+            KeySource::Variable(variable)
+        } else {
+            KeySource::Missing(missing_key(variable, provider))
+        };
+    }
+    if let Some(token) = &provider.experimental_bearer_token {
+        return KeySource::Literal(token);
+    }
+    if !provider.requires_openai_auth {
+        return KeySource::NotNeeded;
+    }
+    let variable = ["CODEX_API_KEY", "OPENAI_API_KEY"].into_iter().find(|name| is_set(name));
+    match (variable, stored) {
+        (Some(variable), _) => KeySource::Variable(variable),
+        (None, true) => KeySource::Stored,
+        (None, false) => KeySource::Missing(no_credentials()),
+    }
+}
+
+fn credential(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String>, auth: Option<Secret>) -> Credential {
+    let bearer = |key: Option<Secret>| key.map_or(Credential::None, Credential::Bearer);
+    match key_source(provider, &|name| value(name).is_some(), auth.is_some()) {
+        KeySource::NotNeeded => Credential::None,
+        KeySource::Variable(name) => bearer(value(name).map(Secret::new)),
+        KeySource::Literal(token) => bearer(Some(Secret::new(token.to_owned()))),
+        KeySource::Stored => bearer(auth),
+        KeySource::Missing(error) => Credential::Missing(error),
+    }
+}
+
+fn missing_key(variable: &str, provider: &ProviderSettings) -> ModelError {
+    let mut text = format!("Missing environment variable: `{variable}`.");
+    if let Some(instructions) = &provider.env_key_instructions {
+        text = format!("{text} {instructions}");
+    }
+    ModelError::new(error::MISSING_KEY, text, CodexErrorInfo::Unauthorized, Retry::Never)
+}
+
+fn no_credentials() -> ModelError {
+    let text = "No key for the model provider. Set `OPENAI_API_KEY` or `CODEX_API_KEY`, or configure another provider under \
+                `[model_providers]` in config.toml. `codex demo` needs no key.";
+    ModelError::new(error::NO_CREDENTIALS, text, CodexErrorInfo::Unauthorized, Retry::Never)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> ClientIdentity {
+        ClientIdentity {
+            originator: "codex_exec".into(),
+            user_agent: "codex_exec/1".into(),
+        }
+    }
+
+    fn check(provider: &ProviderSettings, set: &[&str], stored: bool, expect: KeySource) {
+        assert_eq!(
+            key_source(provider, &|name| set.contains(&name), stored),
+            expect,
+            "{provider:?} {set:?}"
+        );
+    }
+
+    #[test]
+    fn each_provider_gets_its_own_key_only() {
+        let built_in = ProviderSettings {
+            id: "openai".into(),
+            requires_openai_auth: true,
+            ..Default::default()
+        };
+        let custom = ProviderSettings {
+            id: "mine".into(),
+            ..Default::default()
+        };
+        let literal = ProviderSettings {
+            experimental_bearer_token: Some("literal".into()),
+            ..custom.clone()
+        };
+        let with_env_key = ProviderSettings {
+            env_key: Some("MINE".into()),
+            env_key_instructions: Some("Ask Ada.".into()),
+            ..custom.clone()
+        };
+        let account = ["CODEX_API_KEY", "OPENAI_API_KEY"];
+        let missing = ModelError::new(
+            error::MISSING_KEY,
+            "Missing environment variable: `MINE`. Ask Ada.",
+            CodexErrorInfo::Unauthorized,
+            Retry::Never,
+        );
+
+        check(&built_in, &account, true, KeySource::Variable("CODEX_API_KEY"));
+        check(&built_in, &account[1..], true, KeySource::Variable("OPENAI_API_KEY"));
+        check(&built_in, &[], true, KeySource::Stored);
+        check(&custom, &account, true, KeySource::NotNeeded);
+        check(&literal, &account, true, KeySource::Literal("literal"));
+        check(&with_env_key, &["MINE"], true, KeySource::Variable("MINE"));
+        check(&with_env_key, &account, true, KeySource::Missing(missing));
+    }
+
+    #[test]
+    fn without_any_key_one_message_names_the_ways() {
+        let text = no_credentials().message;
+
+        for way in ["OPENAI_API_KEY", "CODEX_API_KEY", "[model_providers]", "codex demo"] {
+            assert!(text.contains(way), "{way} in {text}");
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used_are_named() {
+        let check = |provider: ProviderSettings, expect: &str| {
+            let error = build(&provider, &|_| None, None, &identity()).err().expect("the settings are bad");
+            assert_eq!(error.to_string(), expect);
+        };
+        let mine = || ProviderSettings {
+            id: "mine".into(),
+            ..Default::default()
+        };
+
+        check(mine(), "provider mine has no base_url");
+        check(
+            ProviderSettings {
+                base_url: Some("h/v1".into()),
+                ..mine()
+            },
+            "provider mine: base_url is not a usable URL: relative URL without a base",
+        );
+    }
 }

@@ -1,7 +1,8 @@
-//! One request as data.
+//! One request as data, and the bytes it is sent as.
 
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::{ReasoningSummary, Verbosity};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -38,4 +39,229 @@ pub struct RequestMetadata {
     pub window_number: u64,
     /// The fields of `x-codex-turn-metadata`.
     pub turn: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The body, in this order of fields: what stays alike from request to request stands before `input`, so that the bodies of one thread
+/// share the longest possible beginning. Equal requests give equal bytes.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    stream: bool,
+    tools: &'a RawValue,
+    tool_choice: &'a str,
+    parallel_tool_calls: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Reasoning<'a>>,
+    store: bool,
+    include: [&'a str; 1],
+    prompt_cache_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Text<'a>>,
+    input: &'a [ResponseItem],
+    client_metadata: ClientMetadata<'a>,
+}
+
+#[derive(Serialize)]
+struct Reasoning<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<ReasoningSummary>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbosity: Option<Verbosity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Format<'a>>,
+}
+
+#[derive(Serialize)]
+struct Format<'a> {
+    r#type: &'a str,
+    strict: bool,
+    name: &'a str,
+    schema: &'a serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct ClientMetadata<'a> {
+    session_id: &'a str,
+    thread_id: &'a str,
+    turn_id: &'a str,
+    root_turn_id: &'a str,
+    #[serde(rename = "x-codex-installation-id")]
+    installation_id: &'a str,
+    #[serde(rename = "x-codex-window-id")]
+    window_id: &'a str,
+    #[serde(rename = "x-codex-turn-metadata")]
+    turn_metadata: &'a str,
+}
+
+impl ModelRequest {
+    /// The JSON body of `POST …/responses`.
+    ///
+    /// # Errors
+    /// Never for requests that were made from JSON; kept so that nothing here can panic.
+    pub fn body(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&Body {
+            model: &self.model,
+            stream: true,
+            tools: &self.tools,
+            tool_choice: "auto",
+            parallel_tool_calls: self.parallel_tool_calls,
+            reasoning: self.reasoning(),
+            store: false,
+            include: ["reasoning.encrypted_content"],
+            prompt_cache_key: &self.metadata.thread_id,
+            text: self.text(),
+            input: &self.input,
+            client_metadata: ClientMetadata {
+                session_id: &self.metadata.session_id,
+                thread_id: &self.metadata.thread_id,
+                turn_id: &self.metadata.turn_id,
+                root_turn_id: &self.metadata.turn_id,
+                installation_id: &self.metadata.installation_id,
+                window_id: &self.metadata.window_id(),
+                turn_metadata: &self.metadata.turn_json(),
+            },
+        })
+    }
+
+    fn reasoning(&self) -> Option<Reasoning<'_>> {
+        let summary = self.summary.filter(|summary| *summary != ReasoningSummary::None);
+        (self.effort.is_some() || summary.is_some()).then_some(Reasoning {
+            effort: self.effort.as_deref(),
+            summary,
+        })
+    }
+
+    fn text(&self) -> Option<Text<'_>> {
+        let format = self.output_schema.as_ref().map(|schema| Format {
+            r#type: "json_schema",
+            strict: true,
+            name: "codex_output_schema",
+            schema,
+        });
+        (self.verbosity.is_some() || format.is_some()).then_some(Text {
+            verbosity: self.verbosity,
+            format,
+        })
+    }
+}
+
+impl RequestMetadata {
+    /// The headers that say who asks.
+    pub fn headers(&self) -> Vec<(String, String)> {
+        let named = |name: &str, value: String| (name.to_owned(), value);
+        vec![
+            named("session-id", self.session_id.clone()),
+            named("thread-id", self.thread_id.clone()),
+            named("x-client-request-id", self.thread_id.clone()),
+            named("x-codex-window-id", self.window_id()),
+            named("x-codex-turn-metadata", self.turn_json()),
+        ]
+    }
+
+    /// `<thread id>:<window number>`.
+    pub fn window_id(&self) -> String {
+        format!("{}:{}", self.thread_id, self.window_number)
+    }
+
+    /// The turn's fields as JSON in ASCII, fit for a header.
+    fn turn_json(&self) -> String {
+        let json = serde_json::to_string(&self.turn).unwrap_or_else(|_| "{}".to_owned());
+        // Outside ASCII there are only characters inside strings, where an escape means the same.
+        let mut ascii = String::with_capacity(json.len());
+        for character in json.chars() {
+            match character {
+                ' '..='~' => ascii.push(character),
+                other => ascii.extend(other.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+            }
+        }
+        ascii
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn request() -> ModelRequest {
+        let item = |text: &str| serde_json::from_str::<ResponseItem>(text).unwrap();
+        ModelRequest {
+            model: "gpt-5.5".into(),
+            input: vec![item(r#"{"type":"message", "role":"user","content":[],"n":1.0e2}"#)],
+            tools: RawValue::from_string(r#"[{"type":"function", "name":"x"}]"#.into()).unwrap().into(),
+            parallel_tool_calls: true,
+            effort: Some("medium".into()),
+            summary: Some(ReasoningSummary::None),
+            verbosity: Some(Verbosity::Low),
+            output_schema: None,
+            metadata: RequestMetadata {
+                thread_id: "thread".into(),
+                session_id: "session".into(),
+                turn_id: "turn".into(),
+                installation_id: "installation".into(),
+                window_number: 2,
+                turn: json!({"cwd": "/ä\u{1f600}\u{7f}", "turn_id": "turn"}).as_object().unwrap().clone(),
+            },
+        }
+    }
+
+    fn body(request: &ModelRequest) -> String {
+        String::from_utf8(request.body().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_whole_body() {
+        insta::assert_snapshot!(body(&request()), @r#""#);
+    }
+
+    #[test]
+    fn what_is_not_set_is_left_out() {
+        let bare = ModelRequest {
+            effort: None,
+            verbosity: None,
+            ..request()
+        };
+        let keys = |request: &ModelRequest| {
+            let value: Value = serde_json::from_str(&body(request)).unwrap();
+            (value.get("reasoning").cloned(), value.get("text").cloned())
+        };
+
+        assert_eq!(keys(&bare), (None, None));
+        let unknown = ModelRequest {
+            summary: Some(ReasoningSummary::Auto),
+            output_schema: Some(json!({"type":"object"})),
+            ..bare
+        };
+        let format = json!({"type":"json_schema","strict":true,"name":"codex_output_schema","schema":{"type":"object"}});
+        assert_eq!(keys(&unknown), (Some(json!({"summary":"auto"})), Some(json!({"format": format}))));
+    }
+
+    #[test]
+    fn a_longer_conversation_begins_with_the_bytes_of_the_shorter_one() {
+        let short = request();
+        let mut long = request();
+        long.input.push(long.input[0].clone());
+        long.metadata.turn_id = "another".into();
+
+        let short = body(&short);
+        let input_end = short.find("],\"client_metadata\"").unwrap();
+
+        assert_eq!(short[..input_end], body(&long)[..input_end]);
+    }
+
+    #[test]
+    fn headers_are_ascii_and_say_the_same() {
+        let headers = request().metadata.headers();
+        let turn = &headers[4].1;
+
+        assert_eq!(headers[3], ("x-codex-window-id".to_owned(), "thread:2".to_owned()));
+        assert!(turn.is_ascii(), "{turn}");
+        assert_eq!(serde_json::from_str::<Value>(turn).unwrap(), Value::Object(request().metadata.turn));
+    }
 }

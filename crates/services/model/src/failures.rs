@@ -1,0 +1,264 @@
+//! What a bad answer means: HTTP statuses, `response.failed`, `response.incomplete` -> [`ModelError`]. Pure; the table is in [`crate::error`].
+//!
+//! The classes and which of them are tried again are those of the reference (observed); longer texts are our own.
+
+use crate::error::{self, ModelError, Retry};
+use codex_base::truncate;
+use codex_protocol::errors::CodexErrorInfo;
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::{Duration, SystemTime};
+
+/// Longest wait that a provider may impose before a retry; a longer one is shortened to it.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+/// Tokens of a provider's own message that are shown.
+const MESSAGE_TOKENS_MAX: usize = 1000;
+
+const NO_CAPACITY: &str = "The selected model has no free capacity. Wait a while or choose another model.";
+const NO_ROOM: &str = "The conversation no longer fits into the model's context window. Start a new thread, or undo the last steps.";
+const NO_QUOTA: &str = "The account's quota is used up. Check its plan and billing.";
+const NOT_INCLUDED: &str = "The account's plan does not include this model. Upgrade the plan or use an API key.";
+
+/// An answer that is not a 2xx one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StatusFacts<'a> {
+    pub status: u16,
+    /// Number and reason, e.g. `404 Not Found`.
+    pub status_text: &'a str,
+    pub body: &'a str,
+    /// Without query and credentials.
+    pub url: &'a str,
+    pub retry_after: Option<&'a str>,
+    pub request_id: Option<&'a str>,
+    pub cf_ray: Option<&'a str>,
+}
+
+/// The status table.
+pub fn status(facts: &StatusFacts, now: SystemTime) -> ModelError {
+    let detail = ErrorDetail::of_body(facts.body);
+    let backoff = wait(facts.retry_after.and_then(|value| retry_after(value, now)));
+    match (facts.status, detail.key()) {
+        (400 | 413, "context_length_exceeded") => never(error::CONTEXT_WINDOW, NO_ROOM, CodexErrorInfo::ContextWindowExceeded),
+        (400, _) => never(error::BAD_REQUEST, shortened(facts.body), CodexErrorInfo::BadRequest),
+        (401 | 403, _) => ModelError::new(
+            error::UNAUTHORIZED,
+            unexpected(facts, &detail),
+            CodexErrorInfo::Unauthorized,
+            backoff,
+        ),
+        (429, _) => too_many(facts, &detail, backoff),
+        (503, "server_is_overloaded") => ModelError::new(error::OVERLOADED, NO_CAPACITY, CodexErrorInfo::ServerOverloaded, backoff),
+        (503, "slow_down") => ModelError::new(error::RATE_LIMITED, rate_limit(&detail), CodexErrorInfo::RateLimitExceeded, backoff),
+        (500, _) => ModelError::new(
+            error::OVERLOADED,
+            unexpected(facts, &detail),
+            CodexErrorInfo::InternalServerError,
+            backoff,
+        ),
+        (status, _) => {
+            let info = CodexErrorInfo::ResponseStreamConnectionFailed {
+                http_status_code: Some(status),
+            };
+            ModelError::new(error::HTTP_STATUS, unexpected(facts, &detail), info, backoff)
+        }
+    }
+}
+
+fn too_many(facts: &StatusFacts, detail: &ErrorDetail, backoff: Retry) -> ModelError {
+    match detail.key() {
+        "usage_limit_reached" => never(error::QUOTA, usage_limit(detail), CodexErrorInfo::UsageLimitExceeded),
+        "usage_not_included" => never(error::QUOTA, NOT_INCLUDED, CodexErrorInfo::UsageLimitExceeded),
+        "insufficient_quota" => never(error::QUOTA, NO_QUOTA, CodexErrorInfo::UsageLimitExceeded),
+        _ => {
+            let text = format!(
+                "exceeded retry limit, last status: {}{}",
+                facts.status_text,
+                ids(None, facts.request_id)
+            );
+            let retry = if facts.retry_after.is_some() { backoff } else { Retry::Never };
+            ModelError::new(error::RATE_LIMITED, text, CodexErrorInfo::RateLimitExceeded, retry)
+        }
+    }
+}
+
+/// `response.failed`; `response` is the JSON of its `response` field.
+pub fn response_failed(response: &str) -> ModelError {
+    #[derive(Deserialize)]
+    struct Failed {
+        error: Option<ErrorDetail>,
+    }
+    match serde_json::from_str::<Failed>(response).ok().and_then(|failed| failed.error) {
+        Some(detail) => failed(&detail),
+        None => ModelError::disconnected(error::FAILED, "response.failed event received"),
+    }
+}
+
+/// An `error` event: the error stands in `error` or in the event itself.
+pub fn error_event(event: &str) -> ModelError {
+    let nested = ErrorDetail::of_body(event);
+    let detail = if nested.key().is_empty() && nested.message.is_none() {
+        serde_json::from_str(event).unwrap_or_default()
+    } else {
+        nested
+    };
+    failed(&detail)
+}
+
+fn failed(detail: &ErrorDetail) -> ModelError {
+    let said = |fallback: &str| detail.text().unwrap_or_else(|| fallback.to_owned());
+    match detail.code.as_deref().unwrap_or_default() {
+        "context_length_exceeded" => never(error::CONTEXT_WINDOW, NO_ROOM, CodexErrorInfo::ContextWindowExceeded),
+        "insufficient_quota" | "organization_spend_limit_exceeded" => never(error::QUOTA, NO_QUOTA, CodexErrorInfo::UsageLimitExceeded),
+        "usage_not_included" => never(error::QUOTA, NOT_INCLUDED, CodexErrorInfo::UsageLimitExceeded),
+        "invalid_prompt" => never(error::BAD_REQUEST, said("Invalid request."), CodexErrorInfo::BadRequest),
+        "cyber_policy" => never(
+            error::POLICY,
+            said("The provider refused this request under its security policy."),
+            CodexErrorInfo::CyberPolicy,
+        ),
+        "bio_policy" | "misalignment_policy_violation" => never(
+            error::POLICY,
+            said("The provider refused this request under its safety policy."),
+            CodexErrorInfo::Other,
+        ),
+        "model_not_found" => never(
+            error::NOT_FOUND,
+            said("The provider does not know this model."),
+            CodexErrorInfo::ModelNotFound,
+        ),
+        "server_is_overloaded" => never(error::OVERLOADED, NO_CAPACITY, CodexErrorInfo::ServerOverloaded),
+        "slow_down" | "rate_limit_exceeded" => {
+            let retry = wait(detail.message.as_deref().and_then(wait_in_message));
+            ModelError::new(error::RATE_LIMITED, rate_limit(detail), CodexErrorInfo::RateLimitExceeded, retry)
+        }
+        _ => ModelError::disconnected(error::FAILED, said("response.failed event received")),
+    }
+}
+
+/// `response.incomplete`; `response` is the JSON of its `response` field.
+pub fn response_incomplete(response: &str) -> ModelError {
+    let response: Value = serde_json::from_str(response).unwrap_or_default();
+    let reason = response
+        .pointer("/incomplete_details/reason")
+        .and_then(Value::as_str)
+        .unwrap_or("unknown");
+    let text = format!("Incomplete response returned, reason: {}", shortened(reason));
+    match reason {
+        "content_filter" => ModelError::disconnected(error::CONTENT_FILTER, text),
+        _ => never(error::INCOMPLETE, text, CodexErrorInfo::Other),
+    }
+}
+
+/// A wait of the form "try again in 1.5s", "… 20 ms" or "… 3 seconds" inside a message.
+pub fn wait_in_message(message: &str) -> Option<Duration> {
+    let lower = message.to_ascii_lowercase();
+    let (_, rest) = lower.split_once("try again in ")?;
+    let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    let (number, unit) = rest.split_at(number_end);
+    let unit: String = unit.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    let seconds = match unit.as_str() {
+        "ms" | "millisecond" | "milliseconds" => number.parse::<f64>().ok()? / 1000.0,
+        "s" | "sec" | "secs" | "second" | "seconds" => number.parse().ok()?,
+        "m" | "min" | "minute" | "minutes" => number.parse::<f64>().ok()? * 60.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// `Retry-After`: seconds, or a date. A date that is past means at once.
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(value.trim()).ok()?;
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+fn wait(named: Option<Duration>) -> Retry {
+    named.map_or(Retry::Backoff, |wait| Retry::After(wait.min(WAIT_MAX)))
+}
+
+fn never(code: &'static str, text: impl Into<String>, info: CodexErrorInfo) -> ModelError {
+    ModelError::new(code, text, info, Retry::Never)
+}
+
+fn unexpected(facts: &StatusFacts, detail: &ErrorDetail) -> String {
+    let message = detail.text().unwrap_or_else(|| shortened(facts.body));
+    format!(
+        "unexpected status {}: {message}, url: {}{}",
+        facts.status_text,
+        facts.url,
+        ids(facts.cf_ray, facts.request_id)
+    )
+}
+
+/// What a provider's support asks for.
+fn ids(cf_ray: Option<&str>, request_id: Option<&str>) -> String {
+    let named = |label: &str, value: Option<&str>| value.map(|value| format!(", {label}: {value}")).unwrap_or_default();
+    named("cf-ray", cf_ray) + &named("request id", request_id)
+}
+
+fn rate_limit(detail: &ErrorDetail) -> String {
+    format!(
+        "rate limit exceeded: {}",
+        detail.text().unwrap_or_else(|| "the provider asks to slow down".to_owned())
+    )
+}
+
+fn usage_limit(detail: &ErrorDetail) -> String {
+    let plan = detail
+        .plan_type
+        .as_deref()
+        .map(|plan| format!(" of the {plan} plan"))
+        .unwrap_or_default();
+    let reset = detail
+        .resets_at
+        .and_then(|seconds| codex_base::Timestamp::from_second(seconds).ok());
+    let until = reset.map(|at| format!(" It is free again at {at}.")).unwrap_or_default();
+    format!("The usage limit{plan} is reached.{until}")
+}
+
+fn shortened(text: &str) -> String {
+    truncate::middle(text, MESSAGE_TOKENS_MAX)
+}
+
+/// The error object of the API; fields of the wrong type count as missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Value")]
+struct ErrorDetail {
+    code: Option<String>,
+    r#type: Option<String>,
+    message: Option<String>,
+    plan_type: Option<String>,
+    resets_at: Option<i64>,
+}
+
+impl From<Value> for ErrorDetail {
+    fn from(value: Value) -> Self {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            code: text("code"),
+            r#type: text("type"),
+            message: text("message"),
+            plan_type: text("plan_type"),
+            resets_at: value.get("resets_at").and_then(Value::as_i64),
+        }
+    }
+}
+
+impl ErrorDetail {
+    /// The `error` object of a JSON body, or nothing.
+    fn of_body(body: &str) -> Self {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        body.get("error").cloned().map(Self::from).unwrap_or_default()
+    }
+
+    /// `code`, else `type`: providers use one or the other.
+    fn key(&self) -> &str {
+        self.code.as_deref().or(self.r#type.as_deref()).unwrap_or_default()
+    }
+
+    fn text(&self) -> Option<String> {
+        self.message.as_deref().filter(|message| !message.is_empty()).map(shortened)
+    }
+}

@@ -1,0 +1,275 @@
+//! One attempt over HTTP: request out, events in.
+//!
+//! Decides nothing: the body is [`ModelRequest::body`], bytes become events in [`crate::sse`] and [`crate::stream`], bad answers become
+//! errors in [`crate::failures`]. Here are the limits: one idle limit for the head, for every event and for the body of an error; a
+//! bounded channel; and an end of the connection as soon as nobody wants the answer.
+
+use crate::error::{self, ModelError, Retry};
+use crate::event::ModelEvent;
+use crate::failures::{self, StatusFacts};
+use crate::provider::{ClientIdentity, ModelClient};
+use crate::request::ModelRequest;
+use crate::sse::Decoder;
+use crate::stream::Interpreter;
+use codex_base::Secret;
+use codex_http::{HttpClient, HttpError, HttpResponse, Post};
+use codex_protocol::errors::CodexErrorInfo;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// Events that may wait for a slow reader.
+pub(crate) const EVENTS_WAITING_MAX: usize = 64;
+/// Bytes of an error body that are read.
+const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// Turns whose sticky-routing value is remembered.
+const TURN_STATES_MAX: usize = 64;
+const TURN_STATE: &str = "x-codex-turn-state";
+
+/// A provider that speaks the Responses API.
+pub(crate) struct Responses {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Endpoint {
+    /// Whole URL of `/responses`, query included.
+    pub url: String,
+    pub identity: ClientIdentity,
+    /// Of the provider; these win over ours.
+    pub headers: Vec<(String, String)>,
+    /// Header values that came from environment variables.
+    pub secrets: Vec<(String, Secret)>,
+    pub credential: Credential,
+    pub idle_limit: Duration,
+    pub attempts_max: u32,
+}
+
+pub(crate) enum Credential {
+    None,
+    Bearer(Secret),
+    /// There should be one; every sampling fails with this before anything is sent.
+    Missing(ModelError),
+}
+
+struct Inner {
+    endpoint: Endpoint,
+    http: HttpClient,
+    /// Turn id and the routing value that the provider named in it, oldest first.
+    turn_states: Mutex<VecDeque<(String, String)>>,
+}
+
+/// Why an attempt ended early.
+enum Stop {
+    Failed(ModelError),
+    /// Nobody listens any more.
+    ReaderGone,
+}
+
+impl From<ModelError> for Stop {
+    fn from(error: ModelError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Responses {
+    pub(crate) fn new(endpoint: Endpoint, http: HttpClient) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                endpoint,
+                http,
+                turn_states: Mutex::default(),
+            }),
+        }
+    }
+}
+
+impl ModelClient for Responses {
+    fn sample(&self, request: ModelRequest, cancel: CancellationToken) -> mpsc::Receiver<ModelEvent> {
+        let inner = Arc::clone(&self.inner);
+        let (events, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
+        tokio::spawn(async move {
+            // Dropping the attempt closes its connection.
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => {}
+                () = events.closed() => {}
+                () = inner.attempt(&request, &events) => {}
+            }
+        });
+        receiver
+    }
+
+    fn attempts_max(&self) -> u32 {
+        self.inner.endpoint.attempts_max
+    }
+}
+
+impl Inner {
+    async fn attempt(&self, request: &ModelRequest, events: &mpsc::Sender<ModelEvent>) {
+        if let Err(Stop::Failed(error)) = self.run(request, events).await {
+            // Fails only if nobody listens any more.
+            let _ = events.send(ModelEvent::Failed(error)).await;
+        }
+    }
+
+    async fn run(&self, request: &ModelRequest, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
+        let post = self.post(request)?;
+        let deadline = Instant::now() + self.endpoint.idle_limit;
+        let sent = timeout_at(deadline, self.http.post(post)).await;
+        let response = sent.map_err(|_| idle_timeout())?.map_err(|error| not_sent(&error))?;
+        if !(200..300).contains(&response.status()) {
+            return Err(refused(response, deadline).await.into());
+        }
+        if let Some(state) = response.header(TURN_STATE) {
+            self.keep_turn_state(&request.metadata.turn_id, state);
+        }
+        send(events, ModelEvent::HeadReceived).await?;
+        self.read(response, events).await
+    }
+
+    /// Passes on events until the last one.
+    async fn read(&self, mut response: HttpResponse, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
+        let mut decoder = Decoder::default();
+        let mut interpreter = Interpreter::default();
+        let mut deadline = Instant::now() + self.endpoint.idle_limit;
+        loop {
+            let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| idle_timeout())?;
+            let (data, ended) = match chunk.map_err(|error| broken(&error))? {
+                Some(bytes) => (decoder.feed(&bytes).map_err(too_large)?, false),
+                None => (std::mem::take(&mut decoder).finish().into_iter().collect(), true),
+            };
+            // Comments and halves of events are no sign of life; only whole events are.
+            let alive = !data.is_empty();
+            for event in data.iter().filter_map(|data| interpreter.read(data)) {
+                let last = matches!(event, ModelEvent::Completed { .. } | ModelEvent::Failed(_));
+                send(events, event).await?;
+                if last {
+                    return Ok(());
+                }
+            }
+            if ended {
+                return Err(ModelError::disconnected(error::STREAM_CLOSED, "stream closed before response.completed").into());
+            }
+            if alive {
+                deadline = Instant::now() + self.endpoint.idle_limit;
+            }
+        }
+    }
+
+    fn post(&self, request: &ModelRequest) -> Result<Post, ModelError> {
+        let bearer = match &self.endpoint.credential {
+            Credential::None => None,
+            Credential::Bearer(token) => Some(token.clone()),
+            Credential::Missing(error) => return Err(error.clone()),
+        };
+        let body = request.body().map_err(|problem| invalid_request(&problem))?;
+        let mut headers = vec![
+            ("accept".to_owned(), "text/event-stream".to_owned()),
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("originator".to_owned(), self.endpoint.identity.originator.clone()),
+        ];
+        headers.extend(request.metadata.headers());
+        headers.extend(
+            self.turn_state(&request.metadata.turn_id)
+                .map(|state| (TURN_STATE.to_owned(), state)),
+        );
+        headers.extend(self.endpoint.headers.iter().cloned());
+        Ok(Post {
+            url: self.endpoint.url.clone(),
+            headers,
+            secrets: self.endpoint.secrets.clone(),
+            bearer,
+            body,
+        })
+    }
+
+    fn turn_state(&self, turn_id: &str) -> Option<String> {
+        let states = self.turn_states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.iter().find(|(turn, _)| turn == turn_id).map(|(_, state)| state.clone())
+    }
+
+    fn keep_turn_state(&self, turn_id: &str, state: &str) {
+        let mut states = self.turn_states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.retain(|(turn, _)| turn != turn_id);
+        states.push_back((turn_id.to_owned(), state.to_owned()));
+        if states.len() > TURN_STATES_MAX {
+            states.pop_front();
+        }
+    }
+}
+
+async fn send(events: &mpsc::Sender<ModelEvent>, event: ModelEvent) -> Result<(), Stop> {
+    events.send(event).await.map_err(|_| Stop::ReaderGone)
+}
+
+/// Reads an error's body, as much of it as there is before the deadline, and looks it up in the table.
+async fn refused(mut response: HttpResponse, deadline: Instant) -> ModelError {
+    let mut body = Vec::new();
+    while body.len() < ERROR_BYTES_MAX {
+        // A body that breaks off or stalls is as good as one that ends here: the status says enough.
+        let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await else {
+            break;
+        };
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(ERROR_BYTES_MAX);
+    let facts = StatusFacts {
+        status: response.status(),
+        status_text: &response.status_text(),
+        body: &String::from_utf8_lossy(&body),
+        url: response.url(),
+        retry_after: response.header("retry-after"),
+        request_id: response.header("x-request-id").or_else(|| response.header("x-oai-request-id")),
+        cf_ray: response.header("cf-ray"),
+    };
+    failures::status(&facts, SystemTime::now())
+}
+
+fn idle_timeout() -> ModelError {
+    ModelError::disconnected(error::IDLE_TIMEOUT, "idle timeout waiting for SSE")
+}
+
+fn too_large(problem: crate::sse::TooLarge) -> ModelError {
+    let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
+    ModelError::new(error::EVENT_TOO_LARGE, problem.to_string(), info, Retry::Never)
+}
+
+fn broken(problem: &HttpError) -> ModelError {
+    ModelError::disconnected(error::TRANSPORT, format!("Transport error: {}", problem.with_causes()))
+}
+
+fn invalid_request(problem: &dyn std::fmt::Display) -> ModelError {
+    ModelError::new(
+        error::INVALID_REQUEST,
+        format!("cannot make the request: {problem}"),
+        CodexErrorInfo::Other,
+        Retry::Never,
+    )
+}
+
+/// No head of an answer.
+fn not_sent(problem: &HttpError) -> ModelError {
+    let info = CodexErrorInfo::HttpConnectionFailed { http_status_code: None };
+    let failed = |code| {
+        ModelError::new(
+            code,
+            format!("Connection failed: {}", problem.with_causes()),
+            info.clone(),
+            Retry::Backoff,
+        )
+    };
+    match problem {
+        HttpError::Connect { .. } => failed(error::CONNECT),
+        HttpError::Broken { .. } => failed(error::TRANSPORT),
+        HttpError::BadUrl { .. } | HttpError::BadHeader { .. } | HttpError::Roots { .. } | HttpError::Setup { .. } => {
+            invalid_request(&problem.with_causes())
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "responses_tests.rs"]
+mod tests;
