@@ -90,7 +90,7 @@ fn foreign(member: &Member, dependency: &Dependency) -> Option<String> {
         return Some("depends on anyhow; errors of a library are typed".to_owned());
     }
     let bound = dependency.target.as_deref().is_some_and(words::names_a_platform);
-    let allowed = words::platform_code_allowed(&format!("crates/{}/{}/src/", member.folder, member.name));
+    let allowed = words::platform_dependency_allowed(&member.folder, &member.name);
     (bound && !dependency.dev && !allowed).then(|| format!("depends on {} for one platform only", dependency.package))
 }
 

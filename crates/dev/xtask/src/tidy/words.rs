@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Where code for one platform may stand (ARCHITECTURE.md, invariant 10). `dev/` is never shipped.
-const PLATFORM_CODE: [&str; 11] = [
+const PLATFORM_CODE: [&str; 12] = [
     "crates/enforce/sandbox-linux/",
     "crates/enforce/sandbox-macos/",
     "crates/enforce/sandbox-windows/",
@@ -15,6 +15,7 @@ const PLATFORM_CODE: [&str; 11] = [
     "crates/engine/checkpoint/",
     "crates/base/secrets/",
     "crates/base/base/src/",
+    "crates/base/apply-patch/src/apply",
     "crates/wire/rpc/src/transport",
     "crates/front/tui-kit/src/terminal",
     "crates/front/cli/",
@@ -35,6 +36,14 @@ const SECRETS: [&str; 4] = [
 
 pub fn platform_code_allowed(path: &str) -> bool {
     PLATFORM_CODE.iter().any(|allowed| path.starts_with(allowed))
+}
+
+/// A manifest covers its whole crate, so a crate with one allowed file may name dependencies for one platform.
+pub fn platform_dependency_allowed(folder: &str, name: &str) -> bool {
+    let dir = format!("crates/{folder}/{name}/");
+    PLATFORM_CODE
+        .iter()
+        .any(|allowed| allowed.starts_with(&dir) || dir.starts_with(allowed))
 }
 
 /// Whether a condition asks for an operating system.

@@ -1,0 +1,221 @@
+//! What is measured, and the scripted answers it takes.
+
+use super::Program;
+use super::plain::{self, Observed};
+use super::process::{self, Used};
+use anyhow::{Context, Result, bail};
+use codex_testkit::{Answer, MockModel, Recorded, TempHome, events};
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub runs: usize,
+    pub commands: usize,
+}
+
+/// One line of the table: for each program its samples, in the order of the programs.
+#[derive(Debug)]
+pub struct Measure {
+    pub name: String,
+    pub unit: Unit,
+    /// What we aim at, if anything was decided.
+    pub aim: Option<&'static str>,
+    pub samples: Vec<Vec<f64>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Milliseconds,
+    Megabytes,
+}
+
+/// A sandbox mode, as the command line names it.
+const SANDBOXED: &str = "workspace-write";
+const UNSANDBOXED: &str = "danger-full-access";
+
+impl Measure {
+    pub fn all(programs: &[Program], plan: Plan) -> Result<Vec<Self>> {
+        let mut all = starts(programs, plan)?;
+        all.extend(turns(programs, plan)?);
+        all.extend(commands(programs, plan, SANDBOXED, "sandboxed", Some("5 above plain"))?);
+        all.extend(commands(programs, plan, UNSANDBOXED, "unsandboxed", None)?);
+        all.push(sizes(programs)?);
+        Ok(all)
+    }
+
+    fn new(name: impl Into<String>, unit: Unit, aim: Option<&'static str>, programs: &[Program]) -> Self {
+        Self {
+            name: name.into(),
+            unit,
+            aim,
+            samples: vec![Vec::new(); programs.len()],
+        }
+    }
+}
+
+/// In a home that has seen a run before: a first run ever may have files to make.
+fn starts(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
+    eprintln!("== starts");
+    let mut version = Measure::new("process start (`--version`)", Unit::Milliseconds, None, programs);
+    let mut request = Measure::new("prompt to first request", Unit::Milliseconds, Some("40"), programs);
+    let homes: Vec<TempHome> = programs.iter().map(|_| TempHome::new()).collect();
+    for run in 0..=plan.runs {
+        for (at, (program, home)) in programs.iter().zip(&homes).enumerate() {
+            let start = process::run(home.command(&program.path).arg("--version"))?.wall;
+            let mock = MockModel::start([Answer::message("Hello.")]);
+            home.use_model(&mock, "");
+            let used = process::run(&mut exec(home, program, SANDBOXED))?;
+            let first = mock.requests().into_iter().next().context("no request came")?;
+            if run > 0 {
+                version.samples[at].push(millis(start));
+                request.samples[at].push(millis(first.arrived_at.duration_since(used.started_at)));
+            }
+        }
+    }
+    Ok(vec![version, request])
+}
+
+fn turns(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
+    eprintln!("== turns");
+    let mut wall = Measure::new("turn of 3 commands and a patch: wall", Unit::Milliseconds, None, programs);
+    let mut cpu = Measure::new("the same: CPU, with its commands", Unit::Milliseconds, None, programs);
+    let mut peak = Measure::new("the same: peak RSS of the largest process", Unit::Megabytes, Some("40"), programs);
+    let homes: Vec<TempHome> = programs.iter().map(|_| TempHome::new()).collect();
+    homes.iter().for_each(|home| home.make_repository(&BROKEN));
+    for run in 0..=plan.runs {
+        for (at, (program, home)) in programs.iter().zip(&homes).enumerate() {
+            let used = turn(program, home)?;
+            if run > 0 {
+                wall.samples[at].push(millis(used.wall));
+                cpu.samples[at].push(millis(used.cpu));
+                peak.samples[at].push(megabytes(used.peak_bytes));
+            }
+        }
+    }
+    Ok(vec![wall, cpu, peak])
+}
+
+/// A repository whose test fails.
+const BROKEN: [(&str, &str); 2] = [("sum.sh", "echo $(($1 - $2))\n"), ("test.sh", "test \"$(sh sum.sh 2 2)\" = 4\n")];
+const PATCH: &str = "*** Begin Patch\n*** Update File: sum.sh\n@@\n-echo $(($1 - $2))\n+echo $(($1 + $2))\n*** End Patch\n";
+
+/// A turn of five requests: it reads, runs a test that fails, patches, runs it again, sums up.
+fn turn(program: &Program, home: &TempHome) -> Result<Used> {
+    let mock = MockModel::start([
+        Answer::items([shell("call_1", "cat sum.sh test.sh")]),
+        Answer::items([shell("call_2", "sh test.sh")]),
+        Answer::items([events::apply_patch("call_3", PATCH)]),
+        Answer::items([shell("call_4", "sh test.sh")]),
+        Answer::message("The sum was a difference. The test passes now."),
+    ]);
+    home.use_model(&mock, "");
+    BROKEN.iter().for_each(|(path, contents)| home.write(path, contents));
+    let used = process::run(&mut exec(home, program, SANDBOXED))?;
+    let requests = mock.requests();
+    let last = requests.last().context("no request came")?;
+    ended_with(last, "call_2", 1)?;
+    ended_with(last, "call_4", 0)?;
+    Ok(used)
+}
+
+/// The time from one request to the next with a `true` between them, less the same with a call that does nothing.
+fn commands(programs: &[Program], plan: Plan, mode: &str, word: &str, aim: Option<&'static str>) -> Result<Vec<Measure>> {
+    eprintln!("== {word} commands");
+    let mut cost = Measure::new(format!("a {word} `true`, without login shell"), Unit::Milliseconds, aim, programs);
+    let mut plain = Measure::new("the same by a plain spawn from a 40 MB parent", Unit::Milliseconds, None, programs);
+    let rounds = plan.commands.div_ceil(PER_RUN);
+    for _ in 0..rounds {
+        for (at, program) in programs.iter().enumerate() {
+            let (home, samples, observed) = command_costs(program, mode)?;
+            cost.samples[at].extend(samples);
+            plain.samples[at].extend(plain::measure(&observed, PER_RUN)?.into_iter().map(millis));
+            drop(home);
+        }
+    }
+    Ok(vec![cost, plain])
+}
+
+/// Commands in one turn; between two of them stands a call that does nothing.
+const PER_RUN: usize = 25;
+
+fn command_costs(program: &Program, mode: &str) -> Result<(TempHome, Vec<f64>, Observed)> {
+    let mock = MockModel::start_with(|number, _| match number {
+        1 => Answer::items([shell("call_1", "cat /proc/$$/environ > environment")]),
+        _ if number > 1 + 2 * PER_RUN => Answer::message("Done."),
+        _ if number % 2 == 0 => Answer::items([shell(&format!("call_{number}"), "true")]),
+        // No program has this tool; all of them answer that and ask again.
+        _ => Answer::items([events::function_call(&format!("call_{number}"), "nothing", &json!({}))]),
+    });
+    let home = TempHome::new();
+    home.use_model(&mock, "");
+    let used = process::run(&mut exec(&home, program, mode))?;
+    let requests = mock.requests();
+    if requests.len() != 2 + 2 * PER_RUN {
+        bail!("{} requests came, {} were expected", requests.len(), 2 + 2 * PER_RUN);
+    }
+    let gap = |number: usize| millis(requests[number].arrived_at.duration_since(requests[number - 1].arrived_at));
+    let numbers = 2..2 + 2 * PER_RUN;
+    let mut nothing: Vec<f64> = numbers.clone().filter(|number| number % 2 == 1).map(gap).collect();
+    let nothing = super::table::percentile(&mut nothing, 50);
+    let mut samples = Vec::new();
+    for number in numbers.filter(|number| number % 2 == 0) {
+        ended_with(&requests[number], &format!("call_{number}"), 0)?;
+        samples.push(gap(number) - nothing);
+    }
+    let observed = Observed {
+        argv: argv_of_true(&used.stdout)?,
+        dir: home.workspace().to_owned(),
+        environment: home.workspace().join("environment"),
+    };
+    Ok((home, samples, observed))
+}
+
+/// What the program ran for `true`, as it reported it. Needs no unquoting: shell, flag, `true`.
+fn argv_of_true(stdout: &str) -> Result<Vec<String>> {
+    let events = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let commands = events.filter_map(|event| event["item"]["command"].as_str().map(str::to_owned));
+    let command = commands
+        .into_iter()
+        .find(|command| command.ends_with(" true"))
+        .context("no command was reported")?;
+    Ok(command.split(' ').map(str::to_owned).collect())
+}
+
+fn ended_with(request: &Recorded, call_id: &str, code: i32) -> Result<()> {
+    let output = request.output_of(call_id).with_context(|| format!("{call_id} has no output"))?;
+    if !output.to_string().contains(&format!("exited with code {code}\\n")) {
+        bail!("{call_id} did not exit with code {code}: {output}");
+    }
+    Ok(())
+}
+
+fn shell(call_id: &str, cmd: &str) -> Value {
+    events::function_call(call_id, "exec_command", &json!({ "cmd": cmd, "login": false }))
+}
+
+fn exec(home: &TempHome, program: &Program, mode: &str) -> Command {
+    let mut command = home.command(&program.path);
+    command
+        .args(["exec", "--json", "--skip-git-repo-check", "-s", mode, "-C"])
+        .arg(home.workspace())
+        .arg("Mend the test.");
+    command
+}
+
+fn sizes(programs: &[Program]) -> Result<Measure> {
+    let mut measure = Measure::new("size of the program file", Unit::Megabytes, Some("30"), programs);
+    for (at, program) in programs.iter().enumerate() {
+        measure.samples[at].push(megabytes(program.path.metadata()?.len()));
+    }
+    Ok(measure)
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    crate::size::megabytes(bytes)
+}
