@@ -172,6 +172,9 @@ pub struct ThreadSetup {
     /// Display form of the effective `model_reasoning_summary`; ours.
     #[serde(default)]
     pub reasoning_summary: Option<String>,
+    /// Configuration warnings, one sentence each; ours.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,263 @@
+//! Processes the requests of one connection, in the order they come.
+
+use crate::ServerFacts;
+use crate::subscriber::ConnectionSubscriber;
+use codex_base::{AbsPath, os};
+use codex_engine::settings::TurnOverrides;
+use codex_engine::thread::event::{ThreadReply, ThreadRequest};
+use codex_engine::{Engine, Subscriber, ThreadHandle};
+use codex_protocol::notifications::{Notification, ThreadStarted};
+use codex_protocol::questions::ApprovalAnswer;
+use codex_protocol::requests::{
+    ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ThreadIdParams, ThreadListParams,
+    ThreadListResult, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult, ThreadUnsubscribeStatus,
+    TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+};
+use codex_rpc::{Connection, Incoming, ServerHandle};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Threads that one `thread/list` answers at most, and unless asked otherwise.
+const LIST_MAX: u32 = 1000;
+const LIST_DEFAULT: u32 = 50;
+
+pub struct Processor {
+    engine: Arc<Engine>,
+    facts: Arc<ServerFacts>,
+    handle: ServerHandle,
+    subscriber: Arc<ConnectionSubscriber>,
+    subscribed: HashSet<String>,
+    initialized: bool,
+}
+
+impl Processor {
+    pub fn new(engine: Arc<Engine>, facts: Arc<ServerFacts>, id: u64, connection: &Connection) -> Self {
+        let handle = connection.handle();
+        let subscriber = Arc::new(ConnectionSubscriber::new(id, handle.clone()));
+        Self { engine, facts, handle, subscriber, subscribed: HashSet::new(), initialized: false }
+    }
+
+    pub async fn run(mut self, mut connection: Connection) {
+        loop {
+            match connection.next().await {
+                Incoming::Request(id, request) => self.on_request(id, request).await,
+                Incoming::Answer { id, result } => self.on_answer(id, result).await,
+                // `initialized` says nothing new; what was malformed has been answered where an answer was due.
+                Incoming::Notification { .. } | Incoming::Malformed(_) => {}
+                Incoming::Closed { .. } => break,
+            }
+        }
+        for thread_id in self.subscribed {
+            if let Some(thread) = self.engine.get(&thread_id) {
+                thread.unsubscribe(self.subscriber.connection()).await;
+            }
+        }
+    }
+
+    async fn on_request(&mut self, id: RequestId, request: ClientRequest) {
+        if !self.initialized && !matches!(request, ClientRequest::Initialize(_)) {
+            return self.reply::<Empty>(id, Err(RequestError::invalid("connection.not_initialized", "Not initialized")));
+        }
+        match request {
+            ClientRequest::Initialize(params) => {
+                let result = self.initialize(params);
+                self.reply(id, result);
+            }
+            ClientRequest::ThreadStart(params) => self.thread_start(id, params).await,
+            ClientRequest::ThreadResume(params) => self.thread_resume(id, params).await,
+            ClientRequest::ThreadRead(params) => {
+                let thread = self.engine.read(&params.thread_id, params.include_turns).await;
+                self.reply(id, thread.map(|thread| ThreadReadResult { thread }));
+            }
+            ClientRequest::ThreadList(params) => {
+                let result = self.thread_list(params).await;
+                self.reply(id, result);
+            }
+            ClientRequest::ThreadUnsubscribe(params) => {
+                let status = self.unsubscribe(params).await;
+                self.reply(id, Ok(ThreadUnsubscribeResult { status }));
+            }
+            ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
+            ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
+            ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
+        }
+    }
+
+    fn initialize(&mut self, params: InitializeParams) -> Result<InitializeResult, RequestError> {
+        if self.initialized {
+            return Err(RequestError::invalid("connection.already_initialized", "Already initialized"));
+        }
+        self.initialized = true;
+        if let Some(capabilities) = params.capabilities {
+            self.subscriber.mute(capabilities.opt_out_notification_methods);
+        }
+        let (family, system) = os::platform();
+        let client = format!("({}; {})", params.client_info.name, params.client_info.version);
+        Ok(InitializeResult {
+            user_agent: format!("{} {client}", self.facts.user_agent),
+            codex_home: self.engine.codex_home().clone(),
+            platform_family: family.to_owned(),
+            platform_os: system.to_owned(),
+        })
+    }
+
+    async fn thread_start(&mut self, id: RequestId, params: ThreadStartParams) {
+        let ThreadStartParams {
+            cwd,
+            model,
+            model_provider,
+            approval_policy,
+            sandbox,
+            config,
+            base_instructions,
+            developer_instructions,
+            ephemeral,
+        } = params;
+        let overrides = TurnOverrides {
+            cwd: self.directory(cwd),
+            model,
+            model_provider,
+            approval_policy,
+            sandbox_mode: sandbox,
+            developer_instructions,
+            config: config.unwrap_or_default(),
+            ..TurnOverrides::default()
+        };
+        let setup = self.engine.start(overrides, base_instructions, ephemeral.unwrap_or(false), self.subscriber.clone()).await;
+        let started = setup.as_ref().ok().map(|setup| setup.thread.clone());
+        self.reply(id, setup);
+        if let Some(thread) = started {
+            self.subscribed.insert(thread.id.clone());
+            self.subscriber.notify(&Notification::ThreadStarted(ThreadStarted { thread }));
+        }
+    }
+
+    async fn thread_resume(&mut self, id: RequestId, params: ThreadResumeParams) {
+        let ThreadResumeParams {
+            thread_id,
+            cwd,
+            model,
+            model_provider,
+            approval_policy,
+            sandbox,
+            config,
+            developer_instructions,
+            exclude_turns,
+        } = params;
+        let overrides = TurnOverrides {
+            cwd: self.directory(cwd),
+            model,
+            model_provider,
+            approval_policy,
+            sandbox_mode: sandbox,
+            developer_instructions,
+            config: config.unwrap_or_default(),
+            ..TurnOverrides::default()
+        };
+        let setup = self.engine.resume(&thread_id, overrides, exclude_turns, self.subscriber.clone()).await;
+        if setup.is_ok() {
+            self.subscribed.insert(thread_id);
+        }
+        self.reply(id, setup);
+    }
+
+    async fn thread_list(&self, params: ThreadListParams) -> Result<ThreadListResult, RequestError> {
+        let limit = params.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_MAX) as usize;
+        let skip = match params.cursor.as_deref().map(str::parse::<usize>) {
+            None => 0,
+            Some(Ok(skip)) => skip,
+            Some(Err(_)) => return Err(RequestError::invalid("request.bad_cursor", "the cursor is not one that thread/list returned")),
+        };
+        let cwd = self.directory(params.cwd);
+        let mut data = self.engine.list(cwd, skip.saturating_add(limit).saturating_add(1)).await?;
+        data.drain(..skip.min(data.len()));
+        let more = data.len() > limit;
+        data.truncate(limit);
+        Ok(ThreadListResult { data, next_cursor: more.then(|| (skip + limit).to_string()) })
+    }
+
+    async fn unsubscribe(&mut self, params: ThreadIdParams) -> ThreadUnsubscribeStatus {
+        let Some(thread) = self.engine.get(&params.thread_id) else { return ThreadUnsubscribeStatus::NotLoaded };
+        if !self.subscribed.remove(&params.thread_id) {
+            return ThreadUnsubscribeStatus::NotSubscribed;
+        }
+        thread.unsubscribe(self.subscriber.connection()).await;
+        ThreadUnsubscribeStatus::Unsubscribed
+    }
+
+    async fn turn_start(&self, id: RequestId, params: TurnStartParams) {
+        let TurnStartParams { thread_id, input, cwd, model, effort, approval_policy, sandbox_policy, output_schema } = params;
+        let overrides = TurnOverrides { cwd: self.directory(cwd), model, effort, approval_policy, sandbox_policy, ..TurnOverrides::default() };
+        let request = ThreadRequest::StartTurn { input, overrides, output_schema };
+        self.ask_thread(id, &thread_id, request, |reply| match reply {
+            ThreadReply::TurnStarted(turn) => serde_json::to_value(TurnStartResult { turn: *turn }),
+            ThreadReply::Steered { .. } | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
+        })
+        .await;
+    }
+
+    async fn turn_steer(&self, id: RequestId, params: TurnSteerParams) {
+        let request = ThreadRequest::Steer { expected_turn_id: params.expected_turn_id, input: params.input };
+        self.ask_thread(id, &params.thread_id, request, |reply| match reply {
+            ThreadReply::Steered { turn_id } => serde_json::to_value(TurnSteerResult { turn_id }),
+            ThreadReply::TurnStarted(_) | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
+        })
+        .await;
+    }
+
+    async fn turn_interrupt(&self, id: RequestId, params: TurnInterruptParams) {
+        let request = ThreadRequest::Interrupt { turn_id: params.turn_id };
+        self.ask_thread(id, &params.thread_id, request, |_| serde_json::to_value(Empty {})).await;
+    }
+
+    /// Hands a request to its thread; the thread's task sends the answer, so that nothing it tells next can overtake it.
+    async fn ask_thread(
+        &self,
+        id: RequestId,
+        thread_id: &str,
+        request: ThreadRequest,
+        result: impl FnOnce(ThreadReply) -> Result<Value, serde_json::Error> + Send + 'static,
+    ) {
+        let thread = match self.thread(thread_id) {
+            Ok(thread) => thread,
+            Err(error) => return self.reply::<Empty>(id, Err(error)),
+        };
+        let handle = self.handle.clone();
+        let reply = Box::new(move |reply: Result<ThreadReply, RequestError>| {
+            let value = reply.and_then(|reply| {
+                result(reply).map_err(|error| RequestError::internal("rpc.unserialisable", error.to_string()))
+            });
+            send_reply(&handle, id, value);
+        });
+        thread.request(request, reply).await;
+    }
+
+    fn thread(&self, thread_id: &str) -> Result<ThreadHandle, RequestError> {
+        let missing = || RequestError::invalid("thread.not_found", format!("thread not found: {thread_id}"));
+        self.engine.get(thread_id).ok_or_else(missing)
+    }
+
+    async fn on_answer(&self, id: RequestId, result: Result<Value, RequestError>) {
+        let Some(thread_id) = self.subscriber.take_asker(&id) else { return };
+        let Some(thread) = self.engine.get(&thread_id) else { return };
+        let answer = result.map_err(|error| error.message).and_then(|value| {
+            serde_json::from_value::<ApprovalAnswer>(value).map(|answer| answer.decision).map_err(|error| error.to_string())
+        });
+        thread.answer(id, answer).await;
+    }
+
+    /// Relative directories count from the server's.
+    fn directory(&self, cwd: Option<String>) -> Option<AbsPath> {
+        cwd.map(|cwd| self.facts.cwd.join(cwd))
+    }
+
+    fn reply<T: serde::Serialize + Send + Sync + 'static>(&self, id: RequestId, result: Result<T, RequestError>) {
+        send_reply(&self.handle, id, result);
+    }
+}
+
+fn send_reply<T: serde::Serialize>(handle: &ServerHandle, id: RequestId, result: Result<T, RequestError>) {
+    // A peer that is gone is noticed by its connection's task.
+    drop(handle.reply(id, result));
+}

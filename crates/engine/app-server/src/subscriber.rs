@@ -1,0 +1,64 @@
+//! A connection as a subscriber of threads.
+
+use codex_engine::Subscriber;
+use codex_protocol::notifications::Notification;
+use codex_protocol::questions::ServerRequest;
+use codex_protocol::requests::RequestId;
+use codex_rpc::ServerHandle;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+/// Passes on what threads say, and remembers which thread asked what.
+pub struct ConnectionSubscriber {
+    connection: u64,
+    handle: ServerHandle,
+    /// Written by thread tasks, read by the connection's; held for a moment at a time.
+    asked: Mutex<HashMap<RequestId, String>>,
+    /// Methods that the client does not want to hear of; set once by `initialize`.
+    muted: Mutex<HashSet<String>>,
+}
+
+impl ConnectionSubscriber {
+    pub fn new(connection: u64, handle: ServerHandle) -> Self {
+        Self { connection, handle, asked: Mutex::default(), muted: Mutex::default() }
+    }
+
+    pub fn mute(&self, methods: Vec<String>) {
+        self.muted.lock().unwrap_or_else(PoisonError::into_inner).extend(methods);
+    }
+
+    /// The thread that put this question, once.
+    pub fn take_asker(&self, request_id: &RequestId) -> Option<String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(request_id)
+    }
+
+    fn is_muted(&self, notification: &Notification) -> bool {
+        let muted = self.muted.lock().unwrap_or_else(PoisonError::into_inner);
+        if muted.is_empty() {
+            return false;
+        }
+        let method = codex_rpc::message::method_and_params(notification).map(|(method, _)| method);
+        method.is_ok_and(|method| muted.contains(&method))
+    }
+}
+
+impl Subscriber for ConnectionSubscriber {
+    fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    fn notify(&self, notification: &Notification) {
+        if let Notification::ServerRequestResolved(resolved) = notification {
+            self.take_asker(&resolved.request_id);
+        }
+        if !self.is_muted(notification) {
+            // A peer that is gone is noticed by its connection's task.
+            drop(self.handle.notify(notification.clone()));
+        }
+    }
+
+    fn ask(&self, request_id: &RequestId, request: &ServerRequest) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(request_id.clone(), request.thread_id().to_owned());
+        drop(self.handle.ask(request_id.clone(), request.clone()));
+    }
+}

@@ -1,0 +1,18 @@
+//! The installation's id: made on the first run, kept in `$CODEX_HOME/installation_id`.
+
+use codex_base::{AbsPath, os};
+use uuid::Uuid;
+
+/// The stored id; a new one where there is none. A home that cannot be written gets a new id every time, which only costs the provider a cache.
+pub fn installation_id(home: &AbsPath) -> String {
+    let path = home.join("installation_id");
+    let stored = std::fs::read_to_string(&path).ok().and_then(|text| Uuid::parse_str(text.trim()).ok());
+    if let Some(id) = stored {
+        return id.to_string();
+    }
+    let id = Uuid::new_v4().to_string();
+    let stored = os::create_private_dir(home).and_then(|()| os::write_atomic(&path, id.as_bytes(), os::Privacy::Owner));
+    // A read-only home is no reason not to work; see above.
+    drop(stored);
+    id
+}

@@ -1,0 +1,64 @@
+//! The settings of one turn: resolved once when it starts, never changed while it runs.
+
+use crate::context::surroundings::Surroundings;
+use codex_base::AbsPath;
+use codex_model::ModelInfo;
+use codex_permissions::ResolvedPolicy;
+use codex_protocol::items::UserInput;
+use codex_protocol::settings::{ApprovalPolicy, ReasoningSummary, SandboxMode, SandboxPolicy, Verbosity};
+use codex_tools::TurnTools;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What a client asked to be different from the configuration. Sticks for the later turns of a thread.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TurnOverrides {
+    pub cwd: Option<AbsPath>,
+    pub model: Option<String>,
+    pub model_provider: Option<String>,
+    pub effort: Option<String>,
+    pub approval_policy: Option<ApprovalPolicy>,
+    pub sandbox_mode: Option<SandboxMode>,
+    /// A complete policy from `turn/start`; beats `sandbox_mode`.
+    pub sandbox_policy: Option<SandboxPolicy>,
+    pub developer_instructions: Option<String>,
+    /// Dotted keys as with `-c`.
+    pub config: serde_json::Map<String, Value>,
+}
+
+/// What a turn is run with.
+pub struct TurnSettings {
+    pub model: String,
+    pub model_info: ModelInfo,
+    pub effort: Option<String>,
+    pub summary: Option<ReasoningSummary>,
+    pub verbosity: Option<Verbosity>,
+    pub approval_policy: ApprovalPolicy,
+    pub sandbox_policy: SandboxPolicy,
+    pub tools: Arc<TurnTools>,
+}
+
+impl TurnSettings {
+    pub fn cwd(&self) -> &AbsPath {
+        &self.tools.cwd
+    }
+
+    pub fn policy(&self) -> &ResolvedPolicy {
+        &self.tools.policy
+    }
+}
+
+/// Everything that had to be looked up before a turn can sample.
+pub struct TurnSetup {
+    pub settings: Arc<TurnSettings>,
+    pub surroundings: Surroundings,
+    pub input: UserContent,
+    pub warnings: Vec<String>,
+}
+
+/// User input with its pictures read: as the client sees it and as the model gets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserContent {
+    pub input: Vec<UserInput>,
+    pub parts: Vec<Value>,
+}

@@ -1,0 +1,306 @@
+//! What the step tests share: a thread in memory, events in, effects out as one line each.
+
+use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
+use crate::thread::event::{Effect, PreparedCall, RequestKey, ThreadEvent, ThreadReply, ThreadRequest};
+use crate::thread::state::{Env, ThreadInfo, ThreadState};
+use codex_base::ids::CountingIds;
+use codex_base::{AbsPath, Timestamp};
+use codex_model::{ModelError, ModelEvent, Retry};
+use codex_permissions::ResolvedPolicy;
+use codex_protocol::errors::CodexErrorInfo;
+use codex_protocol::facts::{Capabilities, CommandIntent, SandboxPermissions, ToolIntent};
+use codex_protocol::items::{
+    CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
+};
+use codex_protocol::journal::{EventMsg, Record, SessionMeta};
+use codex_protocol::notifications::Notification;
+use codex_protocol::response_item::ResponseItem;
+use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
+use codex_tools::{Terminals, ToolOutcome, ToolOutput, ToolSet, TurnTools, UserShell};
+use serde_json::json;
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// A thread whose world is the test.
+pub struct Bench {
+    pub state: ThreadState,
+    ids: CountingIds,
+    requests: Cell<i64>,
+    keys: u64,
+    approval: ApprovalPolicy,
+    now: Timestamp,
+}
+
+fn cwd() -> AbsPath {
+    AbsPath::new(if cfg!(windows) { r"C:\w" } else { "/w" }).unwrap()
+}
+
+impl Bench {
+    pub fn new(approval: ApprovalPolicy) -> Self {
+        let base_item = ResponseItem::make(&json!({"type": "message", "role": "developer", "content": []})).unwrap();
+        let info = ThreadInfo {
+            id: "T".into(),
+            session_id: "T".into(),
+            installation_id: "I".into(),
+            source: SessionSource::Exec,
+            originator: "test".into(),
+            cli_version: "0".into(),
+            ephemeral: true,
+            created_at: Timestamp::UNIX_EPOCH,
+            path: None,
+            git: None,
+            model_provider: "mock".into(),
+            history_initialization: "new",
+            attempts_max: 3,
+            capabilities: Capabilities { mechanism: "test".into(), confines: true, missing: Vec::new() },
+            base_item: base_item.clone(),
+            tools: serde_json::value::to_raw_value(&json!([])).unwrap().into(),
+        };
+        let meta = SessionMeta {
+            id: "T".into(),
+            session_id: "T".into(),
+            timestamp: String::new(),
+            cwd: cwd(),
+            originator: "test".into(),
+            cli_version: "0".into(),
+            source: SessionSource::Exec,
+            model_provider: "mock".into(),
+            model: "m".into(),
+            base_instructions: String::new(),
+            base_item: Some(base_item),
+            tools: None,
+            git: None,
+        };
+        let state = ThreadState::new(info, "m".into(), cwd(), TurnOverrides::default(), meta);
+        Self { state, ids: CountingIds::default(), requests: Cell::new(0), keys: 0, approval, now: Timestamp::UNIX_EPOCH }
+    }
+
+    pub fn step(&mut self, event: ThreadEvent) -> Vec<Effect> {
+        let next_request_id = || {
+            self.requests.set(self.requests.get() + 1);
+            self.requests.get() - 1
+        };
+        self.state.step(event, &Env { now: self.now, ids: &self.ids, next_request_id: &next_request_id })
+    }
+
+    /// Steps, and writes each effect as a line.
+    pub fn told(&mut self, event: ThreadEvent) -> String {
+        let effects = self.step(event);
+        effects.iter().flat_map(lines).collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn request(&mut self, request: ThreadRequest) -> String {
+        self.keys += 1;
+        let key = RequestKey(self.keys);
+        self.told(ThreadEvent::Request { key, request })
+    }
+
+    pub fn start(&mut self) -> String {
+        let input = vec![UserInput::Text { text: "mend it".into() }];
+        self.request(ThreadRequest::StartTurn { input, overrides: TurnOverrides::default(), output_schema: None })
+    }
+
+    /// A turn that is sampling.
+    pub fn sampling(approval: ApprovalPolicy) -> Self {
+        let mut bench = Self::new(approval);
+        bench.start();
+        bench.resolved();
+        bench
+    }
+
+    pub fn resolved(&mut self) -> String {
+        let turn_id = self.state.turn_in_progress().unwrap().id;
+        let setup = TurnSetup {
+            settings: Arc::new(self.settings()),
+            surroundings: crate::context::surroundings::Surroundings::default(),
+            input: self.content("mend it"),
+            warnings: Vec::new(),
+        };
+        self.told(ThreadEvent::TurnResolved { turn_id, setup: Ok(Box::new(setup)) })
+    }
+
+    pub fn content(&self, text: &str) -> UserContent {
+        UserContent { input: vec![UserInput::Text { text: text.into() }], parts: vec![json!({"type": "input_text", "text": text})] }
+    }
+
+    fn settings(&self) -> TurnSettings {
+        let (reports, _) = tokio::sync::mpsc::channel(1);
+        let policy = ResolvedPolicy {
+            mode: codex_protocol::settings::SandboxMode::ReadOnly,
+            read: codex_permissions::ReadAccess::All,
+            writable_roots: Vec::new(),
+            read_only: Vec::new(),
+            network: false,
+            confined: true,
+        };
+        let tools = TurnTools {
+            tools: ToolSet { shell: true, update_plan: true, view_image: true, apply_patch: true, image_detail_original: false },
+            cwd: cwd(),
+            policy,
+            shell: UserShell { path: "/bin/sh".into() },
+            env: Arc::default(),
+            allow_login_shell: true,
+            output_token_limit: 1000,
+            background_terminal_max_ms: 1000,
+            thread_id: "T".into(),
+            session_id: "T".into(),
+            turn_id: "U".into(),
+            terminals: Arc::new(Terminals::new(reports)),
+        };
+        TurnSettings {
+            model: "m".into(),
+            model_info: codex_model::catalog().find("m"),
+            effort: None,
+            summary: None,
+            verbosity: None,
+            approval_policy: self.approval,
+            sandbox_policy: SandboxPolicy::read_only(),
+            tools: Arc::new(tools),
+        }
+    }
+
+    pub fn model(&mut self, event: ModelEvent) -> String {
+        let sampling = self.state.sampling;
+        self.told(ThreadEvent::Model { sampling, event })
+    }
+
+    pub fn call(&mut self, call_id: &str, name: &str) -> String {
+        let item = json!({"type": "function_call", "call_id": call_id, "name": name, "arguments": "{}"});
+        self.model(ModelEvent::ItemDone(ResponseItem::make(&item).unwrap()))
+    }
+
+    pub fn message(&mut self, text: &str) -> String {
+        let item = json!({"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": text}]});
+        self.model(ModelEvent::ItemDone(ResponseItem::make(&item).unwrap()))
+    }
+
+    pub fn completed(&mut self) -> String {
+        let usage = TokenUsageBreakdown { total_tokens: 3, input_tokens: 2, output_tokens: 1, ..TokenUsageBreakdown::default() };
+        self.model(ModelEvent::Completed { response_id: "r".into(), usage: Some(usage), end_turn: None })
+    }
+
+    pub fn failed(&mut self, retry: Retry) -> String {
+        self.model(ModelEvent::Failed(ModelError::new("model.stream_closed", "the stream broke", CodexErrorInfo::Other, retry)))
+    }
+
+    pub fn prepared(&mut self, call_id: &str, permissions: SandboxPermissions) -> String {
+        let item = CommandExecutionItem {
+            id: call_id.into(),
+            command: "sh -c 'make x'".into(),
+            cwd: cwd(),
+            process_id: Some("7".into()),
+            source: CommandExecutionSource::UnifiedExecStartup,
+            status: CommandExecutionStatus::InProgress,
+            command_actions: Vec::new(),
+            aggregated_output: None,
+            exit_code: None,
+            duration_ms: None,
+        };
+        let intent = ToolIntent::Command(CommandIntent {
+            argv: ["sh", "-c", "make x"].map(str::to_owned).to_vec(),
+            script: "make x".into(),
+            cwd: cwd(),
+            sandbox_permissions: permissions,
+            justification: Some("it needs the network".into()),
+            prefix_rule: None,
+        });
+        let prepared = PreparedCall { intent, started: Some(ThreadItem::CommandExecution(item)), parallel: true };
+        self.told(ThreadEvent::Prepared { call_id: call_id.into(), result: Ok(prepared) })
+    }
+
+    pub fn finished(&mut self, call_id: &str, text: &str) -> String {
+        let outcome =
+            ToolOutcome { output: ToolOutput::Text(text.into()), success: true, item: None, denial: None, plan: None, diff: None };
+        self.told(ThreadEvent::Finished { call_id: call_id.into(), outcome: Box::new(outcome) })
+    }
+}
+
+/// One line per effect; a commit also gets one per record and notification.
+fn lines(effect: &Effect) -> Vec<String> {
+    match effect {
+        Effect::Commit { records, notifications } => {
+            let records = records.iter().map(|record| format!("journal {}", record_name(record)));
+            records.chain(notifications.iter().map(|notification| format!("tell {}", notification_name(notification)))).collect()
+        }
+        Effect::Notify(notification) => vec![format!("tell {}", notification_name(notification))],
+        Effect::Reply { key, result } => vec![match result {
+            Ok(ThreadReply::TurnStarted(_)) => format!("reply {} started", key.0),
+            Ok(ThreadReply::Steered { .. }) => format!("reply {} steered", key.0),
+            Ok(ThreadReply::Interrupted) => format!("reply {} interrupted", key.0),
+            Err(error) => format!("reply {} error [{}] {error}", key.0, error.stable_code()),
+        }],
+        Effect::Resolve { .. } => vec!["resolve".into()],
+        Effect::ReadInput { .. } => vec!["read input".into()],
+        Effect::Sample { request, .. } => vec![format!("sample: {}", request.input.iter().map(item_name).collect::<Vec<_>>().join(", "))],
+        Effect::StopSampling => vec!["stop sampling".into()],
+        Effect::Prepare { call, .. } => vec![format!("prepare {}", call.call_id)],
+        Effect::Discard { call_id } => vec![format!("discard {call_id}")],
+        Effect::Ask { request_id, request } => vec![format!("ask {request_id} about {}", request.item_id())],
+        Effect::Withdraw { request_id } => vec![format!("withdraw {request_id}")],
+        Effect::Run { call_id, policy } => vec![format!("run {call_id} {}", if policy.confined { "confined" } else { "unconfined" })],
+        Effect::Cancel { call_id } => vec![format!("cancel {call_id}")],
+        Effect::SetTimer { timer, .. } => vec![format!("timer {timer:?}").split(" {").next().unwrap().to_owned()],
+        Effect::Sync => vec!["sync".into()],
+        Effect::EndTerminals => vec!["end terminals".into()],
+        Effect::Unload => vec!["unload".into()],
+    }
+}
+
+fn item_name(item: &ResponseItem) -> String {
+    use codex_protocol::response_item::ItemView;
+    match item.view() {
+        ItemView::Message { role, .. } => role.clone(),
+        ItemView::FunctionCall(call) | ItemView::CustomToolCall(call) => format!("call {}", call.call_id),
+        ItemView::FunctionCallOutput { call_id } | ItemView::CustomToolCallOutput { call_id } => {
+            let value: serde_json::Value = serde_json::from_str(item.raw().get()).unwrap();
+            format!("output {call_id} {:?}", value["output"].as_str().unwrap())
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn record_name(record: &Record) -> String {
+    match record {
+        Record::ResponseItem(item) => item_name(item),
+        Record::SessionMeta(_) => "session_meta".into(),
+        Record::TurnContext(_) => "turn_context".into(),
+        Record::WorldState(_) => "world_state".into(),
+        Record::TokenUsage(_) => "token_usage".into(),
+        Record::Compacted(_) => "compacted".into(),
+        Record::PrefixBreak { .. } => "prefix_break".into(),
+        Record::Event(event) => match &**event {
+            EventMsg::TaskStarted { .. } => "task_started".into(),
+            EventMsg::TaskComplete { error: None, .. } => "task_complete".into(),
+            EventMsg::TaskComplete { error: Some(error), .. } => format!("task_complete [{}]", error.code.as_deref().unwrap_or("-")),
+            EventMsg::TurnAborted { .. } => "turn_aborted".into(),
+            EventMsg::ItemCompleted { item, .. } => format!("item_completed {}", thread_item(item)),
+            EventMsg::TokenCount { .. } => "token_count".into(),
+            EventMsg::ThreadRolledBack { .. } => "rolled back".into(),
+        },
+    }
+}
+
+fn thread_item(item: &ThreadItem) -> String {
+    match item {
+        ThreadItem::UserMessage { .. } => "user message".into(),
+        ThreadItem::AgentMessage { text, .. } => format!("message {text:?}"),
+        ThreadItem::CommandExecution(command) => format!("command {} {:?}", command.id, command.status),
+        other => other.id().to_owned(),
+    }
+}
+
+fn notification_name(notification: &Notification) -> String {
+    match notification {
+        Notification::ThreadStatusChanged(n) => format!("status {:?}", n.status),
+        Notification::TurnStarted(_) => "turn started".into(),
+        Notification::TurnCompleted(n) => format!("turn {:?}", n.turn.status),
+        Notification::ItemStarted(n) => format!("started {}", thread_item(&n.item)),
+        Notification::ItemCompleted(n) => format!("completed {}", thread_item(&n.item)),
+        Notification::ThreadTokenUsageUpdated(_) => "usage".into(),
+        Notification::ServerRequestResolved(n) => format!("resolved {}", n.request_id),
+        Notification::Error(n) => format!("error {:?} retry={}", n.error.message, n.will_retry),
+        Notification::Warning(n) => format!("warning {:?}", n.message),
+        Notification::TurnWaiting(n) => format!("waiting for {}", format!("{:?}", n.waiting_for).split(" {").next().unwrap()),
+        other => format!("{other:?}"),
+    }
+}

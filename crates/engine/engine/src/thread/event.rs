@@ -1,0 +1,99 @@
+//! Everything that can wake a thread, and everything it can cause: two closed lists.
+
+use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
+use codex_model::{ModelEvent, ModelRequest};
+use codex_permissions::ResolvedPolicy;
+use codex_protocol::errors::TurnError;
+use codex_protocol::facts::ToolIntent;
+use codex_protocol::items::{ThreadItem, Turn, UserInput};
+use codex_protocol::journal::Record;
+use codex_protocol::notifications::Notification;
+use codex_protocol::questions::{ApprovalDecision, ServerRequest};
+use codex_protocol::requests::{RequestError, RequestId};
+use codex_protocol::response_item::ToolCallView;
+use codex_tools::{CallKind, ToolOutcome, ToolReport};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Finds the waiting caller of a request again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestKey(pub u64);
+
+/// What a client asks of a thread.
+#[derive(Debug)]
+pub enum ThreadRequest {
+    StartTurn { input: Vec<UserInput>, overrides: TurnOverrides, output_schema: Option<serde_json::Value> },
+    Steer { expected_turn_id: String, input: Vec<UserInput> },
+    /// An empty id means whichever turn is running.
+    Interrupt { turn_id: String },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ThreadReply {
+    TurnStarted(Box<Turn>),
+    Steered { turn_id: String },
+    Interrupted,
+}
+
+/// Everything that can wake a thread.
+pub enum ThreadEvent {
+    Request { key: RequestKey, request: ThreadRequest },
+    /// The settings and surroundings of a starting turn were looked up, or could not be.
+    TurnResolved { turn_id: String, setup: Result<Box<TurnSetup>, TurnError> },
+    /// The pictures of steered input were read.
+    InputRead { turn_id: String, content: UserContent },
+    Model { sampling: u64, event: ModelEvent },
+    /// A call that cannot be carried out as written has a text for the model instead.
+    Prepared { call_id: String, result: Result<PreparedCall, String> },
+    Answered { request_id: RequestId, answer: Result<ApprovalDecision, String> },
+    Report(ToolReport),
+    Finished { call_id: String, outcome: Box<ToolOutcome> },
+    Timer(Timer),
+    CommitFailed { reason: String },
+    /// The process or connection is going: interrupt, end terminals, unload.
+    Shutdown,
+}
+
+/// What the decision needs to know of a prepared call; the call itself stays with the executor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedCall {
+    pub intent: ToolIntent,
+    /// The item as it looks while the call runs; `None` for calls that show nothing.
+    pub started: Option<ThreadItem>,
+    pub parallel: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Timer {
+    /// The next attempt of this sampling may start.
+    Backoff { sampling: u64 },
+    /// Calls of an ending turn had their time to report.
+    Ending { turn_id: String },
+    /// Terminals of a closing thread had their time to report.
+    Closing,
+}
+
+/// Everything a thread can cause. Performed in order.
+pub enum Effect {
+    /// Append the records, then tell the notifications. If the append fails, the effects behind it are dropped.
+    Commit { records: Vec<Record>, notifications: Vec<Notification> },
+    /// Tell something that needs no record: deltas, starts, waits.
+    Notify(Notification),
+    Reply { key: RequestKey, result: Result<ThreadReply, RequestError> },
+    Resolve { turn_id: String, overrides: Box<TurnOverrides>, input: Vec<UserInput> },
+    ReadInput { turn_id: String, input: Vec<UserInput> },
+    Sample { sampling: u64, request: Box<ModelRequest> },
+    StopSampling,
+    Prepare { call: ToolCallView, kind: CallKind, settings: Arc<TurnSettings> },
+    /// The prepared call will not run.
+    Discard { call_id: String },
+    Ask { request_id: RequestId, request: Box<ServerRequest> },
+    Withdraw { request_id: RequestId },
+    Run { call_id: String, policy: Box<ResolvedPolicy> },
+    Cancel { call_id: String },
+    SetTimer { timer: Timer, after: Duration },
+    /// The turn is over: what was appended is made durable.
+    Sync,
+    EndTerminals,
+    Unload,
+}

@@ -1,0 +1,338 @@
+//! Performs effects: the only file of a thread that touches journal, model, tools and subscribers.
+//!
+//! Every effect that starts work reports exactly one terminal event, whatever happens to the work, so the state machine always converges.
+
+use super::actor::{Gone, Mailbox, Message, Reply, facts_of};
+use super::event::{Effect, PreparedCall, RequestKey, ThreadEvent};
+use super::resolve;
+use super::state::{Env, ThreadState};
+use crate::engine::Shared;
+use codex_base::Timestamp;
+use codex_model::{ModelClient, ModelError, ModelEvent, ModelRequest, Retry};
+use codex_permissions::ResolvedPolicy;
+use codex_protocol::errors::{CodexErrorInfo, TurnError};
+use codex_protocol::items::{Thread, TurnStatus};
+use codex_protocol::journal::Record;
+use codex_protocol::notifications::Notification;
+use codex_protocol::questions::ServerRequest;
+use codex_protocol::requests::{RequestError, RequestId};
+use codex_sessions::{Journal, JournalError};
+use codex_tools::{Prepared, ToolOutcome, ToolOutput, ToolReport, ToolWorld};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// A connection that listens to a thread. Its calls must not wait.
+pub trait Subscriber: Send + Sync {
+    /// Tells connections apart.
+    fn connection(&self) -> u64;
+    fn notify(&self, notification: &Notification);
+    fn ask(&self, request_id: &RequestId, request: &ServerRequest);
+}
+
+/// Shared with the watcher of the thread's task, which tells subscribers of a panic; held for a moment at a time, never across a wait.
+pub type Subscribers = Arc<Mutex<Vec<Arc<dyn Subscriber>>>>;
+
+/// Whether the thread is to be unloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    No,
+    Yes,
+}
+
+/// Everything a thread's effects act on.
+pub struct World {
+    pub shared: Arc<Shared>,
+    pub journal: Journal,
+    pub model: Arc<dyn ModelClient>,
+    pub tools: ToolWorld,
+    pub mailbox: Mailbox,
+    pub subscribers: Subscribers,
+    /// Ends with the thread; every piece of work holds a child.
+    pub cancel: CancellationToken,
+    pub thread_id: String,
+    pub session_id: String,
+    work: Work,
+}
+
+/// Work under way.
+#[derive(Default)]
+struct Work {
+    replies: BTreeMap<RequestKey, Reply>,
+    prepared: HashMap<String, Prepared>,
+    calls: HashMap<String, CancellationToken>,
+    sampling: Option<CancellationToken>,
+    questions: BTreeMap<RequestId, ServerRequest>,
+}
+
+/// What a new world is made of.
+pub struct WorldParts {
+    pub shared: Arc<Shared>,
+    pub journal: Journal,
+    pub model: Arc<dyn ModelClient>,
+    pub tools: ToolWorld,
+    pub mailbox: Mailbox,
+    pub subscribers: Subscribers,
+    pub cancel: CancellationToken,
+    pub thread_id: String,
+    pub session_id: String,
+}
+
+impl World {
+    pub fn new(parts: WorldParts) -> Self {
+        let WorldParts { shared, journal, model, tools, mailbox, subscribers, cancel, thread_id, session_id } = parts;
+        Self { shared, journal, model, tools, mailbox, subscribers, cancel, thread_id, session_id, work: Work::default() }
+    }
+
+    pub fn with_env<R>(&self, step: impl FnOnce(&Env) -> R) -> R {
+        let next_request_id = || self.shared.next_request_id();
+        step(&Env { now: self.now(), ids: &*self.shared.ids, next_request_id: &next_request_id })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    pub fn await_reply(&mut self, key: RequestKey, reply: Reply) {
+        self.work.replies.insert(key, reply);
+    }
+
+    /// Keeps a prepared call until it runs or is discarded; the step gets its facts.
+    pub fn keep(&mut self, call_id: &str, result: Result<Box<Prepared>, String>) -> Result<PreparedCall, String> {
+        let prepared = *result?;
+        let facts = facts_of(&prepared);
+        self.work.prepared.insert(call_id.to_owned(), prepared);
+        Ok(facts)
+    }
+
+    /// A new subscriber is asked everything that still waits for an answer.
+    pub fn subscribe(&mut self, subscriber: Arc<dyn Subscriber>) {
+        for (request_id, request) in &self.work.questions {
+            subscriber.ask(request_id, request);
+        }
+        let mut subscribers = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        subscribers.retain(|known| known.connection() != subscriber.connection());
+        subscribers.push(subscriber);
+    }
+
+    pub fn unsubscribe(&mut self, connection: u64) {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.connection() != connection);
+    }
+
+    /// The thread as it stands in its journal, with the running turn marked as running.
+    pub fn read(&self, state: &ThreadState, include_turns: bool) -> Result<Thread, RequestError> {
+        let mut thread = state.thread();
+        if !include_turns {
+            return Ok(thread);
+        }
+        thread.turns = match self.journal.load() {
+            Ok(loaded) => codex_sessions::turns(&loaded.records),
+            Err(JournalError::NotFound { .. }) => Vec::new(), // No turn yet.
+            Err(error) => return Err(RequestError::internal(error.code(), error.to_string())),
+        };
+        if let (Some(running), Some(last)) = (state.turn_in_progress(), thread.turns.last_mut())
+            && running.id == last.id
+        {
+            last.status = TurnStatus::InProgress;
+        }
+        Ok(thread)
+    }
+
+    /// Performs effects one after the other. The first commit that fails ends the list.
+    pub async fn perform_in_order(&mut self, effects: Vec<Effect>) -> Result<Ended, JournalError> {
+        for effect in effects {
+            if self.perform(effect)? == Ended::Yes {
+                return Ok(Ended::Yes);
+            }
+        }
+        Ok(Ended::No)
+    }
+
+    fn perform(&mut self, effect: Effect) -> Result<Ended, JournalError> {
+        match effect {
+            Effect::Commit { records, notifications } => self.commit(&records, &notifications)?,
+            Effect::Notify(notification) => self.notify(&notification),
+            Effect::Reply { key, result } => {
+                if let Some(reply) = self.work.replies.remove(&key) {
+                    reply(result);
+                }
+            }
+            Effect::Resolve { turn_id, overrides, input } => self.resolve(turn_id, *overrides, input),
+            Effect::ReadInput { turn_id, input } => self.read_input(turn_id, input),
+            Effect::Sample { sampling, request } => self.sample(sampling, *request),
+            Effect::StopSampling => {
+                if let Some(cancel) = self.work.sampling.take() {
+                    cancel.cancel();
+                }
+            }
+            Effect::Prepare { call, kind, settings } => self.prepare(call, kind, Arc::clone(&settings.tools)),
+            Effect::Discard { call_id } => {
+                self.work.prepared.remove(&call_id);
+            }
+            Effect::Ask { request_id, request } => {
+                self.each_subscriber(|subscriber| subscriber.ask(&request_id, &request));
+                self.work.questions.insert(request_id, *request);
+            }
+            Effect::Withdraw { request_id } => {
+                self.work.questions.remove(&request_id);
+            }
+            Effect::Run { call_id, policy } => self.run(call_id, *policy),
+            Effect::Cancel { call_id } => {
+                if let Some(cancel) = self.work.calls.remove(&call_id) {
+                    cancel.cancel();
+                }
+            }
+            Effect::SetTimer { timer, after } => {
+                let sleep = self.shared.clock.sleep(after);
+                self.spawn_report(async move {
+                    sleep.await;
+                    ThreadEvent::Timer(timer)
+                });
+            }
+            Effect::Sync => self.journal.sync()?,
+            Effect::EndTerminals => self.tools.terminals.kill_all(),
+            Effect::Unload => {
+                self.cancel.cancel();
+                return Ok(Ended::Yes);
+            }
+        }
+        Ok(Ended::No)
+    }
+
+    /// Journal first, then tell.
+    fn commit(&mut self, records: &[Record], notifications: &[Notification]) -> Result<(), JournalError> {
+        if !records.is_empty() {
+            self.journal.append(records, self.now())?;
+        }
+        for notification in notifications {
+            self.notify(notification);
+        }
+        Ok(())
+    }
+
+    fn notify(&mut self, notification: &Notification) {
+        if let Notification::ServerRequestResolved(resolved) = notification {
+            self.work.questions.remove(&resolved.request_id);
+        }
+        self.each_subscriber(|subscriber| subscriber.notify(notification));
+    }
+
+    fn each_subscriber(&self, tell: impl Fn(&dyn Subscriber)) {
+        for subscriber in self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            tell(&**subscriber);
+        }
+    }
+
+    /// Sends the event that `work` comes to, unless the thread ends first.
+    fn spawn_report(&self, work: impl Future<Output = ThreadEvent> + Send + 'static) {
+        let mailbox = self.mailbox.clone();
+        let cancel = self.cancel.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                event = work => drop(mailbox.event(event).await), // A thread that is gone needs no report.
+            }
+        });
+    }
+
+    fn resolve(&self, turn_id: String, overrides: crate::settings::TurnOverrides, input: Vec<codex_protocol::items::UserInput>) {
+        let request = resolve::ResolveRequest {
+            shared: Arc::clone(&self.shared),
+            terminals: Arc::clone(&self.tools.terminals),
+            thread_id: self.thread_id.clone(),
+            session_id: self.session_id.clone(),
+            turn_id: turn_id.clone(),
+            overrides,
+            input,
+        };
+        self.spawn_report(async move {
+            let setup = tokio::task::spawn_blocking(move || resolve::turn_setup(request)).await.unwrap_or_else(|panic| {
+                Err(TurnError::new("internal.panic", format!("resolving the turn failed: {panic}"), CodexErrorInfo::InternalServerError))
+            });
+            ThreadEvent::TurnResolved { turn_id, setup: setup.map(Box::new) }
+        });
+    }
+
+    fn read_input(&self, turn_id: String, input: Vec<codex_protocol::items::UserInput>) {
+        let cwd = self.shared.env.cwd.clone();
+        self.spawn_report(async move {
+            let fallback = input.clone();
+            let content = tokio::task::spawn_blocking(move || resolve::user_content(input, &cwd)).await;
+            let content = content.unwrap_or_else(|_| crate::settings::UserContent { input: fallback, parts: Vec::new() });
+            ThreadEvent::InputRead { turn_id, content }
+        });
+    }
+
+    fn sample(&mut self, sampling: u64, request: ModelRequest) {
+        let cancel = self.cancel.child_token();
+        let mut events = self.model.sample(request, cancel.clone());
+        self.work.sampling = Some(cancel.clone());
+        let mailbox = self.mailbox.clone();
+        tokio::spawn(async move {
+            let mut ended = false;
+            while let Some(event) = events.recv().await {
+                ended = matches!(event, ModelEvent::Completed { .. } | ModelEvent::Failed(_));
+                if mailbox.event(ThreadEvent::Model { sampling, event }).await == Err(Gone) || ended {
+                    break;
+                }
+            }
+            if !ended && !cancel.is_cancelled() {
+                let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
+                let message = "stream disconnected before completion: the model's answer ended without a last word";
+                let error = ModelError::new(codex_model::error::STREAM_CLOSED, message, info, Retry::Backoff);
+                drop(mailbox.event(ThreadEvent::Model { sampling, event: ModelEvent::Failed(error) }).await);
+            }
+        });
+    }
+
+    fn prepare(
+        &self,
+        call: codex_protocol::response_item::ToolCallView,
+        kind: codex_tools::CallKind,
+        turn: Arc<codex_tools::TurnTools>,
+    ) {
+        let mailbox = self.mailbox.clone();
+        let call_id = call.call_id.clone();
+        tokio::spawn(async move {
+            let prepared = tokio::task::spawn_blocking(move || codex_tools::prepare(&call, kind, &turn)).await;
+            let result = match prepared {
+                Ok(prepared) => prepared.map(Box::new).map_err(|error| error.text()),
+                Err(panic) => Err(format!("the tool failed inside codex: {panic}")),
+            };
+            drop(mailbox.send(Message::Prepared { call_id, result }).await);
+        });
+    }
+
+    fn run(&mut self, call_id: String, policy: ResolvedPolicy) {
+        let cancel = self.cancel.child_token();
+        self.work.calls.insert(call_id.clone(), cancel.clone());
+        let mailbox = self.mailbox.clone();
+        let Some(prepared) = self.work.prepared.remove(&call_id) else {
+            return self.spawn_report(async move { ThreadEvent::Finished { call_id, outcome: Box::new(broken("the prepared call is gone")) } });
+        };
+        let world = self.tools.clone();
+        let (reports, report_inbox) = mpsc::channel(64);
+        let running = tokio::spawn(async move { codex_tools::run(prepared, policy, &world, reports, cancel).await });
+        tokio::spawn(async move {
+            // Reports end when the call drops its sender; they are told before its outcome.
+            forward(report_inbox, &mailbox).await;
+            let outcome = running.await.unwrap_or_else(|panic| broken(&format!("the tool failed inside codex: {panic}")));
+            drop(mailbox.event(ThreadEvent::Finished { call_id, outcome: Box::new(outcome) }).await);
+        });
+    }
+}
+
+/// Hands reports of tools to the thread until their sender is gone.
+pub async fn forward(mut reports: mpsc::Receiver<ToolReport>, mailbox: &Mailbox) {
+    while let Some(report) = reports.recv().await {
+        if mailbox.event(ThreadEvent::Report(report)).await == Err(Gone) {
+            return;
+        }
+    }
+}
+
+/// The outcome of a call that failed inside codex.
+fn broken(text: &str) -> ToolOutcome {
+    ToolOutcome { output: ToolOutput::Text(text.to_owned()), success: false, item: None, denial: None, plan: None, diff: None }
+}

@@ -1,0 +1,216 @@
+//! Looks up what a turn needs before it can sample: configuration for its directory, project documents, surroundings, pictures.
+//!
+//! Runs on a blocking thread. Everything found is put into one [`TurnSetup`] that does not change while the turn runs.
+
+use crate::context::instructions;
+use crate::context::surroundings::{Surroundings, filesystem_text};
+use crate::engine::Shared;
+use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
+use base64::Engine as _;
+use codex_base::AbsPath;
+use codex_config::{ConfigError, Overrides, Resolved};
+use codex_model::ModelInfo;
+use codex_protocol::errors::{CodexErrorInfo, TurnError};
+use codex_protocol::items::UserInput;
+use codex_tools::{Terminals, ToolSet, TurnTools, UserShell};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A picture larger than this is not read.
+const IMAGE_BYTES_MAX: u64 = 20 * 1024 * 1024;
+
+pub struct ResolveRequest {
+    pub shared: Arc<Shared>,
+    pub terminals: Arc<Terminals>,
+    pub thread_id: String,
+    pub session_id: String,
+    pub turn_id: String,
+    pub overrides: TurnOverrides,
+    pub input: Vec<UserInput>,
+}
+
+/// Configuration for the directory that the overrides name.
+pub fn config_for(shared: &Shared, overrides: &TurnOverrides) -> Result<(AbsPath, Resolved), ConfigError> {
+    let cwd = overrides.cwd.clone().unwrap_or_else(|| shared.env.cwd.clone());
+    let mut merged: Overrides = shared.overrides.clone();
+    merged.cli.extend(overrides.config.iter().filter_map(|(key, value)| Some((key.clone(), toml_value(value)?))));
+    set(&mut merged.model, &overrides.model);
+    set(&mut merged.model_provider, &overrides.model_provider);
+    set(&mut merged.approval_policy, &overrides.approval_policy);
+    set(&mut merged.sandbox_mode, &overrides.sandbox_mode);
+    set(&mut merged.sandbox_policy, &overrides.sandbox_policy);
+    set(&mut merged.developer_instructions, &overrides.developer_instructions);
+    let resolved = codex_config::resolve(&shared.env, &cwd, &merged)?;
+    Ok((cwd, resolved))
+}
+
+fn set<T: Clone>(target: &mut Option<T>, newer: &Option<T>) {
+    if newer.is_some() {
+        target.clone_from(newer);
+    }
+}
+
+/// JSON as TOML; `None` for null, which TOML does not have.
+fn toml_value(value: &Value) -> Option<toml::Value> {
+    toml::Value::try_from(value).ok()
+}
+
+/// The model that configuration names, or the catalogue's default.
+pub fn model_for(resolved: &Resolved) -> (String, ModelInfo) {
+    let catalog = codex_model::catalog();
+    let slug = resolved.config.model.clone().unwrap_or_else(|| catalog.default_model().to_owned());
+    let mut info = catalog.find(&slug);
+    if let Some(window) = resolved.config.model_context_window.and_then(|window| u64::try_from(window).ok()) {
+        info.context_window = window;
+    }
+    (slug, info)
+}
+
+/// The tools that configuration and model leave.
+pub fn tool_set(resolved: &Resolved, info: &ModelInfo) -> ToolSet {
+    let switches = resolved.config.tools;
+    ToolSet {
+        shell: switches.shell,
+        update_plan: switches.update_plan,
+        view_image: switches.view_image && info.image_input,
+        apply_patch: info.patch_tool,
+        image_detail_original: false,
+    }
+}
+
+/// The AGENTS.md files of a directory.
+pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> codex_skills::ProjectDocs {
+    codex_skills::project_docs(&codex_skills::DocsRequest {
+        codex_home: &shared.env.codex_home,
+        project_root: &resolved.project_root,
+        cwd,
+        max_bytes: resolved.config.project_doc_max_bytes,
+        fallback_filenames: &resolved.config.project_doc_fallback_filenames,
+    })
+}
+
+/// Everything a turn is run with.
+///
+/// # Errors
+/// If the configuration became unreadable since the thread started.
+pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
+    let ResolveRequest { shared, terminals, thread_id, session_id, turn_id, overrides, input } = request;
+    let (cwd, resolved) =
+        config_for(&shared, &overrides).map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
+    let config = &resolved.config;
+    let (model, model_info) = model_for(&resolved);
+    let sandbox_policy = config.sandbox_policy.clone();
+    let tmpdir = shared.env.var("TMPDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let facts = codex_process::facts::path_facts(&sandbox_policy, &cwd, tmpdir.as_deref(), &shared.env.codex_home);
+    let policy = codex_permissions::resolve(&sandbox_policy, &cwd, &facts);
+    let docs = project_docs(&shared, &cwd, &resolved);
+    let shell = UserShell { path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")) };
+    let permissions = config.include_permissions_instructions.then(|| instructions::permissions(&policy, config.approval_policy));
+    let environment = if config.include_environment_context {
+        environment(&shared, &cwd, &shell, filesystem_text(&cwd, &policy))
+    } else {
+        BTreeMap::new()
+    };
+    let surroundings = Surroundings {
+        developer_instructions: config.developer_instructions.clone(),
+        permissions,
+        project_docs: docs.text,
+        environment,
+        cwd: Some(cwd.clone()),
+    };
+    let tools = TurnTools {
+        tools: tool_set(&resolved, &model_info),
+        cwd: cwd.clone(),
+        policy,
+        shell,
+        env: Arc::new(codex_config::shell_environment(&config.shell_environment_policy, shared.env.vars.clone())),
+        allow_login_shell: config.allow_login_shell,
+        output_token_limit: config.tool_output_token_limit.unwrap_or(model_info.truncation_tokens),
+        background_terminal_max_ms: u64::try_from(config.background_terminal_max_timeout.as_millis()).unwrap_or(u64::MAX),
+        thread_id,
+        session_id,
+        turn_id,
+        terminals,
+    };
+    let settings = TurnSettings {
+        effort: overrides.effort.clone().or_else(|| config.model_reasoning_effort.clone()).or_else(|| model_info.default_effort.clone()),
+        summary: Some(config.model_reasoning_summary.unwrap_or(model_info.default_summary)),
+        verbosity: config.model_verbosity.or(model_info.default_verbosity).filter(|_| model_info.supports_verbosity),
+        approval_policy: config.approval_policy,
+        sandbox_policy,
+        model,
+        model_info,
+        tools: Arc::new(tools),
+    };
+    Ok(TurnSetup { settings: Arc::new(settings), surroundings, input: user_content(input, &cwd), warnings: docs.warnings })
+}
+
+fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: String) -> BTreeMap<String, String> {
+    let timezone = jiff::tz::TimeZone::get(&shared.env.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let date = shared.clock.now().to_zoned(timezone).date().to_string();
+    let shell = shell.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let values = [
+        ("cwd", cwd.to_string()),
+        ("shell", shell),
+        ("current_date", date),
+        ("timezone", shared.env.timezone.clone()),
+        ("filesystem", filesystem),
+    ];
+    values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Reads the pictures of user input and puts everything into content parts: pictures first, as the model API wants them.
+pub fn user_content(input: Vec<UserInput>, cwd: &AbsPath) -> UserContent {
+    let mut pictures = Vec::new();
+    let mut texts = Vec::new();
+    let mut count = 0;
+    for part in &input {
+        match part {
+            UserInput::Text { text } => texts.push(json!({"type": "input_text", "text": text})),
+            UserInput::Image { url } => pictures.push(json!({"type": "input_image", "image_url": url})),
+            UserInput::LocalImage { path } => {
+                count += 1;
+                pictures.extend(local_image(path, count, cwd));
+            }
+        }
+    }
+    pictures.append(&mut texts);
+    UserContent { input, parts: pictures }
+}
+
+/// Three parts around a picture, or one that says why it could not be read.
+fn local_image(path: &str, number: usize, cwd: &AbsPath) -> Vec<Value> {
+    match read_image(&cwd.join(path)) {
+        Ok(url) => vec![
+            json!({"type": "input_text", "text": format!("<image name=[Image #{number}] path=\"{path}\">")}),
+            json!({"type": "input_image", "image_url": url, "detail": "original"}),
+            json!({"type": "input_text", "text": "</image>"}),
+        ],
+        Err(error) => {
+            let text = format!("Codex could not read the local image at `{path}`: {error}");
+            vec![json!({"type": "input_text", "text": text})]
+        }
+    }
+}
+
+fn read_image(path: &AbsPath) -> std::io::Result<String> {
+    if std::fs::metadata(path)?.len() > IMAGE_BYTES_MAX {
+        return Err(std::io::Error::other("the file is larger than 20 MiB"));
+    }
+    let bytes = std::fs::read(path)?;
+    let mime = image_type(&bytes).ok_or_else(|| std::io::Error::other("not a PNG, JPEG, GIF or WebP picture"))?;
+    Ok(format!("data:{mime};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes)))
+}
+
+/// The media type by the file's first bytes.
+fn image_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}

@@ -1,0 +1,173 @@
+//! All that a thread's task owns.
+
+use super::event::{RequestKey, ThreadRequest};
+use crate::settings::TurnOverrides;
+use crate::turn::phase::{Phase, Turn};
+use codex_base::{AbsPath, Ids, Timestamp};
+use codex_protocol::facts::{Capabilities, Grant};
+use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadActiveFlag, ThreadStatus, ThreadTokenUsage, TurnItemsView, TurnStatus};
+use codex_protocol::journal::{Record, SessionMeta, WorldState};
+use codex_protocol::response_item::ResponseItem;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Time and ids, handed into every step.
+pub struct Env<'a> {
+    pub now: Timestamp,
+    pub ids: &'a dyn Ids,
+    /// The next id of a server request; one sequence per process.
+    pub next_request_id: &'a dyn Fn() -> i64,
+}
+
+/// Facts about a thread that do not change while it is loaded.
+#[derive(Debug, Clone)]
+pub struct ThreadInfo {
+    pub id: String,
+    pub session_id: String,
+    pub installation_id: String,
+    pub source: SessionSource,
+    pub originator: String,
+    pub cli_version: String,
+    pub ephemeral: bool,
+    pub created_at: Timestamp,
+    pub path: Option<AbsPath>,
+    pub git: Option<GitInfo>,
+    pub model_provider: String,
+    pub history_initialization: &'static str,
+    /// Requests one sampling may cost at most.
+    pub attempts_max: u32,
+    pub capabilities: Capabilities,
+    /// First item of every request.
+    pub base_item: ResponseItem,
+    pub tools: Arc<RawValue>,
+}
+
+pub struct ThreadState {
+    pub info: ThreadInfo,
+    /// Model and directory as last resolved, for display between turns.
+    pub model: String,
+    pub cwd: AbsPath,
+    pub preview: String,
+    pub name: Option<String>,
+    pub updated_at: Timestamp,
+    /// The conversation behind the base item.
+    pub history: Vec<ResponseItem>,
+    /// What the model was last told about its surroundings.
+    pub told: Option<WorldState>,
+    pub usage: ThreadTokenUsage,
+    pub grants: Vec<Grant>,
+    pub overrides: TurnOverrides,
+    /// Records that must stand before the next turn's: the session's first line, or repairs after a resume.
+    pub owed: Vec<Record>,
+    pub turn: Option<Turn>,
+    /// Turns that were asked for while one was ending.
+    pub waiting: VecDeque<(RequestKey, ThreadRequest)>,
+    /// Items of live terminals and the turn each was started in.
+    pub terminals: BTreeMap<String, String>,
+    pub life: Life,
+    pub last_turn_failed: bool,
+    /// Grows with every request, so that late events of an earlier one are told apart.
+    pub sampling: u64,
+}
+
+/// Whether the thread still takes requests, and whether its journal can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    Open,
+    /// An append failed: nothing is journaled any more and no turn starts.
+    JournalLost,
+    Closing,
+}
+
+/// What a stored thread continues with.
+#[derive(Default)]
+pub struct Resumed {
+    pub history: Vec<ResponseItem>,
+    pub told: Option<WorldState>,
+    pub usage: ThreadTokenUsage,
+    pub owed: Vec<Record>,
+    pub preview: String,
+}
+
+impl ThreadState {
+    pub fn new(info: ThreadInfo, model: String, cwd: AbsPath, overrides: TurnOverrides, meta: SessionMeta) -> Self {
+        let owed = vec![Record::SessionMeta(Box::new(meta))];
+        Self::with(info, model, cwd, overrides, Resumed { owed, ..Resumed::default() })
+    }
+
+    pub fn with(info: ThreadInfo, model: String, cwd: AbsPath, overrides: TurnOverrides, resumed: Resumed) -> Self {
+        Self {
+            model,
+            cwd,
+            preview: resumed.preview,
+            name: None,
+            updated_at: info.created_at,
+            history: resumed.history,
+            told: resumed.told,
+            usage: resumed.usage,
+            grants: Vec::new(),
+            overrides,
+            owed: resumed.owed,
+            turn: None,
+            waiting: VecDeque::new(),
+            terminals: BTreeMap::new(),
+            life: Life::Open,
+            last_turn_failed: false,
+            sampling: 0,
+            info,
+        }
+    }
+
+    /// The thread as clients see it, without its turns.
+    pub fn thread(&self) -> Thread {
+        Thread {
+            id: self.info.id.clone(),
+            session_id: self.info.session_id.clone(),
+            preview: self.preview.clone(),
+            ephemeral: self.info.ephemeral,
+            model_provider: self.info.model_provider.clone(),
+            model: Some(self.model.clone()),
+            created_at: self.info.created_at.as_second(),
+            updated_at: self.updated_at.as_second(),
+            status: self.status(),
+            path: self.info.path.clone(),
+            cwd: self.cwd.clone(),
+            cli_version: self.info.cli_version.clone(),
+            source: self.info.source,
+            originator: Some(self.info.originator.clone()),
+            project_id: None,
+            name: self.name.clone(),
+            git_info: self.info.git.clone(),
+            turns: Vec::new(),
+        }
+    }
+
+    pub fn status(&self) -> ThreadStatus {
+        let Some(turn) = &self.turn else {
+            return if self.last_turn_failed { ThreadStatus::SystemError } else { ThreadStatus::Idle };
+        };
+        let asking = turn.calls.any_asking();
+        ThreadStatus::Active { active_flags: asking.then_some(ThreadActiveFlag::WaitingOnApproval).into_iter().collect() }
+    }
+
+    /// The running turn as clients first see it.
+    pub fn turn_in_progress(&self) -> Option<codex_protocol::items::Turn> {
+        let turn = self.turn.as_ref()?;
+        Some(codex_protocol::items::Turn {
+            id: turn.id.clone(),
+            items: Vec::new(),
+            items_view: TurnItemsView::NotLoaded,
+            status: TurnStatus::InProgress,
+            error: None,
+            started_at: Some(turn.started_at.as_second()),
+            completed_at: None,
+            duration_ms: None,
+        })
+    }
+
+    /// The running turn, if its id is `turn_id` and it is not ending already.
+    pub(crate) fn turn_mut(&mut self, turn_id: &str) -> Option<&mut Turn> {
+        self.turn.as_mut().filter(|turn| turn.id == turn_id && !matches!(turn.phase, Phase::Ending { .. }))
+    }
+}

@@ -1,0 +1,416 @@
+//! `step(event, env) -> effects`: the whole behaviour of a thread, without I/O, clock or environment.
+//!
+//! The match is total: whatever a model, client, server or file causes, in whatever order, is an ordinary branch. Late reports of finished
+//! work fall through by phase. Model events are handled in `turn/sampling.rs`, tool calls in `turn/tooling.rs`, ends in `turn/ending.rs`.
+
+use super::event::{Effect, RequestKey, ThreadEvent, ThreadReply, ThreadRequest, Timer};
+use super::state::{Env, Life, ThreadState};
+use crate::context::surroundings;
+use crate::settings::{TurnOverrides, TurnSetup, UserContent};
+use crate::turn::calls::Calls;
+use crate::turn::phase::{Phase, Turn};
+use codex_protocol::errors::TurnError;
+use codex_protocol::items::{ThreadItem, ThreadStatus, UserInput};
+use codex_protocol::journal::{EventMsg, Record, TurnContext};
+use codex_protocol::notifications::{
+    ItemCompleted, ItemStarted, Notification, ThreadStatusChanged, TurnNotification, TurnWaiting, WaitingFor, Warning,
+};
+use codex_protocol::requests::RequestError;
+use codex_tools::ToolReport;
+use std::time::Duration;
+
+/// How long terminals of a closing thread have to report their end.
+pub const CLOSING_LIMIT: Duration = Duration::from_secs(5);
+
+impl ThreadState {
+    /// Takes one event and says what must happen next.
+    pub fn step(&mut self, event: ThreadEvent, env: &Env) -> Vec<Effect> {
+        let mut out = Out(Vec::new());
+        match event {
+            ThreadEvent::Request { key, request } => self.on_request(key, request, env, &mut out),
+            ThreadEvent::TurnResolved { turn_id, setup } => self.on_resolved(&turn_id, setup, env, &mut out),
+            ThreadEvent::InputRead { turn_id, content } => self.on_input_read(&turn_id, content, env, &mut out),
+            ThreadEvent::Model { sampling, event } => self.on_model(sampling, event, env, &mut out),
+            ThreadEvent::Prepared { call_id, result } => self.on_prepared(&call_id, result, env, &mut out),
+            ThreadEvent::Answered { request_id, answer } => self.on_answered(&request_id, answer, env, &mut out),
+            ThreadEvent::Report(report) => self.on_report(report, env, &mut out),
+            ThreadEvent::Finished { call_id, outcome } => self.on_finished(&call_id, *outcome, env, &mut out),
+            ThreadEvent::Timer(timer) => self.on_timer(timer, env, &mut out),
+            ThreadEvent::CommitFailed { reason } => self.on_commit_failed(&reason, env, &mut out),
+            ThreadEvent::Shutdown => self.on_shutdown(env, &mut out),
+        }
+        if self.life == Life::JournalLost {
+            out.0 = out.0.into_iter().flat_map(untold).collect();
+        }
+        out.0
+    }
+
+    fn on_request(&mut self, key: RequestKey, request: ThreadRequest, env: &Env, out: &mut Out) {
+        if self.life == Life::Closing {
+            return out.reply(key, Err(RequestError::invalid("thread.closing", format!("thread {} is closing", self.info.id))));
+        }
+        match request {
+            ThreadRequest::StartTurn { input, overrides, output_schema } => match &self.turn {
+                None => self.start_turn(key, input, overrides, output_schema, env, out),
+                Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => {
+                    self.waiting.push_back((key, ThreadRequest::StartTurn { input, overrides, output_schema }));
+                }
+                Some(_) => {
+                    // The input joins the running turn; the answer carries that turn's id.
+                    let running = self.turn_in_progress().map(Box::new);
+                    out.reply(key, running.map(ThreadReply::TurnStarted).ok_or_else(no_active_turn));
+                    self.steer(input, out);
+                }
+            },
+            ThreadRequest::Steer { expected_turn_id, input } => match self.check_active(&expected_turn_id) {
+                Err(error) => out.reply(key, Err(error)),
+                Ok(turn_id) => {
+                    out.reply(key, Ok(ThreadReply::Steered { turn_id }));
+                    self.steer(input, out);
+                }
+            },
+            ThreadRequest::Interrupt { turn_id } => self.on_interrupt(key, &turn_id, env, out),
+        }
+    }
+
+    fn on_interrupt(&mut self, key: RequestKey, turn_id: &str, env: &Env, out: &mut Out) {
+        if let Some(Turn { phase: Phase::Ending { replies, .. }, .. }) = &mut self.turn {
+            return replies.push(key);
+        }
+        match self.check_active(turn_id) {
+            Err(error) => out.reply(key, Err(error)),
+            Ok(_) => self.interrupt(vec![key], env, out),
+        }
+    }
+
+    /// The running turn's id, if it is the expected one. An empty expectation fits any turn.
+    fn check_active(&self, expected: &str) -> Result<String, RequestError> {
+        let turn = self.turn.as_ref().ok_or_else(no_active_turn)?;
+        if !expected.is_empty() && turn.id != expected {
+            let message = format!("expected active turn id {expected} but found {}", turn.id);
+            return Err(RequestError::invalid("turn.not_active", message));
+        }
+        Ok(turn.id.clone())
+    }
+
+    fn start_turn(
+        &mut self,
+        key: RequestKey,
+        input: Vec<UserInput>,
+        overrides: TurnOverrides,
+        output_schema: Option<serde_json::Value>,
+        env: &Env,
+        out: &mut Out,
+    ) {
+        if self.life == Life::JournalLost {
+            return out.reply(key, Err(RequestError::internal("journal.write_failed", "the journal of this thread cannot be written any more")));
+        }
+        self.overrides.merge(overrides);
+        let turn = Turn {
+            id: env.ids.uuid().to_string(),
+            started_at: env.now,
+            output_schema,
+            phase: Phase::Resolving,
+            calls: Calls::default(),
+            steers: Vec::new(),
+            steers_pending: 0,
+            last_message: None,
+            diff: String::new(),
+        };
+        let turn_id = turn.id.clone();
+        self.turn = Some(turn);
+        self.updated_at = env.now;
+        let Some(view) = self.turn_in_progress() else { return };
+        let started = EventMsg::TaskStarted {
+            turn_id: turn_id.clone(),
+            started_at: env.now.as_second(),
+            model_context_window: self.usage.model_context_window,
+        };
+        let mut records = std::mem::take(&mut self.owed);
+        records.push(Record::Event(Box::new(started)));
+        out.reply(key, Ok(ThreadReply::TurnStarted(Box::new(view.clone()))));
+        let started = Notification::TurnStarted(TurnNotification { thread_id: self.info.id.clone(), turn: view });
+        out.commit(records, vec![self.status_notification(), started]);
+        out.push(Effect::Resolve { turn_id, overrides: Box::new(self.overrides.clone()), input });
+    }
+
+    fn on_resolved(&mut self, turn_id: &str, setup: Result<Box<TurnSetup>, TurnError>, env: &Env, out: &mut Out) {
+        let Some(Turn { phase: Phase::Resolving, .. }) = self.turn_mut(turn_id) else { return };
+        let setup = match setup {
+            Ok(setup) => *setup,
+            Err(error) => return self.fail(error, env, out),
+        };
+        let TurnSetup { settings, surroundings, input, warnings } = setup;
+        for message in warnings {
+            out.notify(Notification::Warning(Warning { message, thread_id: Some(self.info.id.clone()) }));
+        }
+        self.model.clone_from(&settings.model);
+        self.cwd.clone_from(settings.cwd());
+        self.usage.model_context_window = i64::try_from(settings.model_info.effective_window()).ok();
+
+        let (messages, told) = surroundings::messages(&surroundings, self.told.as_ref(), env.ids);
+        let mut records: Vec<Record> = messages.iter().cloned().map(Record::ResponseItem).collect();
+        self.history.extend(messages);
+        if self.told.as_ref() != Some(&told) {
+            records.push(Record::WorldState(Box::new(told.clone())));
+            self.told = Some(told);
+        }
+        records.push(Record::TurnContext(Box::new(TurnContext {
+            turn_id: turn_id.to_owned(),
+            cwd: settings.cwd().clone(),
+            approval_policy: settings.approval_policy,
+            sandbox_policy: settings.sandbox_policy.clone(),
+            model: settings.model.clone(),
+            effort: settings.effort.clone(),
+            summary: None,
+        })));
+        out.commit(records, Vec::new());
+        if let Some(turn) = &mut self.turn {
+            turn.phase = Phase::Working { settings, follow_up: true };
+        }
+        if !input.input.is_empty() {
+            self.record_input(input, env, out);
+        }
+        self.go_on(env, out);
+    }
+
+    fn steer(&mut self, input: Vec<UserInput>, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        turn.steers_pending += 1;
+        out.push(Effect::ReadInput { turn_id: turn.id.clone(), input });
+    }
+
+    fn on_input_read(&mut self, turn_id: &str, content: UserContent, env: &Env, out: &mut Out) {
+        let Some(turn) = self.turn.as_mut().filter(|turn| turn.id == turn_id) else { return };
+        turn.steers_pending = turn.steers_pending.saturating_sub(1);
+        turn.steers.push(content);
+        self.go_on(env, out);
+    }
+
+    /// The user's words become part of the conversation.
+    pub(crate) fn record_input(&mut self, content: UserContent, env: &Env, out: &mut Out) {
+        let item = crate::context::items::message(env.ids, "user", content.parts);
+        let shown = ThreadItem::UserMessage { id: item.id().unwrap_or_default(), content: content.input };
+        if self.preview.is_empty() {
+            self.preview = preview(&shown);
+        }
+        self.history.push(item.clone());
+        let completed = self.completed_record(&shown, env);
+        let notifications = vec![self.item_started(&shown, env), self.item_completed(&shown, env)];
+        out.commit(vec![Record::ResponseItem(item), completed], notifications);
+    }
+
+    fn on_report(&mut self, report: ToolReport, env: &Env, out: &mut Out) {
+        let turn_id = |state: &Self, item_id: &str| {
+            state.terminals.get(item_id).cloned().or_else(|| state.turn.as_ref().map(|turn| turn.id.clone())).unwrap_or_default()
+        };
+        match report {
+            ToolReport::Delta { item_id, text } => {
+                let turn_id = turn_id(self, &item_id);
+                out.notify(Notification::CommandExecutionOutputDelta(codex_protocol::notifications::ItemDelta {
+                    thread_id: self.info.id.clone(),
+                    turn_id,
+                    item_id,
+                    delta: text,
+                }));
+            }
+            ToolReport::Pid { item_id, pid } => {
+                let what = self.what_runs(&item_id);
+                self.waiting_for(WaitingFor::Tool { item_id, what, pid: Some(pid) }, out);
+            }
+            ToolReport::TerminalInput { item_id, process_id, stdin } => {
+                let turn_id = turn_id(self, &item_id);
+                out.notify(Notification::TerminalInteraction(codex_protocol::notifications::TerminalInteraction {
+                    thread_id: self.info.id.clone(),
+                    turn_id,
+                    item_id,
+                    process_id,
+                    stdin,
+                }));
+            }
+            ToolReport::TerminalEnded { turn_id, item } => {
+                if self.terminals.remove(item.id()).is_none() {
+                    return; // Its call told the end already.
+                }
+                let record = self.completed_record_in(&turn_id, &item, env);
+                let notification = self.item_completed_in(&turn_id, &item, env);
+                out.commit(vec![record], vec![notification]);
+                self.unload_when_quiet(out);
+            }
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, env: &Env, out: &mut Out) {
+        match timer {
+            Timer::Backoff { sampling } => self.on_backoff_over(sampling, env, out),
+            Timer::Ending { turn_id } => {
+                let ending = self.turn.as_ref().is_some_and(|turn| turn.id == turn_id && matches!(turn.phase, Phase::Ending { .. }));
+                if ending {
+                    self.end_turn(env, out);
+                }
+            }
+            Timer::Closing => {
+                self.terminals.clear();
+                self.unload_when_quiet(out);
+            }
+        }
+    }
+
+    fn on_commit_failed(&mut self, reason: &str, env: &Env, out: &mut Out) {
+        if self.life == Life::Open {
+            self.life = Life::JournalLost;
+        }
+        let error = TurnError::new(
+            "journal.write_failed",
+            format!("the journal cannot be written: {reason}"),
+            codex_protocol::errors::CodexErrorInfo::Other,
+        );
+        match &self.turn {
+            Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => self.end_turn(env, out),
+            Some(_) => self.fail(error, env, out),
+            None => out.notify(Notification::Warning(Warning { message: error.message, thread_id: Some(self.info.id.clone()) })),
+        }
+    }
+
+    fn on_shutdown(&mut self, env: &Env, out: &mut Out) {
+        if self.life == Life::Closing {
+            return;
+        }
+        self.life = Life::Closing;
+        out.push(Effect::SetTimer { timer: Timer::Closing, after: CLOSING_LIMIT });
+        match &self.turn {
+            Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => {}
+            Some(_) => self.interrupt(Vec::new(), env, out),
+            None => {}
+        }
+        out.push(Effect::EndTerminals);
+        self.unload_when_quiet(out);
+    }
+
+    /// A closing thread unloads as soon as no turn and no terminal is left.
+    pub(crate) fn unload_when_quiet(&mut self, out: &mut Out) {
+        if self.life == Life::Closing && self.turn.is_none() && self.terminals.is_empty() {
+            out.push(Effect::Sync);
+            out.push(Effect::Unload);
+        }
+    }
+
+    pub(crate) fn waiting_for(&self, waiting_for: WaitingFor, out: &mut Out) {
+        let Some(turn) = &self.turn else { return };
+        let waiting = TurnWaiting { thread_id: self.info.id.clone(), turn_id: turn.id.clone(), waiting_for };
+        out.notify(Notification::TurnWaiting(waiting));
+    }
+
+    pub(crate) fn status_notification(&self) -> Notification {
+        Notification::ThreadStatusChanged(ThreadStatusChanged { thread_id: self.info.id.clone(), status: self.status() })
+    }
+
+    pub(crate) fn idle_notification(&self, status: ThreadStatus) -> Notification {
+        Notification::ThreadStatusChanged(ThreadStatusChanged { thread_id: self.info.id.clone(), status })
+    }
+
+    fn turn_id(&self) -> String {
+        self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn item_started(&self, item: &ThreadItem, env: &Env) -> Notification {
+        Notification::ItemStarted(ItemStarted {
+            thread_id: self.info.id.clone(),
+            turn_id: self.turn_id(),
+            item: item.clone(),
+            started_at_ms: env.now.as_millisecond(),
+        })
+    }
+
+    pub(crate) fn item_completed(&self, item: &ThreadItem, env: &Env) -> Notification {
+        self.item_completed_in(&self.turn_id(), item, env)
+    }
+
+    fn item_completed_in(&self, turn_id: &str, item: &ThreadItem, env: &Env) -> Notification {
+        Notification::ItemCompleted(ItemCompleted {
+            thread_id: self.info.id.clone(),
+            turn_id: turn_id.to_owned(),
+            item: item.clone(),
+            completed_at_ms: env.now.as_millisecond(),
+        })
+    }
+
+    pub(crate) fn completed_record(&self, item: &ThreadItem, env: &Env) -> Record {
+        self.completed_record_in(&self.turn_id(), item, env)
+    }
+
+    fn completed_record_in(&self, turn_id: &str, item: &ThreadItem, env: &Env) -> Record {
+        let now = env.now.as_millisecond();
+        Record::Event(Box::new(EventMsg::ItemCompleted {
+            thread_id: self.info.id.clone(),
+            turn_id: turn_id.to_owned(),
+            item: item.clone(),
+            started_at_ms: now,
+            completed_at_ms: now,
+        }))
+    }
+}
+
+/// Once the journal is lost, what would be committed is only told: the end of the turn must reach the client all the same.
+fn untold(effect: Effect) -> Vec<Effect> {
+    match effect {
+        Effect::Commit { records: _, notifications } => notifications.into_iter().map(Effect::Notify).collect(),
+        Effect::Sync => Vec::new(),
+        other => vec![other],
+    }
+}
+
+/// The effects of one step, in order.
+pub struct Out(pub Vec<Effect>);
+
+impl Out {
+    pub fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+
+    pub fn notify(&mut self, notification: Notification) {
+        self.push(Effect::Notify(notification));
+    }
+
+    pub fn commit(&mut self, records: Vec<Record>, notifications: Vec<Notification>) {
+        self.push(Effect::Commit { records, notifications });
+    }
+
+    pub fn reply(&mut self, key: RequestKey, result: Result<ThreadReply, RequestError>) {
+        self.push(Effect::Reply { key, result });
+    }
+}
+
+fn no_active_turn() -> RequestError {
+    RequestError::invalid("turn.none_active", "no active turn")
+}
+
+/// First line of the first text, at most 200 characters.
+pub(crate) fn preview(item: &ThreadItem) -> String {
+    let ThreadItem::UserMessage { content, .. } = item else { return String::new() };
+    let text = content.iter().find_map(|input| match input {
+        UserInput::Text { text } => Some(text.as_str()),
+        UserInput::LocalImage { .. } | UserInput::Image { .. } => None,
+    });
+    text.unwrap_or_default().lines().next().unwrap_or_default().chars().take(200).collect()
+}
+
+impl TurnOverrides {
+    /// What `newer` names replaces what was there.
+    pub fn merge(&mut self, newer: Self) {
+        fn newest<T>(old: &mut Option<T>, new: Option<T>) {
+            if new.is_some() {
+                *old = new;
+            }
+        }
+        newest(&mut self.cwd, newer.cwd);
+        newest(&mut self.model, newer.model);
+        newest(&mut self.model_provider, newer.model_provider);
+        newest(&mut self.effort, newer.effort);
+        newest(&mut self.approval_policy, newer.approval_policy);
+        newest(&mut self.sandbox_mode, newer.sandbox_mode);
+        newest(&mut self.sandbox_policy, newer.sandbox_policy);
+        newest(&mut self.developer_instructions, newer.developer_instructions);
+        self.config.extend(newer.config);
+    }
+}

@@ -1,0 +1,135 @@
+//! The tool calls of one model response: which may start, which are open, whose outputs may be recorded.
+//!
+//! Calls that may overlap run side by side; a call that may not waits for all before it and holds up all behind it. Outputs are recorded in
+//! the order of the calls, whatever order they end in.
+
+use crate::thread::event::PreparedCall;
+use codex_protocol::requests::RequestId;
+use codex_protocol::response_item::{ResponseItem, ToolCallView};
+use codex_tools::CallKind;
+
+#[derive(Debug)]
+pub struct Call {
+    pub view: ToolCallView,
+    pub kind: CallKind,
+    pub state: CallState,
+}
+
+#[derive(Debug)]
+pub enum CallState {
+    Queued,
+    Preparing,
+    /// Decided to run, but an earlier call must end first.
+    Held { prepared: Box<PreparedCall> },
+    Asking { prepared: Box<PreparedCall>, request_id: RequestId },
+    Running { prepared: Box<PreparedCall> },
+    Done { output: ResponseItem },
+    Recorded,
+}
+
+impl CallState {
+    const fn is_over(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Recorded)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Calls(Vec<Call>);
+
+impl Calls {
+    /// Adds a call; `false` when its id is already there (it is then not run a second time).
+    pub fn add(&mut self, view: ToolCallView, kind: CallKind) -> bool {
+        if self.get_mut(&view.call_id).is_some() {
+            return false;
+        }
+        self.0.push(Call { view, kind, state: CallState::Queued });
+        true
+    }
+
+    pub fn get_mut(&mut self, call_id: &str) -> Option<&mut Call> {
+        self.0.iter_mut().find(|call| call.view.call_id == call_id)
+    }
+
+    pub fn asking(&mut self, request_id: &RequestId) -> Option<&mut Call> {
+        self.0.iter_mut().find(|call| matches!(&call.state, CallState::Asking { request_id: id, .. } if id == request_id))
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Call> {
+        self.0.iter_mut()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn all_recorded(&self) -> bool {
+        self.0.iter().all(|call| matches!(call.state, CallState::Recorded))
+    }
+
+    pub fn any_running(&self) -> bool {
+        self.0.iter().any(|call| matches!(call.state, CallState::Running { .. }))
+    }
+
+    pub fn any_asking(&self) -> bool {
+        self.0.iter().any(|call| matches!(call.state, CallState::Asking { .. }))
+    }
+
+    /// Marks the queued calls that may be prepared now and returns them.
+    pub fn start_ready(&mut self) -> Vec<(ToolCallView, CallKind)> {
+        let mut ready = Vec::new();
+        let mut all_over = true;
+        for call in &mut self.0 {
+            let parallel = may_overlap(&call.view);
+            if matches!(call.state, CallState::Queued) && (parallel || all_over) {
+                call.state = CallState::Preparing;
+                ready.push((call.view.clone(), call.kind));
+            }
+            all_over &= call.state.is_over();
+            if !parallel && !call.state.is_over() {
+                break;
+            }
+        }
+        ready
+    }
+
+    /// The held call whose turn has come, if any: everything before it is over.
+    pub fn next_held(&mut self) -> Option<(String, Box<PreparedCall>)> {
+        let call = self.0.iter_mut().find(|call| !call.state.is_over())?;
+        match std::mem::replace(&mut call.state, CallState::Queued) {
+            CallState::Held { prepared } => {
+                call.state = CallState::Preparing;
+                Some((call.view.call_id.clone(), prepared))
+            }
+            other => {
+                call.state = other;
+                None
+            }
+        }
+    }
+
+    /// Whether a call that may not overlap can run now.
+    pub fn is_first_open(&self, call_id: &str) -> bool {
+        self.0.iter().find(|call| !call.state.is_over()).is_some_and(|call| call.view.call_id == call_id)
+    }
+
+    /// Takes the outputs that may be recorded: those with no unfinished call before them.
+    pub fn take_outputs(&mut self) -> Vec<ResponseItem> {
+        let mut outputs = Vec::new();
+        for call in &mut self.0 {
+            match std::mem::replace(&mut call.state, CallState::Recorded) {
+                CallState::Done { output } => outputs.push(output),
+                CallState::Recorded => {}
+                unfinished => {
+                    call.state = unfinished;
+                    break;
+                }
+            }
+        }
+        outputs
+    }
+}
+
+/// Whether a call may run beside others, as far as its name tells; preparing it may find more (a patch in a shell command).
+fn may_overlap(call: &ToolCallView) -> bool {
+    !matches!(call.name.as_str(), "apply_patch" | "update_plan")
+}

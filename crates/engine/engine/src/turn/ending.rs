@@ -1,0 +1,190 @@
+//! How turns end: completed, interrupted or failed. Every end records an output for every call and exactly one end record.
+
+use super::calls::CallState;
+use super::phase::{Outcome, Phase, Turn};
+use super::tooling::records_of;
+use crate::context::instructions::{TURN_ABORTED, tagged};
+use crate::context::items::text_message;
+use crate::context::repair::LOST;
+use crate::thread::event::{Effect, RequestKey, ThreadReply, Timer};
+use crate::thread::state::{Env, Life, ThreadState};
+use crate::thread::step::Out;
+use codex_protocol::errors::TurnError;
+use codex_protocol::items::{ThreadItem, ThreadStatus, TurnItemsView, TurnStatus};
+use codex_protocol::journal::{EventMsg, Record};
+use codex_protocol::notifications::{ErrorNotification, Notification, TurnNotification};
+use codex_tools::ToolOutput;
+use std::time::Duration;
+
+/// How long running calls have to report after they were cancelled. The kill ladder is far shorter.
+const ENDING_LIMIT: Duration = Duration::from_secs(5);
+
+/// Output of a call that was still waiting when the turn was interrupted.
+const NOT_STARTED: &str = "aborted by user before it started";
+
+impl ThreadState {
+    pub(crate) fn complete(&mut self, env: &Env, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        turn.phase = Phase::Ending { outcome: Outcome::Completed, replies: Vec::new() };
+        self.end_turn(env, out);
+    }
+
+    pub(crate) fn interrupt(&mut self, replies: Vec<RequestKey>, env: &Env, out: &mut Out) {
+        self.begin_end(Outcome::Interrupted, replies, NOT_STARTED, env, out);
+    }
+
+    pub(crate) fn fail(&mut self, error: TurnError, env: &Env, out: &mut Out) {
+        self.begin_end(Outcome::Failed(error), Vec::new(), LOST, env, out);
+    }
+
+    fn begin_end(&mut self, outcome: Outcome, replies: Vec<RequestKey>, text: &str, env: &Env, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        let turn_id = turn.id.clone();
+        turn.phase = Phase::Ending { outcome, replies };
+        out.push(Effect::StopSampling);
+        self.cancel_calls(text, env, out);
+        out.push(Effect::SetTimer { timer: Timer::Ending { turn_id }, after: ENDING_LIMIT });
+        self.end_turn_if_quiet(env, out);
+    }
+
+    /// Ends the turn once no cancelled call is left that still has to report.
+    pub(crate) fn end_turn_if_quiet(&mut self, env: &Env, out: &mut Out) {
+        if self.turn.as_ref().is_some_and(|turn| !turn.calls.any_running()) {
+            self.end_turn(env, out);
+        }
+    }
+
+    /// Writes down the end and tells it. Calls that never reported are closed as lost.
+    pub(crate) fn end_turn(&mut self, env: &Env, out: &mut Out) {
+        self.close_lost_calls(env);
+        let Some(mut turn) = self.turn.take() else { return };
+        let Phase::Ending { outcome, replies } = std::mem::replace(&mut turn.phase, Phase::Resolving) else { return };
+        let outputs = turn.calls.take_outputs();
+        self.history.extend(outputs.iter().cloned());
+        let mut records = records_of(outputs);
+        // Input that was accepted but never sent stays part of the conversation.
+        let unsent: Vec<_> = std::mem::take(&mut turn.steers);
+        let turn_id = turn.id.clone();
+        self.turn = Some(turn);
+        if !unsent.is_empty() {
+            out.commit(std::mem::take(&mut records), Vec::new());
+            for content in unsent {
+                self.record_input(content, env, out);
+            }
+        }
+        if outcome == Outcome::Interrupted {
+            let note = text_message(env.ids, "user", &tagged("turn_aborted", TURN_ABORTED));
+            self.history.push(note.clone());
+            records.push(Record::ResponseItem(note));
+        }
+        let Some(turn) = self.turn.take() else { return };
+        self.last_turn_failed = matches!(outcome, Outcome::Failed(_));
+        self.updated_at = env.now;
+        records.push(end_record(&turn, &outcome, env));
+        let mut notifications = Vec::new();
+        if let Outcome::Failed(error) = &outcome {
+            notifications.push(self.idle_notification(ThreadStatus::SystemError));
+            notifications.push(Notification::Error(ErrorNotification {
+                error: error.clone(),
+                thread_id: self.info.id.clone(),
+                turn_id,
+                will_retry: false,
+            }));
+        } else {
+            notifications.push(self.idle_notification(ThreadStatus::Idle));
+        }
+        let view = turn_view(turn, outcome, env);
+        notifications.push(Notification::TurnCompleted(TurnNotification { thread_id: self.info.id.clone(), turn: view }));
+        self.tell_end(records, notifications, replies, out);
+        self.next_waiting(env, out);
+        self.unload_when_quiet(out);
+    }
+
+    fn close_lost_calls(&mut self, env: &Env) {
+        let Some(turn) = &mut self.turn else { return };
+        let lost: Vec<String> = turn
+            .calls
+            .iter_mut()
+            .filter(|call| !matches!(call.state, CallState::Done { .. } | CallState::Recorded))
+            .map(|call| call.view.call_id.clone())
+            .collect();
+        for call_id in lost {
+            self.close_call(&call_id, ToolOutput::Text(LOST.to_owned()), env);
+        }
+    }
+
+    /// Replies to interrupts go out behind the record and before the end is told; a lost journal does not silence the end.
+    fn tell_end(&self, records: Vec<Record>, notifications: Vec<Notification>, replies: Vec<RequestKey>, out: &mut Out) {
+        let journaled = self.life != Life::JournalLost;
+        if journaled {
+            out.commit(records, Vec::new());
+        }
+        for key in replies {
+            out.reply(key, Ok(ThreadReply::Interrupted));
+        }
+        for notification in notifications {
+            out.notify(notification);
+        }
+        if journaled {
+            out.push(Effect::Sync);
+        }
+    }
+
+    fn next_waiting(&mut self, env: &Env, out: &mut Out) {
+        if let Some((key, request)) = self.waiting.pop_front() {
+            let mut next = self.step(crate::thread::event::ThreadEvent::Request { key, request }, env);
+            out.0.append(&mut next);
+        }
+    }
+}
+
+fn end_record(turn: &Turn, outcome: &Outcome, env: &Env) -> Record {
+    let started_at = turn.started_at.as_second();
+    let completed_at = env.now.as_second();
+    let duration_ms = duration_ms(turn, env);
+    let turn_id = turn.id.clone();
+    let event = match outcome {
+        Outcome::Interrupted => EventMsg::TurnAborted { turn_id, reason: "interrupted".to_owned(), started_at, completed_at, duration_ms },
+        Outcome::Completed => {
+            let last_agent_message = turn.last_message.as_ref().and_then(message_text);
+            EventMsg::TaskComplete { turn_id, last_agent_message, started_at, completed_at, duration_ms, error: None }
+        }
+        Outcome::Failed(error) => {
+            let error = Some(error.clone());
+            EventMsg::TaskComplete { turn_id, last_agent_message: None, started_at, completed_at, duration_ms, error }
+        }
+    };
+    Record::Event(Box::new(event))
+}
+
+fn message_text(item: &ThreadItem) -> Option<String> {
+    match item {
+        ThreadItem::AgentMessage { text, .. } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn duration_ms(turn: &Turn, env: &Env) -> i64 {
+    (env.now.as_millisecond() - turn.started_at.as_millisecond()).max(0)
+}
+
+/// The ended turn as clients see it: a completed one carries its last message, the others nothing.
+fn turn_view(turn: Turn, outcome: Outcome, env: &Env) -> codex_protocol::items::Turn {
+    let duration_ms = duration_ms(&turn, env);
+    let (status, error, items) = match outcome {
+        Outcome::Completed => (TurnStatus::Completed, None, turn.last_message.into_iter().collect()),
+        Outcome::Interrupted => (TurnStatus::Interrupted, None, Vec::new()),
+        Outcome::Failed(error) => (TurnStatus::Failed, Some(error), Vec::new()),
+    };
+    let items_view = if items.is_empty() { TurnItemsView::NotLoaded } else { TurnItemsView::Summary };
+    codex_protocol::items::Turn {
+        id: turn.id,
+        items,
+        items_view,
+        status,
+        error,
+        started_at: Some(turn.started_at.as_second()),
+        completed_at: Some(env.now.as_second()),
+        duration_ms: Some(duration_ms),
+    }
+}

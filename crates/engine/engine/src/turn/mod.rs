@@ -1,0 +1,7 @@
+//! One turn: from user input to the model's last word.
+
+pub mod calls;
+pub mod ending;
+pub mod phase;
+pub mod sampling;
+pub mod tooling;

@@ -1,0 +1,62 @@
+//! Where a turn stands. Data that is only valid in one phase lives in that phase.
+
+use super::calls::Calls;
+use crate::settings::{TurnSettings, UserContent};
+use crate::thread::event::RequestKey;
+use codex_base::Timestamp;
+use codex_protocol::errors::TurnError;
+use codex_protocol::items::ThreadItem;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub struct Turn {
+    pub id: String,
+    pub started_at: Timestamp,
+    pub output_schema: Option<serde_json::Value>,
+    pub phase: Phase,
+    /// Calls of the response at hand. They outlive a phase: a call may run while the model talks on, fails or has ended.
+    pub calls: Calls,
+    /// Input that joins at the next request.
+    pub steers: Vec<UserContent>,
+    /// Steered input whose pictures are still being read.
+    pub steers_pending: usize,
+    pub last_message: Option<ThreadItem>,
+    /// Git-form diffs of the patches so far.
+    pub diff: String,
+}
+
+pub enum Phase {
+    /// Settings, surroundings and pictures are being looked up.
+    Resolving,
+    /// The model is talking.
+    Sampling { settings: Arc<TurnSettings>, attempt: u32, open: BTreeMap<String, OpenItem> },
+    /// The model has finished; its calls have not.
+    Working { settings: Arc<TurnSettings>, follow_up: bool },
+    /// The stream broke; the next attempt waits for its time and for the calls that were already started.
+    BackingOff { settings: Arc<TurnSettings>, attempt: u32, waited: bool },
+    /// Everything was cancelled; running calls still report.
+    Ending { outcome: Outcome, replies: Vec<RequestKey> },
+}
+
+impl Phase {
+    pub fn settings(&self) -> Option<&Arc<TurnSettings>> {
+        match self {
+            Self::Sampling { settings, .. } | Self::Working { settings, .. } | Self::BackingOff { settings, .. } => Some(settings),
+            Self::Resolving | Self::Ending { .. } => None,
+        }
+    }
+}
+
+/// A message or thought that is being streamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenItem {
+    Message,
+    Reasoning,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Completed,
+    Interrupted,
+    Failed(TurnError),
+}

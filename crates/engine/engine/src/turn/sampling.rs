@@ -1,0 +1,302 @@
+//! Steps of a turn that concern the model: asking, its stream, its failures, asking again.
+
+use super::phase::{OpenItem, Phase, Turn};
+use crate::settings::TurnSettings;
+use crate::thread::event::{Effect, Timer};
+use crate::thread::state::{Env, Life, ThreadState};
+use crate::thread::step::Out;
+use codex_model::{AddedKind, ModelError, ModelEvent, ModelRequest, RequestMetadata, Retry};
+use codex_protocol::errors::TurnError;
+use codex_protocol::items::{ThreadItem, TokenUsageBreakdown};
+use codex_protocol::journal::{EventMsg, Record, TokenUsageRecord};
+use codex_protocol::notifications::{
+    ErrorNotification, ItemDelta, Notification, ReasoningSummaryTextDelta, ThreadTokenUsageUpdated, WaitingFor, Warning,
+};
+use codex_protocol::response_item::{ItemView, ResponseItem};
+use codex_tools::CallKind;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl ThreadState {
+    /// What comes next when no call is open: another request, or the end of the turn. Does nothing while something is open.
+    pub(crate) fn go_on(&mut self, env: &Env, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        let outputs = match turn.phase {
+            Phase::Working { .. } | Phase::BackingOff { .. } => turn.calls.take_outputs(),
+            Phase::Resolving | Phase::Sampling { .. } | Phase::Ending { .. } => return,
+        };
+        let quiet = turn.calls.all_recorded() && turn.steers_pending == 0;
+        if !outputs.is_empty() {
+            self.history.extend(outputs.iter().cloned());
+            out.commit(outputs.into_iter().map(Record::ResponseItem).collect(), Vec::new());
+        }
+        if !quiet {
+            return;
+        }
+        let Some(turn) = &mut self.turn else { return };
+        let steers = std::mem::take(&mut turn.steers);
+        let (settings, attempt, again) = match &turn.phase {
+            Phase::Working { settings, follow_up } => (Arc::clone(settings), 1, *follow_up || !turn.calls.is_empty() || !steers.is_empty()),
+            Phase::BackingOff { settings, attempt, waited: true } => (Arc::clone(settings), *attempt, true),
+            Phase::BackingOff { waited: false, .. } => {
+                turn.steers = steers;
+                return;
+            }
+            Phase::Resolving | Phase::Sampling { .. } | Phase::Ending { .. } => return,
+        };
+        for content in steers {
+            self.record_input(content, env, out);
+        }
+        if again { self.sample(settings, attempt, env, out) } else { self.complete(env, out) }
+    }
+
+    fn sample(&mut self, settings: Arc<TurnSettings>, attempt: u32, env: &Env, out: &mut Out) {
+        self.sampling += 1;
+        let sampling = self.sampling;
+        let request = Box::new(self.model_request(&settings, env));
+        let Some(turn) = &mut self.turn else { return };
+        turn.calls = super::calls::Calls::default();
+        turn.phase = Phase::Sampling { settings, attempt, open: BTreeMap::new() };
+        self.waiting_for(WaitingFor::Model, out);
+        out.push(Effect::Sample { sampling, request });
+    }
+
+    fn model_request(&self, settings: &TurnSettings, env: &Env) -> ModelRequest {
+        let turn_id = self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default();
+        let mut input = Vec::with_capacity(self.history.len() + 1);
+        input.push(self.info.base_item.clone());
+        input.extend(self.history.iter().cloned());
+        ModelRequest {
+            model: settings.model.clone(),
+            input,
+            tools: Arc::clone(&self.info.tools),
+            parallel_tool_calls: true,
+            effort: settings.effort.clone(),
+            summary: settings.summary,
+            verbosity: settings.verbosity,
+            output_schema: self.turn.as_ref().and_then(|turn| turn.output_schema.clone()),
+            metadata: RequestMetadata {
+                thread_id: self.info.id.clone(),
+                session_id: self.info.session_id.clone(),
+                installation_id: self.info.installation_id.clone(),
+                window_number: 0,
+                turn: self.turn_metadata(settings, &turn_id, env),
+                turn_id,
+            },
+        }
+    }
+
+    /// The fields of `x-codex-turn-metadata` that describe the turn (names as observed).
+    fn turn_metadata(&self, settings: &TurnSettings, turn_id: &str, env: &Env) -> serde_json::Map<String, serde_json::Value> {
+        let started = self.turn.as_ref().map_or(env.now, |turn| turn.started_at);
+        let fields = json!({
+            "installation_id": self.info.installation_id,
+            "session_id": self.info.session_id,
+            "thread_id": self.info.id,
+            "turn_id": turn_id,
+            "window_id": format!("{}:0", self.info.id),
+            "request_kind": "turn",
+            "history_initialization": self.info.history_initialization,
+            "thread_source": "user",
+            "sandbox": self.info.capabilities.mechanism,
+            "sandbox_mode": settings.sandbox_policy.mode().as_str(),
+            "turn_started_at_unix_ms": started.as_millisecond(),
+            "model": settings.model,
+        });
+        match fields {
+            serde_json::Value::Object(map) => map,
+            _ => serde_json::Map::new(),
+        }
+    }
+
+    pub(crate) fn on_model(&mut self, sampling: u64, event: ModelEvent, env: &Env, out: &mut Out) {
+        if sampling != self.sampling || !matches!(&self.turn, Some(Turn { phase: Phase::Sampling { .. }, .. })) {
+            return; // A late word of a request that was given up.
+        }
+        match event {
+            ModelEvent::HeadReceived => {}
+            ModelEvent::ItemAdded { id, kind } => self.on_item_added(id, kind, env, out),
+            ModelEvent::TextDelta { item_id, delta } => {
+                let (thread_id, turn_id) = self.ids();
+                out.notify(Notification::AgentMessageDelta(ItemDelta { thread_id, turn_id, item_id, delta }));
+            }
+            ModelEvent::SummaryDelta { item_id, index, delta } => {
+                let (thread_id, turn_id) = self.ids();
+                out.notify(Notification::ReasoningSummaryTextDelta(ReasoningSummaryTextDelta {
+                    thread_id,
+                    turn_id,
+                    item_id,
+                    delta,
+                    summary_index: i64::from(index),
+                }));
+            }
+            ModelEvent::ItemDone(item) => self.on_item_done(item, env, out),
+            ModelEvent::Completed { response_id, usage, end_turn } => self.on_response_completed(response_id, usage, end_turn, env, out),
+            ModelEvent::Failed(error) => self.on_model_failed(error, env, out),
+        }
+    }
+
+    fn ids(&self) -> (String, String) {
+        (self.info.id.clone(), self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default())
+    }
+
+    fn on_item_added(&mut self, id: String, kind: AddedKind, env: &Env, out: &mut Out) {
+        let (open_item, started) = match kind {
+            AddedKind::Message => (OpenItem::Message, ThreadItem::AgentMessage { id: id.clone(), text: String::new(), phase: None }),
+            AddedKind::Reasoning => {
+                (OpenItem::Reasoning, ThreadItem::Reasoning { id: id.clone(), summary: Vec::new(), content: Vec::new() })
+            }
+            AddedKind::ToolCall | AddedKind::Other => return,
+        };
+        let Some(Turn { phase: Phase::Sampling { open, .. }, .. }) = &mut self.turn else { return };
+        if open.insert(id, open_item).is_none() {
+            out.notify(self.item_started(&started, env));
+        }
+    }
+
+    fn on_item_done(&mut self, item: ResponseItem, env: &Env, out: &mut Out) {
+        match item.view() {
+            ItemView::Message { phase, .. } => {
+                let text = item.view().message_text().unwrap_or_default();
+                let shown = ThreadItem::AgentMessage { id: self.visible_id(&item, env), text, phase: phase.clone() };
+                self.record_model_item(item.clone(), shown, env, out);
+            }
+            ItemView::Reasoning { summary, content } => {
+                let shown =
+                    ThreadItem::Reasoning { id: self.visible_id(&item, env), summary: summary.clone(), content: content.clone() };
+                self.record_model_item(item.clone(), shown, env, out);
+            }
+            ItemView::FunctionCall(view) => self.on_call(item.clone(), view.clone(), CallKind::Function, out),
+            ItemView::CustomToolCall(view) => self.on_call(item.clone(), view.clone(), CallKind::Custom, out),
+            ItemView::Known { .. } | ItemView::FunctionCallOutput { .. } | ItemView::CustomToolCallOutput { .. } => {
+                self.history.push(item.clone());
+                out.commit(vec![Record::ResponseItem(item)], Vec::new());
+            }
+            ItemView::Unknown { .. } => {}
+        }
+    }
+
+    fn visible_id(&self, item: &ResponseItem, env: &Env) -> String {
+        item.id().unwrap_or_else(|| env.ids.item("msg"))
+    }
+
+    fn record_model_item(&mut self, item: ResponseItem, shown: ThreadItem, env: &Env, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        let Phase::Sampling { open, .. } = &mut turn.phase else { return };
+        let was_open = open.remove(shown.id()).is_some();
+        if matches!(shown, ThreadItem::AgentMessage { .. }) {
+            turn.last_message = Some(shown.clone());
+        }
+        let mut notifications = Vec::new();
+        if !was_open {
+            notifications.push(self.item_started(&shown, env));
+        }
+        notifications.push(self.item_completed(&shown, env));
+        self.history.push(item.clone());
+        out.commit(vec![self.completed_record(&shown, env), Record::ResponseItem(item)], notifications);
+    }
+
+    /// A call starts as soon as its item is complete, while the model talks on.
+    fn on_call(&mut self, item: ResponseItem, view: codex_protocol::response_item::ToolCallView, kind: CallKind, out: &mut Out) {
+        let known = self.history.iter().any(|old| old.view().call().is_some_and(|call| call.call_id == view.call_id));
+        let Some(turn) = &mut self.turn else { return };
+        let call_id = view.call_id.clone();
+        if known || !turn.calls.add(view, kind) {
+            let message = format!("the model used the call id {call_id} twice; the second call was not run");
+            return out.notify(Notification::Warning(Warning { message, thread_id: Some(self.info.id.clone()) }));
+        }
+        self.history.push(item.clone());
+        out.commit(vec![Record::ResponseItem(item)], Vec::new());
+        self.start_calls(out);
+    }
+
+    fn on_response_completed(
+        &mut self,
+        response_id: String,
+        usage: Option<TokenUsageBreakdown>,
+        end_turn: Option<bool>,
+        env: &Env,
+        out: &mut Out,
+    ) {
+        if let Some(usage) = usage {
+            self.record_usage(response_id, usage, out);
+        }
+        let Some(turn) = &mut self.turn else { return };
+        let Some(settings) = turn.phase.settings().cloned() else { return };
+        turn.phase = Phase::Working { settings, follow_up: end_turn == Some(false) };
+        self.go_on(env, out);
+    }
+
+    fn record_usage(&mut self, response_id: String, usage: TokenUsageBreakdown, out: &mut Out) {
+        self.usage.total += usage;
+        self.usage.last = usage;
+        let (thread_id, turn_id) = self.ids();
+        let record = TokenUsageRecord {
+            thread_id: thread_id.clone(),
+            turn_id: turn_id.clone(),
+            response_id,
+            usage,
+            thread_token_usage: self.usage.total,
+        };
+        let count =
+            EventMsg::TokenCount { total: self.usage.total, last: usage, model_context_window: self.usage.model_context_window };
+        let updated = ThreadTokenUsageUpdated { thread_id, turn_id, token_usage: self.usage };
+        out.commit(
+            vec![Record::TokenUsage(Box::new(record)), Record::Event(Box::new(count))],
+            vec![Notification::ThreadTokenUsageUpdated(updated)],
+        );
+    }
+
+    fn on_model_failed(&mut self, error: ModelError, env: &Env, out: &mut Out) {
+        let attempts_max = self.info.attempts_max;
+        let sampling = self.sampling;
+        let (thread_id, turn_id) = self.ids();
+        let Some(turn) = &mut self.turn else { return };
+        let Phase::Sampling { settings, attempt, .. } = &turn.phase else { return };
+        let Some(delay) = retry_delay(&error, *attempt, attempts_max, env) else {
+            let error = TurnError::new(error.code, error.message, error.info);
+            return self.fail(error, env, out);
+        };
+        let attempt = *attempt + 1;
+        turn.phase = Phase::BackingOff { settings: Arc::clone(settings), attempt, waited: false };
+        let message = format!("Reconnecting... {}/{} ({})", attempt - 1, attempts_max - 1, error.message);
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let waiting = WaitingFor::Retry { attempt: attempt - 1, attempts_max: attempts_max - 1, delay_ms, reason: error.message };
+        out.notify(Notification::Error(ErrorNotification {
+            error: TurnError::new(error.code, message, error.info),
+            thread_id,
+            turn_id,
+            will_retry: true,
+        }));
+        self.waiting_for(waiting, out);
+        out.push(Effect::SetTimer { timer: Timer::Backoff { sampling }, after: delay });
+        self.go_on(env, out);
+    }
+
+    pub(crate) fn on_backoff_over(&mut self, sampling: u64, env: &Env, out: &mut Out) {
+        if sampling != self.sampling || self.life == Life::JournalLost {
+            return;
+        }
+        if let Some(Turn { phase: Phase::BackingOff { waited, .. }, .. }) = &mut self.turn {
+            *waited = true;
+        }
+        self.go_on(env, out);
+    }
+}
+
+/// How long to wait before attempt `attempt + 1`; `None` when it is not made.
+///
+/// A server's own wait is honoured up to five minutes; beyond that the turn fails at once instead of seeming to hang.
+fn retry_delay(error: &ModelError, attempt: u32, attempts_max: u32, env: &Env) -> Option<Duration> {
+    const SERVER_WAIT_MAX: Duration = Duration::from_secs(300);
+    if attempt >= attempts_max {
+        return None;
+    }
+    match error.retry {
+        Retry::Never => None,
+        Retry::Backoff => Some(codex_model::backoff(attempt, env.ids.below(1000))),
+        Retry::After(wait) => (wait <= SERVER_WAIT_MAX).then_some(wait),
+    }
+}

@@ -1,0 +1,305 @@
+//! Steps of a turn that concern tool calls: prepare, decide, ask, run, record.
+
+use super::calls::{Call, CallState};
+use super::phase::{Phase, Turn};
+use crate::context::repair::output_item;
+use crate::settings::TurnSettings;
+use crate::thread::event::{Effect, PreparedCall};
+use crate::thread::state::{Env, ThreadState};
+use crate::thread::step::Out;
+use codex_approvals::{Action, AfterAnswer, ToolFacts};
+use codex_protocol::items::{CommandExecutionSource, CommandExecutionStatus, PatchApplyStatus, ThreadItem};
+use codex_protocol::journal::Record;
+use codex_protocol::notifications::{Notification, ServerRequestResolved, TurnDiffUpdated, TurnPlanUpdated, WaitingFor};
+use codex_protocol::questions::{ApprovalDecision, CommandExecutionApprovalParams, FileChangeApprovalParams, Question, ServerRequest};
+use codex_protocol::requests::RequestId;
+use codex_tools::{CallKind, ToolOutcome, ToolOutput};
+use std::sync::Arc;
+
+impl ThreadState {
+    /// Prepares every queued call whose turn has come.
+    pub(crate) fn start_calls(&mut self, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(settings) = turn.phase.settings().cloned() else { return };
+        for (call, kind) in turn.calls.start_ready() {
+            out.push(Effect::Prepare { call, kind, settings: Arc::clone(&settings) });
+        }
+    }
+
+    pub(crate) fn on_prepared(&mut self, call_id: &str, result: Result<PreparedCall, String>, env: &Env, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(settings) = turn.phase.settings().cloned() else {
+            return out.push(Effect::Discard { call_id: call_id.to_owned() });
+        };
+        match turn.calls.get_mut(call_id) {
+            Some(Call { state: CallState::Preparing, .. }) => {}
+            _ => return out.push(Effect::Discard { call_id: call_id.to_owned() }),
+        }
+        match result {
+            Err(text) => {
+                self.close_call(call_id, ToolOutput::Text(text), env);
+                self.after_call(env, out);
+            }
+            Ok(prepared) if !prepared.parallel && !turn.calls.is_first_open(call_id) => {
+                if let Some(call) = turn.calls.get_mut(call_id) {
+                    call.state = CallState::Held { prepared: Box::new(prepared) };
+                }
+            }
+            Ok(prepared) => self.decide(call_id, Box::new(prepared), &settings, env, out),
+        }
+    }
+
+    /// The one place where a prepared call meets the decision.
+    fn decide(&mut self, call_id: &str, prepared: Box<PreparedCall>, settings: &TurnSettings, env: &Env, out: &mut Out) {
+        let verdict = codex_approvals::decide(&self.facts(&prepared, settings));
+        match verdict.action {
+            Action::Run { policy } => {
+                if let Some(item) = &prepared.started {
+                    out.notify(self.item_started(item, env));
+                }
+                self.run(call_id, prepared, policy, out);
+            }
+            Action::Ask { question, offers } => self.ask(call_id, prepared, question, offers, env, out),
+            Action::Refuse { message } => {
+                if let Some(item) = &prepared.started {
+                    out.notify(self.item_started(item, env));
+                }
+                self.decline(call_id, &prepared, message, env, out);
+                self.after_call(env, out);
+            }
+        }
+    }
+
+    fn facts<'a>(&'a self, prepared: &'a PreparedCall, settings: &'a TurnSettings) -> ToolFacts<'a> {
+        ToolFacts {
+            intent: &prepared.intent,
+            approval_policy: settings.approval_policy,
+            policy: settings.policy(),
+            grants: &self.grants,
+            capabilities: &self.info.capabilities,
+        }
+    }
+
+    fn run(&mut self, call_id: &str, prepared: Box<PreparedCall>, policy: codex_permissions::ResolvedPolicy, out: &mut Out) {
+        if let Some(item @ ThreadItem::CommandExecution(command)) = &prepared.started {
+            let waiting = WaitingFor::Tool { item_id: item.id().to_owned(), what: command.command.clone(), pid: None };
+            self.waiting_for(waiting, out);
+            if let Some(turn) = &self.turn {
+                self.terminals.insert(item.id().to_owned(), turn.id.clone());
+            }
+        }
+        if let Some(call) = self.turn.as_mut().and_then(|turn| turn.calls.get_mut(call_id)) {
+            call.state = CallState::Running { prepared };
+        }
+        out.push(Effect::Run { call_id: call_id.to_owned(), policy: Box::new(policy) });
+    }
+
+    /// What an item that is running does, for progress lines.
+    pub(crate) fn what_runs(&mut self, item_id: &str) -> String {
+        let Some(turn) = &mut self.turn else { return String::new() };
+        let running = turn.calls.iter_mut().find_map(|call| match &call.state {
+            CallState::Running { prepared } => match &prepared.started {
+                Some(ThreadItem::CommandExecution(item)) if item.id == item_id => Some(item.command.clone()),
+                _ => None,
+            },
+            _ => None,
+        });
+        running.unwrap_or_default()
+    }
+
+    fn ask(
+        &mut self,
+        call_id: &str,
+        prepared: Box<PreparedCall>,
+        question: Question,
+        offers: Vec<ApprovalDecision>,
+        env: &Env,
+        out: &mut Out,
+    ) {
+        let request_id = RequestId::Integer((env.next_request_id)());
+        let Some(turn) = &mut self.turn else { return };
+        let item = prepared.started.as_ref().map(before_approval);
+        let item_id = item.as_ref().map_or(call_id, |item| item.id()).to_owned();
+        let (thread_id, turn_id, started_at_ms) = (self.info.id.clone(), turn.id.clone(), env.now.as_millisecond());
+        let request = match question {
+            Question::Command { reason, command, cwd } => ServerRequest::CommandExecutionApproval(CommandExecutionApprovalParams {
+                thread_id,
+                turn_id,
+                item_id: item_id.clone(),
+                started_at_ms,
+                kind: "command".to_owned(),
+                reason,
+                command: Some(command),
+                cwd: Some(cwd),
+                available_decisions: Some(offers),
+            }),
+            Question::FileChange { reason } => ServerRequest::FileChangeApproval(FileChangeApprovalParams {
+                thread_id,
+                turn_id,
+                item_id: item_id.clone(),
+                started_at_ms,
+                reason,
+                grant_root: None,
+            }),
+        };
+        if let Some(call) = turn.calls.get_mut(call_id) {
+            call.state = CallState::Asking { prepared, request_id: request_id.clone() };
+        }
+        out.notify(self.status_notification());
+        if let Some(item) = item {
+            out.notify(self.item_started(&item, env));
+        }
+        self.waiting_for(WaitingFor::Approval { item_id }, out);
+        out.push(Effect::Ask { request_id, request: Box::new(request) });
+    }
+
+    pub(crate) fn on_answered(&mut self, request_id: &RequestId, answer: Result<ApprovalDecision, String>, env: &Env, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(settings) = turn.phase.settings().cloned() else { return };
+        let Some(call) = turn.calls.asking(request_id) else { return };
+        let call_id = call.view.call_id.clone();
+        let CallState::Asking { prepared, .. } = std::mem::replace(&mut call.state, CallState::Preparing) else { return };
+        out.notify(self.resolved(request_id));
+        out.notify(self.status_notification());
+        let decision = match answer {
+            Ok(decision) => decision,
+            Err(reason) => {
+                let message = format!("the approval request failed: {reason}");
+                self.decline(&call_id, &prepared, message, env, out);
+                return self.after_call(env, out);
+            }
+        };
+        match codex_approvals::after_answer(&self.facts(&prepared, &settings), decision) {
+            AfterAnswer::Run { policy, grant } => {
+                self.grants.extend(grant);
+                self.run(&call_id, prepared, policy, out);
+            }
+            AfterAnswer::Decline { message } => {
+                self.decline(&call_id, &prepared, message, env, out);
+                self.after_call(env, out);
+            }
+            AfterAnswer::Cancel { message } => {
+                self.decline(&call_id, &prepared, message, env, out);
+                self.interrupt(Vec::new(), env, out);
+            }
+        }
+    }
+
+    pub(crate) fn resolved(&self, request_id: &RequestId) -> Notification {
+        let resolved = ServerRequestResolved { thread_id: self.info.id.clone(), request_id: request_id.clone() };
+        Notification::ServerRequestResolved(resolved)
+    }
+
+    /// Ends a call that will not run: the client sees it declined, the model reads why.
+    pub(crate) fn decline(&mut self, call_id: &str, prepared: &PreparedCall, message: String, env: &Env, out: &mut Out) {
+        out.push(Effect::Discard { call_id: call_id.to_owned() });
+        if let Some(item) = &prepared.started {
+            let item = declined(item);
+            out.commit(vec![self.completed_record(&item, env)], vec![self.item_completed(&item, env)]);
+        }
+        self.close_call(call_id, ToolOutput::Text(message), env);
+    }
+
+    pub(crate) fn on_finished(&mut self, call_id: &str, outcome: ToolOutcome, env: &Env, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(Call { state: CallState::Running { .. }, .. }) = turn.calls.get_mut(call_id) else { return };
+        let (thread_id, turn_id) = (self.info.id.clone(), turn.id.clone());
+        if let Some(diff) = outcome.diff {
+            turn.diff.push_str(&diff);
+            let diff = turn.diff.clone();
+            out.notify(Notification::TurnDiffUpdated(TurnDiffUpdated { thread_id: thread_id.clone(), turn_id: turn_id.clone(), diff }));
+        }
+        if let Some((explanation, plan)) = outcome.plan {
+            out.notify(Notification::TurnPlanUpdated(TurnPlanUpdated { thread_id, turn_id, explanation, plan }));
+        }
+        if let Some(item) = outcome.item {
+            self.terminals.remove(item.id());
+            out.commit(vec![self.completed_record(&item, env)], vec![self.item_completed(&item, env)]);
+        }
+        self.close_call(call_id, outcome.output, env);
+        self.after_call(env, out);
+    }
+
+    /// The call is over; its output waits to be recorded in order.
+    pub(crate) fn close_call(&mut self, call_id: &str, output: ToolOutput, env: &Env) {
+        let Some(call) = self.turn.as_mut().and_then(|turn| turn.calls.get_mut(call_id)) else { return };
+        let output = output_item(call_id, call.kind, &output, env.ids);
+        call.state = CallState::Done { output };
+    }
+
+    /// Something ended: start what waited for it, and see whether the turn can go on.
+    fn after_call(&mut self, env: &Env, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
+        if matches!(turn.phase, Phase::Ending { .. }) {
+            return self.end_turn_if_quiet(env, out);
+        }
+        let held = turn.calls.next_held();
+        if let (Some((call_id, prepared)), Some(settings)) = (held, turn.phase.settings().cloned()) {
+            self.decide(&call_id, prepared, &settings, env, out);
+        }
+        self.start_calls(out);
+        self.go_on(env, out);
+    }
+
+    /// Takes away every call that has not started and asks the running ones to stop.
+    pub(crate) fn cancel_calls(&mut self, text: &str, env: &Env, out: &mut Out) {
+        let Some(Turn { calls, .. }) = &mut self.turn else { return };
+        let mut withdrawn = Vec::new();
+        let mut discarded = Vec::new();
+        let mut closed: Vec<(String, CallKind)> = Vec::new();
+        for call in calls.iter_mut() {
+            let call_id = call.view.call_id.clone();
+            match &call.state {
+                CallState::Running { .. } => out.push(Effect::Cancel { call_id }),
+                CallState::Done { .. } | CallState::Recorded => {}
+                CallState::Queued => closed.push((call_id, call.kind)),
+                CallState::Preparing | CallState::Held { .. } => {
+                    discarded.push(call_id.clone());
+                    closed.push((call_id, call.kind));
+                }
+                CallState::Asking { request_id, .. } => {
+                    withdrawn.push(request_id.clone());
+                    discarded.push(call_id.clone());
+                    closed.push((call_id, call.kind));
+                }
+            }
+        }
+        out.0.extend(discarded.into_iter().map(|call_id| Effect::Discard { call_id }));
+        for request_id in withdrawn {
+            out.push(Effect::Withdraw { request_id: request_id.clone() });
+            out.notify(self.resolved(&request_id));
+        }
+        for (call_id, _) in closed {
+            self.close_call(&call_id, ToolOutput::Text(text.to_owned()), env);
+        }
+    }
+}
+
+/// The item while it waits for an answer: nobody has started a process yet.
+fn before_approval(item: &ThreadItem) -> ThreadItem {
+    let mut item = item.clone();
+    if let ThreadItem::CommandExecution(command) = &mut item {
+        command.source = CommandExecutionSource::Agent;
+        command.process_id = None;
+    }
+    item
+}
+
+fn declined(item: &ThreadItem) -> ThreadItem {
+    let mut item = before_approval(item);
+    match &mut item {
+        ThreadItem::CommandExecution(command) => command.status = CommandExecutionStatus::Declined,
+        ThreadItem::FileChange { status, .. } => *status = PatchApplyStatus::Declined,
+        ThreadItem::UserMessage { .. }
+        | ThreadItem::AgentMessage { .. }
+        | ThreadItem::Reasoning { .. }
+        | ThreadItem::ImageView { .. }
+        | ThreadItem::ContextCompaction { .. } => {}
+    }
+    item
+}
+
+/// Records outputs that are ready, as part of an ending turn.
+pub(crate) fn records_of(outputs: Vec<codex_protocol::response_item::ResponseItem>) -> Vec<Record> {
+    outputs.into_iter().map(Record::ResponseItem).collect()
+}
