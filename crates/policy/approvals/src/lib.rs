@@ -1,1 +1,215 @@
 //! The decision: facts about a tool call to a verdict with reasons.
+//!
+//! Input: [`ToolFacts`], everything looked up before. Output: a [`Verdict`]: run with a certain policy, ask the client, or refuse with a
+//! text for the model. Pure: no I/O, no clock, no memory; what was allowed earlier comes in as grants.
+//!
+//! [`decide`] comes before the first attempt, [`after_answer`] after the client's answer, [`after_denial`] after the sandbox said no.
+//! Three things hold whatever the facts are: under `never` nothing is asked; what runs has the turn's policy or a narrower one, except
+//! an escalated call that the client allowed; a policy that this host cannot enforce is not run.
+
+mod decide;
+mod denial;
+mod texts;
+
+pub use decide::decide;
+pub use denial::is_denial;
+
+use codex_permissions::ResolvedPolicy;
+use codex_protocol::facts::{Capabilities, Denial, Grant, PatchIntent, SandboxPermissions, ToolIntent};
+use codex_protocol::questions::{ApprovalDecision, Question};
+use codex_protocol::settings::ApprovalPolicy;
+use decide::{leaves_policy, policy_if_allowed};
+
+/// What a decision is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct ToolFacts<'a> {
+    pub intent: &'a ToolIntent,
+    pub approval_policy: ApprovalPolicy,
+    /// The turn's policy.
+    pub policy: &'a ResolvedPolicy,
+    /// What the client allowed for this session.
+    pub grants: &'a [Grant],
+    /// What this host can enforce.
+    pub capabilities: &'a Capabilities,
+}
+
+/// What happens to a tool call, and every reason that led there, strictest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub action: Action,
+    pub reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    Run {
+        policy: ResolvedPolicy,
+    },
+    Ask {
+        question: Question,
+        offers: Vec<ApprovalDecision>,
+    },
+    /// The model is told `message` as the call's output.
+    Refuse {
+        message: String,
+    },
+}
+
+/// One fact that mattered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    pub source: ReasonSource,
+    /// In words, e.g. `rm -f style command: rm -rf x`.
+    pub rule: String,
+}
+
+/// Who brought a reason; the order is the order of strength.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReasonSource {
+    /// The host cannot enforce the policy.
+    Capabilities,
+    /// The command looks dangerous.
+    Danger,
+    /// The call asks for more than the turn's policy.
+    Escalation,
+    /// The approval policy alone.
+    ApprovalPolicy,
+    /// Nothing but known-safe commands.
+    KnownSafe,
+    /// The client allowed exactly this before.
+    Grant,
+    /// The turn's sandbox policy covers it.
+    SandboxPolicy,
+}
+
+impl ReasonSource {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Capabilities => "capabilities",
+            Self::Danger => "danger",
+            Self::Escalation => "escalation",
+            Self::ApprovalPolicy => "approval-policy",
+            Self::KnownSafe => "known-safe",
+            Self::Grant => "grant",
+            Self::SandboxPolicy => "sandbox-policy",
+        }
+    }
+}
+
+/// What follows from the client's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AfterAnswer {
+    /// `grant` is to be kept for the session.
+    Run { policy: ResolvedPolicy, grant: Option<Grant> },
+    /// Not run; the model is told and the turn goes on.
+    Decline { message: String },
+    /// Not run; the turn is interrupted.
+    Cancel { message: String },
+}
+
+/// What the client's answer to the question of [`decide`] means.
+///
+/// The decision is made once more with the same facts: an answer to something that is refused by now (say the approval policy became
+/// `never`) is a refusal, and an answer that was never offered runs nothing that the question did not cover.
+pub fn after_answer(facts: &ToolFacts<'_>, answer: ApprovalDecision) -> AfterAnswer {
+    if let Action::Refuse { message } = decide(facts).action {
+        return AfterAnswer::Decline { message };
+    }
+    match answer {
+        ApprovalDecision::Accept => AfterAnswer::Run {
+            policy: policy_if_allowed(facts),
+            grant: None,
+        },
+        ApprovalDecision::AcceptForSession => AfterAnswer::Run {
+            policy: policy_if_allowed(facts),
+            grant: grant_for(facts.intent),
+        },
+        ApprovalDecision::Decline => AfterAnswer::Decline {
+            message: texts::REJECTED_BY_USER.to_owned(),
+        },
+        ApprovalDecision::Cancel => AfterAnswer::Cancel {
+            message: texts::REJECTED_BY_USER.to_owned(),
+        },
+    }
+}
+
+/// What to remember when a client allows this for the session. Input for a terminal has no key: every input is another one.
+fn grant_for(intent: &ToolIntent) -> Option<Grant> {
+    match intent {
+        ToolIntent::Command(command) => Some(Grant::Command {
+            argv: command.argv.clone(),
+            cwd: command.cwd.clone(),
+            sandbox_permissions: command.sandbox_permissions,
+        }),
+        ToolIntent::Patch(PatchIntent { paths, changes: _ }) => Some(Grant::PatchPaths { paths: paths.clone() }),
+        ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => None,
+    }
+}
+
+/// Whether a command that the sandbox stopped gets a second attempt without it.
+///
+/// Only under `untrusted`, where the client is asked; otherwise the first result stays what the model sees, and it may ask to escalate.
+pub fn after_denial(facts: &ToolFacts<'_>, denial: &Denial) -> Verdict {
+    let denied = Reason {
+        source: ReasonSource::SandboxPolicy,
+        rule: format!("the sandbox stopped it: {}", denial.snippet),
+    };
+    let policy = Reason {
+        source: ReasonSource::ApprovalPolicy,
+        rule: texts::approval_policy(facts.approval_policy),
+    };
+    let keep = Action::Refuse {
+        message: texts::FIRST_RESULT_STAYS.to_owned(),
+    };
+    let action = match (facts.approval_policy, facts.intent) {
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Never, _) => keep,
+        (ApprovalPolicy::Untrusted, ToolIntent::Command(command)) if !leaves_policy(facts) => {
+            let reason = Some(format!("command failed in the sandbox ({}); retry without it?", denial.snippet));
+            Action::Ask {
+                question: Question::Command {
+                    reason,
+                    command: codex_shell_parse::quoted(&command.argv),
+                    cwd: command.cwd.clone(),
+                },
+                offers: vec![ApprovalDecision::Accept, ApprovalDecision::Decline, ApprovalDecision::Cancel],
+            }
+        }
+        (
+            ApprovalPolicy::Untrusted,
+            ToolIntent::Command(_)
+            | ToolIntent::WriteStdin { .. }
+            | ToolIntent::Patch(_)
+            | ToolIntent::ReadFile { .. }
+            | ToolIntent::Plan { .. },
+        ) => keep,
+    };
+    Verdict {
+        action,
+        reasons: vec![policy, denied],
+    }
+}
+
+/// The policy of a second attempt that the client allowed after [`after_denial`].
+pub fn after_denial_answer(facts: &ToolFacts<'_>, answer: ApprovalDecision) -> AfterAnswer {
+    let rejected = || texts::REJECTED_BY_USER.to_owned();
+    match (facts.approval_policy, answer) {
+        (ApprovalPolicy::Untrusted, ApprovalDecision::Accept | ApprovalDecision::AcceptForSession) => AfterAnswer::Run {
+            policy: ResolvedPolicy::unconfined(),
+            grant: None,
+        },
+        (ApprovalPolicy::Untrusted | ApprovalPolicy::OnRequest | ApprovalPolicy::Never, ApprovalDecision::Cancel) => {
+            AfterAnswer::Cancel { message: rejected() }
+        }
+        (ApprovalPolicy::Untrusted, ApprovalDecision::Decline) | (ApprovalPolicy::OnRequest | ApprovalPolicy::Never, _) => {
+            AfterAnswer::Decline { message: rejected() }
+        }
+    }
+}
+
+/// Whether the call itself asks to run outside of the sandbox.
+const fn asks_to_escalate(permissions: SandboxPermissions) -> bool {
+    match permissions {
+        SandboxPermissions::UseDefault => false,
+        SandboxPermissions::RequireEscalated => true,
+    }
+}

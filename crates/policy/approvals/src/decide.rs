@@ -1,0 +1,293 @@
+//! The one place that turns intent, policies, grants and capabilities into a verdict.
+
+use crate::{Action, Reason, ReasonSource, ToolFacts, Verdict, asks_to_escalate, texts};
+use codex_base::AbsPath;
+use codex_permissions::{ResolvedPolicy, Rights, rights};
+use codex_protocol::facts::{CommandIntent, Grant, PatchIntent, ToolIntent};
+use codex_protocol::questions::{ApprovalDecision, Question};
+use codex_protocol::settings::ApprovalPolicy;
+use codex_shell_parse::{Danger, dangerous, dangerous_argv, is_known_safe, plain_commands, quoted};
+
+/// Input that is no input: asking for output, or Ctrl-C.
+const HARMLESS_INPUT: [&str; 2] = ["", "\u{3}"];
+
+/// What is to be done with a tool call.
+pub fn decide(facts: &ToolFacts<'_>) -> Verdict {
+    match facts.intent {
+        ToolIntent::Command(command) => decide_command(facts, command),
+        ToolIntent::Patch(patch) => decide_patch(facts, patch),
+        ToolIntent::WriteStdin {
+            session_id,
+            chars,
+            outside_sandbox,
+        } => decide_stdin(facts, *session_id, chars, *outside_sandbox),
+        ToolIntent::ReadFile { path } => decide_read(facts, path),
+        ToolIntent::Plan { .. } => run(facts, reason(ReasonSource::SandboxPolicy, "a plan touches nothing")),
+    }
+}
+
+/// What matters about a command, each fact found once.
+struct CommandFacts {
+    danger: Option<Danger>,
+    /// It wants out of a sandbox that is there.
+    leaves: bool,
+    known_safe: bool,
+    granted: bool,
+}
+
+fn decide_command(facts: &ToolFacts<'_>, command: &CommandIntent) -> Verdict {
+    let found = CommandFacts {
+        danger: dangerous_argv(&command.argv).or_else(|| dangerous(&command.script)),
+        leaves: leaves_policy(facts),
+        known_safe: is_safe(command),
+        granted: facts.grants.iter().any(|grant| grants_command(grant, command)),
+    };
+    let refusal = refuse_command(facts, command, &found);
+    refusal.unwrap_or_else(|| allow_or_ask(facts, command, &found))
+}
+
+/// What no answer can allow.
+fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &CommandFacts) -> Option<Verdict> {
+    let escalates = asks_to_escalate(command.sandbox_permissions);
+    match (facts.approval_policy, &found.danger) {
+        (ApprovalPolicy::Never, Some(danger)) => Some(refuse(facts, danger_reason(danger), texts::dangerous(&command.argv))),
+        (ApprovalPolicy::Never, None) if escalates => {
+            let escalation = reason(ReasonSource::Escalation, "escalated permissions cannot be asked for");
+            Some(refuse(facts, escalation, texts::ESCALATION_UNDER_NEVER.to_owned()))
+        }
+        (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, _) => {
+            let unenforceable = !found.leaves && facts.policy.confined && !facts.capabilities.confines;
+            unenforceable.then(|| {
+                let message = texts::unenforceable(facts.policy.mode, facts.capabilities);
+                refuse(
+                    facts,
+                    reason(ReasonSource::Capabilities, "this host cannot enforce the sandbox policy"),
+                    message,
+                )
+            })
+        }
+    }
+}
+
+fn allow_or_ask(facts: &ToolFacts<'_>, command: &CommandIntent, found: &CommandFacts) -> Verdict {
+    let escalation = || reason(ReasonSource::Escalation, "the command asks to run outside of the sandbox");
+    let granted = || run_granted(facts, "this command was allowed for the session");
+    let ask = |why: Reason| ask_command(facts, command, why);
+    match (facts.approval_policy, &found.danger, found.leaves, found.granted, found.known_safe) {
+        // Refused above: nothing that is dangerous or escalated gets here under `never`.
+        (ApprovalPolicy::Never, _, _, _, _) => run(facts, within_policy()),
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, _, _, true, _) => granted(),
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, Some(danger), _, false, _) => ask(danger_reason(danger)),
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, None, true, false, _) => ask(escalation()),
+        (ApprovalPolicy::OnRequest, None, false, false, _) => run(facts, within_policy()),
+        (ApprovalPolicy::Untrusted, None, false, false, true) => run(
+            facts,
+            reason(ReasonSource::KnownSafe, "every command in it is known to be harmless"),
+        ),
+        (ApprovalPolicy::Untrusted, None, false, false, false) => ask(reason(ReasonSource::ApprovalPolicy, "not known to be harmless")),
+    }
+}
+
+fn decide_patch(facts: &ToolFacts<'_>, patch: &PatchIntent) -> Verdict {
+    let granted = grants_patch(facts.grants, &patch.paths);
+    let outside = || reason(ReasonSource::Escalation, "the patch writes outside of the writable roots");
+    match (facts.approval_policy, leaves_policy(facts), granted) {
+        (ApprovalPolicy::Never, true, _) => refuse(facts, outside(), texts::patch_outside(facts.policy.mode)),
+        (ApprovalPolicy::Never | ApprovalPolicy::OnRequest, false, _) => run(facts, within_policy()),
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, true, true) | (ApprovalPolicy::Untrusted, false, true) => {
+            run_granted(facts, "patches to these files were allowed for the session")
+        }
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, true, false) => {
+            let files = not_writable(facts, &patch.paths)
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
+            ask_patch(facts, Some(format!("writes outside of the writable roots: {files}")), outside())
+        }
+        (ApprovalPolicy::Untrusted, false, false) => {
+            ask_patch(facts, None, reason(ReasonSource::ApprovalPolicy, "every patch is asked about"))
+        }
+    }
+}
+
+/// A terminal in the sandbox stays in it whatever is typed. One outside was allowed for its command line, not for what is typed later.
+fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_sandbox: bool) -> Verdict {
+    let harmless = HARMLESS_INPUT.contains(&chars) || !outside_sandbox || !facts.policy.confined;
+    let outside = reason(ReasonSource::Escalation, "the process runs outside of the sandbox");
+    match (harmless, facts.approval_policy) {
+        (true, ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted) => run(facts, within_policy()),
+        (false, ApprovalPolicy::Never) => refuse(facts, outside, texts::STDIN_UNDER_NEVER.to_owned()),
+        (false, ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted) => match folder_of(facts.policy) {
+            Some(cwd) => {
+                let reason = Some(format!("input for session {session_id}, which runs outside of the sandbox"));
+                let question = Question::Command {
+                    reason,
+                    command: quoted(&["write_stdin".to_owned(), chars.to_owned()]),
+                    cwd,
+                };
+                let offers = vec![ApprovalDecision::Accept, ApprovalDecision::Decline, ApprovalDecision::Cancel];
+                verdict(facts, Action::Ask { question, offers }, outside)
+            }
+            None => refuse(facts, outside, texts::STDIN_UNDER_NEVER.to_owned()),
+        },
+    }
+}
+
+/// A folder to show with the question: the thread's directory, which is the first writable root, or else what every policy protects.
+/// Where the session itself runs is not among the facts.
+fn folder_of(policy: &ResolvedPolicy) -> Option<AbsPath> {
+    let roots = policy.writable_roots.iter().map(|writable| &writable.root);
+    roots.chain(&policy.read_only).next().cloned()
+}
+
+fn decide_read(facts: &ToolFacts<'_>, path: &AbsPath) -> Verdict {
+    match rights(facts.policy, path) {
+        Rights::Read | Rights::Write => run(facts, within_policy()),
+        Rights::None => {
+            let message = format!("reading {path} is not allowed by the sandbox policy");
+            refuse(facts, reason(ReasonSource::SandboxPolicy, "the path may not be read"), message)
+        }
+    }
+}
+
+/// Whether allowing the call means to go beyond the turn's policy.
+pub(crate) fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
+    match facts.intent {
+        ToolIntent::Command(command) => facts.policy.confined && asks_to_escalate(command.sandbox_permissions),
+        ToolIntent::Patch(patch) => not_writable(facts, &patch.paths).next().is_some(),
+        ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => false,
+    }
+}
+
+/// What the call runs with once the client allowed it. A patch outside of the roots touches the paths it names and no others, so it needs no
+/// confinement either.
+pub(crate) fn policy_if_allowed(facts: &ToolFacts<'_>) -> ResolvedPolicy {
+    if leaves_policy(facts) {
+        ResolvedPolicy::unconfined()
+    } else {
+        facts.policy.clone()
+    }
+}
+
+fn not_writable<'a>(facts: &ToolFacts<'a>, paths: &'a [AbsPath]) -> impl Iterator<Item = &'a AbsPath> {
+    let policy = facts.policy;
+    paths.iter().filter(move |path| rights(policy, path) != Rights::Write)
+}
+
+/// The script is what the shell in `argv` will run, and all of it is plain and safe.
+fn is_safe(command: &CommandIntent) -> bool {
+    let [_, flag, script] = command.argv.as_slice() else { return false };
+    matches!(flag.as_str(), "-c" | "-lc")
+        && *script == command.script
+        && plain_commands(script).is_some_and(|commands| commands.iter().all(|argv| is_known_safe(argv)))
+}
+
+fn grants_command(grant: &Grant, command: &CommandIntent) -> bool {
+    match grant {
+        Grant::Command {
+            argv,
+            cwd,
+            sandbox_permissions,
+        } => *argv == command.argv && *cwd == command.cwd && *sandbox_permissions == command.sandbox_permissions,
+        Grant::PatchPaths { .. } => false,
+    }
+}
+
+/// Every file was allowed before, together or one by one.
+fn grants_patch(grants: &[Grant], paths: &[AbsPath]) -> bool {
+    let allowed = |path: &AbsPath| {
+        grants.iter().any(|grant| match grant {
+            Grant::PatchPaths { paths } => paths.contains(path),
+            Grant::Command { .. } => false,
+        })
+    };
+    !paths.is_empty() && paths.iter().all(allowed)
+}
+
+fn ask_command(facts: &ToolFacts<'_>, command: &CommandIntent, why: Reason) -> Verdict {
+    let question = Question::Command {
+        reason: command
+            .justification
+            .clone()
+            .filter(|_| asks_to_escalate(command.sandbox_permissions)),
+        command: quoted(&command.argv),
+        cwd: command.cwd.clone(),
+    };
+    verdict(
+        facts,
+        Action::Ask {
+            question,
+            offers: every_offer(),
+        },
+        why,
+    )
+}
+
+fn ask_patch(facts: &ToolFacts<'_>, reason: Option<String>, why: Reason) -> Verdict {
+    verdict(
+        facts,
+        Action::Ask {
+            question: Question::FileChange { reason },
+            offers: every_offer(),
+        },
+        why,
+    )
+}
+
+fn every_offer() -> Vec<ApprovalDecision> {
+    vec![
+        ApprovalDecision::Accept,
+        ApprovalDecision::AcceptForSession,
+        ApprovalDecision::Decline,
+        ApprovalDecision::Cancel,
+    ]
+}
+
+fn run(facts: &ToolFacts<'_>, why: Reason) -> Verdict {
+    verdict(
+        facts,
+        Action::Run {
+            policy: facts.policy.clone(),
+        },
+        why,
+    )
+}
+
+fn run_granted(facts: &ToolFacts<'_>, why: &str) -> Verdict {
+    verdict(
+        facts,
+        Action::Run {
+            policy: policy_if_allowed(facts),
+        },
+        reason(ReasonSource::Grant, why),
+    )
+}
+
+fn refuse(facts: &ToolFacts<'_>, why: Reason, message: String) -> Verdict {
+    verdict(facts, Action::Refuse { message }, why)
+}
+
+/// Every verdict names the approval policy beside its own reason.
+fn verdict(facts: &ToolFacts<'_>, action: Action, why: Reason) -> Verdict {
+    let mut reasons = vec![
+        why,
+        reason(ReasonSource::ApprovalPolicy, &texts::approval_policy(facts.approval_policy)),
+    ];
+    reasons.sort_by_key(|reason| reason.source);
+    Verdict { action, reasons }
+}
+
+fn within_policy() -> Reason {
+    reason(ReasonSource::SandboxPolicy, "it stays within the turn's sandbox policy")
+}
+
+fn danger_reason(danger: &Danger) -> Reason {
+    reason(ReasonSource::Danger, &format!("rm -f style command: {}", quoted(&danger.argv)))
+}
+
+fn reason(source: ReasonSource, rule: &str) -> Reason {
+    Reason {
+        source,
+        rule: rule.to_owned(),
+    }
+}

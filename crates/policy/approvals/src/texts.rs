@@ -1,0 +1,43 @@
+//! What the model reads when a call is not run. Wordings that scripts and models know are those of the reference.
+
+use codex_protocol::facts::Capabilities;
+use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_shell_parse::{Danger, quoted};
+
+pub(crate) const REJECTED_BY_USER: &str = "rejected by user";
+pub(crate) const ESCALATION_UNDER_NEVER: &str =
+    "approval policy is Never; reject command — you cannot ask for escalated permissions if the approval policy is Never";
+pub(crate) const STDIN_UNDER_NEVER: &str =
+    "write_stdin failed: the process runs outside of the sandbox and the approval policy is Never; start it again with exec_command";
+pub(crate) const FIRST_RESULT_STAYS: &str = "the command is not run again without the sandbox";
+
+/// `argv` is the whole command, shell included.
+pub(crate) fn dangerous(argv: &[String]) -> String {
+    let inner = format!("`{}` rejected: {}", quoted(argv), Danger::ADVICE);
+    let rejected = format!("Rejected({inner:?})");
+    format!("exec_command failed: CreateProcess {{ message: {rejected:?} }}")
+}
+
+pub(crate) fn patch_outside(mode: SandboxMode) -> String {
+    let why = match mode {
+        SandboxMode::ReadOnly => "writing is blocked by read-only sandbox",
+        SandboxMode::WorkspaceWrite | SandboxMode::DangerFullAccess => "writing outside of the project",
+    };
+    format!("patch rejected: {why}; rejected by user approval settings")
+}
+
+pub(crate) fn unenforceable(mode: SandboxMode, capabilities: &Capabilities) -> String {
+    let missing = if capabilities.missing.is_empty() {
+        "a sandbox".to_owned()
+    } else {
+        capabilities.missing.join("; ")
+    };
+    format!(
+        "exec_command failed: the {} sandbox cannot be enforced on this system, so the command was not run; missing: {missing}",
+        mode.as_str()
+    )
+}
+
+pub(crate) fn approval_policy(policy: ApprovalPolicy) -> String {
+    format!("approval policy is {}", policy.as_str())
+}
