@@ -62,7 +62,11 @@ pub fn rights(policy: &ResolvedPolicy, path: &AbsPath) -> Rights {
     }
     let ReadAccess::All = policy.read;
     let in_a_root = policy.writable_roots.iter().any(|writable| path.starts_with(&writable.root));
-    if in_a_root && !policy.is_protected(path) { Rights::Write } else { Rights::Read }
+    if in_a_root && !policy.is_protected(path) {
+        Rights::Write
+    } else {
+        Rights::Read
+    }
 }
 
 impl ResolvedPolicy {
@@ -80,7 +84,10 @@ impl ResolvedPolicy {
 
     /// Every path that stays read-only although it may lie in a writable root.
     pub fn protected_paths(&self) -> impl Iterator<Item = &AbsPath> {
-        self.writable_roots.iter().flat_map(|writable| &writable.protected).chain(&self.read_only)
+        self.writable_roots
+            .iter()
+            .flat_map(|writable| &writable.protected)
+            .chain(&self.read_only)
     }
 
     /// Whether `path` is a protected path or below one.
@@ -106,7 +113,11 @@ impl ResolvedPolicy {
 
 fn starts_with_ignoring_case(path: &Path, prefix: &Path) -> bool {
     let mut components = path.components();
-    prefix.components().all(|wanted| components.next().is_some_and(|found| found.as_os_str().eq_ignore_ascii_case(wanted.as_os_str())))
+    prefix.components().all(|wanted| {
+        components
+            .next()
+            .is_some_and(|found| found.as_os_str().eq_ignore_ascii_case(wanted.as_os_str()))
+    })
 }
 
 #[cfg(test)]

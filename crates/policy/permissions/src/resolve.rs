@@ -29,10 +29,20 @@ pub struct PathFacts {
 pub fn candidate_roots(policy: &SandboxPolicy, cwd: &AbsPath, tmpdir: Option<&AbsPath>, slash_tmp: Option<&AbsPath>) -> Vec<AbsPath> {
     match policy {
         SandboxPolicy::DangerFullAccess | SandboxPolicy::ReadOnly { .. } => Vec::new(),
-        SandboxPolicy::WorkspaceWrite { writable_roots, network_access: _, exclude_tmpdir_env_var, exclude_slash_tmp } => {
+        SandboxPolicy::WorkspaceWrite {
+            writable_roots,
+            network_access: _,
+            exclude_tmpdir_env_var,
+            exclude_slash_tmp,
+        } => {
             let tmpdir = tmpdir.filter(|_| !exclude_tmpdir_env_var);
             let slash_tmp = slash_tmp.filter(|_| !exclude_slash_tmp);
-            std::iter::once(cwd).chain(writable_roots).chain(tmpdir).chain(slash_tmp).cloned().collect()
+            std::iter::once(cwd)
+                .chain(writable_roots)
+                .chain(tmpdir)
+                .chain(slash_tmp)
+                .cloned()
+                .collect()
         }
     }
 }
@@ -52,7 +62,10 @@ fn confined(policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) -> Resolve
     for spelled in candidate_roots(policy, cwd, facts.tmpdir.as_ref(), facts.slash_tmp.as_ref()) {
         let Some(root) = facts.existing_roots.get(&spelled) else { continue };
         if !writable_roots.iter().any(|known| &known.root == root) {
-            writable_roots.push(WritableRoot { root: root.clone(), protected: protected_in(root, facts) });
+            writable_roots.push(WritableRoot {
+                root: root.clone(),
+                protected: protected_in(root, facts),
+            });
         }
     }
     let mut resolved = ResolvedPolicy {
@@ -64,13 +77,22 @@ fn confined(policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) -> Resolve
         confined: true,
     };
     // Protection counts across roots, so all of them are in place before any is judged.
-    let kept = resolved.writable_roots.iter().filter(|writable| !resolved.is_protected(&writable.root)).cloned().collect();
+    let kept = resolved
+        .writable_roots
+        .iter()
+        .filter(|writable| !resolved.is_protected(&writable.root))
+        .cloned()
+        .collect();
     resolved.writable_roots = kept;
     resolved
 }
 
 fn protected_in(root: &AbsPath, facts: &PathFacts) -> Vec<AbsPath> {
-    let pointed_to = facts.git_dirs.iter().filter(|(of, _)| of == root).flat_map(|(_, folders)| folders.clone());
+    let pointed_to = facts
+        .git_dirs
+        .iter()
+        .filter(|(of, _)| of == root)
+        .flat_map(|(_, folders)| folders.clone());
     let mut protected: Vec<AbsPath> = PROTECTED_NAMES.iter().map(|name| root.join(name)).collect();
     protected.extend(pointed_to);
     protected.dedup();

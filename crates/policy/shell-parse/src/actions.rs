@@ -9,10 +9,9 @@ const SHAPING: [&str; 11] = ["echo", "printf", "true", "cd", "pwd", "wc", "sort"
 const READERS: [&str; 7] = ["cat", "bat", "head", "tail", "nl", "less", "more"];
 const SEARCHERS: [&str; 6] = ["rg", "grep", "egrep", "fgrep", "ag", "ack"];
 const LISTERS: [&str; 4] = ["ls", "find", "tree", "fd"];
-/// Options of the tools above whose value is the next word.
-const WITH_VALUE: [&str; 14] = [
-    "-n", "-c", "-A", "-B", "-C", "-e", "-f", "-g", "-t", "-m", "-L", "-I", "--glob", "--type",
-];
+/// Options whose value is the next word.
+const SEARCH_VALUES: [&str; 10] = ["-A", "-B", "-C", "-f", "-g", "-t", "-T", "-m", "--glob", "--type"];
+const READ_VALUES: [&str; 2] = ["-n", "-c"];
 
 /// One action for each command, without those that only shape output. One `Unknown` with the whole script if any part is not understood.
 pub fn actions(script: &str) -> Vec<CommandAction> {
@@ -33,7 +32,7 @@ pub fn actions(script: &str) -> Vec<CommandAction> {
 /// A reader without a file reads its neighbour, so it shapes too.
 fn shapes(argv: &[String]) -> bool {
     let program = argv[0].as_str();
-    SHAPING.contains(&program) || (reads(program) && files_read(argv).is_empty())
+    SHAPING.contains(&program) || (reads(program) && operands(argv).is_empty())
 }
 
 fn reads(program: &str) -> bool {
@@ -42,11 +41,11 @@ fn reads(program: &str) -> bool {
 
 fn action(argv: &[String]) -> Option<Vec<CommandAction>> {
     let command = quoted(argv);
-    let operands = operands(&argv[1..]);
+    let operands = operands(argv);
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["sed", first, ..] if *first != "-n" => None,
-        [program, ..] if reads(program) => Some(files_read(argv).iter().map(|path| read(&command, path)).collect()),
+        [program, ..] if reads(program) => Some(operands.iter().map(|path| read(&command, path)).collect()),
         ["rg", rest @ ..] if rest.contains(&"--files") => Some(vec![list(command, operands.first())]),
         ["git", "grep", ..] => Some(vec![search(command, &operands[1..])]),
         ["git", "ls-files", ..] => Some(vec![list(command, operands.get(1))]),
@@ -57,26 +56,23 @@ fn action(argv: &[String]) -> Option<Vec<CommandAction>> {
 }
 
 /// The words that are neither options nor their values.
-fn operands(arguments: &[String]) -> Vec<String> {
+fn operands(argv: &[String]) -> Vec<String> {
+    let with_value: &[&str] = match argv[0].as_str() {
+        // For `sed -n SCRIPT FILE...` the script counts as the value.
+        "head" | "tail" | "sed" => &READ_VALUES,
+        program if SEARCHERS.contains(&program) || program == "git" => &SEARCH_VALUES,
+        _ => &[],
+    };
     let mut found = Vec::new();
-    let mut words = arguments.iter();
+    let mut words = argv[1..].iter();
     while let Some(word) = words.next() {
-        if WITH_VALUE.contains(&word.as_str()) {
+        if with_value.contains(&word.as_str()) {
             words.next();
         } else if !word.starts_with('-') || word == "-" {
             found.push(word.clone());
         }
     }
     found
-}
-
-fn files_read(argv: &[String]) -> Vec<String> {
-    match argv[0].as_str() {
-        // `sed -n SCRIPT FILE...`: the option's "value" is the script.
-        "sed" => operands(&argv[1..]),
-        "cat" | "nl" | "bat" | "less" | "more" => argv[1..].iter().filter(|word| !word.starts_with('-')).cloned().collect(),
-        _ => operands(&argv[1..]),
-    }
 }
 
 fn read(command: &str, path: &str) -> CommandAction {

@@ -156,7 +156,6 @@ mod tests {
             "base64 x",
             "base64 -d x",
             "uniq -c x",
-            "sort | x",
             "bash -c ls",
             "/bin/sh -c 'ls; pwd'",
             "true",
@@ -164,7 +163,7 @@ mod tests {
             "git log -- --output",
         ];
         for script in scripts {
-            check(script, script != "sort | x");
+            check(script, true);
         }
     }
 
