@@ -1,1 +1,168 @@
-//! Headless run: human and JSONL output.
+//! Headless run: one prompt goes in, progress and one answer come out.
+//!
+//! A client of the app server like any other: it starts or resumes a thread, starts a turn, and turns notifications into text
+//! ([`human`]) or JSON lines ([`json`]), both pure. It reads no environment, no configuration and no terminal: what only those know comes in
+//! as [`ExecOptions`] and [`Surroundings`]. It never approves anything: a question from the server is declined.
+
+pub mod human;
+pub mod json;
+pub mod prompt;
+
+mod diff;
+mod output;
+mod session;
+mod turn;
+mod waits;
+
+pub use output::{Output, Streams};
+pub use session::Session;
+
+use codex_base::{AbsPath, Clock};
+use codex_protocol::requests::RequestError;
+use codex_protocol::settings::SandboxMode;
+use codex_rpc::{CallError, Client, Events};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// One headless run, as the command line asked for it.
+#[derive(Debug, Clone)]
+pub struct ExecOptions {
+    pub session: Session,
+    /// Complete, standard input included.
+    pub prompt: String,
+    /// Paths as given.
+    pub images: Vec<String>,
+    pub cwd: AbsPath,
+    pub model: Option<String>,
+    pub model_provider: Option<String>,
+    pub sandbox: Option<SandboxMode>,
+    /// Dotted keys as with `-c`, beside what the server was started with.
+    pub config: Option<serde_json::Map<String, serde_json::Value>>,
+    pub ephemeral: bool,
+    /// JSON Schema that the final message shall follow.
+    pub output_schema: Option<serde_json::Value>,
+    /// Gets the final message, without an added newline.
+    pub last_message_file: Option<PathBuf>,
+    pub output: Output,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// The turn completed, whatever its commands did.
+    Done,
+    /// The turn failed, or never began.
+    Failed,
+    /// A signal ended the turn, and the journal says so.
+    Interrupted,
+    /// A second signal came: leave without waiting for anything.
+    AtOnce,
+    /// The journal cannot be written.
+    JournalLost,
+}
+
+impl ExitStatus {
+    /// The process's exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed | Self::Interrupted | Self::AtOnce => 1,
+            Self::JournalLost => 4,
+        }
+    }
+}
+
+/// Why a run could not begin or go on. The code is stable; the hint names a way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ExecError {
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl ExecError {
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What stderr shows: the message, the code in brackets, the hint on a line of its own.
+    pub fn report(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        format!("error: {} [{}]{hint}", self.message, self.code)
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        if self.code == JOURNAL_LOST {
+            ExitStatus::JournalLost
+        } else {
+            ExitStatus::Failed
+        }
+    }
+}
+
+impl From<CallError> for ExecError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Rejected(error) => Self::from(error),
+            CallError::PeerGone(gone) => Self::new("server.gone", gone.to_string()),
+        }
+    }
+}
+
+impl From<RequestError> for ExecError {
+    fn from(error: RequestError) -> Self {
+        let hint = error.data.as_ref().and_then(|data| data.hint.clone());
+        Self {
+            code: error.stable_code().to_owned(),
+            message: error.message,
+            hint,
+        }
+    }
+}
+
+/// The code of a turn that ended because its journal could not be written.
+const JOURNAL_LOST: &str = "journal.write_failed";
+
+/// What the process gives a run.
+pub struct Surroundings {
+    pub streams: Streams,
+    /// Counts requests to stop: the first ends the turn and waits until that is recorded, the second does not wait.
+    pub signals: watch::Receiver<u32>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Runs one prompt to its end.
+pub async fn run(options: ExecOptions, client: Client, events: Events, mut surroundings: Surroundings) -> ExitStatus {
+    let mut signals = surroundings.signals.clone();
+    tokio::select! {
+        biased;
+        () = reaches(&mut signals, 2) => ExitStatus::AtOnce,
+        status = Box::pin(turn::run(options, client, events, &mut surroundings)) => status,
+    }
+}
+
+/// Resolves when that many signals have come; never, once nobody can send any.
+async fn reaches(signals: &mut watch::Receiver<u32>, count: u32) {
+    if signals.wait_for(|&seen| seen >= count).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod run_tests;
+#[cfg(test)]
+#[cfg(unix)]
+mod test_notifications;

@@ -1,0 +1,159 @@
+use super::*;
+use crate::test_notifications::*;
+use codex_protocol::items::PlanStepStatus::{Completed, InProgress, Pending};
+use pretty_assertions::assert_eq;
+
+fn transcript(notifications: &[Notification]) -> String {
+    let (mut state, mut lines) = JsonEvents::start(&setup());
+    lines.extend(notifications.iter().flat_map(|notification| state.on(notification)));
+    lines.join("\n")
+}
+
+#[test]
+fn a_whole_turn() {
+    let text = transcript(&[
+        warning("Model metadata for `mock-model` not found."),
+        turn_started(),
+        completed(user_message("u1", "do it")),
+        started(reasoning("r1", &[])),
+        completed(reasoning("r1", &["**Looking**", "around"])),
+        completed(reasoning("r2", &[])),
+        started(message("m1", "")),
+        completed(message("m1", "I will run it.")),
+        started(command(
+            "c1",
+            "/bin/bash -lc 'exit 3'",
+            CommandExecutionStatus::InProgress,
+            None,
+            None,
+        )),
+        started(command("c2", "/bin/bash -lc pwd", CommandExecutionStatus::InProgress, None, None)),
+        output("c1", "hi\n"),
+        completed(command(
+            "c2",
+            "/bin/bash -lc pwd",
+            CommandExecutionStatus::Completed,
+            Some(0),
+            Some("/w\n"),
+        )),
+        completed(command(
+            "c1",
+            "/bin/bash -lc 'exit 3'",
+            CommandExecutionStatus::Failed,
+            Some(3),
+            Some("hi\nerr\n"),
+        )),
+        completed(command(
+            "c1",
+            "/bin/bash -lc 'exit 3'",
+            CommandExecutionStatus::Failed,
+            Some(3),
+            Some("hi\nerr\n"),
+        )),
+        started(command(
+            "c3",
+            "/bin/bash -lc 'rm -rf /'",
+            CommandExecutionStatus::InProgress,
+            None,
+            None,
+        )),
+        completed(command(
+            "c3",
+            "/bin/bash -lc 'rm -rf /'",
+            CommandExecutionStatus::Declined,
+            None,
+            None,
+        )),
+        started(patch("p1", PatchApplyStatus::InProgress)),
+        completed(patch("p1", PatchApplyStatus::Completed)),
+        usage(100, 0, 10),
+        usage(300, 120, 30),
+        completed(message("m2", "Done.")),
+        turn_ended(TurnStatus::Completed, None),
+        warning("too late"),
+    ]);
+
+    insta::assert_snapshot!(text, @"");
+}
+
+#[test]
+fn a_plan_starts_changes_and_is_completed_at_the_end_of_the_turn() {
+    let text = transcript(&[
+        turn_started(),
+        plan(&[("read", InProgress), ("write", Pending)]),
+        plan(&[("read", InProgress), ("write", Pending)]),
+        plan(&[("read", Completed), ("write", InProgress)]),
+        completed(message("m", "done")),
+        turn_ended(TurnStatus::Completed, None),
+    ]);
+
+    insta::assert_snapshot!(text, @"");
+}
+
+#[test]
+fn retries_are_errors_and_a_fatal_error_is_told_once() {
+    let text = transcript(&[
+        turn_started(),
+        error("Reconnecting... 1/5 (busy)", true),
+        error("Reconnecting... 2/5 (busy)", true),
+        error("busy", false),
+        turn_ended(TurnStatus::Failed, Some("busy")),
+    ]);
+
+    insta::assert_snapshot!(text, @"");
+}
+
+#[test]
+fn a_failure_that_only_the_end_of_the_turn_tells_is_told_as_an_error_too() {
+    let text = transcript(&[turn_started(), turn_ended(TurnStatus::Failed, Some("no room"))]);
+
+    insta::assert_snapshot!(text, @"");
+}
+
+#[test]
+fn after_an_interrupt_there_is_no_line() {
+    let (mut state, _) = JsonEvents::start(&setup());
+    state.on(&turn_started());
+    state.on(&started(command("c", "sleep 9", CommandExecutionStatus::InProgress, None, None)));
+
+    state.silence();
+
+    assert_eq!(
+        state.on(&completed(command("c", "sleep 9", CommandExecutionStatus::Failed, Some(130), None))),
+        Vec::<String>::new()
+    );
+    assert_eq!(state.on(&turn_ended(TurnStatus::Interrupted, None)), Vec::<String>::new());
+}
+
+#[test]
+fn a_warning_of_the_set_up_comes_first_and_is_not_repeated() {
+    let (mut state, lines) = JsonEvents::start(&ThreadSetup {
+        warnings: vec!["odd key".to_owned()],
+        ..setup()
+    });
+
+    assert_eq!(
+        lines[1],
+        r#"{"type":"item.completed","item":{"id":"item_0","type":"error","message":"odd key"}}"#
+    );
+    assert_eq!(state.on(&warning("odd key")), Vec::<String>::new());
+    assert_eq!(state.on(&warning("odder key")).len(), 1);
+}
+
+#[test]
+fn an_interrupted_turn_has_no_last_line() {
+    let text = transcript(&[turn_started(), turn_ended(TurnStatus::Interrupted, None)]);
+
+    assert_eq!(text.lines().last(), Some(r#"{"type":"turn.started"}"#));
+}
+
+#[test]
+fn other_threads_and_files_of_every_kind() {
+    let mut foreign = started(command("x", "ls", CommandExecutionStatus::InProgress, None, None));
+    if let Notification::ItemStarted(n) = &mut foreign {
+        n.thread_id = "another".to_owned();
+    }
+    let text = transcript(&[foreign, completed(patch_of_every_kind("p"))]);
+
+    insta::assert_snapshot!(text, @"");
+}

@@ -1,0 +1,118 @@
+//! Where a run's output goes, and in which form.
+
+use crate::human::{Colour, HumanText, visible};
+use crate::json::JsonEvents;
+use codex_protocol::errors::TurnError;
+use codex_protocol::notifications::Notification;
+use codex_protocol::requests::ThreadSetup;
+use std::io;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Progress on stderr, the final message on stdout.
+    Human { colour: Colour },
+    /// One JSON object per line on stdout.
+    Json,
+}
+
+/// The process's streams and what is known about them.
+pub struct Streams {
+    pub stdout: Box<dyn AsyncWrite + Send + Unpin>,
+    pub stderr: Box<dyn AsyncWrite + Send + Unpin>,
+    pub stdout_is_terminal: bool,
+    pub stderr_is_terminal: bool,
+}
+
+impl Streams {
+    /// # Errors
+    /// If stdout cannot be written, a closed pipe included.
+    pub async fn out(&mut self, text: &str) -> io::Result<()> {
+        self.stdout.write_all(text.as_bytes()).await?;
+        self.stdout.flush().await
+    }
+
+    /// Progress that nobody can receive is not worth failing for.
+    pub async fn err(&mut self, text: &str) {
+        if self.stderr.write_all(text.as_bytes()).await.is_ok() {
+            let _ = self.stderr.flush().await;
+        }
+    }
+}
+
+/// The state of the chosen form.
+pub enum Report {
+    Human(Box<HumanText>),
+    Json(Box<JsonEvents>),
+}
+
+impl Report {
+    /// Begins the output once the thread is known.
+    pub async fn start(output: Output, setup: &ThreadSetup, prompt: &str, streams: &mut Streams) -> io::Result<Self> {
+        match output {
+            Output::Human { colour } => {
+                let (state, text) = HumanText::start(setup, prompt, colour);
+                streams.err(&text).await;
+                Ok(Self::Human(Box::new(state)))
+            }
+            Output::Json => {
+                let (state, first) = JsonEvents::start(setup);
+                lines(streams, &first).await?;
+                Ok(Self::Json(Box::new(state)))
+            }
+        }
+    }
+
+    pub async fn on(&mut self, notification: &Notification, streams: &mut Streams) -> io::Result<()> {
+        match self {
+            Self::Human(state) => streams.err(&state.on(notification)).await,
+            Self::Json(state) => lines(streams, &state.on(notification)).await?,
+        }
+        Ok(())
+    }
+
+    /// A line of progress; scripts do not get any.
+    pub async fn progress(&mut self, line: &str, streams: &mut Streams) {
+        match self {
+            Self::Human(state) => streams.err(&state.progress(line)).await,
+            Self::Json(_) => {}
+        }
+    }
+
+    pub async fn failed(&mut self, error: &TurnError, streams: &mut Streams) -> io::Result<()> {
+        match self {
+            Self::Human(state) => streams.err(&state.failed(error)).await,
+            Self::Json(state) => lines(streams, &state.failed(error)).await?,
+        }
+        Ok(())
+    }
+
+    /// The turn was told to stop.
+    pub fn interrupting(&mut self) {
+        match self {
+            Self::Human(_) => {}
+            Self::Json(state) => state.silence(),
+        }
+    }
+
+    /// The answer on stdout, unless the terminal shows it already.
+    pub async fn finish(&self, streams: &mut Streams) -> io::Result<()> {
+        match self {
+            Self::Human(state) => match state.final_message() {
+                Some(_) if streams.stdout_is_terminal && streams.stderr_is_terminal => Ok(()),
+                Some(message) if streams.stdout_is_terminal => streams.out(&format!("{}\n", visible(message))).await,
+                Some(message) => streams.out(&format!("{message}\n")).await,
+                None => Ok(()),
+            },
+            Self::Json(_) => Ok(()),
+        }
+    }
+}
+
+async fn lines(streams: &mut Streams, lines: &[String]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    streams.out(&(lines.join("\n") + "\n")).await
+}

@@ -1,0 +1,137 @@
+//! Starting a thread, or finding and resuming one.
+
+use crate::{ExecError, ExecOptions};
+use codex_protocol::VERSION;
+use codex_protocol::items::Thread;
+use codex_protocol::requests::{
+    ClientInfo, Initialize, InitializeParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadStart,
+    ThreadStartParams,
+};
+use codex_protocol::settings::ApprovalPolicy;
+use codex_rpc::Client;
+
+/// Which conversation the prompt goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Session {
+    New,
+    /// By id, or by name.
+    Resume(String),
+    /// The newest: of this directory, or of all.
+    Last {
+        everywhere: bool,
+    },
+}
+
+/// Threads looked through for a name.
+const NAMES_MAX: u32 = 1000;
+
+/// Opens the connection and the thread.
+pub async fn open(options: &ExecOptions, client: &Client) -> Result<ThreadSetup, ExecError> {
+    let client_info = ClientInfo {
+        name: "codex_exec".to_owned(),
+        title: Some("Codex exec".to_owned()),
+        version: VERSION.to_owned(),
+    };
+    client
+        .request::<Initialize>(InitializeParams {
+            client_info,
+            capabilities: None,
+        })
+        .await?;
+    client.notify("initialized", None).await?;
+    match &options.session {
+        Session::New => Ok(client.request::<ThreadStart>(start_params(options)).await?),
+        Session::Resume(id) if is_uuid(id) => resume(options, client, id).await,
+        Session::Resume(name) => {
+            let thread = named(client, name).await?;
+            resume(options, client, &thread.id).await
+        }
+        Session::Last { everywhere } => {
+            let thread = last(options, client, *everywhere).await?;
+            resume(options, client, &thread.id).await
+        }
+    }
+}
+
+fn start_params(options: &ExecOptions) -> ThreadStartParams {
+    ThreadStartParams {
+        cwd: Some(options.cwd.to_string()),
+        model: options.model.clone(),
+        model_provider: options.model_provider.clone(),
+        approval_policy: Some(ApprovalPolicy::Never),
+        sandbox: options.sandbox,
+        config: options.config.clone(),
+        base_instructions: None,
+        developer_instructions: None,
+        ephemeral: options.ephemeral.then_some(true),
+    }
+}
+
+async fn resume(options: &ExecOptions, client: &Client, thread_id: &str) -> Result<ThreadSetup, ExecError> {
+    let params = ThreadResumeParams {
+        thread_id: thread_id.to_owned(),
+        cwd: Some(options.cwd.to_string()),
+        model: options.model.clone(),
+        model_provider: options.model_provider.clone(),
+        approval_policy: Some(ApprovalPolicy::Never),
+        sandbox: options.sandbox,
+        config: options.config.clone(),
+        developer_instructions: None,
+        exclude_turns: true,
+    };
+    Ok(client.request::<ThreadResume>(params).await?)
+}
+
+async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Result<Thread, ExecError> {
+    let cwd = (!everywhere).then(|| options.cwd.to_string());
+    let found = client
+        .request::<ThreadList>(ThreadListParams {
+            cursor: None,
+            limit: Some(1),
+            cwd,
+        })
+        .await?;
+    found.data.into_iter().next().ok_or_else(|| {
+        let error = ExecError::new("thread.not_found", format!("no session to resume in {}", options.cwd));
+        let hint = if everywhere {
+            "start one with: codex exec PROMPT"
+        } else {
+            "--all looks at the sessions of every directory"
+        };
+        error.with_hint(hint)
+    })
+}
+
+async fn named(client: &Client, name: &str) -> Result<Thread, ExecError> {
+    let mut cursor = None;
+    let mut seen = 0;
+    loop {
+        let page = client
+            .request::<ThreadList>(ThreadListParams {
+                cursor,
+                limit: Some(100),
+                cwd: None,
+            })
+            .await?;
+        seen += 100;
+        cursor = page.next_cursor;
+        let found = page.data.into_iter().find(|thread| thread.name.as_deref() == Some(name));
+        match found {
+            Some(thread) => return Ok(thread),
+            None if cursor.is_some() && seen < NAMES_MAX => {}
+            None => {
+                return Err(ExecError::new(
+                    "thread.not_found",
+                    format!("no session has the id or name {name:?}"),
+                ));
+            }
+        }
+    }
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}

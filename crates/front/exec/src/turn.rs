@@ -1,0 +1,324 @@
+//! One turn from the client's side: start, report, interrupt, end.
+
+use crate::output::{Report, Streams};
+use crate::waits::{Wait, Waits};
+use crate::{ExecError, ExecOptions, ExitStatus, Surroundings, reaches, session};
+use codex_base::Clock;
+use codex_protocol::errors::{CodexErrorInfo, TurnError};
+use codex_protocol::items::{ThreadItem, Turn, TurnStatus, UserInput};
+use codex_protocol::notifications::Notification;
+use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
+use codex_protocol::requests::{TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams};
+use codex_rpc::{Client, Events, ServerMessage};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long an interrupted turn may take to say that it has ended.
+const INTERRUPT_LIMIT: Duration = Duration::from_secs(10);
+
+/// What can end a run early.
+enum Failure {
+    /// Told on stderr by whoever sees this.
+    Error(ExecError),
+    /// stdout cannot be written.
+    Output(io::Error),
+    /// A signal came before there was a turn.
+    Interrupted,
+}
+
+impl From<ExecError> for Failure {
+    fn from(error: ExecError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+pub async fn run(options: ExecOptions, client: Client, events: Events, surroundings: &mut Surroundings) -> ExitStatus {
+    let ended = attempt(options, client, events, surroundings).await;
+    let streams = &mut surroundings.streams;
+    match ended {
+        Ok(status) => status,
+        Err(Failure::Error(error)) => {
+            streams.err(&format!("{}\n", error.report())).await;
+            error.exit_status()
+        }
+        // Whoever read our output has gone; there is nobody to tell.
+        Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitStatus::Failed,
+        Err(Failure::Output(error)) => {
+            let error = ExecError::new("output.write_failed", format!("cannot write to stdout: {error}"));
+            streams.err(&format!("{}\n", error.report())).await;
+            ExitStatus::Failed
+        }
+        Err(Failure::Interrupted) => ExitStatus::Interrupted,
+    }
+}
+
+async fn attempt(options: ExecOptions, client: Client, events: Events, surroundings: &mut Surroundings) -> Result<ExitStatus, Failure> {
+    let Surroundings { streams, signals, clock } = surroundings;
+    let mut last_message_file = options.last_message_file.as_deref().map(open_last_message).transpose()?;
+    let setup = tokio::select! {
+        biased;
+        () = reaches(signals, 1) => return Err(Failure::Interrupted),
+        setup = named_wait(session::open(&options, &client), "the session to start", clock, streams) => setup?,
+    };
+    let report = Report::start(options.output, &setup, &options.prompt, streams).await?;
+    let mut run = Run {
+        report,
+        waits: Waits::default(),
+        clock: Arc::clone(clock),
+        thread_id: setup.thread.id,
+        turn_id: String::new(),
+        last_message: None,
+        client,
+        events,
+        signals: signals.clone(),
+    };
+    let status = match run.turn(&options, streams).await {
+        Ok(status) => status,
+        Err(Failure::Error(error)) => return run.lost(error, last_message_file.as_mut(), streams).await,
+        Err(failure) => return Err(failure),
+    };
+    let message = run.last_message.as_deref().filter(|_| status == ExitStatus::Done);
+    if let Some((file, path)) = &mut last_message_file {
+        write_last_message(file, path, message, streams).await;
+    }
+    match run.report.finish(streams).await {
+        // The work is done; a reader that left early does not undo it.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(status),
+        finished => finished.map(|()| status).map_err(Failure::Output),
+    }
+}
+
+struct Run {
+    report: Report,
+    waits: Waits,
+    clock: Arc<dyn Clock>,
+    thread_id: String,
+    turn_id: String,
+    last_message: Option<String>,
+    client: Client,
+    events: Events,
+    signals: watch::Receiver<u32>,
+}
+
+impl Run {
+    async fn turn(&mut self, options: &ExecOptions, streams: &mut Streams) -> Result<ExitStatus, Failure> {
+        self.start_turn(options, streams).await?;
+        self.follow(streams).await
+    }
+
+    async fn start_turn(&mut self, options: &ExecOptions, streams: &mut Streams) -> Result<(), Failure> {
+        let params = TurnStartParams {
+            thread_id: self.thread_id.clone(),
+            input: input(options),
+            output_schema: options.output_schema.clone(),
+            ..TurnStartParams::default()
+        };
+        let request = self.client.request::<TurnStart>(params);
+        let started = named_wait(
+            async { request.await.map_err(ExecError::from) },
+            "the turn to start",
+            &self.clock,
+            streams,
+        )
+        .await?;
+        self.turn_id = started.turn.id;
+        Ok(())
+    }
+
+    /// Reports until the turn has ended.
+    async fn follow(&mut self, streams: &mut Streams) -> Result<ExitStatus, Failure> {
+        let mut give_up: Option<Duration> = None;
+        let mut signals = self.signals.clone();
+        loop {
+            let message = tokio::select! {
+                biased;
+                () = reaches(&mut signals, 1), if give_up.is_none() => {
+                    self.interrupt();
+                    give_up = Some(self.clock.monotonic() + INTERRUPT_LIMIT);
+                    continue;
+                }
+                message = self.events.next() => message,
+                () = until(&self.clock, self.waits.due()), if give_up.is_none() => {
+                    self.name_the_wait(streams).await;
+                    continue;
+                }
+                () = until(&self.clock, give_up) => return Ok(ExitStatus::Interrupted),
+            };
+            match message {
+                Some(ServerMessage::Notification(notification)) => {
+                    if let Some(turn) = self.told(&notification, streams).await? {
+                        return Ok(status(&turn, give_up.is_some()));
+                    }
+                }
+                Some(ServerMessage::Request { id, .. }) => {
+                    // Approvals are off, so nothing should be asked; what is asked is refused. If the server is gone the loop notices.
+                    let _ = self
+                        .client
+                        .respond(
+                            id,
+                            &ApprovalAnswer {
+                                decision: ApprovalDecision::Decline,
+                            },
+                        )
+                        .await;
+                }
+                None => {
+                    return Err(ExecError::new("server.gone", format!("the app server has ended: {}", self.events.end().reason)).into());
+                }
+            }
+        }
+    }
+
+    /// Shows a notification. Returns our turn when it has ended. A reader of stdout that is gone ends the turn, which is recorded.
+    async fn told(&mut self, notification: &Notification, streams: &mut Streams) -> Result<Option<Turn>, Failure> {
+        self.waits.on(notification, self.clock.monotonic());
+        if let Notification::ItemCompleted(n) = notification
+            && let ThreadItem::AgentMessage { text, .. } = &n.item
+            && n.thread_id == self.thread_id
+        {
+            self.last_message = Some(text.clone());
+        }
+        if let Err(error) = self.report.on(notification, streams).await {
+            self.abandon().await;
+            return Err(Failure::Output(error));
+        }
+        Ok(match notification {
+            Notification::TurnCompleted(n) if n.thread_id == self.thread_id && n.turn.id == self.turn_id => Some(n.turn.clone()),
+            _ => None,
+        })
+    }
+
+    fn interrupt(&mut self) {
+        self.report.interrupting();
+        let params = TurnInterruptParams {
+            thread_id: self.thread_id.clone(),
+            turn_id: self.turn_id.clone(),
+        };
+        let client = self.client.clone();
+        // Its answer says nothing that the turn's end does not say; that it may have ended just now is fine.
+        tokio::spawn(async move { client.request::<TurnInterrupt>(params).await });
+    }
+
+    /// Interrupts and waits for the end, telling nobody.
+    async fn abandon(&mut self) {
+        self.interrupt();
+        let ended = async {
+            while let Some(message) = self.events.next().await {
+                if matches!(message, ServerMessage::Notification(Notification::TurnCompleted(n)) if n.turn.id == self.turn_id) {
+                    return;
+                }
+            }
+        };
+        // A turn that does not end in time is left to the shutdown.
+        tokio::select! {
+            () = ended => {}
+            () = self.clock.sleep(INTERRUPT_LIMIT) => {}
+        }
+    }
+
+    async fn name_the_wait(&mut self, streams: &mut Streams) {
+        if let Some(line) = self.waits.line(self.clock.monotonic()) {
+            self.report.progress(&line, streams).await;
+        }
+    }
+
+    /// The turn never started, or its end will never be told.
+    async fn lost(&mut self, error: ExecError, file: Option<&mut (File, String)>, streams: &mut Streams) -> Result<ExitStatus, Failure> {
+        let status = error.exit_status();
+        let details = error.hint.map(|hint| format!("hint: {hint}"));
+        let told = TurnError {
+            additional_details: details,
+            ..TurnError::new(&error.code, error.message, CodexErrorInfo::Other)
+        };
+        self.report.failed(&told, streams).await?;
+        if let Some((file, path)) = file {
+            write_last_message(file, path, None, streams).await;
+        }
+        Ok(status)
+    }
+}
+
+fn status(turn: &Turn, interrupting: bool) -> ExitStatus {
+    match turn.status {
+        TurnStatus::Completed if !interrupting => ExitStatus::Done,
+        TurnStatus::Completed | TurnStatus::Interrupted | TurnStatus::InProgress => ExitStatus::Interrupted,
+        TurnStatus::Failed => match turn.error.as_ref().and_then(|error| error.code.as_deref()) {
+            Some(crate::JOURNAL_LOST) => ExitStatus::JournalLost,
+            _ => ExitStatus::Failed,
+        },
+    }
+}
+
+/// Pictures first, then the text.
+fn input(options: &ExecOptions) -> Vec<UserInput> {
+    let images = options.images.iter().map(|path| UserInput::LocalImage { path: path.clone() });
+    images
+        .chain([UserInput::Text {
+            text: options.prompt.clone(),
+        }])
+        .collect()
+}
+
+/// Waits for `work`; from two seconds on a line says what for.
+async fn named_wait<T>(work: impl Future<Output = T>, what: &str, clock: &Arc<dyn Clock>, streams: &mut Streams) -> T {
+    let mut wait = Wait::new(what, clock.monotonic());
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = until(clock, Some(wait.due())) => {
+                if let Some(line) = wait.line(clock.monotonic()) {
+                    streams.err(&format!("{line}\n")).await;
+                }
+            }
+        }
+    }
+}
+
+/// Resolves at that reading of the clock; `None` never comes.
+async fn until(clock: &Arc<dyn Clock>, reading: Option<Duration>) {
+    match reading {
+        Some(reading) => clock.sleep(reading.saturating_sub(clock.monotonic())).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Opened before anything else happens, so that a wrong path costs nothing; its contents stay until the end.
+fn open_last_message(path: &Path) -> Result<(File, String), ExecError> {
+    let shown = path.display().to_string();
+    match OpenOptions::new().write(true).create(true).truncate(false).open(path) {
+        Ok(file) => Ok((file, shown)),
+        Err(error) => Err(ExecError::new(
+            "exec.last_message_file",
+            format!("cannot write the last message to {shown}: {error}"),
+        )),
+    }
+}
+
+async fn write_last_message(file: &mut File, path: &str, message: Option<&str>, streams: &mut Streams) {
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.write_all(message.unwrap_or_default().as_bytes()));
+    if let Err(error) = written {
+        streams
+            .err(&format!(
+                "warning: cannot write the last message to {path}: {error} [exec.last_message_file]\n"
+            ))
+            .await;
+    } else if message.is_none() {
+        streams
+            .err(&format!("warning: no last agent message; wrote empty content to {path}\n"))
+            .await;
+    }
+}

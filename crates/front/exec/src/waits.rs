@@ -1,0 +1,250 @@
+//! What a run is waiting for, in words: any wait over two seconds names its cause.
+//!
+//! Input: notifications and readings of a clock. Output: a line when one is due. The lines come after 2, 10, 30 and 60 seconds, then every
+//! minute, so a long wait is visible and does not fill the screen.
+
+use codex_protocol::items::ThreadItem;
+use codex_protocol::notifications::{Notification, WaitingFor};
+use std::time::Duration;
+
+/// The shortest wait that is named.
+pub const NAMED_AFTER: Duration = Duration::from_secs(2);
+
+/// One wait, its lines said so far counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    cause: String,
+    since: Duration,
+    said: u32,
+}
+
+impl Wait {
+    pub fn new(cause: impl Into<String>, since: Duration) -> Self {
+        Self {
+            cause: cause.into(),
+            since,
+            said: 0,
+        }
+    }
+
+    /// When the next line is due.
+    pub fn due(&self) -> Duration {
+        let after = match self.said {
+            0 => NAMED_AFTER,
+            1 => Duration::from_secs(10),
+            2 => Duration::from_secs(30),
+            n => Duration::from_secs(60) * (n - 2),
+        };
+        self.since + after
+    }
+
+    /// The line, if it is due.
+    pub fn line(&mut self, now: Duration) -> Option<String> {
+        if now < self.due() {
+            return None;
+        }
+        while self.due() <= now {
+            self.said += 1;
+        }
+        Some(format!("waiting for {} ({} s)", self.cause, (now - self.since).as_secs()))
+    }
+}
+
+/// The current wait of a turn.
+#[derive(Debug, Default)]
+pub struct Waits {
+    /// Whatever the server named last, until something shows that it is over.
+    current: Option<(Topic, Wait)>,
+    /// Commands that are running: item id and cause, in order of start.
+    running: Vec<(String, Wait)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Topic {
+    Model,
+    Item(String),
+}
+
+impl Waits {
+    pub fn on(&mut self, notification: &Notification, now: Duration) {
+        match notification {
+            Notification::TurnWaiting(n) => self.named(&n.waiting_for, now),
+            Notification::ItemStarted(n) => self.item_started(&n.item, now),
+            Notification::ItemCompleted(n) => {
+                self.running.retain(|(id, _)| id != n.item.id());
+                let over = matches!(&self.current, Some((Topic::Item(id), _)) if id == n.item.id());
+                if over || is_model_output(&n.item) {
+                    self.current = None;
+                }
+            }
+            Notification::AgentMessageDelta(_) | Notification::ReasoningSummaryTextDelta(_) => self.model_speaks(now),
+            Notification::TurnStarted(_) => self.current = Some((Topic::Model, Wait::new("the model", now))),
+            Notification::TurnCompleted(_) => *self = Self::default(),
+            Notification::ThreadStarted(_)
+            | Notification::ThreadStatusChanged(_)
+            | Notification::ThreadTokenUsageUpdated(_)
+            | Notification::ThreadClosed(_)
+            | Notification::TurnPlanUpdated(_)
+            | Notification::TurnDiffUpdated(_)
+            | Notification::CommandExecutionOutputDelta(_)
+            | Notification::TerminalInteraction(_)
+            | Notification::ServerRequestResolved(_)
+            | Notification::Error(_)
+            | Notification::Warning(_) => {}
+        }
+    }
+
+    /// When to come back for a line.
+    pub fn due(&self) -> Option<Duration> {
+        self.wait().map(Wait::due)
+    }
+
+    pub fn line(&mut self, now: Duration) -> Option<String> {
+        match (&mut self.current, self.running.first_mut()) {
+            (Some((_, wait)), _) | (None, Some((_, wait))) => wait.line(now),
+            (None, None) => None,
+        }
+    }
+
+    fn wait(&self) -> Option<&Wait> {
+        self.current
+            .as_ref()
+            .map(|(_, wait)| wait)
+            .or_else(|| self.running.first().map(|(_, wait)| wait))
+    }
+
+    fn named(&mut self, waiting_for: &WaitingFor, now: Duration) {
+        let (topic, cause) = match waiting_for {
+            WaitingFor::Model => (Topic::Model, "the model".to_owned()),
+            WaitingFor::Retry {
+                attempt,
+                attempts_max,
+                delay_ms,
+                reason,
+            } => (
+                Topic::Model,
+                format!("attempt {attempt} of {attempts_max}, due in {delay_ms} ms: {reason}"),
+            ),
+            WaitingFor::Tool { item_id, what, pid } => {
+                let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+                (Topic::Item(item_id.clone()), format!("`{}`{pid}", first_line(what)))
+            }
+            WaitingFor::Approval { item_id } => (Topic::Item(item_id.clone()), "an answer to an approval question".to_owned()),
+        };
+        self.current = Some((topic, Wait::new(cause, now)));
+    }
+
+    fn item_started(&mut self, item: &ThreadItem, now: Duration) {
+        match item {
+            ThreadItem::CommandExecution(command) => {
+                self.running
+                    .push((command.id.clone(), Wait::new(format!("`{}`", first_line(&command.command)), now)));
+                self.current = None;
+            }
+            ThreadItem::FileChange { id, .. } => {
+                self.running.push((id.clone(), Wait::new("the patch to be written", now)));
+                self.current = None;
+            }
+            ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } => self.model_speaks(now),
+            ThreadItem::UserMessage { .. } | ThreadItem::ImageView { .. } | ThreadItem::ContextCompaction { .. } => {}
+        }
+    }
+
+    fn model_speaks(&mut self, now: Duration) {
+        self.current = Some((Topic::Model, Wait::new("the model to go on", now)));
+    }
+}
+
+const fn is_model_output(item: &ThreadItem) -> bool {
+    matches!(item, ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. })
+}
+
+/// At most 80 characters of it.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let cut: String = line.chars().take(80).collect();
+    if cut.len() == text.len() { cut } else { format!("{cut}…") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codex_protocol::notifications::{ItemDelta, TurnWaiting};
+    use pretty_assertions::assert_eq;
+
+    fn waiting(waiting_for: WaitingFor) -> Notification {
+        Notification::TurnWaiting(TurnWaiting {
+            thread_id: "t".to_owned(),
+            turn_id: "u".to_owned(),
+            waiting_for,
+        })
+    }
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_wait_is_named_after_two_seconds_and_then_more_and_more_rarely() {
+        let mut waits = Waits::default();
+        waits.on(&waiting(WaitingFor::Model), secs(0));
+
+        let said: Vec<(u64, String)> = (0..=185)
+            .filter_map(|second| waits.line(secs(second)).map(|line| (second, line)))
+            .collect();
+
+        let expect = [2, 10, 30, 60, 120, 180].map(|second| (second, format!("waiting for the model ({second} s)")));
+        assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn every_cause_has_its_words() {
+        let check = |waiting_for, expect: &str| {
+            let mut waits = Waits::default();
+            waits.on(&waiting(waiting_for), secs(1));
+            assert_eq!(waits.due(), Some(secs(3)));
+            assert_eq!(waits.line(secs(2)), None);
+            assert_eq!(waits.line(secs(4)).as_deref(), Some(expect));
+        };
+
+        check(WaitingFor::Model, "waiting for the model (3 s)");
+        check(
+            WaitingFor::Retry {
+                attempt: 2,
+                attempts_max: 6,
+                delay_ms: 4000,
+                reason: "server is overloaded".to_owned(),
+            },
+            "waiting for attempt 2 of 6, due in 4000 ms: server is overloaded (3 s)",
+        );
+        check(
+            WaitingFor::Tool {
+                item_id: "i".to_owned(),
+                what: "cargo test\nmore".to_owned(),
+                pid: Some(7),
+            },
+            "waiting for `cargo test…` (pid 7) (3 s)",
+        );
+        check(
+            WaitingFor::Approval { item_id: "i".to_owned() },
+            "waiting for an answer to an approval question (3 s)",
+        );
+    }
+
+    #[test]
+    fn a_model_that_speaks_is_not_waited_for() {
+        let mut waits = Waits::default();
+        let delta = ItemDelta {
+            thread_id: "t".to_owned(),
+            turn_id: "u".to_owned(),
+            item_id: "m".to_owned(),
+            delta: "x".to_owned(),
+        };
+
+        waits.on(&waiting(WaitingFor::Model), secs(0));
+        waits.on(&Notification::AgentMessageDelta(delta), secs(1));
+
+        assert_eq!(waits.line(secs(2)), None);
+        assert_eq!(waits.line(secs(3)).as_deref(), Some("waiting for the model to go on (2 s)"));
+    }
+}
