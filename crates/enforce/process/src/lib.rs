@@ -22,6 +22,8 @@ pub mod facts;
 pub mod output;
 pub mod running;
 mod spawn;
+#[cfg(target_os = "linux")]
+mod supervised;
 pub mod wire;
 
 pub use command::{CommandIo, CommandSpec, Launch, NoSandbox, PreparedCommand, Sandbox, SandboxError};

@@ -43,6 +43,9 @@ pub async fn spawn(prepared: PreparedCommand, expiration: Expiration) -> Result<
     }
     match prepared.launch {
         Launch::Direct => crate::direct::spawn(prepared.spec, expiration),
+        #[cfg(target_os = "linux")]
+        Launch::Helper { program, arg0, plan } => crate::supervised::spawn(prepared.spec, &program, &arg0, &plan, expiration).await,
+        #[cfg(not(target_os = "linux"))]
         Launch::Helper { .. } => {
             let (rule, missing) = ("supervision by a helper".to_owned(), "this system has no such helper".to_owned());
             Err(SandboxError::Unenforceable { rule, missing }.into())

@@ -1,1 +1,280 @@
 //! What travels between this process and the helper that becomes a command's supervisor.
+//!
+//! The helper starts with a packet socket as its standard input. The first packet carries a sealed memory file with a [`Request`]; after
+//! that [`Order`]s go down and [`Report`]s come up, one per packet. End of the socket means that this process is gone: the helper
+//! then kills the tree. Plain bytes with lengths, since a command line is bytes and its reader starts thousands of times a day.
+//! Both ends come from one executable, so there is no version.
+
+use crate::command::CommandIo;
+use crate::command::CommandSpec;
+
+/// Bytes of the longest packet.
+pub const PACKET_BYTES_MAX: usize = 4096;
+
+/// What the helper is to do, as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Made and understood by the sandbox alone.
+    pub plan: Vec<u8>,
+    pub io: CommandIo,
+    pub cwd: Vec<u8>,
+    pub argv: Vec<Vec<u8>>,
+    /// `NAME=value`.
+    pub env: Vec<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("malformed message between a command's supervisor and its parent")]
+pub struct Malformed;
+
+/// From this process to the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Interrupt,
+    /// Polite signal at once, hard kill after `grace_ms`.
+    Kill {
+        grace_ms: u32,
+    },
+}
+
+/// From the supervisor to this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// Comes with the descriptor of the terminal's master end.
+    Terminal,
+    /// The program runs.
+    Started,
+    /// The program does not run and nothing of it is left.
+    Failed(Failure),
+    /// The program ended with this raw wait status, or in an unknown way; its tree is gone.
+    Ended { status: Option<i32> },
+}
+
+/// Why a program does not run. `errno` is the system's error number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    Program { errno: i32 },
+    Cwd { errno: i32 },
+    Unenforceable { rule: String, missing: String },
+}
+
+impl Request {
+    pub fn of(spec: &CommandSpec, plan: &[u8]) -> Self {
+        let bytes = |text: &std::ffi::OsStr| text.as_encoded_bytes().to_vec();
+        let pair =
+            |(name, value): &(std::ffi::OsString, std::ffi::OsString)| [name.as_encoded_bytes(), b"=", value.as_encoded_bytes()].concat();
+        Self {
+            plan: plan.to_vec(),
+            io: spec.io,
+            cwd: bytes(spec.cwd.as_os_str()),
+            argv: spec.argv.iter().map(|argument| bytes(argument)).collect(),
+            env: spec.env.iter().map(pair).collect(),
+        }
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let (kind, rows, cols) = match self.io {
+            CommandIo::Pipes => (0, 0, 0),
+            CommandIo::Pty { rows, cols } => (1, rows, cols),
+        };
+        out.push(kind);
+        out.extend(rows.to_le_bytes());
+        out.extend(cols.to_le_bytes());
+        put(&mut out, &self.plan);
+        put(&mut out, &self.cwd);
+        put_all(&mut out, &self.argv);
+        put_all(&mut out, &self.env);
+        out
+    }
+
+    /// # Errors
+    /// If these are not the bytes of a whole request.
+    pub fn decode(mut bytes: &[u8]) -> Result<Self, Malformed> {
+        let bytes = &mut bytes;
+        let [kind] = take_array(bytes)?;
+        let (rows, cols) = (u16::from_le_bytes(take_array(bytes)?), u16::from_le_bytes(take_array(bytes)?));
+        let io = match kind {
+            0 => CommandIo::Pipes,
+            1 => CommandIo::Pty { rows, cols },
+            _ => return Err(Malformed),
+        };
+        let request = Self {
+            io,
+            plan: take(bytes)?,
+            cwd: take(bytes)?,
+            argv: take_all(bytes)?,
+            env: take_all(bytes)?,
+        };
+        if bytes.is_empty() { Ok(request) } else { Err(Malformed) }
+    }
+}
+
+impl Order {
+    pub fn encode(self) -> Vec<u8> {
+        match self {
+            Self::Interrupt => vec![1],
+            Self::Kill { grace_ms } => [&[2][..], &grace_ms.to_le_bytes()].concat(),
+        }
+    }
+
+    /// # Errors
+    /// If these are not the bytes of an order.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        match bytes {
+            [1] => Ok(Self::Interrupt),
+            [2, rest @ ..] => Ok(Self::Kill {
+                grace_ms: u32::from_le_bytes(rest.try_into().map_err(|_| Malformed)?),
+            }),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+impl Report {
+    /// At most [`PACKET_BYTES_MAX`]; longer texts are cut.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Terminal => vec![1],
+            Self::Started => vec![2],
+            Self::Failed(Failure::Program { errno }) => [&[3][..], &errno.to_le_bytes()].concat(),
+            Self::Failed(Failure::Cwd { errno }) => [&[4][..], &errno.to_le_bytes()].concat(),
+            Self::Failed(Failure::Unenforceable { rule, missing }) => {
+                let mut out = vec![5];
+                put(&mut out, cut(rule));
+                put(&mut out, cut(missing));
+                out
+            }
+            Self::Ended { status: Some(status) } => [&[6][..], &status.to_le_bytes()].concat(),
+            Self::Ended { status: None } => vec![7],
+        }
+    }
+
+    /// # Errors
+    /// If these are not the bytes of a report.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let Some((kind, mut rest)) = bytes.split_first() else {
+            return Err(Malformed);
+        };
+        let rest = &mut rest;
+        let report = match kind {
+            1 => Self::Terminal,
+            2 => Self::Started,
+            3 => Self::Failed(Failure::Program {
+                errno: i32::from_le_bytes(take_array(rest)?),
+            }),
+            4 => Self::Failed(Failure::Cwd {
+                errno: i32::from_le_bytes(take_array(rest)?),
+            }),
+            5 => Self::Failed(Failure::Unenforceable {
+                rule: text(&take(rest)?),
+                missing: text(&take(rest)?),
+            }),
+            6 => Self::Ended {
+                status: Some(i32::from_le_bytes(take_array(rest)?)),
+            },
+            7 => Self::Ended { status: None },
+            _ => return Err(Malformed),
+        };
+        if rest.is_empty() { Ok(report) } else { Err(Malformed) }
+    }
+}
+
+fn cut(text: &str) -> &[u8] {
+    &text.as_bytes()[..text.len().min(PACKET_BYTES_MAX / 2 - 64)]
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u32::try_from(bytes.len()).expect("the system's limit for arguments is far below 4 GiB");
+    out.extend(length.to_le_bytes());
+    out.extend(bytes);
+}
+
+fn put_all(out: &mut Vec<u8>, all: &[Vec<u8>]) {
+    let count = u32::try_from(all.len()).expect("the system's limit for arguments is far below 4 GiB");
+    out.extend(count.to_le_bytes());
+    for bytes in all {
+        put(out, bytes);
+    }
+}
+
+fn take_array<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Malformed> {
+    let (array, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
+    *bytes = rest;
+    Ok(*array)
+}
+
+fn take(bytes: &mut &[u8]) -> Result<Vec<u8>, Malformed> {
+    let length = u32::from_le_bytes(take_array(bytes)?) as usize;
+    let (taken, rest) = bytes.split_at_checked(length).ok_or(Malformed)?;
+    *bytes = rest;
+    Ok(taken.to_vec())
+}
+
+fn take_all(bytes: &mut &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
+    let count = u32::from_le_bytes(take_array(bytes)?);
+    (0..count).map(|_| take(bytes)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn request() -> impl Strategy<Value = Request> {
+        let bytes = || vec(any::<u8>(), 0..20);
+        let io = prop_oneof![
+            Just(CommandIo::Pipes),
+            (any::<u16>(), any::<u16>()).prop_map(|(rows, cols)| CommandIo::Pty { rows, cols })
+        ];
+        let parts = (bytes(), io, bytes(), vec(bytes(), 0..5), vec(bytes(), 0..5));
+        parts.prop_map(|(plan, io, cwd, argv, env)| Request { plan, io, cwd, argv, env })
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_survives_its_journey_and_no_part_of_it_is_taken_for_whole(request in request()) {
+            let bytes = request.encode();
+            for end in 0..bytes.len() {
+                prop_assert_eq!(Request::decode(&bytes[..end]), Err(Malformed));
+            }
+            prop_assert_eq!(Request::decode(&bytes), Ok(request));
+        }
+
+        #[test]
+        fn any_bytes_are_answered(bytes in vec(any::<u8>(), 0..40)) {
+            let _ = (Request::decode(&bytes), Report::decode(&bytes), Order::decode(&bytes));
+        }
+    }
+
+    #[test]
+    fn orders_and_reports_survive_their_journey() {
+        for order in [Order::Interrupt, Order::Kill { grace_ms: 70_000 }] {
+            assert_eq!(Order::decode(&order.encode()), Ok(order));
+        }
+        let unenforceable = Failure::Unenforceable {
+            rule: "network off".to_owned(),
+            missing: "ä".repeat(10),
+        };
+        let failures = [Failure::Program { errno: 2 }, Failure::Cwd { errno: -1 }, unenforceable].map(Report::Failed);
+        let others = [
+            Report::Terminal,
+            Report::Started,
+            Report::Ended { status: Some(256) },
+            Report::Ended { status: None },
+        ];
+        for report in failures.into_iter().chain(others) {
+            assert_eq!(Report::decode(&report.encode()), Ok(report));
+        }
+        let long = Report::Failed(Failure::Unenforceable {
+            rule: "r".repeat(9000),
+            missing: "m".repeat(9000),
+        });
+        assert!(long.encode().len() <= PACKET_BYTES_MAX);
+    }
+}

@@ -1,0 +1,287 @@
+//! Starts a command through the helper that becomes its supervisor, and drives it to its one end (Linux).
+//!
+//! The helper is this very executable, started by the standard library without copying this process. All it gets are its
+//! three standard descriptors: a packet socket, and the pipe for output twice. Nothing else needs to be inheritable, not even for
+//! a moment, so nothing leaks into other children that start at the same time.
+
+use crate::command::{CommandIo, CommandSpec, SandboxError};
+use crate::direct::terminal::Master;
+use crate::direct::{expired, until};
+use crate::running::{ExitCause, ExitOutcome, Expiration, Input, Ladder, Orders, Running, Shared};
+use crate::spawn::SpawnError;
+use crate::wire::{Failure, Order, PACKET_BYTES_MAX, Report, Request};
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
+    SocketType,
+};
+use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+/// The helper reports within a few milliseconds; this is for machines that stand still.
+const START_MAX: Duration = Duration::from_secs(10);
+/// How long output is waited for when the tree is gone; only a process that escaped the supervisor could hold the pipe.
+const DRAIN: Duration = Duration::from_millis(100);
+/// How long the supervisor may take for a hard kill before it is killed itself.
+const KILL_MAX: Duration = Duration::from_secs(8);
+
+pub(crate) async fn spawn(
+    spec: CommandSpec,
+    program: &Path,
+    arg0: &str,
+    plan: &[u8],
+    expiration: Expiration,
+) -> Result<Running, SpawnError> {
+    let (control, theirs) = socket_pair().map_err(SpawnError::system("make a socket"))?;
+    hand_over(&control, &Request::of(&spec, plan)).map_err(SpawnError::system("hand over the command"))?;
+    let mut command = Command::new(program);
+    // The supervisor must not hold a folder in use, and shall not be hit by the keys of our own terminal.
+    command.arg0(arg0).env_clear().current_dir("/").process_group(0).stdin(theirs);
+    let output = connect(&mut command, spec.io).map_err(SpawnError::system("make a pipe"))?;
+    let child = command.spawn().map_err(SpawnError::system("start the supervisor"))?;
+    // Closes our copies of what the supervisor holds, so that the end of output can be seen.
+    drop(command);
+    let control = Control::new(control).map_err(SpawnError::system("make a socket"))?;
+    let terminal = timeout(START_MAX, control.started(&spec))
+        .await
+        .unwrap_or(Err(SpawnError::SupervisorLost))?;
+    Ok(drive(child, control, output, terminal, expiration))
+}
+
+fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
+}
+
+fn hand_over(control: &OwnedFd, request: &Request) -> io::Result<()> {
+    let mut file = std::fs::File::from(rustix::fs::memfd_create(
+        "command",
+        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+    )?);
+    file.write_all(&request.encode())?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let files = [file.as_fd()];
+    ancillary.push(SendAncillaryMessage::ScmRights(&files));
+    rustix::net::sendmsg(control, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+fn connect(command: &mut Command, io: CommandIo) -> io::Result<Option<pipe::Receiver>> {
+    match io {
+        CommandIo::Pipes => {
+            let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+            command.stdout(Stdio::from(writer.try_clone()?)).stderr(Stdio::from(writer));
+            Ok(Some(pipe::Receiver::from_owned_fd(reader)?))
+        }
+        // The terminal is made by the supervisor, where the command can see it under its name.
+        CommandIo::Pty { .. } => {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            Ok(None)
+        }
+    }
+}
+
+fn drive(child: Child, control: Control, output: Option<pipe::Receiver>, terminal: Option<Master>, expiration: Expiration) -> Running {
+    let input = terminal.clone().map_or(Input::Closed, Input::Terminal);
+    let (shared, orders) = Shared::new(child.id().unwrap_or_default(), input);
+    let pump = tokio::spawn(pump(Arc::clone(&shared), output, terminal));
+    let driver = Driver {
+        shared: Arc::clone(&shared),
+        child,
+        control,
+        orders,
+        interrupts: 0,
+        give_up_at: None,
+    };
+    tokio::spawn(driver.run(pump, expiration));
+    Running::new(shared)
+}
+
+async fn pump(shared: Arc<Shared>, mut output: Option<pipe::Receiver>, terminal: Option<Master>) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = match (&mut output, &terminal) {
+            (Some(pipe), _) => pipe.read(&mut buffer).await,
+            (None, Some(master)) => master.read(&mut buffer).await,
+            (None, None) => return,
+        };
+        match read {
+            Ok(count) if count > 0 => shared.push_output(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A terminal whose last user is gone reads as an error.
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    child: Child,
+    control: Control,
+    orders: watch::Receiver<Orders>,
+    interrupts: u32,
+    /// When the supervisor itself is killed, because it did not do as it was told.
+    give_up_at: Option<Instant>,
+}
+
+impl Driver {
+    async fn run(mut self, pump: JoinHandle<()>, expiration: Expiration) {
+        let (status, cause) = self.until_ended(&expiration).await;
+        // The supervisor has nothing left to do; closing the socket tells it so.
+        drop(self.control);
+        let abort = pump.abort_handle();
+        if timeout(DRAIN, pump).await.is_err() {
+            abort.abort();
+        }
+        self.shared.finish(outcome(status, cause));
+        // Reaps it; a supervisor that hangs is the runtime's to reap later.
+        let _ = timeout(KILL_MAX, self.child.wait()).await;
+    }
+
+    async fn until_ended(&mut self, expiration: &Expiration) -> (Option<i32>, ExitCause) {
+        let mut cause = ExitCause::Exited;
+        let expired = expired(expiration);
+        tokio::pin!(expired);
+        loop {
+            tokio::select! {
+                report = self.control.receive() => match report {
+                    Some((Report::Ended { status }, _)) => return (status, cause),
+                    Some(_) => {}
+                    None => return (None, ExitCause::Lost),
+                },
+                why = &mut expired, if cause == ExitCause::Exited => {
+                    cause = why;
+                    self.kill(Ladder::DEFAULT);
+                }
+                Ok(()) = self.orders.changed() => self.obey(),
+                () = until(self.give_up_at) => {
+                    // Its death takes the tree along; a process that is gone already is what we want.
+                    let _ = self.child.start_kill();
+                    return (None, cause);
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self) {
+        let asked = *self.orders.borrow_and_update();
+        if asked.interrupts > self.interrupts {
+            self.interrupts = asked.interrupts;
+            self.control.send(Order::Interrupt);
+        }
+        if let Some(ladder) = asked.kill {
+            self.kill(ladder);
+        }
+    }
+
+    fn kill(&mut self, ladder: Ladder) {
+        self.control.send(Order::Kill {
+            grace_ms: u32::try_from(ladder.grace.as_millis()).unwrap_or(u32::MAX),
+        });
+        let latest = Instant::now() + ladder.grace + KILL_MAX;
+        self.give_up_at = Some(self.give_up_at.map_or(latest, |known| known.min(latest)));
+    }
+}
+
+/// Our end of the socket to the supervisor.
+struct Control(AsyncFd<OwnedFd>);
+
+impl Control {
+    fn new(fd: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        // SAFETY: the descriptor is owned by what it is registered in, so it stays open and the same until it is deregistered.
+        Ok(Self(unsafe { AsyncFd::register(fd) }?))
+    }
+
+    /// Packets are tiny, the ladder sends few, and a supervisor that is gone needs none: so nothing is waited for.
+    fn send(&self, order: Order) {
+        let _ = rustix::net::send(self.0.get_ref(), &order.encode(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    }
+
+    /// `None` when the supervisor is gone.
+    async fn receive(&self) -> Option<(Report, Option<OwnedFd>)> {
+        loop {
+            let mut ready = self.0.readable().await.ok()?;
+            match ready.try_io(|fd| receive_now(fd.get_ref())) {
+                Ok(Ok((bytes, file))) if !bytes.is_empty() => return Some((Report::decode(&bytes).ok()?, file)),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(_) => return None,
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    /// Resolves with the terminal, if there is one, when the program runs.
+    async fn started(&self, spec: &CommandSpec) -> Result<Option<Master>, SpawnError> {
+        let mut terminal = None;
+        loop {
+            match self.receive().await {
+                Some((Report::Terminal, Some(master))) => {
+                    terminal = Some(Master::new(master).map_err(SpawnError::system("open a terminal"))?);
+                }
+                Some((Report::Started, _)) => return Ok(terminal),
+                Some((Report::Failed(failure), _)) => return Err(failed(failure, spec)),
+                Some((Report::Terminal | Report::Ended { .. }, _)) | None => return Err(SpawnError::SupervisorLost),
+            }
+        }
+    }
+}
+
+fn receive_now(fd: &OwnedFd) -> io::Result<(Vec<u8>, Option<OwnedFd>)> {
+    let mut bytes = vec![0; PACKET_BYTES_MAX];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let received = rustix::net::recvmsg(fd, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    bytes.truncate(received.bytes);
+    let file = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+        _ => None,
+    });
+    Ok((bytes, file))
+}
+
+fn failed(failure: Failure, spec: &CommandSpec) -> SpawnError {
+    match failure {
+        Failure::Program { errno } => {
+            let program = spec.argv.first().cloned().unwrap_or_default().into();
+            SpawnError::Program {
+                program,
+                source: io::Error::from_raw_os_error(errno),
+            }
+        }
+        Failure::Cwd { errno } => SpawnError::Cwd {
+            cwd: spec.cwd.to_path_buf(),
+            source: io::Error::from_raw_os_error(errno),
+        },
+        Failure::Unenforceable { rule, missing } => SandboxError::Unenforceable { rule, missing }.into(),
+    }
+}
+
+fn outcome(status: Option<i32>, cause: ExitCause) -> ExitOutcome {
+    let Some(status) = status else {
+        // Gone by our own hand, or we do not know.
+        let signal = (cause != ExitCause::Lost).then_some(libc::SIGKILL);
+        return ExitOutcome { code: None, signal, cause };
+    };
+    let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
+    let signal = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
+    ExitOutcome { code, signal, cause }
+}
