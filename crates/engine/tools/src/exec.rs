@@ -2,20 +2,19 @@
 
 use crate::environment::{self, CallIds};
 use crate::error::with_causes;
-use crate::login::LoginKey;
+use crate::login::LoginShell;
 use crate::outcome::{ToolOutcome, ToolReport};
 use crate::result::{Ending, exec_text, interrupted_text};
 use crate::shell::{Invocation, Profile};
 use crate::terminals::{Session, Started, Terminals, Waiting};
 use crate::truncation::Budget;
-use crate::turn::{Environment, ToolWorld};
+use crate::turn::ToolWorld;
 use codex_base::{AbsPath, HeadTail};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, spawn};
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
 use std::ffi::OsString;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -28,14 +27,11 @@ const KILLED_WAIT_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct ExecAction {
     pub invocation: Invocation,
     pub cwd: AbsPath,
-    pub env: Arc<Environment>,
+    pub login: LoginShell,
     pub ids: CallIds,
     pub tty: bool,
     pub wait: Duration,
     pub budget: Budget,
-    /// Where and under what the login profile is read.
-    pub turn_cwd: AbsPath,
-    pub turn_policy: ResolvedPolicy,
     pub turn_id: String,
     pub item: CommandExecutionItem,
 }
@@ -150,32 +146,18 @@ async fn killed(session: &Session, world: &ToolWorld) {
 
 impl ExecAction {
     async fn command(&self, policy: &ResolvedPolicy, world: &ToolWorld) -> CommandSpec {
+        let user_env = &self.login.base;
         let (base, argv) = match self.invocation.profile {
-            Profile::AsShown => (self.env.clone(), self.invocation.argv.clone()),
-            Profile::Captured => (self.login_environment(world).await, self.plain_argv()),
+            Profile::AsShown => (user_env.clone(), self.invocation.argv.clone()),
+            Profile::Captured => (world.terminals.login.get(&self.login, world).await, self.invocation.without_login()),
         };
-        let terminal = self.tty.then(|| environment::terminal_name(&self.env));
+        let terminal = self.tty.then(|| environment::terminal_name(user_env));
         CommandSpec {
             argv: argv.into_iter().map(OsString::from).collect(),
             cwd: self.cwd.clone(),
             env: environment::of_command(&base, &self.ids, terminal.as_deref(), policy),
             io: if self.tty { CommandIo::PTY } else { CommandIo::Pipes },
         }
-    }
-
-    async fn login_environment(&self, world: &ToolWorld) -> Arc<Environment> {
-        let key = LoginKey {
-            shell: self.invocation.argv[0].clone(),
-            base: self.env.clone(),
-        };
-        world.terminals.login.get(&key, &self.turn_cwd, &self.turn_policy, world).await
-    }
-
-    /// `[shell, "-c", script]` for a shown `[shell, "-lc", script]`.
-    fn plain_argv(&self) -> Vec<String> {
-        let mut argv = self.invocation.argv.clone();
-        argv[1] = "-c".to_owned();
-        argv
     }
 
     fn text(&self, ending: Ending, waited: Duration, output: &HeadTail, world: &ToolWorld) -> String {
@@ -185,7 +167,10 @@ impl ExecAction {
     fn ended(&self, session: &Session, exit: &ExitOutcome, waited: Duration, world: &ToolWorld) -> ToolOutcome {
         let output = session.running.take_new();
         let code = exit.exit_code();
-        let denial = codex_approvals::is_denial(code, &output.to_text(), session.confined);
+        let may_be_denied = session.confined && code != 0;
+        let denial = may_be_denied
+            .then(|| codex_approvals::is_denial(code, &output.to_text(), true))
+            .flatten();
         let item = session.ended_item(exit, world.clock.monotonic());
         let outcome = ToolOutcome::text(self.text(Ending::Exited(code), waited, &output, world), code == 0).with_item(item);
         ToolOutcome { denial, ..outcome }

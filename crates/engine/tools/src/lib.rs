@@ -34,6 +34,7 @@ mod turn;
 
 pub use error::ToolError;
 pub use image_view::{IMAGE_FILE_BYTES_MAX, IMAGE_SIDE_MAX};
+pub use login::warm_up;
 pub use outcome::{ToolOutcome, ToolOutput, ToolReport, declined, output_item};
 pub use prepare::{CallKind, Prepared, may_overlap, prepare};
 pub use run::run;

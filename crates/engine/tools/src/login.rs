@@ -4,7 +4,8 @@
 //! it leaves. A profile that fails, prints too much or takes longer than [`CAPTURE_TIME_MAX`] counts for nothing: the environment then
 //! stays as it was. Functions and options of the profile are not kept; `login: true` runs a real login shell.
 
-use crate::turn::{Environment, ToolWorld};
+use crate::shell::{self, Invocation, Login, Profile};
+use crate::turn::{Environment, ToolWorld, TurnTools};
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandIo, CommandSpec, Expiration, spawn};
@@ -26,12 +27,41 @@ const MARKER: &str = "\u{1}codex login environment\u{1}";
 /// Variables that a shell sets for itself; the capture's values say nothing about the next shell.
 const OF_THE_SHELL: [&str; 4] = ["_", "SHLVL", "PWD", "OLDPWD"];
 
-/// What is captured, and from what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LoginKey {
-    /// Absolute path of the shell.
-    pub shell: String,
+/// Reads the login profile of the user's shell ahead of the first command, so that no call waits for it. Cheap when that was done.
+pub async fn warm_up(turn: &TurnTools, world: &ToolWorld) {
+    if turn.tools.shell && turn.allow_login_shell {
+        let invocation = shell::invocation(&turn.shell, None, "", Login::Default, &turn.env);
+        if invocation.profile == Profile::Captured {
+            world.terminals.login.get(&LoginShell::new(&invocation, turn), world).await;
+        }
+    }
+}
+
+/// A login shell: which, from what, and where and under what its profile is read.
+#[derive(Debug, Clone)]
+pub(crate) struct LoginShell {
+    /// Absolute path.
+    shell: String,
     pub base: Arc<Environment>,
+    cwd: AbsPath,
+    policy: ResolvedPolicy,
+}
+
+impl LoginShell {
+    pub fn new(invocation: &Invocation, turn: &TurnTools) -> Self {
+        let shell = invocation.argv.first().cloned().unwrap_or_default();
+        Self {
+            shell,
+            base: turn.env.clone(),
+            cwd: turn.cwd.clone(),
+            policy: turn.policy.clone(),
+        }
+    }
+
+    /// The directory and the policy are not part of what a profile leaves; if they matter to it, the first one counts.
+    fn is_like(&self, other: &Self) -> bool {
+        self.shell == other.shell && self.base == other.base
+    }
 }
 
 type Captured = Arc<OnceCell<Arc<Environment>>>;
@@ -40,46 +70,43 @@ type Captured = Arc<OnceCell<Arc<Environment>>>;
 #[derive(Default)]
 pub(crate) struct LoginEnvironments {
     // Locked for a look only; the capture itself is awaited in the cell.
-    cells: Mutex<Vec<(LoginKey, Captured)>>,
+    cells: Mutex<Vec<(LoginShell, Captured)>>,
 }
 
 impl LoginEnvironments {
     /// The environment of a login shell. Calls at the same time share one capture.
-    pub async fn get(&self, key: &LoginKey, cwd: &AbsPath, policy: &ResolvedPolicy, world: &ToolWorld) -> Arc<Environment> {
-        let cell = self.cell(key);
-        let capture = || async {
-            let captured = capture(key, cwd, policy, world).await;
-            captured.map_or_else(|| key.base.clone(), Arc::new)
-        };
+    pub async fn get(&self, login: &LoginShell, world: &ToolWorld) -> Arc<Environment> {
+        let cell = self.cell(login);
+        let capture = || async { capture(login, world).await.map_or_else(|| login.base.clone(), Arc::new) };
         cell.get_or_init(capture).await.clone()
     }
 
-    fn cell(&self, key: &LoginKey) -> Captured {
+    fn cell(&self, login: &LoginShell) -> Captured {
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, cell)) = cells.iter().find(|(known, _)| known == key) {
+        if let Some((_, cell)) = cells.iter().find(|(known, _)| known.is_like(login)) {
             return cell.clone();
         }
         if cells.len() >= REMEMBERED_MAX {
             cells.remove(0);
         }
         let cell = Captured::default();
-        cells.push((key.clone(), cell.clone()));
+        cells.push((login.clone(), cell.clone()));
         cell
     }
 }
 
-async fn capture(key: &LoginKey, cwd: &AbsPath, policy: &ResolvedPolicy, world: &ToolWorld) -> Option<Environment> {
+async fn capture(login: &LoginShell, world: &ToolWorld) -> Option<Environment> {
     let script = format!("printf %s '{MARKER}'; exec env -0");
-    let mut env: Environment = key.base.iter().filter(|(name, _)| name != "TERM").cloned().collect();
+    let mut env: Environment = login.base.iter().filter(|(name, _)| name != "TERM").cloned().collect();
     env.push(("TERM".into(), "dumb".into()));
-    let argv = [key.shell.clone(), "-lc".into(), script].map(OsString::from).into();
+    let argv = [login.shell.clone(), "-lc".into(), script].map(OsString::from).into();
     let spec = CommandSpec {
         argv,
-        cwd: cwd.clone(),
+        cwd: login.cwd.clone(),
         env,
         io: CommandIo::Pipes,
     };
-    let prepared = world.sandbox.prepare(spec, policy).ok()?;
+    let prepared = world.sandbox.prepare(spec, &login.policy).ok()?;
     let expiration = Expiration {
         timeout: Some(CAPTURE_TIME_MAX),
         cancel: CancellationToken::new(),
@@ -87,9 +114,8 @@ async fn capture(key: &LoginKey, cwd: &AbsPath, policy: &ResolvedPolicy, world: 
     let running = spawn(prepared, expiration).await.ok()?;
     let exit = running.exited().await;
     let output = running.aggregated();
-    (exit.exit_code() == 0 && output.dropped_bytes() == 0)
-        .then(|| parse(&output.to_text(), &key.base))
-        .flatten()
+    let whole = exit.exit_code() == 0 && output.dropped_bytes() == 0;
+    whole.then(|| parse(&output.to_text(), &login.base)).flatten()
 }
 
 /// Reads `env -0` behind the marker. Values that are not UTF-8 stay what they were before the profile.

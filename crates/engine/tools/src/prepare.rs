@@ -7,6 +7,7 @@ use crate::args::{self, ExecArgs, ImageArgs, PatchArgs, PlanArgs, StdinArgs};
 use crate::environment::CallIds;
 use crate::error::ToolError;
 use crate::exec::ExecAction;
+use crate::login::LoginShell;
 use crate::patch::{PatchAction, PatchOrigin};
 use crate::shell::{self, Login};
 use crate::stdin::StdinAction;
@@ -126,26 +127,11 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
     if codex_shell_parse::is_bare_patch(&arguments.cmd) {
         return Err(ToolError::BarePatch);
     }
-    let login = match (arguments.login, turn.allow_login_shell) {
-        (Some(true), false) => return Err(ToolError::LoginShellOff),
-        (Some(true), true) => Login::Asked,
-        (None, true) => Login::Default,
-        (Some(false), _) | (None, false) => Login::Off,
-    };
+    let login = login_of(&arguments, turn)?;
     let invocation = shell::invocation(&turn.shell, arguments.shell.as_deref(), &arguments.cmd, login, &turn.env);
-    let intent = CommandIntent {
-        argv: invocation.argv.clone(),
-        script: arguments.cmd,
-        cwd,
-        sandbox_permissions: arguments.sandbox_permissions.unwrap_or_default(),
-        justification: arguments.justification,
-        prefix_rule: arguments.prefix_rule,
-    };
-    let item = command_item(&call.call_id, &intent);
     let action = ExecAction {
-        invocation,
-        cwd: intent.cwd.clone(),
-        env: turn.env.clone(),
+        cwd: cwd.clone(),
+        login: LoginShell::new(&invocation, turn),
         ids: CallIds {
             thread_id: turn.thread_id.clone(),
             session_id: turn.session_id.clone(),
@@ -157,30 +143,45 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
             asked_tokens: arguments.max_output_tokens,
             limit_tokens: turn.output_token_limit,
         },
-        turn_cwd: turn.cwd.clone(),
-        turn_policy: turn.policy.clone(),
         turn_id: turn.turn_id.clone(),
-        item: item.clone(),
+        item: command_item(&call.call_id, &invocation.argv, &arguments.cmd, &cwd),
+        invocation,
     };
+    let intent = CommandIntent {
+        argv: action.invocation.argv.clone(),
+        script: arguments.cmd,
+        cwd,
+        sandbox_permissions: arguments.sandbox_permissions.unwrap_or_default(),
+        justification: arguments.justification,
+        prefix_rule: arguments.prefix_rule,
+    };
+    let started = ThreadItem::CommandExecution(action.item.clone());
     let prepared = Prepared::new(call, turn, ToolIntent::Command(intent), Action::Exec(Box::new(action)));
     Ok(Prepared {
-        started: Some(ThreadItem::CommandExecution(item)),
+        started: Some(started),
         parallel: true,
         ..prepared
     })
 }
 
-fn command_item(call_id: &str, intent: &CommandIntent) -> CommandExecutionItem {
-    let argv = || intent.argv.iter().map(String::as_str);
+fn login_of(arguments: &ExecArgs, turn: &TurnTools) -> Result<Login, ToolError> {
+    match (arguments.login, turn.allow_login_shell) {
+        (Some(true), false) => Err(ToolError::LoginShellOff),
+        (Some(true), true) => Ok(Login::Asked),
+        (None, true) => Ok(Login::Default),
+        (Some(false), _) | (None, false) => Ok(Login::Off),
+    }
+}
+
+fn command_item(call_id: &str, argv: &[String], script: &str, cwd: &AbsPath) -> CommandExecutionItem {
     CommandExecutionItem {
         id: call_id.to_owned(),
-        // A zero byte cannot be quoted; such a command fails to start and is shown as it was written.
-        command: shlex::try_join(argv()).unwrap_or_else(|_| intent.argv.join(" ")),
-        cwd: intent.cwd.clone(),
+        command: codex_shell_parse::quoted(argv),
+        cwd: cwd.clone(),
         process_id: None,
         source: CommandExecutionSource::UnifiedExecStartup,
         status: CommandExecutionStatus::InProgress,
-        command_actions: codex_shell_parse::actions(&intent.script),
+        command_actions: codex_shell_parse::actions(script),
         aggregated_output: None,
         exit_code: None,
         duration_ms: None,

@@ -14,6 +14,17 @@ pub(crate) struct Invocation {
     pub profile: Profile,
 }
 
+impl Invocation {
+    /// `[shell, "-c", script]` for a shown `[shell, "-lc", script]`.
+    pub fn without_login(&self) -> Vec<String> {
+        self.argv
+            .iter()
+            .enumerate()
+            .map(|(at, argument)| if at == 1 { "-c".to_owned() } else { argument.clone() })
+            .collect()
+    }
+}
+
 /// What becomes of the login profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {

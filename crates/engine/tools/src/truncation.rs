@@ -146,16 +146,16 @@ mod tests {
 
     #[test]
     fn the_default_budget_is_ten_thousand_tokens_and_no_call_can_raise_the_limit() {
-        insta::assert_snapshot!(summary(&fit(&seq(20_000), None, 10_000)), @"Warning: truncated output (original token count: 27224) | Total output lines: 20000 | /4221/…17224 tokens truncated…15777/ | 40111");
+        insta::assert_snapshot!(summary(&fit(&seq(20_000), None, 10_000)), @"Warning: truncated output (original token count: 27224) | Total output lines: 20000 | 221/42…17224 tokens truncated…7/1666 | 40111");
         assert_eq!(fit(&seq(20_000), Some(50_000), 10_000), fit(&seq(20_000), None, 10_000));
-        insta::assert_snapshot!(summary(&fit(&seq(20_000), Some(50_000), 20_000)), @"Warning: truncated output (original token count: 27224) | Total output lines: 20000 | /8221/…7224 tokens truncated…11777/1 | 80110");
+        insta::assert_snapshot!(summary(&fit(&seq(20_000), Some(50_000), 20_000)), @"Warning: truncated output (original token count: 27224) | Total output lines: 20000 | 221/82…7224 tokens truncated…334/133 | 80110");
     }
 
     #[test]
     fn bytes_that_the_buffer_dropped_are_named_instead_of_lines() {
         let output = seq(200_000);
 
-        insta::assert_snapshot!(summary(&fit(&output, Some(100_000), 10_000)), @"Warning: truncated output (original token count: 322224) | ... 240319 bytes omitted ... | /4221/…252152 tokens truncated…192001 | 40118");
+        insta::assert_snapshot!(summary(&fit(&output, Some(100_000), 10_000)), @"Warning: truncated output (original token count: 322224) | ... 240319 bytes omitted ... | 221/42…252152 tokens truncated…/1971 | 40116");
         let whole = fit(&output, Some(10_000_000), 10_000_000);
         assert!(!whole.contains("Warning") && whole.contains("\n... 240319 bytes omitted ...\n"));
     }

@@ -1,5 +1,6 @@
 //! What calls would do, and how wrong ones are answered.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
@@ -255,7 +256,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn no_json_makes_it_panic(name in "exec_command|write_stdin|update_plan|view_image|apply_patch", cmd in ".{0,40}", number in proptest::num::i64::ANY, kind in 0..5) {
+    fn no_json_makes_it_panic(name in "exec_command|write_stdin|update_plan|view_image|apply_patch", cmd in ".{0,40}", number in proptest::num::i64::ANY, kind in 0usize..5) {
         let values: [serde_json::Value; 5] = [json!(cmd), json!(number), json!(null), json!([cmd]), json!({ "step": cmd })];
         let value = &values[kind];
         let keys = ["cmd", "workdir", "shell", "login", "tty", "yield_time_ms", "max_output_tokens", "prefix_rule", "session_id", "chars", "plan", "path", "input"];
