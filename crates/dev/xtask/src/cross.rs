@@ -8,6 +8,7 @@
 //! Nothing that this builds runs anywhere. Everything lies below `target/cross` and may be deleted.
 
 use crate::cargo::{self, step, target_dir};
+use crate::tidy::licences;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,7 +72,21 @@ pub fn check(target: Target) -> Result<()> {
             target.triple(),
         ])
         .env("CARGO_TARGET_DIR", folder.join(target.name()));
-    step(&format!("cargo check for {}", target.triple()), &mut command)
+    step(&format!("cargo check for {}", target.triple()), &mut command)?;
+    licences(target)
+}
+
+/// Of the dependencies that only this target has; their sources are here now.
+fn licences(target: Target) -> Result<()> {
+    let findings = licences::check_for(target.triple())?;
+    for finding in &findings {
+        eprintln!("{finding}");
+    }
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        bail!("{} licences are not on the list", findings.len())
+    }
 }
 
 /// A compiler, a cargo, and a standard library for the target, made or to be made.

@@ -24,10 +24,22 @@ const ALLOWED: [&str; 14] = [
     "Zlib",
 ];
 
-/// Dependencies of this system; those that only other systems need are not on this machine.
+/// What this system needs, and where everything comes from. The needs of another system are not on this machine until it is built for.
 pub fn check() -> Result<Vec<Finding>> {
+    let mut findings = check_for(&host()?)?;
+    let lock = fs::read_to_string(root().join("Cargo.lock")).context("could not read Cargo.lock")?;
+    findings.extend(
+        lock.lines()
+            .filter(|line| line.contains("\"git+"))
+            .map(|line| finding("Cargo.lock", format!("git dependency: {line}"))),
+    );
+    Ok(findings)
+}
+
+/// What a build for this target needs.
+pub fn check_for(triple: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let metadata = metadata(&["--filter-platform", &host()?])?;
+    let metadata = metadata(&["--filter-platform", triple])?;
     for package in metadata["packages"].as_array().context("metadata without packages")? {
         let from_registry = package["source"].as_str().is_some();
         if from_registry && !package["license"].as_str().is_some_and(allowed) {
@@ -37,12 +49,6 @@ pub fn check() -> Result<Vec<Finding>> {
             ));
         }
     }
-    let lock = fs::read_to_string(root().join("Cargo.lock")).context("could not read Cargo.lock")?;
-    findings.extend(
-        lock.lines()
-            .filter(|line| line.contains("\"git+"))
-            .map(|line| finding("Cargo.lock", format!("git dependency: {line}"))),
-    );
     Ok(findings)
 }
 

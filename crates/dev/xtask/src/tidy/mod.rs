@@ -6,7 +6,7 @@
 pub mod workspace;
 
 mod layers;
-mod licences;
+pub mod licences;
 mod report;
 mod source;
 mod words;
