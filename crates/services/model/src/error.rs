@@ -111,10 +111,10 @@ impl std::error::Error for ModelError {}
 
 /// The wait before retry number `attempt` (1 is the first retry): 200 ms, doubled each time, between 90 % and 110 %.
 ///
-/// `jitter_permille` is a random number below 201; 100 is exactly the middle. The exponent stops growing at 200 ms x 2^10 (205 s).
+/// `jitter_permille` is a random number from 0 (90 %) to 1000 (110 %); 500 is exactly the middle. It stops growing at 200 ms x 2^10 (205 s).
 pub fn backoff(attempt: u32, jitter_permille: u32) -> Duration {
     let doubled_ms = 200_u64 << attempt.saturating_sub(1).min(10);
-    Duration::from_micros(doubled_ms * (900 + u64::from(jitter_permille.min(200))))
+    Duration::from_micros(doubled_ms * (900 + u64::from(jitter_permille.min(1000)) / 5))
 }
 
 #[cfg(test)]
@@ -124,14 +124,14 @@ mod tests {
     #[test]
     fn the_wait_doubles_within_ten_percent() {
         assert_eq!(
-            [1, 2, 3, 4, 5].map(|attempt| backoff(attempt, 100).as_millis()),
+            [1, 2, 3, 4, 5].map(|attempt| backoff(attempt, 500).as_millis()),
             [200, 400, 800, 1600, 3200]
         );
         assert_eq!(
-            [0, 100, 200, 9999].map(|jitter| backoff(1, jitter).as_millis()),
+            [0, 500, 1000, 9999].map(|jitter| backoff(1, jitter).as_millis()),
             [180, 200, 220, 220]
         );
-        assert_eq!(backoff(0, 100), backoff(1, 100));
-        assert_eq!(backoff(u32::MAX, 100), backoff(11, 100));
+        assert_eq!(backoff(0, 500), backoff(1, 500));
+        assert_eq!(backoff(u32::MAX, 500), backoff(11, 500));
     }
 }

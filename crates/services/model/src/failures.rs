@@ -39,6 +39,7 @@ pub fn status(facts: &StatusFacts, now: SystemTime) -> ModelError {
     let backoff = wait(facts.retry_after.and_then(|value| retry_after(value, now)));
     match (facts.status, detail.key()) {
         (400 | 413, "context_length_exceeded") => never(error::CONTEXT_WINDOW, NO_ROOM, CodexErrorInfo::ContextWindowExceeded),
+        (400, _) if facts.body.trim().is_empty() => never(error::BAD_REQUEST, unexpected(facts, &detail), CodexErrorInfo::BadRequest),
         (400, _) => never(error::BAD_REQUEST, shortened(facts.body), CodexErrorInfo::BadRequest),
         (401 | 403, _) => ModelError::new(
             error::UNAUTHORIZED,
@@ -260,5 +261,176 @@ impl ErrorDetail {
 
     fn text(&self) -> Option<String> {
         self.message.as_deref().filter(|message| !message.is_empty()).map(shortened)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)
+    }
+
+    fn shown(error: &ModelError) -> String {
+        format!("{} | {:?} | {:?} | {}", error.code, error.retry, error.info, error.message)
+    }
+
+    #[test]
+    fn the_status_table() {
+        let table = [
+            (400, "", None),
+            (400, "plain text", None),
+            (400, r#"{"error":{"code":"context_length_exceeded"}}"#, None),
+            (401, r#"{"error":{"message":"Bad key."}}"#, None),
+            (403, "", None),
+            (404, r#"{"error":"odd"}"#, None),
+            (302, "", None),
+            (429, "", None),
+            (429, "", Some("7")),
+            (
+                429,
+                r#"{"error":{"type":"usage_limit_reached","plan_type":"plus","resets_at":1800000600}}"#,
+                Some("7"),
+            ),
+            (429, r#"{"error":{"type":"usage_not_included"}}"#, None),
+            (429, r#"{"error":{"code":"insufficient_quota","type":"insufficient_quota"}}"#, None),
+            (500, "oops", None),
+            (502, "", Some("9999999")),
+            (503, r#"{"error":{"code":"server_is_overloaded"}}"#, None),
+            (503, r#"{"error":{"code":"slow_down","message":"Slower."}}"#, Some("1")),
+            (503, r#"{"error":{"code":"else"}}"#, Some("Fri, 15 Jan 2027 08:00:20 GMT")),
+        ];
+
+        let lines = table.map(|(status, body, retry_after)| {
+            let facts = StatusFacts {
+                status,
+                status_text: &status.to_string(),
+                body,
+                url: "u",
+                retry_after,
+                request_id: Some("req"),
+                cf_ray: None,
+            };
+            format!("{status} {}", shown(&super::status(&facts, now())))
+        });
+
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        400 model.bad_request | Never | BadRequest | unexpected status 400: , url: u, request id: req
+        400 model.bad_request | Never | BadRequest | plain text
+        400 model.context_window | Never | ContextWindowExceeded | The conversation no longer fits into the model's context window. Start a new thread, or undo the last steps.
+        401 model.unauthorized | Backoff | Unauthorized | unexpected status 401: Bad key., url: u, request id: req
+        403 model.unauthorized | Backoff | Unauthorized | unexpected status 403: , url: u, request id: req
+        404 model.http_status | Backoff | ResponseStreamConnectionFailed { http_status_code: Some(404) } | unexpected status 404: {"error":"odd"}, url: u, request id: req
+        302 model.http_status | Backoff | ResponseStreamConnectionFailed { http_status_code: Some(302) } | unexpected status 302: , url: u, request id: req
+        429 model.rate_limited | Never | RateLimitExceeded | exceeded retry limit, last status: 429, request id: req
+        429 model.rate_limited | After(7s) | RateLimitExceeded | exceeded retry limit, last status: 429, request id: req
+        429 model.quota | Never | UsageLimitExceeded | The usage limit of the plus plan is reached. It is free again at 2027-01-15T08:10:00Z.
+        429 model.quota | Never | UsageLimitExceeded | The account's plan does not include this model. Upgrade the plan or use an API key.
+        429 model.quota | Never | UsageLimitExceeded | The account's quota is used up. Check its plan and billing.
+        500 model.overloaded | Backoff | InternalServerError | unexpected status 500: oops, url: u, request id: req
+        502 model.http_status | After(3600s) | ResponseStreamConnectionFailed { http_status_code: Some(502) } | unexpected status 502: , url: u, request id: req
+        503 model.overloaded | Backoff | ServerOverloaded | The selected model has no free capacity. Wait a while or choose another model.
+        503 model.rate_limited | After(1s) | RateLimitExceeded | rate limit exceeded: Slower.
+        503 model.http_status | After(20s) | ResponseStreamConnectionFailed { http_status_code: Some(503) } | unexpected status 503: {"error":{"code":"else"}}, url: u, request id: req
+        "#);
+    }
+
+    #[test]
+    fn the_table_of_failed_responses() {
+        let codes = [
+            "context_length_exceeded",
+            "insufficient_quota",
+            "organization_spend_limit_exceeded",
+            "usage_not_included",
+            "invalid_prompt",
+            "cyber_policy",
+            "bio_policy",
+            "misalignment_policy_violation",
+            "model_not_found",
+            "server_is_overloaded",
+            "slow_down",
+            "rate_limit_exceeded",
+            "server_error",
+        ];
+
+        let lines = codes.map(|code| {
+            shown(&response_failed(&format!(
+                r#"{{"error":{{"code":"{code}","message":"Words, try again in 20ms."}}}}"#
+            )))
+        });
+
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        model.context_window | Never | ContextWindowExceeded | The conversation no longer fits into the model's context window. Start a new thread, or undo the last steps.
+        model.quota | Never | UsageLimitExceeded | The account's quota is used up. Check its plan and billing.
+        model.quota | Never | UsageLimitExceeded | The account's quota is used up. Check its plan and billing.
+        model.quota | Never | UsageLimitExceeded | The account's plan does not include this model. Upgrade the plan or use an API key.
+        model.bad_request | Never | BadRequest | Words, try again in 20ms.
+        model.policy | Never | CyberPolicy | Words, try again in 20ms.
+        model.policy | Never | Other | Words, try again in 20ms.
+        model.policy | Never | Other | Words, try again in 20ms.
+        model.not_found | Never | ModelNotFound | Words, try again in 20ms.
+        model.overloaded | Never | ServerOverloaded | The selected model has no free capacity. Wait a while or choose another model.
+        model.rate_limited | After(20ms) | RateLimitExceeded | rate limit exceeded: Words, try again in 20ms.
+        model.rate_limited | After(20ms) | RateLimitExceeded | rate limit exceeded: Words, try again in 20ms.
+        model.failed | Backoff | ResponseStreamDisconnected { http_status_code: None } | stream disconnected before completion: Words, try again in 20ms.
+        "#);
+    }
+
+    #[test]
+    fn failures_without_details_have_texts() {
+        let silent = |code: &str| response_failed(&format!(r#"{{"error":{{"code":"{code}","message":""}}}}"#)).message;
+
+        assert_eq!(
+            response_failed("null").message,
+            "stream disconnected before completion: response.failed event received"
+        );
+        assert_eq!(
+            response_failed(r#"{"error":{"code":5}}"#).message,
+            "stream disconnected before completion: response.failed event received"
+        );
+        assert_eq!(silent("invalid_prompt"), "Invalid request.");
+        assert_eq!(response_incomplete("null").message, "Incomplete response returned, reason: unknown");
+        let filtered = response_incomplete(r#"{"incomplete_details":{"reason":"content_filter"}}"#);
+        assert_eq!((filtered.code, filtered.retry), (error::CONTENT_FILTER, Retry::Backoff));
+    }
+
+    #[test]
+    fn waits_in_messages() {
+        let check =
+            |message: &str, expect_ms: Option<u64>| assert_eq!(wait_in_message(message), expect_ms.map(Duration::from_millis), "{message}");
+
+        check("Rate limit reached. Please try again in 1.898s. Visit", Some(1898));
+        check("try again in 20 ms", Some(20));
+        check("Try again in 3 seconds.", Some(3000));
+        check("try again in 2m", Some(120_000));
+        check("try again in soon", None);
+        check("try again in 5 parsecs", None);
+        check("try again in 1.2.3s", None);
+        check("try again in 99999999999999999999999s", None);
+        check("later", None);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after(" 12 ", now()), Some(Duration::from_secs(12)));
+        assert_eq!(retry_after("Fri, 15 Jan 2027 08:00:30 GMT", now()), Some(Duration::from_secs(30)));
+        assert_eq!(retry_after("Fri, 15 Jan 2027 07:00:00 GMT", now()), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now()), None);
+        assert_eq!(retry_after("-1", now()), None);
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let facts = StatusFacts {
+            status: 400,
+            body: &"x".repeat(60_000),
+            ..Default::default()
+        };
+
+        assert!(super::status(&facts, now()).message.len() < 5000);
     }
 }

@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_whole_body() {
-        insta::assert_snapshot!(body(&request()), @r#""#);
+        insta::assert_snapshot!(body(&request()), @r#"{"model":"gpt-5.5","stream":true,"tools":[{"type":"function", "name":"x"}],"tool_choice":"auto","parallel_tool_calls":true,"reasoning":{"effort":"medium"},"store":false,"include":["reasoning.encrypted_content"],"prompt_cache_key":"thread","text":{"verbosity":"low"},"input":[{"type":"message", "role":"user","content":[],"n":1.0e2}],"client_metadata":{"session_id":"session","thread_id":"thread","turn_id":"turn","root_turn_id":"turn","x-codex-installation-id":"installation","x-codex-window-id":"thread:2","x-codex-turn-metadata":"{\"cwd\":\"/\\u00e4\\ud83d\\ude00\\u007f\",\"turn_id\":\"turn\"}"}}"#);
     }
 
     #[test]

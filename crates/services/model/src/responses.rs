@@ -144,11 +144,11 @@ impl Inner {
             // Comments and halves of events are no sign of life; only whole events are.
             let alive = !data.is_empty();
             for event in data.iter().filter_map(|data| interpreter.read(data)) {
-                let last = matches!(event, ModelEvent::Completed { .. } | ModelEvent::Failed(_));
-                send(events, event).await?;
-                if last {
-                    return Ok(());
+                if matches!(event, ModelEvent::Completed { .. } | ModelEvent::Failed(_)) {
+                    tokio::spawn(read_out(response));
+                    return send(events, event).await;
                 }
+                send(events, event).await?;
             }
             if ended {
                 return Err(ModelError::disconnected(error::STREAM_CLOSED, "stream closed before response.completed").into());
@@ -203,6 +203,16 @@ impl Inner {
 
 async fn send(events: &mpsc::Sender<ModelEvent>, event: ModelEvent) -> Result<(), Stop> {
     events.send(event).await.map_err(|_| Stop::ReaderGone)
+}
+
+/// Reads the few bytes behind the last event, so that the connection can serve the next request: a new one costs several round trips.
+async fn read_out(mut response: HttpResponse) {
+    let deadline = Instant::now() + Duration::from_millis(500);
+    for _ in 0..16 {
+        if !matches!(timeout_at(deadline, response.chunk()).await, Ok(Ok(Some(_)))) {
+            return;
+        }
+    }
 }
 
 /// Reads an error's body, as much of it as there is before the deadline, and looks it up in the table.

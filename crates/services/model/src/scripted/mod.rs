@@ -50,23 +50,24 @@ impl Scripted {
         }
     }
 
-    /// Takes the step that answers this request. A mismatch keeps the position: the same request does not fit better later.
-    fn take_step(&self, request: &ModelRequest) -> usize {
+    /// The events that answer this request. Goes on to the next step unless this one did not fit.
+    fn next_answer(&self, request: &ModelRequest) -> Played {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = next.get(&request.metadata.thread_id).copied().unwrap_or(0);
+        let step = remembered.max(matching::steps_answered(&request.input));
+        let played = play(&self.script, step, request, self.idle_limit);
         if next.len() >= THREADS_MAX {
             next.clear();
         }
-        let remembered = next.get(&request.metadata.thread_id).copied().unwrap_or(0);
-        let step = remembered.max(matching::steps_answered(&request.input));
-        next.insert(request.metadata.thread_id.clone(), step + 1);
-        step
+        let following = if played.fits { step + 1 } else { step };
+        next.insert(request.metadata.thread_id.clone(), following);
+        played
     }
 }
 
 impl ModelClient for Scripted {
     fn sample(&self, request: ModelRequest, cancel: CancellationToken) -> mpsc::Receiver<ModelEvent> {
-        let step = self.take_step(&request);
-        let played = play(&self.script, step, &request, self.idle_limit);
+        let played = self.next_answer(&request);
         let (events, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
         tokio::spawn(async move {
             tokio::select! {
@@ -87,6 +88,8 @@ impl ModelClient for Scripted {
 /// What a step turns into: events with a pause before each.
 #[derive(Debug, PartialEq)]
 pub struct Played {
+    /// `false`: there is no such step, or it expected another request.
+    pub fits: bool,
     pub events: Vec<(Duration, ModelEvent)>,
 }
 
@@ -104,6 +107,7 @@ async fn perform(played: Played, events: &mpsc::Sender<ModelEvent>) {
 /// The events of step `at` for this request. Pure.
 pub fn play(script: &Script, at: usize, request: &ModelRequest, idle_limit: Duration) -> Played {
     let failed = |error| Played {
+        fits: false,
         events: vec![(Duration::ZERO, ModelEvent::Failed(error))],
     };
     let Some(step) = script.steps.get(at) else {
@@ -151,7 +155,7 @@ fn answer(step: &Step, at: usize, items: &[ResponseItem], idle_limit: Duration) 
             events.push(last_event(step, at, idle_limit, pause));
         }
     }
-    Played { events }
+    Played { fits: true, events }
 }
 
 fn last_event(step: &Step, at: usize, idle_limit: Duration, pause: Duration) -> (Duration, ModelEvent) {

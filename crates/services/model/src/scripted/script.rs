@@ -304,3 +304,40 @@ fn parse_step(line: usize, text: &str) -> Result<Step, String> {
     }
     Ok(Step { line, ..step })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_documentation_can_be_read() {
+        let page = include_str!("../../../../../docs/scripted-model.md");
+        let examples: Vec<_> = page
+            .split("```jsonl\n")
+            .skip(1)
+            .map(|rest| rest.split("```").next().expect("split gives one"))
+            .collect();
+
+        assert!(examples.len() >= 3);
+        for example in examples {
+            let script = Script::parse("example", example).unwrap_or_else(|error| panic!("{error}\n{example}"));
+            assert!(!script.steps.is_empty(), "{example}");
+        }
+    }
+
+    #[test]
+    fn ids_name_their_step() {
+        let item = |step, index| {
+            ScriptItem::Message {
+                text: String::new(),
+                phase: None,
+            }
+            .response_item(step, index)
+            .unwrap()
+        };
+
+        assert_eq!(step_of_id(&item(12, 3).id().unwrap()), Some(12));
+        assert_eq!(step_of_id("msg_0199"), None);
+        assert_eq!(step_of_id("msg_script_x_1"), None);
+    }
+}
