@@ -131,6 +131,7 @@ impl HttpClient {
     pub async fn post(&self, post: Post) -> Result<HttpResponse, HttpError> {
         let target = url::parse(&post.url)?;
         let headers = header_map(&post)?;
+        let secrets = post.secrets.iter().map(|(_, secret)| secret).chain(&post.bearer).cloned().collect();
         let client = self.client(Route::of(&target, &self.inner.settings.proxy)).await?;
         let shown_url = url::shown(&target);
         let sent = client.post(target).headers(headers).body(post.body).send().await;
@@ -138,7 +139,7 @@ impl HttpClient {
             source if source.is_connect() => HttpError::Connect { source },
             source => HttpError::Broken { source },
         })?;
-        Ok(HttpResponse { inner, shown_url })
+        Ok(HttpResponse { inner, shown_url, secrets })
     }
 
     async fn client(&self, route: Route) -> Result<reqwest::Client, HttpError> {
@@ -226,7 +227,12 @@ fn sensitive(value: &str) -> Option<HeaderValue> {
 pub struct HttpResponse {
     inner: reqwest::Response,
     shown_url: String,
+    /// What the request carried, to be struck out of texts.
+    secrets: Vec<Secret>,
 }
+
+/// Shorter ones are no keys, and striking them out would spoil ordinary words.
+const SECRET_BYTES_MIN: usize = 8;
 
 impl HttpResponse {
     pub fn status(&self) -> u16 {
@@ -246,6 +252,16 @@ impl HttpResponse {
     /// Where the request went, without user, password and query.
     pub fn url(&self) -> &str {
         &self.shown_url
+    }
+
+    /// The text with `[secret]` for every key that the request carried: some servers say which key they refused.
+    pub fn without_secrets(&self, text: &str) -> String {
+        let long = self
+            .secrets
+            .iter()
+            .map(Secret::expose)
+            .filter(|secret| secret.len() >= SECRET_BYTES_MIN);
+        long.fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
     }
 
     /// The next bytes of the body, `None` at its end. The caller limits the wait.
@@ -340,6 +356,29 @@ mod tests {
         for unwanted in ["cookie", "accept-encoding", "x-a: 1"] {
             assert!(!asked.contains(unwanted), "{unwanted} in {asked}");
         }
+    }
+
+    #[tokio::test]
+    async fn keys_are_struck_out_of_what_a_server_says() {
+        let (url, served) = serve_once("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let secrets = vec![
+            ("x-key".to_owned(), Secret::new("header-key-1".into())),
+            ("x-short".to_owned(), Secret::new("bad".into())),
+        ];
+        let bearer = Some(Secret::new("sk-12345678".into()));
+
+        let response = client(&|_| None)
+            .post(Post {
+                secrets,
+                bearer,
+                ..post(url)
+            })
+            .await
+            .unwrap();
+
+        let told = response.without_secrets("bad key sk-12345678 (sk-12345678), header-key-1");
+        assert_eq!(told, "bad key [secret] ([secret]), [secret]");
+        served.join().unwrap();
     }
 
     #[tokio::test]

@@ -229,7 +229,7 @@ async fn refused(mut response: HttpResponse, deadline: Instant) -> ModelError {
     let facts = StatusFacts {
         status: response.status(),
         status_text: &response.status_text(),
-        body: &String::from_utf8_lossy(&body),
+        body: &response.without_secrets(&String::from_utf8_lossy(&body)),
         url: response.url(),
         retry_after: response.header("retry-after"),
         request_id: response.header("x-request-id").or_else(|| response.header("x-oai-request-id")),

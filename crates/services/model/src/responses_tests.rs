@@ -546,6 +546,26 @@ async fn headers_of_a_refusal_count() {
 }
 
 #[tokio::test]
+async fn a_server_that_repeats_the_key_does_not_make_us_show_it() {
+    let body = r#"{"error":{"message":"Wrong key sk-12345678."}}"#;
+    let refusal = format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let server = serve(vec![vec![Act::Send(refusal.into())]]).await;
+    let provider = ProviderSettings {
+        env_key: Some("MINE".into()),
+        ..server.provider
+    };
+    let client = client(&provider, &|_| Some("sk-12345678".to_owned()));
+
+    let seen = drain(client.sample(request(), CancellationToken::new())).await;
+
+    assert!(
+        seen[0].starts_with("failed model.unauthorized Backoff: unexpected status 401 Unauthorized: Wrong key [secret]., url: "),
+        "{seen:?}"
+    );
+    assert!(server.requests.await.unwrap()[0].contains("authorization: Bearer sk-12345678"));
+}
+
+#[tokio::test]
 async fn without_its_key_a_provider_is_not_contacted() {
     let provider = ProviderSettings {
         base_url: Some("http://127.0.0.1:1".into()),

@@ -11,7 +11,7 @@ pub mod matching;
 pub mod script;
 
 use crate::error::{self, ModelError, Retry};
-use crate::event::{AddedKind, ModelEvent};
+use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
 use crate::provider::ModelClient;
 use crate::request::ModelRequest;
@@ -192,26 +192,35 @@ fn last_event(step: &Step, at: usize, idle_limit: Duration, pause: Duration) -> 
 /// Added, deltas, done, as a provider streams them.
 fn item_events(item: &ResponseItem, fallback_id: &str, chunk_chars: Option<usize>) -> Vec<ModelEvent> {
     let id = item.id().unwrap_or_else(|| fallback_id.to_owned());
-    let kind = kind_of(item.view());
-    let mut events = vec![ModelEvent::ItemAdded { id: id.clone(), kind }];
+    let text_delta = |delta| ModelEvent::TextDelta {
+        item_id: id.clone(),
+        delta,
+    };
+    let summary_delta = |index, delta| ModelEvent::SummaryDelta {
+        item_id: id.clone(),
+        index,
+        delta,
+    };
+    let mut events = vec![ModelEvent::ItemAdded {
+        id: id.clone(),
+        kind: kind_of(item.view()),
+    }];
     match item.view() {
         ItemView::Message { .. } => {
             let text = item.view().message_text().unwrap_or_default();
-            events.extend(chunks(&text, chunk_chars).map(|delta| ModelEvent::TextDelta {
-                item_id: id.clone(),
-                delta,
-            }));
+            events.extend(chunks(&text, chunk_chars).map(text_delta));
         }
         ItemView::Reasoning { summary, .. } => {
             for (index, part) in (0..).zip(summary) {
-                events.extend(chunks(part, chunk_chars).map(|delta| ModelEvent::SummaryDelta {
-                    item_id: id.clone(),
-                    index,
-                    delta,
-                }));
+                events.extend(chunks(part, chunk_chars).map(|delta| summary_delta(index, delta)));
             }
         }
-        _ => debug_assert!(!matches!(kind, AddedKind::Message | AddedKind::Reasoning)),
+        ItemView::FunctionCall(_)
+        | ItemView::CustomToolCall(_)
+        | ItemView::FunctionCallOutput { .. }
+        | ItemView::CustomToolCallOutput { .. }
+        | ItemView::Known { .. }
+        | ItemView::Unknown { .. } => {}
     }
     events.push(ModelEvent::ItemDone(item.clone()));
     events
