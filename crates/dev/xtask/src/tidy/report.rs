@@ -40,6 +40,11 @@ pub fn make(sources: &[Source]) -> (String, Vec<Finding>) {
             )
         }));
     }
+    report.extend(
+        sources
+            .iter()
+            .filter_map(|source| Some(format!("sleeps in tests{:5}  {}\n", sleeps_in_tests(source)?, source.path))),
+    );
     let total: usize = crates.values().sum();
     for (name, lines) in &crates {
         if *lines > CRATE_LINES_MAX {
@@ -51,6 +56,12 @@ pub fn make(sources: &[Source]) -> (String, Vec<Finding>) {
     }
     report.push_str(&format!("{total} lines without tests in {} crates\n", crates.len()));
     (report, findings)
+}
+
+/// A test that sleeps is slow, or wrong on a slow machine. The test kit's own waits are not tests.
+fn sleeps_in_tests(source: &Source) -> Option<usize> {
+    let count = source.lines.iter().filter(|line| line.test && line.code.contains("sleep(")).count();
+    (count > 0 && !source.path.starts_with("crates/dev/")).then_some(count)
 }
 
 /// `crates/<folder>/<name>`.

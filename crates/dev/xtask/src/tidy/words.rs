@@ -2,6 +2,7 @@
 
 use super::source::{Line, Source};
 use super::{Finding, below_root, finding};
+use crate::cargo::root;
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
@@ -111,7 +112,10 @@ pub fn check_file(path: &Path) -> Result<Vec<Finding>> {
     };
     let place = below_root(path);
     let banned = banned();
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = orphan_snapshot(path, &text)
+        .map(|problem| finding(&place, problem))
+        .into_iter()
+        .collect();
     for (at, line) in text.lines().enumerate() {
         let problems = banned
             .iter()
@@ -124,6 +128,17 @@ pub fn check_file(path: &Path) -> Result<Vec<Finding>> {
         );
     }
     Ok(findings)
+}
+
+/// A snapshot file says in its head which file's test it belongs to.
+fn orphan_snapshot(path: &Path, text: &str) -> Option<String> {
+    let is_snapshot = path.extension().is_some_and(|extension| extension == "snap");
+    let source = text
+        .lines()
+        .take(10)
+        .find_map(|line| line.strip_prefix("source: "))
+        .filter(|_| is_snapshot)?;
+    (!root().join(source).exists()).then(|| format!("is a snapshot of {source}, which is gone"))
 }
 
 /// Spelled in pieces, so that this file may be checked like the others.
