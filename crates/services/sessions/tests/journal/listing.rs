@@ -1,0 +1,96 @@
+//! Finding sessions.
+
+use crate::sample::{at, completed_item, home, message, meta, path, started, user, write};
+use codex_base::AbsPath;
+use codex_protocol::journal::Record;
+use codex_sessions::{Journal, find, list};
+
+/// A session of `id` in `cwd`, `days` after the first.
+fn session(home: &AbsPath, id: &str, cwd: &str, days: i64, text: &str) {
+    let mut meta = meta(cwd);
+    meta.id = id.to_owned();
+    let mut journal = Journal::create(home, id, at(days * 86_400_000), "UTC").unwrap();
+    let items = [
+        Record::SessionMeta(Box::new(meta)),
+        started("t", 1),
+        message("user", text),
+        completed_item("t", user("u", text)),
+    ];
+    write(&mut journal, &items);
+}
+
+fn ids(home: &AbsPath, cwd: Option<&str>, limit: usize) -> Vec<String> {
+    list(home, cwd.map(path).as_ref(), limit)
+        .into_iter()
+        .map(|summary| summary.meta.id)
+        .collect()
+}
+
+#[test]
+fn sessions_are_listed_newest_first_and_by_directory() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    for (id, cwd, days) in [
+        ("b", "/w", 10),
+        ("a", "/w", 0),
+        ("d", "/other", 400),
+        ("c", "/w", 30),
+        ("e", "/w/below", 500),
+    ] {
+        session(&home, id, cwd, days, "hello");
+    }
+
+    assert_eq!(ids(&home, None, 100), ["e", "d", "c", "b", "a"]);
+    assert_eq!(ids(&home, None, 2), ["e", "d"]);
+    assert_eq!(ids(&home, Some("/w"), 1), ["c"]);
+    assert_eq!(ids(&home, Some("/w"), 100), ["c", "b", "a"]);
+    assert_eq!(ids(&home, Some("/nowhere"), 100), Vec::<String>::new());
+}
+
+#[test]
+fn a_summary_knows_the_first_message() {
+    let temp = tempfile::tempdir().unwrap();
+    session(&home(&temp), "a", "/w", 0, &"first words ".repeat(100));
+
+    let found = &list(&home(&temp), None, 1)[0];
+
+    assert_eq!(found.preview.as_ref().map(|text| text.chars().count()), Some(160));
+    assert_eq!(find(&home(&temp), "a").unwrap().as_ref(), Some(&found.path));
+    assert_eq!(find(&home(&temp), "missing").unwrap(), None);
+}
+
+#[test]
+fn what_is_no_session_is_passed_over() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    session(&home, "a", "/w", 0, "hello");
+    let day = home.join("sessions/2026/11/20");
+    for (name, contents) in [
+        ("rollout-2026-11-20T13-00-00-x.jsonl", "torn"),
+        ("rollout-short.jsonl", ""),
+        ("notes.txt", "x"),
+    ] {
+        std::fs::write(day.join(name), contents).unwrap();
+    }
+    std::fs::create_dir_all(home.join("sessions/tmp/11/20/rollout-2026-11-20T13-00-00-y.jsonl")).unwrap();
+    std::fs::create_dir_all(day.join("rollout-2026-11-20T14-00-00-z.jsonl")).unwrap();
+
+    assert_eq!(ids(&home, None, 100), ["a"]);
+    assert_eq!(ids(&path("/no/such/home"), None, 100), Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn older_files_are_not_opened_once_enough_are_found() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    session(&home, "new", "/w", 10, "hello");
+    session(&home, "old", "/w", 0, "hello");
+    // Opening a pipe that nobody writes to would block this test for good.
+    let old = find(&home, "old").unwrap().unwrap();
+    std::fs::remove_file(&old).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(old.as_path()).status().unwrap().success());
+
+    assert_eq!(ids(&home, Some("/w"), 1), ["new"]);
+    assert_eq!(find(&home, "old").unwrap(), Some(old), "names alone are enough to find a thread");
+}

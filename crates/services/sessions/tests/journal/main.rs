@@ -1,0 +1,20 @@
+//! The journal at its boundary: records in, files out, and back again from files in any state.
+
+#[cfg(test)]
+mod damage;
+#[cfg(all(test, unix))]
+mod disk_full;
+#[cfg(test)]
+mod layout;
+#[cfg(test)]
+mod listing;
+#[cfg(test)]
+mod older_files;
+#[cfg(test)]
+mod reducers;
+#[cfg(test)]
+mod round_trip;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod writing;

@@ -1,0 +1,376 @@
+//! Properties: nothing is lost between a record and its line, and no bytes are too strange to read.
+
+use crate::sample::{THREAD, at, event, home, item, meta, only_records, path, store, text_of, thread};
+use codex_base::AbsPath;
+use codex_protocol::errors::{CodexErrorInfo, TurnError};
+use codex_protocol::items::{
+    CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, PatchApplyStatus,
+    PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
+};
+use codex_protocol::journal::{Compacted, EventMsg, Record, SessionMeta, TokenUsageRecord, TurnContext, WorldState};
+use codex_protocol::response_item::ResponseItem;
+use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
+use codex_sessions::line::{Content, Encoder, from_line};
+use codex_sessions::{Journal, model_input, read, turns};
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+use std::sync::LazyLock;
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), "[a-z '\"$\\\\\n-]{0,12}"]
+}
+
+/// Absolute, in Unicode, without the separators of other systems.
+fn abs_path() -> impl Strategy<Value = AbsPath> {
+    vec("[^/\\\\\0:]{1,8}", 0..4).prop_map(|parts| path(&format!("/{}", parts.join("/"))))
+}
+
+fn inputs() -> BoxedStrategy<UserInput> {
+    prop_oneof![
+        text().prop_map(|text| UserInput::Text { text }),
+        text().prop_map(|path| UserInput::LocalImage { path }),
+        text().prop_map(|url| UserInput::Image { url }),
+    ]
+    .boxed()
+}
+
+fn actions() -> BoxedStrategy<CommandAction> {
+    prop_oneof![
+        (text(), text(), text()).prop_map(|(command, name, path)| CommandAction::Read { command, name, path }),
+        (text(), of(text())).prop_map(|(command, path)| CommandAction::ListFiles { command, path }),
+        (text(), of(text()), of(text())).prop_map(|(command, query, path)| CommandAction::Search { command, query, path }),
+        text().prop_map(|command| CommandAction::Unknown { command }),
+    ]
+    .boxed()
+}
+
+fn commands() -> BoxedStrategy<CommandExecutionItem> {
+    use CommandExecutionSource as Source;
+    use CommandExecutionStatus as Status;
+    let source = prop_oneof![
+        Just(Source::Agent),
+        Just(Source::UserShell),
+        Just(Source::UnifiedExecStartup),
+        Just(Source::UnifiedExecInteraction)
+    ];
+    let status = prop_oneof![
+        Just(Status::InProgress),
+        Just(Status::Completed),
+        Just(Status::Failed),
+        Just(Status::Declined)
+    ];
+    let first = (text(), text(), abs_path(), of(text()), source, status);
+    let second = (vec(actions(), 0..3), of(text()), of(any::<i32>()), of(any::<i64>()));
+    (first, second)
+        .prop_map(
+            |((id, command, cwd, process_id, source, status), (command_actions, aggregated_output, exit_code, duration_ms))| {
+                CommandExecutionItem {
+                    id,
+                    command,
+                    cwd,
+                    process_id,
+                    source,
+                    status,
+                    command_actions,
+                    aggregated_output,
+                    exit_code,
+                    duration_ms,
+                }
+            },
+        )
+        .boxed()
+}
+
+fn changes() -> BoxedStrategy<FileUpdateChange> {
+    let kind = prop_oneof![
+        Just(PatchChangeKind::Add),
+        Just(PatchChangeKind::Delete),
+        of(abs_path()).prop_map(|move_path| PatchChangeKind::Update { move_path }),
+    ];
+    (abs_path(), kind, text())
+        .prop_map(|(path, kind, diff)| FileUpdateChange { path, kind, diff })
+        .boxed()
+}
+
+fn items() -> BoxedStrategy<ThreadItem> {
+    use PatchApplyStatus as Status;
+    let status = prop_oneof![
+        Just(Status::InProgress),
+        Just(Status::Completed),
+        Just(Status::Failed),
+        Just(Status::Declined)
+    ];
+    prop_oneof![
+        (text(), vec(inputs(), 0..3)).prop_map(|(id, content)| ThreadItem::UserMessage { id, content }),
+        (text(), text(), of(text())).prop_map(|(id, text, phase)| ThreadItem::AgentMessage { id, text, phase }),
+        (text(), vec(text(), 0..3), vec(text(), 0..3)).prop_map(|(id, summary, content)| ThreadItem::Reasoning { id, summary, content }),
+        commands().prop_map(ThreadItem::CommandExecution),
+        (text(), vec(changes(), 0..3), status).prop_map(|(id, changes, status)| ThreadItem::FileChange { id, changes, status }),
+        (text(), abs_path()).prop_map(|(id, path)| ThreadItem::ImageView { id, path }),
+        text().prop_map(|id| ThreadItem::ContextCompaction { id }),
+    ]
+    .boxed()
+}
+
+fn usages() -> impl Strategy<Value = TokenUsageBreakdown> {
+    // Totals are added up, so each stays far below the largest number.
+    any::<[i32; 6]>().prop_map(|n| TokenUsageBreakdown {
+        total_tokens: n[0].into(),
+        input_tokens: n[1].into(),
+        cached_input_tokens: n[2].into(),
+        cache_write_input_tokens: n[3].into(),
+        output_tokens: n[4].into(),
+        reasoning_output_tokens: n[5].into(),
+    })
+}
+
+fn errors() -> BoxedStrategy<TurnError> {
+    use CodexErrorInfo as Info;
+    let info = prop_oneof![
+        Just(Info::ContextWindowExceeded),
+        Just(Info::Other),
+        Just(Info::CyberPolicy),
+        of(any::<u16>()).prop_map(|http_status_code| Info::HttpConnectionFailed { http_status_code }),
+        of(any::<u16>()).prop_map(|http_status_code| Info::ResponseTooManyFailedAttempts { http_status_code }),
+    ];
+    (text(), of(info), of(text()), of(text()))
+        .prop_map(|(message, codex_error_info, additional_details, code)| TurnError {
+            message,
+            codex_error_info,
+            additional_details,
+            code,
+        })
+        .boxed()
+}
+
+fn events() -> BoxedStrategy<EventMsg> {
+    prop_oneof![
+        (text(), any::<i64>(), of(any::<i64>())).prop_map(|(turn_id, started_at, model_context_window)| EventMsg::TaskStarted {
+            turn_id,
+            started_at,
+            model_context_window
+        }),
+        (text(), of(text()), any::<[i64; 3]>(), of(errors())).prop_map(
+            |(turn_id, last_agent_message, [started_at, completed_at, duration_ms], error)| EventMsg::TaskComplete {
+                turn_id,
+                last_agent_message,
+                started_at,
+                completed_at,
+                duration_ms,
+                error
+            }
+        ),
+        (text(), text(), any::<[i64; 3]>()).prop_map(|(turn_id, reason, [started_at, completed_at, duration_ms])| EventMsg::TurnAborted {
+            turn_id,
+            reason,
+            started_at,
+            completed_at,
+            duration_ms
+        }),
+        (text(), text(), items(), any::<[i64; 2]>()).prop_map(|(thread_id, turn_id, item, [started_at_ms, completed_at_ms])| {
+            EventMsg::ItemCompleted {
+                thread_id,
+                turn_id,
+                item,
+                started_at_ms,
+                completed_at_ms,
+            }
+        }),
+        (usages(), usages(), of(any::<i64>())).prop_map(|(total, last, model_context_window)| EventMsg::TokenCount {
+            total,
+            last,
+            model_context_window
+        }),
+        any::<u32>().prop_map(|num_turns| EventMsg::ThreadRolledBack { num_turns }),
+    ]
+    .boxed()
+}
+
+fn metas() -> BoxedStrategy<SessionMeta> {
+    use SessionSource as Source;
+    let source = prop_oneof![
+        Just(Source::Cli),
+        Just(Source::Vscode),
+        Just(Source::Exec),
+        Just(Source::AppServer),
+        Just(Source::Unknown)
+    ];
+    let git = (of(text()), of(text()), of(text())).prop_map(|(sha, branch, origin_url)| GitInfo { sha, branch, origin_url });
+    let texts = any::<[String; 6]>();
+    (texts, abs_path(), source, of(git), of(text()), of(response_items()))
+        .prop_map(|(texts, cwd, source, git, tools, base_item)| {
+            let [id, session_id, originator, cli_version, model, base_instructions] = texts;
+            SessionMeta {
+                id,
+                session_id,
+                cwd,
+                originator,
+                cli_version,
+                source,
+                model,
+                base_instructions,
+                base_item,
+                tools,
+                git,
+                ..meta("/w")
+            }
+        })
+        .boxed()
+}
+
+/// Objects with odd but legal spelling.
+fn response_items() -> BoxedStrategy<ResponseItem> {
+    let spelling = prop_oneof![
+        Just("1.0e2"),
+        Just("1E400"),
+        Just("-0"),
+        Just("\"\\u00e4\\/\""),
+        Just("{\"b\" : 1,\"b\":2, \"a\":3}"),
+        Just("null")
+    ];
+    let kind = prop_oneof![
+        Just("reasoning"),
+        Just("web_search_call"),
+        Just("hologram"),
+        Just("function_call_output")
+    ];
+    (kind, spelling)
+        .prop_map(|(kind, odd)| item(&format!("{{\"odd\" :{odd},\n\"type\":\"{kind}\" }}")))
+        .boxed()
+}
+
+fn policies() -> BoxedStrategy<SandboxPolicy> {
+    prop_oneof![
+        Just(SandboxPolicy::DangerFullAccess),
+        any::<bool>().prop_map(|network_access| SandboxPolicy::ReadOnly { network_access }),
+        (vec(abs_path(), 0..3), any::<[bool; 3]>()).prop_map(
+            |(writable_roots, [network_access, exclude_tmpdir_env_var, exclude_slash_tmp])| SandboxPolicy::WorkspaceWrite {
+                writable_roots,
+                network_access,
+                exclude_tmpdir_env_var,
+                exclude_slash_tmp
+            }
+        ),
+    ]
+    .boxed()
+}
+
+fn records() -> BoxedStrategy<Record> {
+    let approval = prop_oneof![
+        Just(ApprovalPolicy::Untrusted),
+        Just(ApprovalPolicy::OnRequest),
+        Just(ApprovalPolicy::Never)
+    ];
+    let context = (text(), abs_path(), approval, policies(), text(), of(text()), of(text()));
+    let environment = proptest::collection::btree_map(text(), text(), 0..3);
+    prop_oneof![
+        metas().prop_map(|meta| Record::SessionMeta(Box::new(meta))),
+        context.prop_map(|(turn_id, cwd, approval_policy, sandbox_policy, model, effort, summary)| {
+            Record::TurnContext(Box::new(TurnContext {
+                turn_id,
+                cwd,
+                approval_policy,
+                sandbox_policy,
+                model,
+                effort,
+                summary,
+            }))
+        }),
+        (of(text()), of(text()), environment).prop_map(|(permissions, project_docs, environment)| {
+            Record::WorldState(Box::new(WorldState {
+                permissions,
+                project_docs,
+                environment,
+            }))
+        }),
+        response_items().prop_map(Record::ResponseItem),
+        events().prop_map(event),
+        (text(), text(), text(), usages(), usages()).prop_map(|(thread_id, turn_id, response_id, usage, thread_token_usage)| {
+            Record::TokenUsage(Box::new(TokenUsageRecord {
+                thread_id,
+                turn_id,
+                response_id,
+                usage,
+                thread_token_usage,
+            }))
+        }),
+        (text(), of(vec(response_items(), 0..3)), any::<u64>()).prop_map(|(message, replacement_history, window_number)| {
+            Record::Compacted(Box::new(Compacted {
+                message,
+                replacement_history,
+                window_number,
+            }))
+        }),
+        text().prop_map(|reason| Record::PrefixBreak { reason }),
+    ]
+    .boxed()
+}
+
+proptest! {
+    #[test]
+    fn a_record_comes_back_from_its_line(record in records()) {
+        let line = Encoder::new(Some(7)).encode(&record, at(5)).unwrap();
+
+        prop_assert_eq!(line.matches('\n').count(), 1);
+        let read = from_line(line.as_bytes()).unwrap();
+        prop_assert_eq!((read.timestamp, read.ordinal), (Some(at(5)), Some(7)));
+        prop_assert_eq!(read.content, Content::Record(record));
+    }
+
+    #[test]
+    fn an_item_comes_back_from_its_line(item in items()) {
+        let record = event(EventMsg::ItemCompleted { thread_id: THREAD.to_owned(), turn_id: String::new(), item, started_at_ms: 1, completed_at_ms: 2 });
+        let line = Encoder::new(None).encode(&record, at(5)).unwrap();
+
+        prop_assert_eq!(from_line(line.as_bytes()).unwrap().content, Content::Record(record));
+    }
+
+}
+
+proptest! {
+    // Each case makes files.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_bytes_are_too_strange(bytes in vec(any::<u8>(), 0..400)) {
+        load(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_few_bytes_is_too_strange(changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..12)) {
+        let mut bytes = WHOLE.clone().into_bytes();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        load(&bytes);
+    }
+}
+
+static WHOLE: LazyLock<String> = LazyLock::new(|| text_of(&thread()));
+
+/// Reads, reduces and resumes; only a panic or an error is a fault.
+fn load(bytes: &[u8]) {
+    let temp = tempfile::tempdir().unwrap();
+    let loaded = read(&store(&home(&temp), bytes)).unwrap();
+    turns(&loaded.records);
+    model_input(&loaded.records);
+    Journal::resume(&home(&temp), THREAD).unwrap();
+}
+
+#[test]
+fn every_prefix_of_a_file_loads_to_a_prefix_of_its_records() {
+    let temp = tempfile::tempdir().unwrap();
+    let (text, all) = (&WHOLE, thread());
+    // Around the end of every line, and every so often between.
+    let ends = text.match_indices('\n').flat_map(|(at, _)| at.saturating_sub(2)..=at + 2);
+    for length in ends.chain((0..text.len()).step_by(19)).filter(|&length| length <= text.len()) {
+        let loaded = read(&store(&home(&temp), &text.as_bytes()[..length])).unwrap();
+
+        let whole_lines = text.as_bytes()[..length].iter().filter(|&&byte| byte == b'\n').count();
+        let only_newline_missing = text.as_bytes().get(length) == Some(&b'\n');
+        let expect = whole_lines + usize::from(only_newline_missing);
+        assert_eq!(only_records(&loaded), all[..expect], "{length} bytes");
+    }
+}
