@@ -39,7 +39,7 @@ pub struct Mailbox {
 }
 
 /// The thread's task is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Gone;
 
 impl Mailbox {

@@ -15,7 +15,36 @@ fn a_turn_without_calls_ends_with_the_models_last_word() {
 
     let told = [bench.start(), bench.resolved(), bench.message("done"), bench.completed()].join("\n--\n");
 
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+    reply 1 started
+    journal session_meta
+    journal task_started
+    tell status Active { active_flags: [] }
+    tell turn started
+    resolve
+    --
+    journal world_state
+    journal turn_context
+    journal user
+    journal item_completed user message
+    tell started user message
+    tell completed user message
+    tell waiting for Model
+    sample: developer, user
+    --
+    journal item_completed message "done"
+    journal assistant
+    tell started message "done"
+    tell completed message "done"
+    --
+    journal token_usage
+    journal token_count
+    tell usage
+    journal task_complete
+    tell status Idle
+    tell turn Completed
+    sync
+    "#);
 }
 
 #[test]
@@ -30,7 +59,28 @@ fn a_call_starts_while_the_model_talks_and_its_output_follows_the_response() {
         bench.completed(),
     ];
 
-    assert_snapshot!(told.join("\n--\n"), @"");
+    assert_snapshot!(told.join("\n--\n"), @r#"
+    journal call c1
+    prepare c1
+    --
+    tell started command c1 InProgress
+    tell waiting for Tool
+    run c1 confined
+    --
+
+    --
+    journal item_completed message "meanwhile"
+    journal assistant
+    tell started message "meanwhile"
+    tell completed message "meanwhile"
+    --
+    journal token_usage
+    journal token_count
+    tell usage
+    journal output c1 "out 1"
+    tell waiting for Model
+    sample: developer, user, call c1, assistant, output c1 "out 1"
+    "#);
 }
 
 #[test]
@@ -44,7 +94,14 @@ fn outputs_are_recorded_in_the_order_of_the_calls() {
 
     let told = [bench.finished("c2", "second"), bench.finished("c1", "first")];
 
-    assert_snapshot!(told.join("\n--\n"), @"");
+    assert_snapshot!(told.join("\n--\n"), @r#"
+
+    --
+    journal output c1 "first"
+    journal output c2 "second"
+    tell waiting for Model
+    sample: developer, user, call c1, call c2, output c1 "first", output c2 "second"
+    "#);
 }
 
 #[test]
@@ -57,7 +114,13 @@ fn a_call_that_may_not_overlap_waits_for_the_calls_before_it() {
 
     let told = bench.finished("c1", "first");
 
-    assert_snapshot!([patch, behind, told].join("\n--\n"), @"");
+    assert_snapshot!([patch, behind, told].join("\n--\n"), @"
+    journal call p
+    --
+    journal call c2
+    --
+    prepare p
+    ");
 }
 
 #[test]
@@ -65,7 +128,7 @@ fn a_call_id_that_comes_twice_is_run_once() {
     let mut bench = Bench::sampling(ApprovalPolicy::Never);
     bench.call("c1", "exec_command");
 
-    assert_snapshot!(bench.call("c1", "exec_command"), @"");
+    assert_snapshot!(bench.call("c1", "exec_command"), @r#"tell warning "the model used the call id c1 twice; the second call was not run""#);
 }
 
 #[test]
@@ -75,7 +138,17 @@ fn an_escalated_command_is_asked_for_and_runs_unconfined_after_yes() {
     let asked = bench.prepared("c1", SandboxPermissions::RequireEscalated);
     let answer = ThreadEvent::Answered { request_id: RequestId::Integer(0), answer: Ok(ApprovalDecision::Accept) };
 
-    assert_snapshot!([asked, bench.told(answer)].join("\n--\n"), @"");
+    assert_snapshot!([asked, bench.told(answer)].join("\n--\n"), @"
+    tell status Active { active_flags: [WaitingOnApproval] }
+    tell started command c1 InProgress
+    tell waiting for Approval
+    ask 0 about c1
+    --
+    tell resolved 0
+    tell status Active { active_flags: [] }
+    tell waiting for Tool
+    run c1 unconfined
+    ");
 }
 
 #[test]
@@ -87,7 +160,20 @@ fn an_interrupt_during_approval_leaves_no_open_request() {
     let told = bench.request(ThreadRequest::Interrupt { turn_id: String::new() });
     let late = ThreadEvent::Answered { request_id: RequestId::Integer(0), answer: Ok(ApprovalDecision::Accept) };
 
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+    stop sampling
+    discard c1
+    withdraw 0
+    tell resolved 0
+    timer Ending
+    journal output c1 "aborted by user before it started"
+    journal user
+    journal turn_aborted
+    reply 2 interrupted
+    tell status Idle
+    tell turn Interrupted
+    sync
+    "#);
     assert_eq!(bench.told(late), "");
 }
 
@@ -101,7 +187,16 @@ fn a_declined_command_is_told_to_the_model_and_cancel_ends_the_turn() {
         bench.told(ThreadEvent::Answered { request_id: RequestId::Integer(0), answer: Ok(decision) })
     };
 
-    assert_snapshot!(answered(ApprovalDecision::Decline), @"");
+    assert_snapshot!(answered(ApprovalDecision::Decline), @r#"
+    tell resolved 0
+    tell status Active { active_flags: [] }
+    discard c1
+    journal item_completed command c1 Declined
+    tell completed command c1 Declined
+    journal output c1 "rejected by user"
+    tell waiting for Model
+    sample: developer, user, call c1, output c1 "rejected by user"
+    "#);
     assert_snapshot!(answered(ApprovalDecision::Cancel), @"");
 }
 
@@ -111,7 +206,15 @@ fn under_never_an_escalated_command_is_refused_with_a_reason() {
     bench.call("c1", "exec_command");
     bench.completed();
 
-    assert_snapshot!(bench.prepared("c1", SandboxPermissions::RequireEscalated), @"");
+    assert_snapshot!(bench.prepared("c1", SandboxPermissions::RequireEscalated), @r#"
+    tell started command c1 InProgress
+    discard c1
+    journal item_completed command c1 Declined
+    tell completed command c1 Declined
+    journal output c1 "approval policy is Never; reject command — you cannot ask for escalated permissions if the approval policy is Never"
+    tell waiting for Model
+    sample: developer, user, call c1, output c1 "approval policy is Never; reject command — you cannot ask for escalated permissions if the approval policy is Never"
+    "#);
 }
 
 #[test]
@@ -122,7 +225,19 @@ fn an_interrupt_cancels_what_runs_and_ends_when_it_has_reported() {
 
     let told = [bench.request(ThreadRequest::Interrupt { turn_id: String::new() }), bench.finished("c1", "aborted by user")];
 
-    assert_snapshot!(told.join("\n--\n"), @"");
+    assert_snapshot!(told.join("\n--\n"), @r#"
+    stop sampling
+    cancel c1
+    timer Ending
+    --
+    journal output c1 "aborted by user"
+    journal user
+    journal turn_aborted
+    reply 2 interrupted
+    tell status Idle
+    tell turn Interrupted
+    sync
+    "#);
 }
 
 #[test]
@@ -134,7 +249,17 @@ fn a_broken_stream_is_tried_again_after_its_calls_have_ended() {
     let timer = bench.told(ThreadEvent::Timer(Timer::Backoff { sampling: 1 }));
     let done = bench.finished("c1", "once");
 
-    assert_snapshot!([broken, timer, done].join("\n--\n"), @"");
+    assert_snapshot!([broken, timer, done].join("\n--\n"), @r#"
+    tell error "Reconnecting... 1/2 (the stream broke)" retry=true
+    tell waiting for Retry
+    timer Backoff
+    --
+
+    --
+    journal output c1 "once"
+    tell waiting for Model
+    sample: developer, user, call c1, output c1 "once"
+    "#);
 }
 
 #[test]
@@ -145,7 +270,15 @@ fn the_last_attempt_fails_the_turn() {
         bench.told(ThreadEvent::Timer(Timer::Backoff { sampling }));
     }
 
-    assert_snapshot!(bench.failed(Retry::Backoff), @"");
+    assert_snapshot!(bench.failed(Retry::Backoff), @r#"
+    stop sampling
+    timer Ending
+    journal task_complete [model.stream_closed]
+    tell status SystemError
+    tell error "the stream broke" retry=false
+    tell turn Failed
+    sync
+    "#);
 }
 
 #[test]
@@ -161,7 +294,24 @@ fn steered_input_joins_at_the_next_request() {
         bench.completed(),
     ];
 
-    assert_snapshot!(told.join("\n--\n"), @"");
+    assert_snapshot!(told.join("\n--\n"), @"
+    reply 2 error [turn.not_active] expected active turn id other but found 00000000-0000-7000-8000-000000000001
+    --
+    reply 3 steered
+    read input
+    --
+
+    --
+    journal token_usage
+    journal token_count
+    tell usage
+    journal user
+    journal item_completed user message
+    tell started user message
+    tell completed user message
+    tell waiting for Model
+    sample: developer, user, user
+    ");
 }
 
 #[test]
@@ -176,7 +326,17 @@ fn a_journal_that_cannot_be_written_ends_the_turn_and_is_told() {
         bench.start(),
     ];
 
-    assert_snapshot!(told.join("\n--\n"), @"");
+    assert_snapshot!(told.join("\n--\n"), @r#"
+    stop sampling
+    cancel c1
+    timer Ending
+    --
+    tell status SystemError
+    tell error "the journal cannot be written: disk full" retry=false
+    tell turn Failed
+    --
+    reply 2 error [journal.write_failed] the journal of this thread cannot be written any more
+    "#);
 }
 
 #[test]
@@ -187,5 +347,21 @@ fn shutdown_ends_turn_and_terminals_before_the_thread_unloads() {
 
     let told = [bench.told(ThreadEvent::Shutdown), bench.finished("c1", "aborted"), bench.told(ThreadEvent::Timer(Timer::Closing))];
 
-    assert_snapshot!(told.join("\n--\n"), @"");
+    assert_snapshot!(told.join("\n--\n"), @r#"
+    timer Closing
+    stop sampling
+    cancel c1
+    timer Ending
+    end terminals
+    --
+    journal output c1 "aborted"
+    journal user
+    journal turn_aborted
+    tell status Idle
+    tell turn Interrupted
+    sync
+    --
+    sync
+    unload
+    "#);
 }
