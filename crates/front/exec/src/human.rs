@@ -186,13 +186,17 @@ impl HumanText {
         let took = command.duration_ms.unwrap_or_default();
         let ending = match (command.status, command.exit_code) {
             (CommandExecutionStatus::Declined, _) => " declined".to_owned(),
-            (CommandExecutionStatus::Completed, _) => format!(" succeeded in {took}ms"),
-            (CommandExecutionStatus::Failed | CommandExecutionStatus::InProgress, Some(code)) => format!(" exited {code} in {took}ms"),
-            (CommandExecutionStatus::Failed | CommandExecutionStatus::InProgress, None) => format!(" ended in {took}ms"),
+            (CommandExecutionStatus::Completed, _) => format!(" succeeded in {took}ms:"),
+            (CommandExecutionStatus::Failed | CommandExecutionStatus::InProgress, Some(code)) => format!(" exited {code} in {took}ms:"),
+            (CommandExecutionStatus::Failed | CommandExecutionStatus::InProgress, None) => format!(" ended in {took}ms:"),
         };
-        let output = command.aggregated_output.as_deref().unwrap_or_default().trim_end_matches('\n');
+        let output = command
+            .aggregated_output
+            .as_deref()
+            .unwrap_or_default()
+            .trim_end_matches(['\r', '\n']);
         text += &self.accent(&ending);
-        text += ":\n";
+        text.push('\n');
         if !output.is_empty() {
             text += &self.dim(&visible(output));
             text.push('\n');

@@ -46,7 +46,61 @@ fn a_whole_turn() {
     ]);
 
     assert_eq!(last.as_deref(), Some("Mended."));
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r"
+    Codex vVERSION
+    --------
+    workdir: /w
+    model: mock-model
+    provider: scripted
+    approval: never
+    sandbox: workspace-write [workdir, /tmp, $TMPDIR, /more] (network access enabled)
+    reasoning effort: medium
+    reasoning summaries: auto
+    session id: 01a1f84b-c74f-7223-8daf-c7c8e964d410
+    --------
+    user
+    mend it
+    warning: no metadata for this model
+    Looking around
+    codex
+    I run the tests.
+    exec
+    /bin/sh -c 'make test' in /w
+     exited 2 in 12ms:
+    boom
+    ␛[2Jgone
+
+    exec
+    /bin/sh -c ls in /w
+    exec
+    /bin/sh -c pwd in /w
+    exec
+    /bin/sh -c ls in /w
+     succeeded in 12ms:
+
+    exec
+    /bin/sh -c pwd in /w
+     declined
+
+    plan
+      ✓ read
+      → write
+      • test
+    apply patch
+    patch: completed
+    /w/a.txt
+    diff --git a/a.txt b/a.txt
+    --- a/a.txt
+    +++ b/a.txt
+    @@ -1 +1 @@
+    -a
+    +b
+
+    codex
+    Mended.
+    tokens used
+    79,000
+    ");
 }
 
 #[test]
@@ -60,7 +114,12 @@ fn a_failed_turn_names_its_error_once_and_has_no_final_message() {
     ]);
 
     assert_eq!(last, None);
-    insta::assert_snapshot!(text.split_once("mend it\n").unwrap().1, @"");
+    insta::assert_snapshot!(text.split_once("mend it\n").unwrap().1, @r"
+    codex
+    half
+    Reconnecting... 1/5 (busy)
+    error: busy [model.overloaded]
+    ");
 }
 
 #[test]
@@ -68,7 +127,11 @@ fn an_interrupted_turn_says_so() {
     let (text, last) = transcript(&[turn_started(), usage(10, 0, 5), turn_ended(TurnStatus::Interrupted, None)]);
 
     assert_eq!(last, None);
-    insta::assert_snapshot!(text.split_once("mend it\n").unwrap().1, @"");
+    insta::assert_snapshot!(text.split_once("mend it\n").unwrap().1, @r"
+    turn interrupted
+    tokens used
+    15
+    ");
 }
 
 #[test]

@@ -73,7 +73,23 @@ fn a_whole_turn() {
         warning("too late"),
     ]);
 
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"item.completed","item":{"id":"item_0","type":"error","message":"Model metadata for `mock-model` not found."}}
+    {"type":"turn.started"}
+    {"type":"item.completed","item":{"id":"item_1","type":"reasoning","text":"**Looking**\naround"}}
+    {"type":"item.completed","item":{"id":"item_2","type":"agent_message","text":"I will run it."}}
+    {"type":"item.started","item":{"id":"item_3","type":"command_execution","command":"/bin/bash -lc 'exit 3'","aggregated_output":"","exit_code":null,"status":"in_progress"}}
+    {"type":"item.started","item":{"id":"item_4","type":"command_execution","command":"/bin/bash -lc pwd","aggregated_output":"","exit_code":null,"status":"in_progress"}}
+    {"type":"item.completed","item":{"id":"item_4","type":"command_execution","command":"/bin/bash -lc pwd","aggregated_output":"/w\n","exit_code":0,"status":"completed"}}
+    {"type":"item.completed","item":{"id":"item_3","type":"command_execution","command":"/bin/bash -lc 'exit 3'","aggregated_output":"hi\nerr\n","exit_code":3,"status":"failed"}}
+    {"type":"item.started","item":{"id":"item_5","type":"command_execution","command":"/bin/bash -lc 'rm -rf /'","aggregated_output":"","exit_code":null,"status":"in_progress"}}
+    {"type":"item.completed","item":{"id":"item_5","type":"command_execution","command":"/bin/bash -lc 'rm -rf /'","aggregated_output":"","exit_code":null,"status":"declined"}}
+    {"type":"item.started","item":{"id":"item_6","type":"file_change","changes":[{"path":"/w/a.txt","kind":"update"}],"status":"in_progress"}}
+    {"type":"item.completed","item":{"id":"item_6","type":"file_change","changes":[{"path":"/w/a.txt","kind":"update"}],"status":"completed"}}
+    {"type":"item.completed","item":{"id":"item_7","type":"agent_message","text":"Done."}}
+    {"type":"turn.completed","usage":{"input_tokens":300,"cached_input_tokens":120,"cache_write_input_tokens":0,"output_tokens":30,"reasoning_output_tokens":0}}
+    "#);
 }
 
 #[test]
@@ -87,7 +103,15 @@ fn a_plan_starts_changes_and_is_completed_at_the_end_of_the_turn() {
         turn_ended(TurnStatus::Completed, None),
     ]);
 
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"turn.started"}
+    {"type":"item.started","item":{"id":"item_0","type":"todo_list","items":[{"text":"read","completed":false},{"text":"write","completed":false}]}}
+    {"type":"item.updated","item":{"id":"item_0","type":"todo_list","items":[{"text":"read","completed":true},{"text":"write","completed":false}]}}
+    {"type":"item.completed","item":{"id":"item_1","type":"agent_message","text":"done"}}
+    {"type":"item.completed","item":{"id":"item_0","type":"todo_list","items":[{"text":"read","completed":true},{"text":"write","completed":false}]}}
+    {"type":"turn.completed","usage":{"input_tokens":0,"cached_input_tokens":0,"cache_write_input_tokens":0,"output_tokens":0,"reasoning_output_tokens":0}}
+    "#);
 }
 
 #[test]
@@ -100,14 +124,26 @@ fn retries_are_errors_and_a_fatal_error_is_told_once() {
         turn_ended(TurnStatus::Failed, Some("busy")),
     ]);
 
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"turn.started"}
+    {"type":"error","message":"Reconnecting... 1/5 (busy)","code":"model.overloaded"}
+    {"type":"error","message":"Reconnecting... 2/5 (busy)","code":"model.overloaded"}
+    {"type":"error","message":"busy","code":"model.overloaded"}
+    {"type":"turn.failed","error":{"message":"busy","code":"model.overloaded"}}
+    "#);
 }
 
 #[test]
 fn a_failure_that_only_the_end_of_the_turn_tells_is_told_as_an_error_too() {
     let text = transcript(&[turn_started(), turn_ended(TurnStatus::Failed, Some("no room"))]);
 
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"turn.started"}
+    {"type":"error","message":"no room","code":"model.overloaded"}
+    {"type":"turn.failed","error":{"message":"no room","code":"model.overloaded"}}
+    "#);
 }
 
 #[test]
@@ -155,5 +191,8 @@ fn other_threads_and_files_of_every_kind() {
     }
     let text = transcript(&[foreign, completed(patch_of_every_kind("p"))]);
 
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"item.completed","item":{"id":"item_0","type":"file_change","changes":[{"path":"/w/0.txt","kind":"add"},{"path":"/w/1.txt","kind":"delete"},{"path":"/w/2.txt","kind":"update"}],"status":"failed"}}
+    "#);
 }

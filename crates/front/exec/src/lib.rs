@@ -18,6 +18,7 @@ pub use output::{Output, Streams};
 pub use session::Session;
 
 use codex_base::{AbsPath, Clock};
+use codex_protocol::items::Thread;
 use codex_protocol::requests::RequestError;
 use codex_protocol::settings::SandboxMode;
 use codex_rpc::{CallError, Client, Events};
@@ -143,13 +144,40 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What a run leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub status: ExitStatus,
+    /// `None` when it never began.
+    pub thread_id: Option<String>,
+    /// `None` for an ephemeral thread, too.
+    pub journal: Option<AbsPath>,
+}
+
 /// Runs one prompt to its end.
-pub async fn run(options: ExecOptions, client: Client, events: Events, mut surroundings: Surroundings) -> ExitStatus {
+pub async fn run(options: ExecOptions, client: Client, events: Events, mut surroundings: Surroundings) -> Ended {
+    let mut thread = None;
+    let status = run_to_status(options, client, events, &mut surroundings, &mut thread).await;
+    let (thread_id, journal) = thread.map(|thread| (thread.id, thread.path)).unzip();
+    Ended {
+        status,
+        thread_id,
+        journal: journal.flatten(),
+    }
+}
+
+async fn run_to_status(
+    options: ExecOptions,
+    client: Client,
+    events: Events,
+    surroundings: &mut Surroundings,
+    thread: &mut Option<Thread>,
+) -> ExitStatus {
     let mut signals = surroundings.signals.clone();
     tokio::select! {
         biased;
         () = reaches(&mut signals, 2) => ExitStatus::AtOnce,
-        status = Box::pin(turn::run(options, client, events, &mut surroundings)) => status,
+        status = Box::pin(turn::run(options, client, events, surroundings, thread)) => status,
     }
 }
 

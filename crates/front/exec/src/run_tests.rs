@@ -147,13 +147,13 @@ async fn play_into(options: ExecOptions, script: Script, stdout: Sink) -> Seen {
         stderr_is_terminal: false,
     };
     let surroundings = Surroundings { streams, signals, clock };
-    let status = tokio::time::timeout(Duration::from_secs(60), run(options, client, events, surroundings))
+    let ended = tokio::time::timeout(Duration::from_secs(60), run(options, client, events, surroundings))
         .await
         .unwrap();
     server.await.unwrap();
     let requests = requests.lock().unwrap().clone();
     Seen {
-        status,
+        status: ended.status,
         stdout: stdout.text(),
         stderr: stderr.text(),
         requests,
@@ -252,7 +252,12 @@ async fn the_answer_is_all_that_stdout_gets() {
         (seen.status, seen.status.code(), seen.stdout.as_str()),
         (ExitStatus::Done, 0, "Mended.\n")
     );
-    insta::assert_snapshot!(seen.requests.join("\n").replace(codex_protocol::VERSION, "VERSION"), @"");
+    insta::assert_snapshot!(seen.requests.join("\n").replace(codex_protocol::VERSION, "VERSION"), @r#"
+    {"method":"initialize","params":{"clientInfo":{"name":"codex_exec","title":"Codex exec","version":"VERSION"}}}
+    initialized
+    {"method":"thread/start","params":{"cwd":"/w","model":null,"modelProvider":null,"approvalPolicy":"never","sandbox":null,"config":null,"baseInstructions":null,"developerInstructions":null,"ephemeral":null}}
+    {"method":"turn/start","params":{"threadId":"01a1f84b-c74f-7223-8daf-c7c8e964d410","input":[{"type":"text","text":"mend it"}],"cwd":null,"model":null,"effort":null,"approvalPolicy":null,"sandboxPolicy":null,"outputSchema":null}}
+    "#);
 }
 
 #[tokio::test]
@@ -267,7 +272,12 @@ async fn json_lines_are_all_that_stdout_gets() {
     .await;
 
     assert_eq!((seen.status, seen.stderr.as_str()), (ExitStatus::Done, ""));
-    insta::assert_snapshot!(seen.stdout, @"");
+    insta::assert_snapshot!(seen.stdout, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"turn.started"}
+    {"type":"item.completed","item":{"id":"item_0","type":"agent_message","text":"Mended."}}
+    {"type":"turn.completed","usage":{"input_tokens":100,"cached_input_tokens":40,"cache_write_input_tokens":0,"output_tokens":7,"reasoning_output_tokens":0}}
+    "#);
 }
 
 #[tokio::test]
@@ -322,7 +332,11 @@ async fn a_turn_that_cannot_start_is_a_failed_turn() {
     .await;
 
     assert_eq!(seen.status, ExitStatus::Failed);
-    insta::assert_snapshot!(seen.stdout, @"");
+    insta::assert_snapshot!(seen.stdout, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"error","message":"no key","code":"model.no_key"}
+    {"type":"turn.failed","error":{"message":"no key","code":"model.no_key"}}
+    "#);
 }
 
 #[tokio::test]
@@ -453,7 +467,10 @@ async fn a_long_wait_names_its_cause() {
     )
     .await;
 
-    insta::assert_snapshot!(seen.stderr.split_once("mend it\n").unwrap().1, @"");
+    insta::assert_snapshot!(seen.stderr.split_once("mend it\n").unwrap().1, @r"
+    waiting for attempt 2 of 6, due in 9000 ms: overloaded (2 s)
+    waiting for attempt 2 of 6, due in 9000 ms: overloaded (10 s)
+    ");
 }
 
 #[tokio::test]
@@ -469,7 +486,12 @@ async fn a_server_that_is_gone_fails_the_turn() {
     .await;
 
     assert_eq!(seen.status, ExitStatus::Failed);
-    insta::assert_snapshot!(seen.stdout, @"");
+    insta::assert_snapshot!(seen.stdout, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"turn.started"}
+    {"type":"error","message":"the app server has ended: server closed the connection","code":"server.gone"}
+    {"type":"turn.failed","error":{"message":"the app server has ended: server closed the connection","code":"server.gone"}}
+    "#);
 }
 
 #[tokio::test]

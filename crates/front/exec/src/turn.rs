@@ -5,7 +5,7 @@ use crate::waits::{Wait, Waits};
 use crate::{ExecError, ExecOptions, ExitStatus, Surroundings, reaches, session};
 use codex_base::Clock;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
-use codex_protocol::items::{ThreadItem, Turn, TurnStatus, UserInput};
+use codex_protocol::items::{Thread, ThreadItem, Turn, TurnStatus, UserInput};
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
 use codex_protocol::requests::{TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams};
@@ -42,8 +42,14 @@ impl From<io::Error> for Failure {
     }
 }
 
-pub async fn run(options: ExecOptions, client: Client, events: Events, surroundings: &mut Surroundings) -> ExitStatus {
-    let ended = attempt(options, client, events, surroundings).await;
+pub async fn run(
+    options: ExecOptions,
+    client: Client,
+    events: Events,
+    surroundings: &mut Surroundings,
+    thread: &mut Option<Thread>,
+) -> ExitStatus {
+    let ended = attempt(options, client, events, surroundings, thread).await;
     let streams = &mut surroundings.streams;
     match ended {
         Ok(status) => status,
@@ -62,7 +68,13 @@ pub async fn run(options: ExecOptions, client: Client, events: Events, surroundi
     }
 }
 
-async fn attempt(options: ExecOptions, client: Client, events: Events, surroundings: &mut Surroundings) -> Result<ExitStatus, Failure> {
+async fn attempt(
+    options: ExecOptions,
+    client: Client,
+    events: Events,
+    surroundings: &mut Surroundings,
+    thread: &mut Option<Thread>,
+) -> Result<ExitStatus, Failure> {
     let Surroundings { streams, signals, clock } = surroundings;
     let mut last_message_file = options.last_message_file.as_deref().map(open_last_message).transpose()?;
     let setup = tokio::select! {
@@ -70,6 +82,7 @@ async fn attempt(options: ExecOptions, client: Client, events: Events, surroundi
         () = reaches(signals, 1) => return Err(Failure::Interrupted),
         setup = named_wait(session::open(&options, &client), "the session to start", clock, streams) => setup?,
     };
+    *thread = Some(setup.thread.clone());
     let report = Report::start(options.output, &setup, &options.prompt, streams).await?;
     let mut run = Run {
         report,
