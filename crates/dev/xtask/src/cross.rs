@@ -49,7 +49,8 @@ impl Target {
     }
 }
 
-pub fn check(target: Target) -> Result<()> {
+/// Checks these packages, or all if none are named.
+pub fn check(target: Target, packages: &[&str]) -> Result<()> {
     let folder = target_dir().join("cross");
     fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
     let compiler = Compiler::find(target)?;
@@ -61,17 +62,12 @@ pub fn check(target: Target) -> Result<()> {
         Target::Macos => zig_cargo(&folder)?,
     };
     compiler.prepare(&mut command);
-    command
-        .args([
-            "check",
-            "--quiet",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--target",
-            target.triple(),
-        ])
-        .env("CARGO_TARGET_DIR", folder.join(target.name()));
+    command.args(["check", "--quiet", "--locked", "--all-targets", "--target", target.triple()]);
+    command.env("CARGO_TARGET_DIR", folder.join(target.name()));
+    if packages.is_empty() {
+        command.arg("--workspace");
+    }
+    command.args(packages.iter().flat_map(|package| ["-p", package]));
     step(&format!("cargo check for {}", target.triple()), &mut command)?;
     licences(target)
 }

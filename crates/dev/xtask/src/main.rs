@@ -17,7 +17,9 @@ use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask check [--target windows|macos]   fmt, clippy, tidy and tests; or type-check everything for another system
+cargo xtask check                            fmt, clippy, tidy and tests
+cargo xtask check --target windows|macos [PACKAGE...]
+                                             type-check the workspace, or some packages, for another system
 cargo xtask tidy                             the rules of ARCHITECTURE.md that a program can check, and a report of long code
 cargo xtask crates-readme                    write crates/README.md
 cargo xtask size [--no-build]                size of the release program; fails above the limit
@@ -43,7 +45,7 @@ fn run(arguments: &[String]) -> Result<()> {
             Ok(())
         }
         ["check"] => check::everything(),
-        ["check", "--target", target] => cross::check(target.parse()?),
+        ["check", "--target", target, packages @ ..] => cross::check(target.parse()?, packages),
         ["tidy"] => tidy::command(),
         ["crates-readme"] => crates_readme::write(),
         ["size"] => size::command(size::Build::Fresh),
