@@ -9,19 +9,57 @@
 //! | --- | --- |
 //! | [`env`] | [`ProcessEnv`] |
 //! | `layers` | which files count for a directory, trust, and their merge |
-//! | `tree` | TOML text as a tree in which every value knows its place |
-//! | `read` | the merged tree as a [`Config`] |
-//! | `known` | the keys that files may hold, and unknown ones |
+//! | `tree`, `value` | TOML text as a tree in which every value knows its place; typed views of a value |
+//! | `read`, `providers` | the merged tree as a [`Config`] |
+//! | `known` | the keys that files may hold, and what to say about others |
+//! | `overrides` | [`parse_override`] |
 //! | `shell_env` | [`shell_environment`] |
 
 pub mod env;
 mod error;
+mod known;
+mod layers;
 mod overrides;
+mod providers;
+mod read;
 mod settings;
 mod shell_env;
+mod tree;
+mod value;
 
 pub use env::ProcessEnv;
 pub use error::{ConfigError, Place};
 pub use overrides::parse_override;
 pub use settings::{Config, Overrides, Resolved, ToolSwitches};
 pub use shell_env::shell_environment;
+
+use codex_base::AbsPath;
+use codex_protocol::settings::Origin;
+
+/// The configuration for a thread in `cwd`. May be asked as often as there are directories; files are read each time.
+///
+/// # Errors
+/// See [`ConfigError`]; a broken file of a project that is not trusted is no error.
+pub fn resolve(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Result<Resolved, ConfigError> {
+    let layers = layers::load(env, cwd, overrides)?;
+    let mut reader = read::Reader {
+        tree: &layers.merged,
+        env,
+        cwd,
+        trusted: layers.trusted,
+        warnings: layers.warnings,
+    };
+    let config = reader.config(overrides)?;
+    let warnings = reader.warnings;
+    let mut origins = tree::origins(&layers.merged);
+    if overrides.sandbox_policy.is_some() {
+        origins.insert("sandbox_mode".to_owned(), Origin::Session);
+    }
+    Ok(Resolved {
+        config,
+        origins,
+        warnings,
+        trusted: layers.trusted,
+        project_root: layers.project_root,
+    })
+}

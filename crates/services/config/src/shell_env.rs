@@ -15,11 +15,9 @@ const DEFAULT_EXCLUDES: [&str; 3] = ["*KEY*", "*SECRET*", "*TOKEN*"];
 /// The variables that commands get, sorted by name: inherit, default excludes, exclude, set, include-only, in this order.
 ///
 /// Patterns know `*` and `?` and ignore case.
-pub fn shell_environment(
-    policy: &ShellEnvironmentPolicy,
-    vars: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Vec<(OsString, OsString)> {
-    let mut kept: BTreeMap<OsString, OsString> = vars.into_iter().filter(|(name, _)| inherited(policy.inherit, name)).collect();
+pub fn shell_environment(policy: &ShellEnvironmentPolicy, vars: &BTreeMap<OsString, OsString>) -> Vec<(OsString, OsString)> {
+    let inherited = vars.iter().filter(|(name, _)| inherited(policy.inherit, name));
+    let mut kept: BTreeMap<OsString, OsString> = inherited.map(|(name, value)| (name.clone(), value.clone())).collect();
     if !policy.ignore_default_excludes {
         kept.retain(|name, _| !DEFAULT_EXCLUDES.iter().any(|pattern| matches(pattern, name)));
     }
@@ -76,8 +74,9 @@ mod tests {
     use super::*;
 
     fn names(policy: &ShellEnvironmentPolicy) -> String {
-        let vars = ["PATH", "HOME", "MY_KEY", "aws_region", "GITHUB_TOKEN", "EDITOR"].map(|name| (name.into(), "v".into()));
-        let kept = shell_environment(policy, vars);
+        let vars =
+            ["PATH", "HOME", "MY_KEY", "aws_region", "GITHUB_TOKEN", "EDITOR"].map(|name| (OsString::from(name), OsString::from("v")));
+        let kept = shell_environment(policy, &vars.into());
         kept.iter()
             .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
             .collect::<Vec<_>>()

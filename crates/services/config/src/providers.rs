@@ -1,0 +1,172 @@
+//! Model providers: the built-in ones and `[model_providers.*]`.
+
+use crate::tree::{Node, Table, dotted};
+use crate::{ConfigError, ProcessEnv};
+use codex_base::AbsPath;
+use codex_protocol::settings::{ProviderSettings, WireApi};
+
+const OPENAI: &str = "openai";
+const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
+const OLLAMA: &str = "ollama";
+const LM_STUDIO: &str = "lmstudio";
+const SCRIPTED: &str = "scripted";
+const BUILT_IN: [&str; 4] = [OPENAI, OLLAMA, LM_STUDIO, SCRIPTED];
+/// More requests than this for one sampling help nobody.
+const RETRIES_MAX: u32 = 100;
+
+/// The provider that `model_provider` names. Every configured entry is checked, chosen or not.
+pub(crate) fn selected(tree: &Table, env: &ProcessEnv, cwd: &AbsPath) -> Result<ProviderSettings, ConfigError> {
+    let mut known = vec![
+        openai(tree)?,
+        local(OLLAMA, "Ollama", 11434, env),
+        local(LM_STUDIO, "LM Studio", 1234, env),
+    ];
+    let mut scripted = built_in(SCRIPTED, "Scripted", None);
+    scripted.wire_api = WireApi::Scripted;
+    known.push(scripted);
+    if let Some(providers) = tree.get("model_providers") {
+        for (id, node) in providers.table("model_providers")? {
+            let entry = Entry {
+                id,
+                key: dotted("model_providers", id),
+                table: node.table(&dotted("model_providers", id))?,
+                node,
+            };
+            match known.iter_mut().find(|provider| provider.id == SCRIPTED) {
+                Some(scripted) if id == SCRIPTED => *scripted = entry.scripted(scripted, env, cwd)?,
+                _ => known.push(entry.custom()?),
+            }
+        }
+    }
+    let Some(choice) = tree.get("model_provider") else {
+        return Ok(known.swap_remove(0));
+    };
+    let id = choice.non_empty("model_provider")?;
+    let at = known.iter().position(|provider| provider.id == id);
+    let unknown = || ConfigError::UnknownProvider {
+        place: choice.source.place.clone(),
+        id: id.clone(),
+        known: known.iter().map(|provider| format!("`{}`", provider.id)).collect(),
+    };
+    let at = at.ok_or_else(unknown)?;
+    Ok(known.swap_remove(at))
+}
+
+fn built_in(id: &str, name: &str, base_url: Option<String>) -> ProviderSettings {
+    ProviderSettings {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        base_url,
+        ..ProviderSettings::default()
+    }
+}
+
+fn openai(tree: &Table) -> Result<ProviderSettings, ConfigError> {
+    let configured = tree
+        .get("openai_base_url")
+        .map(|node| node.non_empty("openai_base_url"))
+        .transpose()?;
+    let base_url = configured.unwrap_or_else(|| OPENAI_BASE_URL.to_owned());
+    Ok(ProviderSettings {
+        requires_openai_auth: true,
+        ..built_in(OPENAI, "OpenAI", Some(base_url))
+    })
+}
+
+/// A server on this machine; `CODEX_OSS_BASE_URL` and `CODEX_OSS_PORT` say where.
+fn local(id: &str, name: &str, port: u16, env: &ProcessEnv) -> ProviderSettings {
+    let named = |variable: &str| env.var(variable).map(str::trim).filter(|value| !value.is_empty());
+    let port = named("CODEX_OSS_PORT").and_then(|port| port.parse().ok()).unwrap_or(port);
+    let base_url = named("CODEX_OSS_BASE_URL").map_or_else(|| format!("http://localhost:{port}/v1"), str::to_owned);
+    built_in(id, name, Some(base_url))
+}
+
+/// One table of `[model_providers]`.
+struct Entry<'a> {
+    id: &'a str,
+    key: String,
+    table: &'a Table,
+    node: &'a Node,
+}
+
+impl Entry<'_> {
+    fn custom(&self) -> Result<ProviderSettings, ConfigError> {
+        if BUILT_IN.contains(&self.id) {
+            let hint = if self.id == OPENAI { ", or set openai_base_url" } else { "" };
+            return Err(ConfigError::ReservedProvider {
+                place: self.node.source.place.clone(),
+                id: self.id.to_owned(),
+                hint,
+            });
+        }
+        let name = self
+            .read("name", Node::non_empty)?
+            .ok_or_else(|| self.invalid("`name` is missing"))?;
+        self.wire_api()?;
+        if self.table.contains_key("auth") || self.table.contains_key("gateway_oauth") || self.table.contains_key("aws") {
+            return Err(self.invalid("`auth`, `gateway_oauth` and `aws` are not supported yet; use `env_key`"));
+        }
+        let mut provider = built_in(
+            self.id,
+            &name,
+            Some(
+                self.read("base_url", Node::non_empty)?
+                    .unwrap_or_else(|| OPENAI_BASE_URL.to_owned()),
+            ),
+        );
+        provider.env_key = self.read("env_key", Node::non_empty)?;
+        provider.env_key_instructions = self.read("env_key_instructions", Node::string)?;
+        provider.experimental_bearer_token = self.read("experimental_bearer_token", Node::non_empty)?;
+        provider.query_params = self.read("query_params", Node::string_map)?.unwrap_or_default();
+        provider.http_headers = self.read("http_headers", Node::string_map)?.unwrap_or_default();
+        provider.env_http_headers = self.read("env_http_headers", Node::string_map)?.unwrap_or_default();
+        provider.requires_openai_auth = self.read("requires_openai_auth", Node::boolean)?.unwrap_or(false);
+        self.limits(&mut provider)?;
+        Ok(provider)
+    }
+
+    /// The built-in scripted provider takes its script and limits from its table, and nothing else.
+    fn scripted(&self, built_in: &ProviderSettings, env: &ProcessEnv, cwd: &AbsPath) -> Result<ProviderSettings, ConfigError> {
+        let mut provider = built_in.clone();
+        if let Some(node) = self.table.get("script") {
+            let script = node.non_empty(&dotted(&self.key, "script"))?;
+            provider.script = Some(node.path(&script, env, cwd));
+        }
+        self.limits(&mut provider)?;
+        Ok(provider)
+    }
+
+    fn limits(&self, provider: &mut ProviderSettings) -> Result<(), ConfigError> {
+        let retries =
+            |key: &str, default: u32| -> Result<u32, ConfigError> { Ok(self.read(key, Node::count)?.unwrap_or(default).min(RETRIES_MAX)) };
+        provider.request_max_retries = retries("request_max_retries", provider.request_max_retries)?;
+        provider.stream_max_retries = retries("stream_max_retries", provider.stream_max_retries)?;
+        provider.stream_idle_timeout_ms = self
+            .read("stream_idle_timeout_ms", Node::count)?
+            .unwrap_or(provider.stream_idle_timeout_ms);
+        Ok(())
+    }
+
+    fn wire_api(&self) -> Result<(), ConfigError> {
+        let Some(node) = self.table.get("wire_api") else { return Ok(()) };
+        if node.text() == Some("chat") {
+            return Err(ConfigError::WireApiChat {
+                place: node.source.place.clone(),
+                id: self.id.to_owned(),
+            });
+        }
+        node.one_of(&dotted(&self.key, "wire_api"), &[("responses", ())])
+    }
+
+    fn read<T>(&self, name: &str, view: impl Fn(&Node, &str) -> Result<T, ConfigError>) -> Result<Option<T>, ConfigError> {
+        self.table.get(name).map(|node| view(node, &dotted(&self.key, name))).transpose()
+    }
+
+    fn invalid(&self, problem: &str) -> ConfigError {
+        ConfigError::InvalidProvider {
+            place: self.node.source.place.clone(),
+            id: self.id.to_owned(),
+            problem: problem.to_owned(),
+        }
+    }
+}
