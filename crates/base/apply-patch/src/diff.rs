@@ -2,7 +2,7 @@
 
 use crate::{PatchPlan, PlannedChange};
 use codex_base::AbsPath;
-use similar::TextDiff;
+use similar::{DiffOp, DiffTag, TextDiff};
 use std::time::Duration;
 
 /// One changed file for a client.
@@ -70,17 +70,51 @@ fn change(change: &PlannedChange) -> Change {
 }
 
 /// Unified hunks without file headers. Lines end at `\n` only, so a `\r` is shown as part of its line.
+///
+/// Written here because the library's own form takes a lone `\r` for a line end.
 pub(crate) fn unified(old: &str, new: &str) -> String {
     let old: Vec<&str> = old.split_inclusive('\n').collect();
     let new: Vec<&str> = new.split_inclusive('\n').collect();
-    let diff = TextDiff::configure()
-        .timeout(SEARCH_TIME_MAX)
-        .newline_terminated(true)
-        .diff_slices(&old, &new);
-    diff.unified_diff()
-        .context_radius(CONTEXT_LINES)
-        .missing_newline_hint(true)
-        .to_string()
+    let diff = TextDiff::configure().timeout(SEARCH_TIME_MAX).diff_slices(&old, &new);
+    let mut text = String::new();
+    for hunk in diff.grouped_ops(CONTEXT_LINES) {
+        push_header(&mut text, &hunk);
+        for op in &hunk {
+            let (removed, added) = (&old[op.old_range()], &new[op.new_range()]);
+            if op.tag() == DiffTag::Equal {
+                push_lines(&mut text, ' ', removed);
+            } else {
+                push_lines(&mut text, '-', removed);
+                push_lines(&mut text, '+', added);
+            }
+        }
+    }
+    text
+}
+
+fn push_header(text: &mut String, hunk: &[DiffOp]) {
+    let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else {
+        return;
+    };
+    let range = |start: usize, end: usize| match end - start {
+        // An empty range is named by the line before it.
+        0 => format!("{start},0"),
+        1 => format!("{}", start + 1),
+        lines => format!("{},{lines}", start + 1),
+    };
+    let old = range(first.old_range().start, last.old_range().end);
+    let new = range(first.new_range().start, last.new_range().end);
+    text.push_str(&format!("@@ -{old} +{new} @@\n"));
+}
+
+fn push_lines(text: &mut String, mark: char, lines: &[&str]) {
+    for line in lines {
+        text.push(mark);
+        text.push_str(line);
+        if !line.ends_with('\n') {
+            text.push_str("\n\\ No newline at end of file\n");
+        }
+    }
 }
 
 #[cfg(test)]

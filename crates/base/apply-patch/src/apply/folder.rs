@@ -48,12 +48,6 @@ pub struct Identity {
     pub modified: (i128, i128),
 }
 
-impl Identity {
-    pub fn is_same_file(&self, other: &Self) -> bool {
-        self.file == other.file
-    }
-}
-
 /// What stands at a name.
 #[derive(Debug)]
 pub struct Found {

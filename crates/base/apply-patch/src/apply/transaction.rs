@@ -422,12 +422,13 @@ impl<F: Folder> Target<F> {
 
     fn take_back(&self, new: Identity, kept: Option<&OsStr>) -> Result<(), String> {
         let now = self.folder.identity(&self.name).map_err(|error| error.to_string())?;
-        let is_ours = now.is_some_and(|now| now.is_same_file(&new));
+        // The number alone proves nothing: a file system gives that of a removed file to the next new one.
+        let is_ours = now == Some(new);
         match kept {
             Some(kept) if is_ours => self.swap_back(kept).map_err(|error| self.kept_at(kept, &error)),
-            Some(kept) => Err(self.kept_at(kept, &"somebody else replaced it")),
+            Some(kept) => Err(self.kept_at(kept, &"somebody else changed it")),
             None if is_ours => self.folder.remove(&self.name).map_err(|error| error.to_string()),
-            // Somebody else removed or replaced it: what stands there is theirs.
+            None if now.is_some() => Err("somebody else changed it".to_owned()),
             None => Ok(()),
         }
     }
