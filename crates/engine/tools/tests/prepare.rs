@@ -249,6 +249,8 @@ fn calls_that_touch_files_or_sessions_run_alone() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     #[test]
     fn no_call_makes_it_panic(name in "exec_command|write_stdin|update_plan|view_image|apply_patch|.{0,8}", input in ".{0,60}", custom in proptest::bool::ANY) {
         let kind = if custom { CallKind::Custom } else { CallKind::Function };

@@ -232,7 +232,7 @@ async fn a_long_command_goes_on_as_a_session_and_ends_once() {
     let mut bench = Bench::new();
 
     let first = bench
-        .exec(json!({ "cmd": "echo one; until [ -e go ]; do sleep 0.02; done; echo two", "yield_time_ms": 250 }))
+        .exec(json!({ "cmd": "echo one; until [ -e go ]; do sleep 0.02; done; echo two", "yield_time_ms": 1000 }))
         .await;
     let id = session_id(&first);
     assert_eq!(
@@ -268,10 +268,11 @@ async fn a_session_that_ended_unseen_is_told_at_the_next_look() {
     let mut bench = Bench::new();
     let id = session_id(
         &bench
-            .exec(json!({ "cmd": "sleep 0.3; echo late; exit 4", "yield_time_ms": 250 }))
+            .exec(json!({ "cmd": "until [ -e go ]; do sleep 0.02; done; echo late; exit 4", "yield_time_ms": 250 }))
             .await,
     );
 
+    std::fs::write(bench.folder.path().join("go"), "").unwrap();
     let item = bench.ended().await;
     assert_eq!((item.exit_code, bench.world.terminals.ids()), (Some(4), vec![]));
 
@@ -283,7 +284,7 @@ async fn a_session_that_ended_unseen_is_told_at_the_next_look() {
 async fn a_terminal_takes_input_and_ctrl_c() {
     let bench = Bench::new();
     let first = bench
-        .exec(json!({ "cmd": "stty size; echo $TERM; exec cat", "tty": true, "yield_time_ms": 400 }))
+        .exec(json!({ "cmd": "stty size; echo $TERM; exec cat", "tty": true, "yield_time_ms": 1500 }))
         .await;
     assert_eq!(output(&first), "24 80\r\nxterm-256color\r\n");
     let session = session_id(&first);
@@ -291,7 +292,7 @@ async fn a_terminal_takes_input_and_ctrl_c() {
     let prepared = bench
         .prepare(
             "write_stdin",
-            &json!({ "session_id": session, "chars": "abc\n" }).to_string(),
+            &json!({ "session_id": session, "chars": "abc\n", "yield_time_ms": 1000 }).to_string(),
             CallKind::Function,
         )
         .unwrap();
@@ -495,10 +496,12 @@ async fn a_call_that_is_dropped_takes_its_command_along() {
 #[tokio::test]
 async fn output_is_told_while_a_command_runs() {
     let mut bench = Bench::new();
-    let arguments = json!({ "cmd": "for i in 1 2 3; do echo $i; sleep 0.1; done; sleep 0.2; echo 4", "yield_time_ms": 250 });
+    let arguments =
+        json!({ "cmd": "for i in 1 2 3; do echo $i; sleep 0.1; done; until [ -e go ]; do sleep 0.02; done; echo 4", "yield_time_ms": 250 });
     let prepared = bench.prepare("exec_command", &arguments.to_string(), CallKind::Function).unwrap();
     let (outcome, mut reports) = bench.run_reporting(prepared, CancellationToken::new()).await;
     session_id(&outcome);
+    std::fs::write(bench.folder.path().join("go"), "").unwrap();
     loop {
         match bench.events.recv().await.unwrap() {
             ToolReport::TerminalEnded { .. } => break,
