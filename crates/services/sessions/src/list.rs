@@ -33,6 +33,16 @@ pub fn find(home: &AbsPath, thread_id: &str) -> Result<Option<AbsPath>, JournalE
     Ok(rollouts(home).find(|path| self::thread_id(path) == Some(thread_id)))
 }
 
+/// The file of a thread, also when it lies in the archive.
+pub(crate) fn find_anywhere(home: &AbsPath, thread_id: &str) -> Result<Option<AbsPath>, JournalError> {
+    let archived = || {
+        names(&home.join("archived_sessions"), is_rollout)
+            .into_iter()
+            .find(|path| self::thread_id(path) == Some(thread_id))
+    };
+    Ok(find(home, thread_id)?.or_else(archived))
+}
+
 /// Stored sessions, newest (by start) first, at most `limit`; with `cwd` only those that were started in exactly that directory.
 ///
 /// What cannot be read is left out. The newest session of a directory is `list(home, Some(cwd), 1)`.
@@ -80,7 +90,11 @@ fn rollouts(home: &AbsPath) -> impl Iterator<Item = AbsPath> {
         .into_iter()
         .flat_map(folders)
         .flat_map(folders)
-        .flat_map(|day| names(&day, |name| name.starts_with(PREFIX) && name.ends_with(".jsonl")))
+        .flat_map(|day| names(&day, is_rollout))
+}
+
+fn is_rollout(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(".jsonl")
 }
 
 /// The entries of a folder whose name is wanted, last name first; none when it cannot be read.

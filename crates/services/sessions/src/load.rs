@@ -1,10 +1,11 @@
 //! A file to records, whatever state it is in.
 //!
 //! Input: the bytes of a journal. Output: its records in order, and what was wrong with it. Broken lines, repeated lines and a torn tail
-//! cost only themselves; lines of unknown type are passed over in silence.
+//! cost only themselves; lines of unknown type are passed over in silence. A fork that only refers to the beginning of another thread gets
+//! that beginning from the other thread's file.
 
 use crate::JournalError;
-use crate::line::{self, Content, Line};
+use crate::line::{self, Content, HistoryBase, Line};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::items::{SessionSource, ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, Record, SessionMeta};
@@ -51,7 +52,7 @@ impl Loaded {
 /// Reads a journal without touching it.
 ///
 /// # Errors
-/// If the file cannot be read. Damage inside it is no error but a [problem](Loaded::problems).
+/// If the file cannot be read, or the one that it is a fork of is gone. Damage inside it is no error but a [problem](Loaded::problems).
 pub fn read(path: &Path) -> Result<Loaded, JournalError> {
     let path = AbsPath::new(path).map_err(|error| JournalError::Read {
         path: crate::line::root(),
@@ -59,6 +60,56 @@ pub fn read(path: &Path) -> Result<Loaded, JournalError> {
     })?;
     Ok(scan(&path)?.loaded)
 }
+
+/// Reads a journal, and what a fork refers to.
+pub(crate) fn scan(path: &AbsPath) -> Result<Scan, JournalError> {
+    let own = scan_file(path)?;
+    match (&own.base, home_of(path)) {
+        (Some(base), Some(home)) => {
+            let inherited = inherited(&home, path, base, FORK_DEPTH_MAX)?;
+            Ok(own.after(inherited))
+        }
+        _ => Ok(own),
+    }
+}
+
+/// Forks of forks of forks.
+const FORK_DEPTH_MAX: usize = 32;
+
+/// What a fork takes over: everything of the other thread before one ordinal, but for its description.
+fn inherited(home: &AbsPath, fork: &AbsPath, base: &HistoryBase, depth: usize) -> Result<Vec<Numbered>, JournalError> {
+    let lost = || JournalError::Read {
+        path: fork.clone(),
+        source: io::Error::other(format!(
+            "invalid paginated history lineage for {}: missing source rollout",
+            base.thread_id
+        )),
+    };
+    let path = crate::list::find_anywhere(home, &base.thread_id)?
+        .filter(|_| depth > 0)
+        .ok_or_else(lost)?;
+    let source = scan_file(&path)?;
+    let mut records = match &source.base {
+        Some(older) => inherited(home, &path, older, depth - 1)?,
+        None => Vec::new(),
+    };
+    records.extend(source.numbered());
+    records.retain(|(ordinal, (_, record))| {
+        ordinal.is_none_or(|ordinal| ordinal < base.end_ordinal_exclusive) && !matches!(record, Record::SessionMeta(_))
+    });
+    Ok(records)
+}
+
+/// `<home>` of `<home>/sessions/YYYY/MM/DD/<file>` and of `<home>/archived_sessions/<file>`.
+fn home_of(path: &AbsPath) -> Option<AbsPath> {
+    let folder = path
+        .ancestors()
+        .find(|folder| folder.ends_with("sessions") || folder.ends_with("archived_sessions"))?;
+    folder.parent()
+}
+
+/// A record with its line's number.
+type Numbered = (Option<u64>, (Timestamp, Record));
 
 /// A journal's contents, and what a writer must know to go on with it.
 pub(crate) struct Scan {
@@ -69,9 +120,27 @@ pub(crate) struct Scan {
     pub newline_missing: bool,
     /// `None` when the file's lines have no numbers.
     pub next_ordinal: Option<u64>,
+    base: Option<HistoryBase>,
+    /// Of each record.
+    ordinals: Vec<Option<u64>>,
 }
 
-pub(crate) fn scan(path: &AbsPath) -> Result<Scan, JournalError> {
+impl Scan {
+    fn numbered(self) -> impl Iterator<Item = Numbered> {
+        self.ordinals.into_iter().zip(self.loaded.records)
+    }
+
+    /// The inherited records come behind the fork's own description.
+    fn after(mut self, inherited: Vec<Numbered>) -> Self {
+        let behind_meta = self.loaded.records.len().min(1);
+        self.loaded
+            .records
+            .splice(behind_meta..behind_meta, inherited.into_iter().map(|(_, record)| record));
+        self
+    }
+}
+
+fn scan_file(path: &AbsPath) -> Result<Scan, JournalError> {
     let failed = |source| JournalError::Read {
         path: path.clone(),
         source,
@@ -106,6 +175,8 @@ fn scan_lines(mut reader: impl BufRead, thread_id: &str) -> io::Result<Scan> {
 #[derive(Default)]
 struct Scanner {
     records: Vec<(Timestamp, Record)>,
+    ordinals: Vec<Option<u64>>,
+    base: Option<HistoryBase>,
     lines: u64,
     unreadable: Finding,
     repeated: Finding,
@@ -168,7 +239,11 @@ impl Scanner {
         }
         if let Content::Record(record) = found.content {
             let at = found.timestamp.or(self.records.last().map(|(at, _)| *at)).unwrap_or_default();
+            if self.records.is_empty() && matches!(record, Record::SessionMeta(_)) {
+                self.base = line::history_base(text);
+            }
             self.records.push((at, record));
+            self.ordinals.push(found.ordinal);
         }
     }
 
@@ -186,11 +261,14 @@ impl Scanner {
                 .problems
                 .push("the line that describes the session (session_meta) is missing".to_owned());
         }
+        let (base, ordinals) = (self.base, self.ordinals);
         Scan {
             loaded,
             whole_bytes: self.whole_bytes,
             newline_missing: self.newline_missing,
             next_ordinal,
+            base,
+            ordinals,
         }
     }
 }

@@ -2,8 +2,11 @@
 
 #[cfg(test)]
 mod damage;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod disk_full;
+#[cfg(test)]
+mod forks;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
