@@ -1,10 +1,12 @@
 //! Applying plans to real files: the good way, and every bad one.
 
+use super::folder::{Folder, Found, Identity, Rights};
 use super::portable::PathFolder;
 use super::*;
 use crate::{DiskFiles, parse, plan};
 use pretty_assertions::assert_eq;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -126,7 +128,7 @@ fn every_kind_of_change_is_made_and_nothing_else() {
 
 #[test]
 fn a_failure_at_any_moment_leaves_everything_as_it_was() {
-    fn check<F: folder::Folder>() {
+    fn check<F: Folder>() {
         let ground = ground_for_every_kind();
         let before = ground.tree();
         let plan = ground.plan(EVERY_KIND);
@@ -154,6 +156,7 @@ fn a_failure_at_any_moment_leaves_everything_as_it_was() {
 
     check::<SystemFolder>();
     check::<PathFolder>();
+    check::<LinklessFolder>();
 }
 
 #[test]
@@ -346,5 +349,58 @@ fn one_bad_hunk_among_200_files_writes_nothing() {
     assert_eq!(ground.tree().values().filter(|what| what.contains("new")).count(), 200);
 }
 
+#[cfg(target_os = "linux")]
+mod linux_only;
 #[cfg(unix)]
 mod unix_only;
+
+/// A file system that knows no second names, so that a replaced file is kept as a copy.
+struct LinklessFolder(PathFolder);
+
+impl Folder for LinklessFolder {
+    fn open(path: &AbsPath) -> io::Result<Self> {
+        PathFolder::open(path).map(Self)
+    }
+    fn open_below(&self, path: &Path) -> io::Result<Self> {
+        self.0.open_below(path).map(Self)
+    }
+    fn make_folder(&self, name: &OsStr) -> io::Result<()> {
+        self.0.make_folder(name)
+    }
+    fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        self.0.remove_folder(name)
+    }
+    fn create(&self, name: &OsStr, contents: &[u8], rights: &Rights) -> io::Result<Identity> {
+        self.0.create(name, contents, rights)
+    }
+    fn read(&self, name: &OsStr) -> io::Result<Option<Found>> {
+        self.0.read(name)
+    }
+    fn identity(&self, name: &OsStr) -> io::Result<Option<Identity>> {
+        self.0.identity(name)
+    }
+    fn check_writable(&self, name: &OsStr) -> io::Result<()> {
+        self.0.check_writable(name)
+    }
+    fn swap(&self, one: &OsStr, other: &OsStr) -> io::Result<()> {
+        self.0.swap(one, other)
+    }
+    fn link(&self, _: &OsStr, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.0.rename_new(from, to)
+    }
+    fn rename_over(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.0.rename_over(from, to)
+    }
+    fn remove(&self, name: &OsStr) -> io::Result<()> {
+        self.0.remove(name)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+    fn enter(&self, is_leftover: &dyn Fn(&OsStr) -> bool) -> io::Result<()> {
+        self.0.enter(is_leftover)
+    }
+}

@@ -411,7 +411,10 @@ impl<F: Folder> Target<F> {
     fn undo(&mut self) -> Result<(), String> {
         match std::mem::replace(&mut self.state, State::Untouched) {
             State::Untouched => Ok(()),
-            State::Staged { .. } => self.folder.remove(&self.temporary).map_err(|error| error.to_string()),
+            State::Staged { .. } => match self.folder.remove(&self.temporary) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
+                _ => Ok(()),
+            },
             State::Removed => self
                 .folder
                 .rename_new(&self.temporary, &self.name)

@@ -191,7 +191,10 @@ impl DescriptorFolder {
     /// A second name, then the first one away: also refuses an existing `to`. Without links, only a look before the rename.
     fn rename_if_free(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         match self.link(from, to) {
-            Ok(()) => self.remove(from),
+            Ok(()) => self.remove(from).inspect_err(|_| {
+                // The first error is the one to report; a leftover is removed by the next patch.
+                let _ = self.remove(to);
+            }),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => match self.stat(to)? {
                 None => self.rename_over(from, to),
                 Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
