@@ -1,0 +1,184 @@
+//! `codex demo`: a small real repository with a failing test, and a real turn in it whose model reads from a script.
+//!
+//! Sandbox, processes, patch and journal are the real ones; without a sandbox there is no demo. It needs git and a POSIX shell, and
+//! leaves what it names at its end.
+
+use crate::environment::Surroundings;
+use crate::prepare::Prepared;
+use codex_base::AbsPath;
+use codex_config::Overrides;
+use codex_exec::human::Colour;
+use codex_exec::{Ended, ExecError, ExecOptions, Output, Session};
+use codex_process::Sandbox;
+use codex_protocol::settings::SandboxMode;
+use std::path::Path;
+use std::process::Command;
+
+const PROMPT: &str = "The test in this repository fails. Find out why, mend it, and show that it passes.";
+
+/// Makes the repository and says what will happen. The text is for stderr.
+///
+/// # Errors
+/// If the sandbox or git is missing, or the folder is in use.
+pub fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<(Prepared, String), ExecError> {
+    let capabilities = sandbox.capabilities();
+    if !capabilities.confines {
+        let message = format!(
+            "the demo runs its commands in a sandbox, and this system lacks: {}",
+            capabilities.missing.join("; ")
+        );
+        return Err(ExecError::new("sandbox.unavailable", message));
+    }
+    let repository = make_folder(folder, surroundings)?;
+    make_repository(&repository)?;
+    let colour = if surroundings.colours() { Colour::Ansi } else { Colour::Plain };
+    let options = ExecOptions {
+        session: Session::New,
+        prompt: PROMPT.to_owned(),
+        images: Vec::new(),
+        cwd: repository.clone(),
+        model: None,
+        model_provider: Some("scripted".to_owned()),
+        sandbox: Some(SandboxMode::WorkspaceWrite),
+        config: None,
+        ephemeral: false,
+        output_schema: None,
+        last_message_file: None,
+        output: Output::Human { colour },
+    };
+    // A demo shows the program, not somebody's configuration of it.
+    let overrides = Overrides {
+        ignore_user_config: true,
+        ..Overrides::default()
+    };
+    let text = preface(&repository, &capabilities.mechanism);
+    Ok((Prepared { options, overrides }, text))
+}
+
+fn preface(repository: &AbsPath, mechanism: &str) -> String {
+    format!(
+        "This is a demonstration in a new git repository: {repository}\n\
+         The words of the model come from a script; no account and no network are used.\n\
+         Everything else is real: the commands run ({mechanism} sandbox), the patch is written, the journal is kept.\n\n"
+    )
+}
+
+/// What is left, and how to go on; for stderr.
+pub fn closing(ended: &Ended, options: &ExecOptions) -> String {
+    let outcome = match ended.status {
+        codex_exec::ExitStatus::Done => "The demo is over.",
+        _ => "The demo did not go as its script says; what is above shows where.",
+    };
+    let journal = ended
+        .journal
+        .as_ref()
+        .map(|path| format!("  journal:    {path}\n"))
+        .unwrap_or_default();
+    format!(
+        "\n{outcome} It leaves:\n  repository: {}  (see: git -C {} diff)\n{journal}\
+         \nWith a real model: set OPENAI_API_KEY (or CODEX_API_KEY), or add a [model_providers.NAME] table to config.toml, then\n  \
+         codex exec -s workspace-write 'what you want done'\ninside a git repository of yours.\n",
+        options.cwd, options.cwd
+    )
+}
+
+fn make_folder(folder: Option<&Path>, surroundings: &Surroundings) -> Result<AbsPath, ExecError> {
+    let wrong = |error: std::io::Error, what: &str| ExecError::new("demo.folder", format!("cannot make {what}: {error}"));
+    let path = match folder {
+        Some(folder) => {
+            let path = surroundings.process.cwd.join(folder);
+            std::fs::create_dir_all(&path).map_err(|error| wrong(error, &path.to_string()))?;
+            path.as_path().to_owned()
+        }
+        None => {
+            let temporary = tempfile::Builder::new()
+                .prefix("codex-demo-")
+                .tempdir_in(&surroundings.temporary_folder);
+            temporary.map_err(|error| wrong(error, "a temporary folder"))?.keep()
+        }
+    };
+    let mut entries = std::fs::read_dir(&path).map_err(|error| wrong(error, &path.display().to_string()))?;
+    if entries.next().is_some() {
+        let message = format!(
+            "{} is not empty; the demo makes a repository of its own and touches nothing else",
+            path.display()
+        );
+        return Err(ExecError::new("demo.folder_in_use", message).with_hint("name a new or empty folder, or none"));
+    }
+    let path = if cfg!(windows) {
+        path
+    } else {
+        path.canonicalize().map_err(|error| wrong(error, "the folder"))?
+    };
+    AbsPath::new(path).map_err(|error| ExecError::new("demo.folder", error.to_string()))
+}
+
+fn make_repository(folder: &AbsPath) -> Result<(), ExecError> {
+    for file in codex_model::demo_files() {
+        let path = folder.join(file.path);
+        write_file(&path, file.contents, file.executable)
+            .map_err(|error| ExecError::new("demo.folder", format!("cannot write {path}: {error}")))?;
+    }
+    git(folder, &["init", "--quiet"])?;
+    git(folder, &["add", "--all"])?;
+    git(folder, &["commit", "--quiet", "--message", "A greeting and its test"])
+}
+
+fn write_file(path: &AbsPath, contents: &str, executable: bool) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::write(path, contents)?;
+    if executable { make_executable(path) } else { Ok(()) }
+}
+
+#[cfg(unix)]
+fn make_executable(path: &AbsPath) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &AbsPath) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Runs git on the folder alone: nobody's hooks, signatures, identity or surrounding repository.
+fn git(folder: &AbsPath, arguments: &[&str]) -> Result<(), ExecError> {
+    let settings = [
+        "user.name=codex demo",
+        "user.email=demo@localhost",
+        "commit.gpgSign=false",
+        "core.autocrlf=false",
+        "core.hooksPath=/dev/null",
+        "init.defaultBranch=main",
+    ];
+    let mut command = Command::new("git");
+    for variable in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_COMMON_DIR",
+        "GIT_TEMPLATE_DIR",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
+        .args(arguments)
+        .current_dir(folder.as_path());
+    let failed = |why: String| ExecError::new("demo.git", format!("git {} failed: {why}", arguments.join(" ")));
+    let output = command
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => ExecError::new("demo.no_git", "the demo needs git, and there is none on the PATH"),
+            _ => failed(error.to_string()),
+        })?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    }
+}

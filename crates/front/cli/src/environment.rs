@@ -1,0 +1,212 @@
+//! The process's surroundings, read once: variables, directories, the user, the terminal.
+//!
+//! This is the only file of the program that asks the environment. Everything below gets values.
+
+use codex_base::AbsPath;
+use codex_config::{ConfigError, ProcessEnv};
+use codex_exec::ExecError;
+use codex_protocol::VERSION;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// What the program's command line and set-up need beside [`ProcessEnv`].
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    pub process: ProcessEnv,
+    pub temporary_folder: PathBuf,
+    /// First word of the user agent and the `originator` header.
+    pub originator: String,
+    pub terminals: Terminals,
+}
+
+/// Which of the streams are terminals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terminals {
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+}
+
+/// Reads everything.
+///
+/// # Errors
+/// If there is no working directory or no home for our files.
+pub fn read() -> Result<Surroundings, ExecError> {
+    let cwd = std::env::current_dir().map_err(|error| ExecError::new("cli.no_cwd", format!("no working directory: {error}")))?;
+    let cwd = AbsPath::new(cwd).map_err(|error| ExecError::new("cli.no_cwd", error.to_string()))?;
+    let timezone = jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned();
+    let process = ProcessEnv::new(std::env::vars_os(), cwd, user_shell(), timezone).map_err(config_error)?;
+    let originator = process
+        .var("CODEX_INTERNAL_ORIGINATOR_OVERRIDE")
+        .filter(|name| is_header_text(name))
+        .unwrap_or("codex_exec")
+        .to_owned();
+    Ok(Surroundings {
+        process,
+        temporary_folder: std::env::temp_dir(),
+        originator,
+        terminals: Terminals {
+            stdin: std::io::stdin().is_terminal(),
+            stdout: std::io::stdout().is_terminal(),
+            stderr: std::io::stderr().is_terminal(),
+        },
+    })
+}
+
+/// A configuration error as the user sees it: its cause behind it, its code in brackets.
+pub fn config_error(error: ConfigError) -> ExecError {
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        message += &format!(": {error}");
+        cause = error.source();
+    }
+    ExecError::new(error.code(), message)
+}
+
+impl Surroundings {
+    /// `<originator>/<version> (<system> <its version>; <architecture>) <terminal>`, in ASCII.
+    pub fn user_agent(&self) -> String {
+        let terminal = terminal_name(|name| self.process.var(name));
+        let (system, version) = system_release();
+        let text = format!(
+            "{}/{VERSION} ({system} {version}; {}) {terminal}",
+            self.originator,
+            std::env::consts::ARCH
+        );
+        text.chars()
+            .map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '_' })
+            .collect()
+    }
+
+    /// Whether `auto` colours stderr.
+    pub fn colours(&self) -> bool {
+        let set = |name: &str| self.process.var(name).is_some_and(|value| !value.is_empty());
+        self.terminals.stderr && !set("NO_COLOR") && self.process.var("TERM") != Some("dumb")
+    }
+}
+
+fn is_header_text(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
+}
+
+fn terminal_name<'a>(var: impl Fn(&str) -> Option<&'a str>) -> String {
+    let set = |name: &str| var(name).filter(|value| !value.is_empty());
+    match (set("TERM_PROGRAM"), set("TERM_PROGRAM_VERSION"), set("TERM")) {
+        (Some(program), Some(version), _) => format!("{program}/{version}"),
+        (Some(program), None, _) => program.to_owned(),
+        (None, _, Some(term)) => term.to_owned(),
+        (None, _, None) => "unknown".to_owned(),
+    }
+}
+
+/// Name and three-part version of the system.
+fn system_release() -> (String, String) {
+    let release = if cfg!(target_os = "linux") {
+        std::fs::read_to_string("/etc/os-release").unwrap_or_default()
+    } else {
+        String::new()
+    };
+    release_of(&release).unwrap_or_else(|| (capitalised(std::env::consts::OS), "unknown".to_owned()))
+}
+
+fn release_of(os_release: &str) -> Option<(String, String)> {
+    let field = |name: &str| {
+        let line = os_release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        Some(line.trim().trim_matches(['"', '\''])).filter(|value| !value.is_empty())
+    };
+    let version = field("VERSION_ID").unwrap_or("unknown");
+    let missing_parts = 2_usize.saturating_sub(version.matches('.').count());
+    let padding = if version == "unknown" {
+        String::new()
+    } else {
+        ".0".repeat(missing_parts)
+    };
+    Some((capitalised(field("ID")?), format!("{version}{padding}")))
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
+}
+
+/// `$SHELL`, else what the user database says.
+fn user_shell() -> Option<PathBuf> {
+    let named = std::env::var_os("SHELL").map(PathBuf::from).filter(|shell| shell.is_absolute());
+    named.or_else(shell_of_user)
+}
+
+#[cfg(target_os = "linux")]
+fn shell_of_user() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let uid = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    shell_in(&users, &uid)
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn shell_of_user() -> Option<PathBuf> {
+    None
+}
+
+/// The last field of the user's line.
+#[cfg(any(target_os = "linux", test))]
+fn shell_in(users: &str, uid: &str) -> Option<PathBuf> {
+    let line = users
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.get(2) == Some(&uid))?;
+    line.get(6).filter(|shell| shell.starts_with('/')).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    #[test]
+    fn the_release_has_a_name_and_three_numbers() {
+        let check = |text: &str, expect: Option<(&str, &str)>| {
+            assert_eq!(
+                release_of(text),
+                expect.map(|(name, version)| (name.to_owned(), version.to_owned())),
+                "{text}"
+            );
+        };
+
+        check(
+            "NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\n",
+            Some(("Debian", "12.0.0")),
+        );
+        check("ID=ubuntu\nVERSION_ID='24.04'\n", Some(("Ubuntu", "24.04.0")));
+        check("ID=arch\n", Some(("Arch", "unknown")));
+        check("", None);
+    }
+
+    #[test]
+    fn the_terminal_is_named_by_its_program_or_its_type() {
+        let check = |vars: &[(&str, &'static str)], expect: &str| {
+            let name = terminal_name(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| *value));
+            assert_eq!(name, expect);
+        };
+
+        check(
+            &[("TERM_PROGRAM", "vscode"), ("TERM_PROGRAM_VERSION", "1.9"), ("TERM", "xterm")],
+            "vscode/1.9",
+        );
+        check(&[("TERM_PROGRAM", ""), ("TERM", "xterm")], "xterm");
+        check(&[], "unknown");
+    }
+
+    #[test]
+    fn the_shell_of_a_user_is_the_last_field() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\nada:x:1000:1000::/home/ada:/bin/zsh\nno:x:7:7::/:\n";
+
+        assert_eq!(shell_in(users, "1000"), Some("/bin/zsh".into()));
+        assert_eq!(shell_in(users, "7"), None);
+        assert_eq!(shell_in(users, "8"), None);
+    }
+}

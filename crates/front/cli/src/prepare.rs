@@ -1,0 +1,153 @@
+//! From the parsed command line to a run that can start: every check that needs no server, in a fixed order.
+//!
+//! `-c` syntax, working directory, configuration, prompt, output schema, git repository. The first that fails is the one that is reported.
+
+use crate::args::{Color, ExecCommand};
+use crate::environment::{Surroundings, config_error};
+use codex_base::AbsPath;
+use codex_config::Overrides;
+use codex_exec::human::Colour;
+use codex_exec::prompt::{self, Continues};
+use codex_exec::{ExecError, ExecOptions, Output, Session};
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// More than this on standard input is refused.
+const STDIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A run, and what the server is started with.
+#[derive(Debug)]
+pub struct Prepared {
+    pub options: ExecOptions,
+    pub overrides: Overrides,
+}
+
+/// # Errors
+/// The first check that fails.
+pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepared, ExecError> {
+    let overrides = overrides(command)?;
+    let cwd = working_directory(command.cd.as_deref(), &surroundings.process.cwd)?;
+    let overrides = Overrides {
+        add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
+        ..overrides
+    };
+    codex_config::resolve(&surroundings.process, &cwd, &overrides).map_err(config_error)?;
+    let prompt = read_prompt(command, surroundings)?;
+    let output_schema = command
+        .output_schema
+        .as_deref()
+        .map(|path| output_schema(&surroundings.process.cwd.join(path)))
+        .transpose()?;
+    if !command.skip_git_repo_check && !codex_git::is_repository(&cwd) {
+        return Err(no_repository());
+    }
+    let options = ExecOptions {
+        session: command.session.clone(),
+        prompt,
+        images: command.images.clone(),
+        cwd,
+        model: command.model.clone(),
+        model_provider: None,
+        sandbox: command.sandbox,
+        config: None,
+        ephemeral: command.ephemeral,
+        output_schema,
+        last_message_file: command
+            .last_message_file
+            .as_ref()
+            .map(|path| surroundings.process.cwd.join(path).as_path().to_owned()),
+        output: output(command, surroundings),
+    };
+    Ok(Prepared { options, overrides })
+}
+
+fn overrides(command: &ExecCommand) -> Result<Overrides, ExecError> {
+    let cli = command
+        .config
+        .iter()
+        .map(|text| codex_config::parse_override(text))
+        .collect::<Result<_, _>>()
+        .map_err(config_error)?;
+    Ok(Overrides {
+        profile: command.profile.clone(),
+        cli,
+        ignore_user_config: command.ignore_user_config,
+        strict: command.strict_config,
+        ..Overrides::default()
+    })
+}
+
+/// The directory of `-C`, links resolved where the system has them.
+fn working_directory(cd: Option<&Path>, cwd: &AbsPath) -> Result<AbsPath, ExecError> {
+    let Some(cd) = cd else {
+        return Ok(cwd.clone());
+    };
+    let wrong = |why: String| ExecError::new("cli.no_directory", format!("cannot work in {}: {why}", cd.display()));
+    let path = cwd.join(cd);
+    if !path.metadata().map_err(|error| wrong(error.to_string()))?.is_dir() {
+        return Err(wrong("not a directory".to_owned()));
+    }
+    if cfg!(windows) {
+        return Ok(path);
+    }
+    let real = path.canonicalize().map_err(|error| wrong(error.to_string()))?;
+    AbsPath::new(real).map_err(|error| wrong(error.to_string()))
+}
+
+fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<String, ExecError> {
+    let argument = command.prompt.as_deref();
+    let continues = match command.session {
+        Session::New => Continues::No,
+        Session::Resume(_) | Session::Last { .. } => Continues::Yes,
+    };
+    let source = prompt::source(argument, surroundings.terminals.stdin, continues);
+    if let Some(notice) = source.notice() {
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "{notice}");
+    }
+    let stdin = match source {
+        prompt::Source::Argument | prompt::Source::Missing => Vec::new(),
+        prompt::Source::Stdin { .. } | prompt::Source::Both => read_stdin()?,
+    };
+    prompt::compose(source, argument, &stdin)
+}
+
+/// All of standard input. Waits for its end, as callers expect; a signal ends the process meanwhile.
+fn read_stdin() -> Result<Vec<u8>, ExecError> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(STDIN_BYTES_MAX + 1).read_to_end(&mut bytes);
+    match read {
+        Err(error) => Err(ExecError::new("exec.stdin", format!("cannot read stdin: {error}"))),
+        Ok(count) if count as u64 > STDIN_BYTES_MAX => {
+            Err(ExecError::new("exec.stdin", format!("more than {STDIN_BYTES_MAX} bytes on stdin")))
+        }
+        Ok(_) => Ok(bytes),
+    }
+}
+
+fn output_schema(path: &AbsPath) -> Result<serde_json::Value, ExecError> {
+    let wrong = |message: String| ExecError::new("exec.output_schema", message);
+    let text = std::fs::read(path).map_err(|error| wrong(format!("cannot read the output schema {path}: {error}")))?;
+    serde_json::from_slice(&text).map_err(|error| wrong(format!("the output schema {path} is not JSON: {error}")))
+}
+
+fn no_repository() -> ExecError {
+    ExecError::new(
+        "exec.no_repository",
+        "Not inside a trusted directory and --skip-git-repo-check was not specified.",
+    )
+    .with_hint("run it inside a git repository, where changes can be seen and undone, or add --skip-git-repo-check")
+}
+
+fn output(command: &ExecCommand, surroundings: &Surroundings) -> Output {
+    let coloured = match command.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => surroundings.colours(),
+    };
+    match (command.json, coloured) {
+        (true, _) => Output::Json,
+        (false, true) => Output::Human { colour: Colour::Ansi },
+        (false, false) => Output::Human { colour: Colour::Plain },
+    }
+}

@@ -1,0 +1,87 @@
+//! Signals as a count that a run can watch, and dying by one afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use tokio::sync::watch;
+
+/// Counts SIGINT, SIGTERM and SIGHUP (Ctrl-C where there are no signals).
+pub struct Signals {
+    pub count: watch::Receiver<u32>,
+    first: Arc<AtomicI32>,
+}
+
+impl Signals {
+    /// From here on these signals no longer end the process. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// If the system does not let us listen.
+    pub fn listen() -> std::io::Result<Self> {
+        let (sender, count) = watch::channel(0);
+        let first = Arc::new(AtomicI32::new(0));
+        listen_to_each(&sender, &first)?;
+        Ok(Self { count, first })
+    }
+
+    /// Ends the process the way it was asked to: by SIGTERM or SIGHUP itself, if one of them was the first signal.
+    ///
+    /// Whoever started us then sees a death by signal, as of any program that does not handle it.
+    pub fn die_if_told_to(&self) {
+        die(self.first.load(Ordering::Relaxed));
+    }
+}
+
+#[cfg(unix)]
+fn listen_to_each(sender: &watch::Sender<u32>, first: &Arc<AtomicI32>) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        let mut signals = signal(kind)?;
+        let (sender, first) = (sender.clone(), Arc::clone(first));
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                // Only the first of all counts as the reason.
+                let _ = first.compare_exchange(0, kind.as_raw_value(), Ordering::Relaxed, Ordering::Relaxed);
+                sender.send_modify(|count| *count += 1);
+            }
+        });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn listen_to_each(sender: &watch::Sender<u32>, _: &Arc<AtomicI32>) -> std::io::Result<()> {
+    let sender = sender.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            sender.send_modify(|count| *count += 1);
+        }
+    });
+    Ok(())
+}
+
+#[cfg(unix)]
+fn die(signal: i32) {
+    if signal == libc::SIGTERM || signal == libc::SIGHUP {
+        // SAFETY: both calls take plain numbers; the default action replaces our handler, and the process ends in `raise`.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+const fn die(_: i32) {}
+
+/// No core file may hold what this process knows (keys, conversations). Commands inherit it, as they do from any careful program.
+#[cfg(unix)]
+pub fn no_core_files() {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a live value. A failure leaves the limit as it was, which is no reason not to work.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+    }
+}
+
+/// There are no core files.
+#[cfg(not(unix))]
+pub const fn no_core_files() {}

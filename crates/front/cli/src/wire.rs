@@ -1,0 +1,66 @@
+//! Everything built and connected: sandbox, clock, ids, engine, app server, a client in this process.
+
+use crate::environment::Surroundings;
+use codex_app_server::{AppServer, ServerFacts};
+use codex_base::{Clock, RandomIds, SystemClock};
+use codex_config::Overrides;
+use codex_engine::{Engine, EngineParts};
+use codex_model::ClientIdentity;
+use codex_process::Sandbox;
+use codex_protocol::VERSION;
+use codex_protocol::items::SessionSource;
+use codex_rpc::{Client, Events, Wire};
+use std::sync::Arc;
+
+/// A server, and a client that is connected to it.
+pub struct Connected {
+    pub server: AppServer,
+    pub client: Client,
+    pub events: Events,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Builds the server. Needs a tokio runtime.
+pub fn connect(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<dyn Sandbox>) -> Connected {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let user_agent = surroundings.user_agent();
+    let identity = ClientIdentity {
+        originator: surroundings.originator.clone(),
+        user_agent: format!("{user_agent} (codex_exec; {VERSION})"),
+    };
+    let facts = ServerFacts {
+        user_agent,
+        cwd: surroundings.process.cwd.clone(),
+    };
+    let engine = Engine::new(EngineParts {
+        env: surroundings.process.clone(),
+        overrides,
+        sandbox,
+        clock: Arc::clone(&clock),
+        ids: Arc::new(RandomIds),
+        identity,
+        source: SessionSource::Exec,
+        faults: None,
+        model: None,
+    });
+    let server = AppServer::new(engine, facts);
+    let (client, events) = server.connect_in_process(Wire::Direct);
+    Connected {
+        server,
+        client,
+        events,
+        clock,
+    }
+}
+
+/// The sandbox of this system; one that only runs unconfined commands where there is none yet.
+#[cfg(target_os = "linux")]
+pub fn sandbox() -> Arc<dyn Sandbox> {
+    Arc::new(codex_sandbox_linux::probe())
+}
+
+/// The sandbox of this system; one that only runs unconfined commands where there is none yet.
+#[cfg(not(target_os = "linux"))]
+pub fn sandbox() -> Arc<dyn Sandbox> {
+    Arc::new(codex_process::NoSandbox::default())
+}
