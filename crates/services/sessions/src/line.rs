@@ -203,14 +203,16 @@ fn turn_context(context: &TurnContext) -> Value {
         "turn_id": context.turn_id, "root_turn_id": context.turn_id, "cwd": values::path_text(&context.cwd),
         "approval_policy": context.approval_policy, "sandbox_policy": values::sandbox_policy(&context.sandbox_policy),
         "model": context.model,
+        // Existing readers expect one always; this is what leaving it out means.
+        "summary": context.summary.as_deref().unwrap_or(SUMMARY_DEFAULT),
     });
-    for (name, value) in [("effort", &context.effort), ("summary", &context.summary)] {
-        if let Some(value) = value {
-            payload[name] = json!(value);
-        }
+    if let Some(effort) = &context.effort {
+        payload["effort"] = json!(effort);
     }
     payload
 }
+
+const SUMMARY_DEFAULT: &str = "auto";
 
 #[derive(Deserialize)]
 struct TurnContextIn {

@@ -46,7 +46,7 @@ impl SandboxMode {
     }
 }
 
-/// What commands of a thread may touch, in the app-server's camelCase form. `journal::JournalSandboxPolicy` is the kebab-case form.
+/// What commands of a thread may touch, in the app-server's camelCase form. Journals spell it in kebab case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum SandboxPolicy {

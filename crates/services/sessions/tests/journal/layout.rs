@@ -4,7 +4,6 @@ use crate::sample::{at, completed_item, event, home, item, meta, patch, text_of,
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::journal::{Compacted, EventMsg, Record};
 use codex_sessions::Journal;
-use std::fs;
 
 #[test]
 fn a_whole_turn() {
@@ -88,6 +87,7 @@ fn the_file_lies_under_its_local_date_and_is_the_owners_alone() {
     assert!(file.exists());
     #[cfg(unix)]
     {
+        use std::fs;
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(file.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);

@@ -262,7 +262,7 @@ fn records() -> BoxedStrategy<Record> {
         Just(ApprovalPolicy::OnRequest),
         Just(ApprovalPolicy::Never)
     ];
-    let context = (text(), abs_path(), approval, policies(), text(), of(text()), of(text()));
+    let context = (text(), abs_path(), approval, policies(), text(), of(text()), text().prop_map(Some));
     let environment = proptest::collection::btree_map(text(), text(), 0..3);
     prop_oneof![
         metas().prop_map(|meta| Record::SessionMeta(Box::new(meta))),

@@ -191,7 +191,7 @@ pub fn turn(turn_id: &str) -> Vec<Record> {
             sandbox_policy: SandboxPolicy::workspace_write(),
             model: "some-model".to_owned(),
             effort: Some("medium".to_owned()),
-            summary: None,
+            summary: Some("auto".to_owned()),
         })),
         message("user", "Fix it."),
         completed_item(turn_id, user("item_1", "Fix it.")),
