@@ -9,6 +9,7 @@
 mod event;
 mod item;
 mod meta;
+mod older;
 mod values;
 
 use codex_base::Timestamp;

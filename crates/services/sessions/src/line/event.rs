@@ -1,12 +1,10 @@
 //! The payload of `event_msg`: what happened, beside the conversation itself.
 //!
-//! Files of spring 2026 kept one event per kind of item (`user_message`, `exec_command_end`, …); they are read as `item_completed` without a
-//! turn id or item id where they had none. The reducer puts such items into the turn that is open.
+//! Kinds of event that only older files have are read by [`older`](super::older).
 
-use super::item::{self, CommandLine, FileChangeLine};
 use super::values::{Usage, lenient, turn_error, turn_error_from};
+use super::{item, older};
 use codex_base::Timestamp;
-use codex_protocol::items::{ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, Record};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -138,78 +136,10 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
         },
         EventIn::ThreadRolledBack { num_turns } => EventMsg::ThreadRolledBack { num_turns },
         EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
-        EventIn::TokenCount { info: None } | EventIn::Other => return Ok(None),
-        EventIn::UserMessage {
-            message,
-            images,
-            local_images,
-        } => {
-            let pictures = images.into_iter().map(|url| UserInput::Image { url });
-            let local = local_images.into_iter().map(|path| UserInput::LocalImage { path });
-            let content = std::iter::once(UserInput::Text { text: message })
-                .chain(pictures)
-                .chain(local)
-                .collect();
-            old_item(
-                String::new(),
-                ThreadItem::UserMessage {
-                    id: String::new(),
-                    content,
-                },
-                at,
-            )
-        }
-        EventIn::AgentMessage { message, phase } => old_item(
-            String::new(),
-            ThreadItem::AgentMessage {
-                id: String::new(),
-                text: message,
-                phase,
-            },
-            at,
-        ),
-        EventIn::AgentReasoning { text } => old_item(
-            String::new(),
-            ThreadItem::Reasoning {
-                id: String::new(),
-                summary: vec![text],
-                content: vec![],
-            },
-            at,
-        ),
-        EventIn::AgentReasoningRawContent { text } => old_item(
-            String::new(),
-            ThreadItem::Reasoning {
-                id: String::new(),
-                summary: vec![],
-                content: vec![text],
-            },
-            at,
-        ),
-        EventIn::ExecCommandEnd { turn_id, command } => old_item(turn_id, ThreadItem::CommandExecution(command.into_item()), at),
-        EventIn::PatchApplyEnd { turn_id, change } => old_item(turn_id, change.into_item(), at),
-        EventIn::ViewImageToolCall { call_id, path } => old_item(
-            String::new(),
-            ThreadItem::ImageView {
-                id: call_id,
-                path: super::values::path_from(&path),
-            },
-            at,
-        ),
-        EventIn::ContextCompacted => old_item(String::new(), ThreadItem::ContextCompaction { id: String::new() }, at),
+        EventIn::TokenCount { info: None } => return Ok(None),
+        EventIn::Other => return older::from_payload(text, at),
     };
     Ok(Some(Record::Event(Box::new(event))))
-}
-
-fn old_item(turn_id: String, item: ThreadItem, at: Timestamp) -> EventMsg {
-    let at_ms = at.as_millisecond();
-    EventMsg::ItemCompleted {
-        thread_id: String::new(),
-        turn_id,
-        item,
-        started_at_ms: at_ms,
-        completed_at_ms: at_ms,
-    }
 }
 
 #[derive(Deserialize)]
@@ -265,45 +195,6 @@ enum EventIn {
         #[serde(default)]
         reason: String,
     },
-    UserMessage {
-        #[serde(default)]
-        message: String,
-        #[serde(default, deserialize_with = "lenient")]
-        images: Vec<String>,
-        #[serde(default, deserialize_with = "lenient")]
-        local_images: Vec<String>,
-    },
-    AgentMessage {
-        #[serde(default)]
-        message: String,
-        #[serde(default)]
-        phase: Option<String>,
-    },
-    AgentReasoning {
-        #[serde(default)]
-        text: String,
-    },
-    AgentReasoningRawContent {
-        #[serde(default)]
-        text: String,
-    },
-    ExecCommandEnd {
-        #[serde(default)]
-        turn_id: String,
-        #[serde(flatten)]
-        command: Box<CommandLine>,
-    },
-    PatchApplyEnd {
-        #[serde(default)]
-        turn_id: String,
-        #[serde(flatten)]
-        change: FileChangeLine,
-    },
-    ViewImageToolCall {
-        call_id: String,
-        path: String,
-    },
-    ContextCompacted,
     #[serde(other)]
     Other,
 }
