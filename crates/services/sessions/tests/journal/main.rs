@@ -8,6 +8,8 @@ mod disk_full;
 #[cfg(test)]
 mod forks;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod listing;
