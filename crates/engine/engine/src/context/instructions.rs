@@ -36,8 +36,7 @@ fn approvals(approval: ApprovalPolicy, confined: bool) -> &'static str {
 
 /// Wraps a text in the tag that marks it as not typed by the user.
 pub fn tagged(tag: &str, text: &str) -> String {
-    let close = tag.split(' ').next().unwrap_or(tag);
-    format!("<{tag}>\n{text}\n</{close}>")
+    format!("<{tag}>\n{text}\n</{tag}>")
 }
 
 /// Follows the outputs of interrupted calls.

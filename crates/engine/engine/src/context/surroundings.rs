@@ -126,7 +126,7 @@ mod tests {
         insta::assert_snapshot!(texts(&items), @r"
         <permissions instructions>
         Be careful.
-        </permissions>
+        </permissions instructions>
         ---
         # AGENTS.md instructions for /w
 

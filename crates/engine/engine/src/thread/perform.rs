@@ -246,10 +246,17 @@ impl World {
             overrides,
             input,
         };
+        let world = self.tools.clone();
+        let cancel = self.cancel.clone();
         self.spawn_report(async move {
             let setup = tokio::task::spawn_blocking(move || resolve::turn_setup(request)).await.unwrap_or_else(|panic| {
                 Err(TurnError::new("internal.panic", format!("resolving the turn failed: {panic}"), CodexErrorInfo::InternalServerError))
             });
+            if let Ok(setup) = &setup {
+                let turn = Arc::clone(&setup.settings.tools);
+                // Beside the first request: the user's profile is read once per thread, before a command needs it.
+                tokio::spawn(async move { cancel.run_until_cancelled(codex_tools::warm_up(&turn, &world)).await });
+            }
             ThreadEvent::TurnResolved { turn_id, setup: setup.map(Box::new) }
         });
     }

@@ -125,7 +125,7 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
         cwd: cwd.clone(),
         policy,
         shell,
-        env: Arc::new(codex_config::shell_environment(&config.shell_environment_policy, shared.env.vars.clone())),
+        env: Arc::new(codex_config::shell_environment(&config.shell_environment_policy, &shared.env.vars)),
         allow_login_shell: config.allow_login_shell,
         output_token_limit: config.tool_output_token_limit.unwrap_or(model_info.truncation_tokens),
         background_terminal_max_ms: u64::try_from(config.background_terminal_max_timeout.as_millis()).unwrap_or(u64::MAX),

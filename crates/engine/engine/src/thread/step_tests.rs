@@ -197,7 +197,21 @@ fn a_declined_command_is_told_to_the_model_and_cancel_ends_the_turn() {
     tell waiting for Model
     sample: developer, user, call c1, output c1 "rejected by user"
     "#);
-    assert_snapshot!(answered(ApprovalDecision::Cancel), @"");
+    assert_snapshot!(answered(ApprovalDecision::Cancel), @r#"
+    tell resolved 0
+    tell status Active { active_flags: [] }
+    discard c1
+    journal item_completed command c1 Declined
+    tell completed command c1 Declined
+    stop sampling
+    timer Ending
+    journal output c1 "rejected by user"
+    journal user
+    journal turn_aborted
+    tell status Idle
+    tell turn Interrupted
+    sync
+    "#);
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Calls {
         let mut ready = Vec::new();
         let mut all_over = true;
         for call in &mut self.0 {
-            let parallel = may_overlap(&call.view);
+            let parallel = codex_tools::may_overlap(&call.view, call.kind);
             if matches!(call.state, CallState::Queued) && (parallel || all_over) {
                 call.state = CallState::Preparing;
                 ready.push((call.view.clone(), call.kind));
@@ -127,9 +127,4 @@ impl Calls {
         }
         outputs
     }
-}
-
-/// Whether a call may run beside others, as far as its name tells; preparing it may find more (a patch in a shell command).
-fn may_overlap(call: &ToolCallView) -> bool {
-    !matches!(call.name.as_str(), "apply_patch" | "update_plan")
 }

@@ -296,7 +296,7 @@ fn retry_delay(error: &ModelError, attempt: u32, attempts_max: u32, env: &Env) -
     }
     match error.retry {
         Retry::Never => None,
-        Retry::Backoff => Some(codex_model::backoff(attempt, env.ids.below(1000))),
+        Retry::Backoff => Some(codex_model::backoff(attempt, env.ids.below(1001))),
         Retry::After(wait) => (wait <= SERVER_WAIT_MAX).then_some(wait),
     }
 }

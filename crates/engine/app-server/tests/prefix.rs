@@ -1,0 +1,181 @@
+//! The input of request n is a prefix of the input of request n+1, byte for byte, whatever happens in between, across processes.
+//!
+//! Random sessions over recorded HTTP bodies: parallel calls, cut streams, interrupts, steering, a changed AGENTS.md, another directory,
+//! another day, resumes by a new engine. Only a named `prefix_break` record may break it, and none of these makes one.
+
+mod support;
+
+use codex_protocol::items::TurnStatus;
+use codex_protocol::notifications::Notification;
+use codex_protocol::requests::{ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams};
+use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_testkit::{Answer, MockModel, TempHome, events};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use serde_json::value::RawValue;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use support::{Session, home_for, text_input};
+
+/// One thing that happens to a session.
+#[derive(Debug, Clone)]
+enum Act {
+    /// A turn whose responses are these.
+    Turn(Vec<Said>),
+    /// A turn that is interrupted while a command runs.
+    Interrupted,
+    ChangeRules(u8),
+    OtherDirectory,
+    /// A new engine over the same home, this many days later.
+    Resume(i64),
+}
+
+/// One response of the model.
+#[derive(Debug, Clone)]
+struct Said {
+    calls: usize,
+    text: bool,
+    /// The first attempt breaks after this many events.
+    cut: Option<usize>,
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    (0..4_usize, any::<bool>(), proptest::option::weighted(0.4, 0..12_usize)).prop_map(|(calls, text, cut)| Said { calls, text, cut })
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => proptest::collection::vec(said(), 1..3).prop_map(Act::Turn),
+        1 => Just(Act::Interrupted),
+        1 => any::<u8>().prop_map(Act::ChangeRules),
+        1 => Just(Act::OtherDirectory),
+        2 => (0..3_i64).prop_map(Act::Resume),
+    ]
+}
+
+/// What the mock says to the coming requests, in order; afterwards a plain last word.
+#[derive(Default)]
+struct Script {
+    queue: std::collections::VecDeque<Answer>,
+}
+
+async fn play(acts: Vec<Act>) {
+    let script = Arc::new(Mutex::new(Script::default()));
+    let counter = Arc::new(AtomicUsize::new(0));
+    let told = Arc::clone(&script);
+    let mock = MockModel::start_with(move |_, _| told.lock().unwrap().queue.pop_front().unwrap_or_else(|| Answer::message("enough")));
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let params =
+        ThreadStartParams { sandbox: Some(SandboxMode::WorkspaceWrite), approval_policy: Some(ApprovalPolicy::Never), ..Default::default() };
+    let thread = session.start(params).await.thread;
+    // A thread without a turn has no journal to resume from.
+    session.run_turn(&thread.id, "begin").await;
+    for act in acts {
+        match act {
+            Act::Turn(responses) => {
+                let answers: Vec<Answer> = responses.iter().flat_map(|said| attempts(said, &counter)).collect();
+                script.lock().unwrap().queue.extend(answers);
+                session.turn(&thread.id, "go on").await;
+                session.until_turn_ends().await;
+                script.lock().unwrap().queue.clear();
+            }
+            Act::Interrupted => interrupted(&mut session, &thread.id, &script, &counter).await,
+            Act::ChangeRules(rule) => home.write("AGENTS.md", format!("Rule {rule}.\n")),
+            Act::OtherDirectory => other_directory(&mut session, &home, &thread.id).await,
+            Act::Resume(days) => {
+                session.shutdown().await;
+                session = Session::open_on(&home, days).await;
+                session.resume(&thread.id).await;
+            }
+        }
+    }
+    session.run_turn(&thread.id, "end").await;
+    assert_prefixes(&mock);
+    assert_all_journaled(&mock, &home);
+}
+
+/// The broken attempt, if any, and the whole one. Ids are new each time, as a provider's would be.
+fn attempts(said: &Said, counter: &AtomicUsize) -> Vec<Answer> {
+    let whole = response(said, counter);
+    let broken = said.cut.map(|cut| response(said, counter).cut_after_events(cut));
+    broken.into_iter().chain([whole]).collect()
+}
+
+fn response(said: &Said, counter: &AtomicUsize) -> Answer {
+    let mut next = |prefix: &str| format!("{prefix}{}", counter.fetch_add(1, Ordering::Relaxed));
+    let mut items = Vec::new();
+    if said.text {
+        items.push(events::message(&next("msg_"), "so"));
+    }
+    for _ in 0..said.calls {
+        items.push(events::exec_command(&next("call_"), "echo x"));
+    }
+    if items.is_empty() {
+        items.push(events::reasoning(&next("rs_"), &["hm"], "sealed"));
+    }
+    Answer::items(items)
+}
+
+async fn interrupted(session: &mut Session, thread_id: &str, script: &Mutex<Script>, counter: &AtomicUsize) {
+    let id = format!("call_{}", counter.fetch_add(1, Ordering::Relaxed));
+    script.lock().unwrap().queue.push_back(Answer::items([events::exec_command(&id, "echo begun; sleep 60")]));
+    let turn = session.turn(thread_id, "wait").await;
+    session.until(|n| matches!(n, Notification::CommandExecutionOutputDelta(_)).then_some(())).await;
+    let params = TurnInterruptParams { thread_id: thread_id.into(), turn_id: turn.id };
+    session.client.request::<TurnInterrupt>(params).await.unwrap();
+    assert_eq!(session.until_turn_ends().await.status, TurnStatus::Interrupted);
+}
+
+async fn other_directory(session: &mut Session, home: &TempHome, thread_id: &str) {
+    let inner = home.workspace().join("inner");
+    std::fs::create_dir_all(&inner).unwrap();
+    let params = TurnStartParams {
+        thread_id: thread_id.into(),
+        input: text_input("over there"),
+        cwd: Some(inner.to_string_lossy().into_owned()),
+        ..Default::default()
+    };
+    session.client.request::<TurnStart>(params).await.unwrap();
+    session.until_turn_ends().await;
+}
+
+#[derive(serde::Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    input: Vec<&'a RawValue>,
+}
+
+/// The items of a request as the bytes that went over the wire.
+fn items(body: &[u8]) -> Vec<String> {
+    let body: Body = serde_json::from_slice(body).unwrap();
+    body.input.iter().map(|item| item.get().to_owned()).collect()
+}
+
+fn assert_prefixes(mock: &MockModel) {
+    let requests = mock.requests();
+    for (number, pair) in requests.windows(2).enumerate() {
+        let (before, after) = (items(&pair[0].body), items(&pair[1].body));
+        let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+        assert_eq!(same, before.len(), "request {} does not extend request {}: {:?}", number + 2, number + 1, after.get(same));
+    }
+}
+
+/// Every item of every request stands in the journal, with the same bytes.
+fn assert_all_journaled(mock: &MockModel, home: &TempHome) {
+    let journal = std::fs::read_to_string(&home.journals()[0]).unwrap();
+    for request in mock.requests() {
+        for item in items(&request.body) {
+            assert!(journal.contains(&item), "not in the journal: {item}");
+        }
+    }
+}
+
+#[test]
+fn the_input_only_grows() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let config = Config { cases: 12, max_shrink_iters: 20, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() };
+    proptest!(config, |(acts in proptest::collection::vec(act(), 1..6))| {
+        runtime.block_on(play(acts));
+    });
+}

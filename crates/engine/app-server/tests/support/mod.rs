@@ -1,0 +1,181 @@
+//! A client of an app-server in this process, in front of a real HTTP model and a temporary home. Every message passes as JSON text.
+#![expect(dead_code, reason = "each test program uses its own part of this")]
+
+use codex_app_server::{AppServer, ServerFacts};
+use codex_base::{AbsPath, Clock, RandomIds, SystemClock};
+use codex_config::{Overrides, ProcessEnv};
+use codex_engine::{Engine, EngineParts};
+use codex_model::ClientIdentity;
+use codex_permissions::ResolvedPolicy;
+use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
+use codex_protocol::facts::Capabilities;
+use codex_protocol::items::{SessionSource, Turn, TurnStatus, UserInput};
+use codex_protocol::notifications::Notification;
+use codex_protocol::questions::ServerRequest;
+use codex_protocol::requests::{
+    ClientInfo, Initialize, InitializeParams, RequestId, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadStart, ThreadStartParams,
+    TurnStart, TurnStartParams,
+};
+use codex_rpc::{Client, Events, ServerMessage, Wire};
+use codex_testkit::{MockModel, TempHome};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a test waits for the server.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Claims to confine and starts commands as they are: these tests are about decisions and order, not about the kernel.
+pub struct PretendSandbox(Capabilities);
+
+impl PretendSandbox {
+    pub fn new() -> Self {
+        Self(Capabilities { mechanism: "pretended".into(), confines: true, missing: Vec::new() })
+    }
+}
+
+impl Sandbox for PretendSandbox {
+    fn capabilities(&self) -> &Capabilities {
+        &self.0
+    }
+
+    fn prepare(&self, spec: CommandSpec, _: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
+        Ok(PreparedCommand { spec, launch: Launch::Direct, enforced: Vec::new() })
+    }
+}
+
+/// The machine's clock, some days ahead.
+pub struct ShiftedClock {
+    clock: SystemClock,
+    days: i64,
+}
+
+impl ShiftedClock {
+    pub fn new(days: i64) -> Self {
+        Self { clock: SystemClock::default(), days }
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> codex_base::Timestamp {
+        codex_base::Timestamp::from_second(self.clock.now().as_second() + self.days * 86_400).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.clock.sleep(duration)
+    }
+}
+
+/// A server and one initialized client. Dropping it is a crash as far as the engine is concerned; [`Self::shutdown`] ends it well.
+pub struct Session {
+    pub client: Client,
+    pub events: Events,
+    pub server: AppServer,
+    pub seen: Vec<Notification>,
+}
+
+impl Session {
+    pub async fn open(home: &TempHome) -> Self {
+        Self::open_on(home, 0).await
+    }
+
+    /// A new engine over the same home, as a new process would make it; `days` ahead of the machine's clock.
+    pub async fn open_on(home: &TempHome, days: i64) -> Self {
+        let cwd = AbsPath::new(home.workspace()).unwrap();
+        let env = ProcessEnv::new(home.env(), cwd.clone(), Some("/bin/sh".into()), "Etc/UTC".into()).unwrap();
+        let identity = ClientIdentity { originator: "codex_test".into(), user_agent: "codex_test/0".into() };
+        let engine = Engine::new(EngineParts {
+            env,
+            overrides: Overrides::default(),
+            sandbox: Arc::new(PretendSandbox::new()),
+            clock: Arc::new(ShiftedClock::new(days)),
+            ids: Arc::new(RandomIds),
+            identity,
+            source: SessionSource::AppServer,
+            faults: None,
+            model: None,
+        });
+        let server = AppServer::new(engine, ServerFacts { user_agent: "codex_test/0.200.0".into(), cwd });
+        let (client, events) = server.connect_in_process(Wire::Serialised);
+        let client_info = ClientInfo { name: "test".into(), title: None, version: "1".into() };
+        client.request::<Initialize>(InitializeParams { client_info, capabilities: None }).await.unwrap();
+        Self { client, events, server, seen: Vec::new() }
+    }
+
+    pub async fn start(&self, params: ThreadStartParams) -> ThreadSetup {
+        self.client.request::<ThreadStart>(params).await.unwrap()
+    }
+
+    pub async fn resume(&self, thread_id: &str) -> ThreadSetup {
+        self.client.request::<ThreadResume>(ThreadResumeParams { thread_id: thread_id.into(), ..Default::default() }).await.unwrap()
+    }
+
+    pub async fn turn(&self, thread_id: &str, text: &str) -> Turn {
+        let params = TurnStartParams { thread_id: thread_id.into(), input: text_input(text), ..Default::default() };
+        self.client.request::<TurnStart>(params).await.unwrap().turn
+    }
+
+    /// The next message; notifications are also kept in `seen`.
+    pub async fn next(&mut self) -> ServerMessage {
+        let message = tokio::time::timeout(PATIENCE, self.events.next()).await.expect("the server says something in time");
+        let message = message.expect("the connection stands");
+        if let ServerMessage::Notification(notification) = &message {
+            self.seen.push(notification.clone());
+        }
+        message
+    }
+
+    /// Reads on to the first notification that `wanted` accepts.
+    pub async fn until<T>(&mut self, wanted: impl Fn(&Notification) -> Option<T>) -> T {
+        loop {
+            if let ServerMessage::Notification(notification) = self.next().await
+                && let Some(found) = wanted(&notification)
+            {
+                return found;
+            }
+        }
+    }
+
+    pub async fn until_question(&mut self) -> (RequestId, ServerRequest) {
+        loop {
+            if let ServerMessage::Request { id, request } = self.next().await {
+                return (id, request);
+            }
+        }
+    }
+
+    pub async fn until_turn_ends(&mut self) -> Turn {
+        self.until(|notification| match notification {
+            Notification::TurnCompleted(ended) => Some(ended.turn.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// A whole turn; panics if it does not complete.
+    pub async fn run_turn(&mut self, thread_id: &str, text: &str) -> Turn {
+        self.turn(thread_id, text).await;
+        let turn = self.until_turn_ends().await;
+        assert_eq!(turn.status, TurnStatus::Completed, "{:?}", turn.error);
+        turn
+    }
+
+    pub async fn shutdown(self) {
+        self.server.shutdown().await;
+    }
+}
+
+pub fn text_input(text: &str) -> Vec<UserInput> {
+    vec![UserInput::Text { text: text.into() }]
+}
+
+/// A home whose provider is `mock`, and a repository to work in.
+pub fn home_for(mock: &MockModel, more: &str) -> TempHome {
+    let home = TempHome::new();
+    home.make_repository(&[("README.md", "# demo\n"), ("a.txt", "one\ntwo\n")]);
+    home.use_model(mock, more);
+    home
+}

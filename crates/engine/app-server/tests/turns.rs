@@ -1,0 +1,205 @@
+//! Whole turns through the client: what is sent, what is told, what is kept.
+
+mod support;
+
+use codex_protocol::items::{ThreadItem, TurnStatus};
+use codex_protocol::notifications::Notification;
+use codex_protocol::requests::{
+    Empty, ThreadRead, ThreadReadParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnSteer, TurnSteerParams,
+};
+use codex_testkit::{Answer, Gate, MockModel, events, snapshot_filters};
+use pretty_assertions::assert_eq;
+use serde_json::json;
+use support::{Session, home_for, text_input};
+
+const ADD: &str = "*** Begin Patch\n*** Update File: a.txt\n@@\n one\n-two\n+2\n*** End Patch\n";
+
+fn full_access() -> ThreadStartParams {
+    ThreadStartParams {
+        sandbox: Some(codex_protocol::settings::SandboxMode::WorkspaceWrite),
+        approval_policy: Some(codex_protocol::settings::ApprovalPolicy::Never),
+        ..Default::default()
+    }
+}
+
+/// Reasoning, two commands side by side, a patch, a last word.
+fn answers() -> Vec<Answer> {
+    vec![
+        Answer::items([
+            events::reasoning("rs_1", &["Look first"], "sealed"),
+            events::exec_command("c1", "echo one"),
+            events::exec_command("c2", "echo two"),
+        ]),
+        Answer::items([events::message("msg_a", "Now the patch."), events::apply_patch("p1", ADD)]),
+        Answer::items([events::message("msg_b", "Done.")]),
+    ]
+}
+
+#[tokio::test]
+async fn a_turn_with_reasoning_parallel_commands_and_a_patch() {
+    let mock = MockModel::start(answers());
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(full_access()).await.thread;
+
+    let turn = session.run_turn(&thread.id, "mend a.txt").await;
+
+    assert_eq!(home.read("a.txt"), "one\n2\n");
+    assert!(matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if text == "Done."));
+    let requests = mock.requests();
+    assert_eq!(requests.len(), 3);
+    for pair in requests.windows(2) {
+        assert!(pair[1].input().starts_with(pair[0].input()));
+    }
+    let kinds: Vec<String> = requests[2].input().iter().map(kind).collect();
+    insta::assert_snapshot!(kinds.join("\n"), @"
+    message developer
+    message developer
+    message user
+    message user
+    reasoning 
+    function_call c1
+    function_call c2
+    function_call_output c1
+    function_call_output c2
+    message assistant
+    custom_tool_call p1
+    custom_tool_call_output p1
+    ");
+    let live: Vec<ThreadItem> = session.seen.iter().filter_map(completed).collect();
+    let read = session.client.request::<ThreadRead>(ThreadReadParams { thread_id: thread.id.clone(), include_turns: true }).await.unwrap();
+    assert_eq!(read.thread.turns.len(), 1);
+    assert_eq!(in_order(read.thread.turns[0].items.clone()), in_order(live), "what was told live and what the journal replays are the same");
+    session.shutdown().await;
+
+    let again = Session::open(&home).await;
+    let resumed = again.resume(&thread.id).await;
+    assert_eq!(resumed.thread.turns, read.thread.turns);
+}
+
+/// Items of parallel calls end in any order.
+fn in_order(mut items: Vec<ThreadItem>) -> Vec<ThreadItem> {
+    items.sort_by(|a, b| a.id().cmp(b.id()));
+    items
+}
+
+fn completed(notification: &Notification) -> Option<ThreadItem> {
+    match notification {
+        Notification::ItemCompleted(completed) => Some(completed.item.clone()),
+        _ => None,
+    }
+}
+
+fn kind(item: &serde_json::Value) -> String {
+    let role = item["role"].as_str().or(item["call_id"].as_str()).unwrap_or_default();
+    format!("{} {role}", item["type"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn the_first_request_is_small_and_whole() {
+    let mock = MockModel::start([Answer::message("hi")]);
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(ThreadStartParams::default()).await.thread;
+
+    session.run_turn(&thread.id, "hello").await;
+
+    let request = &mock.requests()[0];
+    assert!(request.body.len() <= 8 * 1024, "{} bytes", request.body.len());
+    let mut body = request.json.clone();
+    // The tools are snapshots of their own crate; the base instructions are a file.
+    body["tools"] = json!(body["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect::<Vec<_>>());
+    body["input"][0]["content"][0]["text"] = json!("[BASE]");
+    body["client_metadata"] = json!(body["client_metadata"].as_object().unwrap().keys().collect::<Vec<_>>());
+    let mut filters = snapshot_filters();
+    filters.push((r"<current_date>[0-9-]+</current_date>", "<current_date>[DATE]</current_date>"));
+    insta::with_settings!({ filters => filters }, { insta::assert_json_snapshot!(body) });
+}
+
+#[tokio::test]
+async fn a_call_starts_before_the_response_is_complete() {
+    let gate = Gate::new();
+    let first = Answer::items([events::exec_command("c1", "echo started > started")]).stall_last(&gate);
+    let mock = MockModel::start([first, Answer::message("done")]);
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(full_access()).await.thread;
+    session.turn(&thread.id, "go").await;
+
+    // The command ends while the mock still holds the response's last event back.
+    session.until(|n| completed(n).filter(|item| matches!(item, ThreadItem::CommandExecution(_)))).await;
+    assert_eq!(home.read("started"), "started\n");
+    gate.open();
+
+    assert_eq!(session.until_turn_ends().await.status, TurnStatus::Completed);
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_the_command_and_the_next_turn_goes_on() {
+    let mock = MockModel::start([
+        Answer::items([events::exec_command("c1", "echo begun; sleep 60; echo never > never")]),
+        Answer::message("went on"),
+    ]);
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(full_access()).await.thread;
+    let turn = session.turn(&thread.id, "go").await;
+    session.until(|n| matches!(n, Notification::CommandExecutionOutputDelta(_)).then_some(())).await;
+
+    let interrupt = TurnInterruptParams { thread_id: thread.id.clone(), turn_id: turn.id };
+    assert_eq!(session.client.request::<TurnInterrupt>(interrupt).await.unwrap(), Empty {});
+    assert_eq!(session.until_turn_ends().await.status, TurnStatus::Interrupted);
+    session.run_turn(&thread.id, "go on").await;
+
+    let request = mock.requests()[1].clone();
+    let output = request.output_of("c1").unwrap().as_str().unwrap().to_owned();
+    assert!(output.contains("aborted by user"), "{output}");
+    assert!(request.input().starts_with(mock.requests()[0].input()));
+}
+
+#[tokio::test]
+async fn steered_input_is_part_of_the_next_request() {
+    let gate = Gate::new();
+    let mock = MockModel::start([Answer::message("first").stall_last(&gate), Answer::message("second")]);
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let turn = session.turn(&thread.id, "go").await;
+    mock.wait_for_request(1).await;
+
+    let steer = TurnSteerParams { thread_id: thread.id.clone(), expected_turn_id: turn.id.clone(), input: text_input("and more") };
+    assert_eq!(session.client.request::<TurnSteer>(steer).await.unwrap().turn_id, turn.id);
+    gate.open();
+    let ended = session.until_turn_ends().await;
+
+    assert!(matches!(&ended.items[..], [ThreadItem::AgentMessage { text, .. }] if text == "second"));
+    let last = mock.requests()[1].input().last().unwrap().clone();
+    assert_eq!(last["content"], json!([{"type": "input_text", "text": "and more"}]));
+}
+
+#[tokio::test]
+async fn malformed_and_unknown_calls_are_answered_and_the_turn_goes_on() {
+    let mock = MockModel::start([
+        Answer::items([
+            events::function_call("c1", "teleport", &json!({})),
+            events::function_call_text("c2", "exec_command", "{not json"),
+            events::custom_tool_call("c3", "mystery", "x"),
+            events::apply_patch("c4", "no patch at all"),
+        ]),
+        Answer::message("fine"),
+    ]);
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(full_access()).await.thread;
+
+    session.run_turn(&thread.id, "go").await;
+
+    let request = &mock.requests()[1];
+    let outputs: Vec<String> = ["c1", "c2", "c3", "c4"].iter().map(|id| request.output_of(id).unwrap().to_string()).collect();
+    insta::assert_snapshot!(outputs.join("\n"), @r#"
+    "unsupported call: teleport"
+    "failed to parse function arguments: key must be a string at line 1 column 2"
+    "unsupported custom tool call: mystery"
+    "apply_patch verification failed: invalid patch: The first line of the patch must be '*** Begin Patch'"
+    "#);
+}
