@@ -21,7 +21,7 @@ mod patch;
 mod plan;
 mod scope;
 
-pub use apply::{ApplyError, apply};
+pub use apply::{ApplyError, Left, apply};
 pub use diff::{Change, ChangeKind};
 pub use error::{ChunkProblem, PatchError};
 pub use files::{DiskFiles, FILE_BYTES_MAX, FileFacts, FileKind, MemoryFiles, PatchFiles};
@@ -29,3 +29,6 @@ pub use parse::parse;
 pub use patch::{Anchor, Chunk, ChunkLine, Hunk, Patch};
 pub use plan::{MoveTarget, PatchPlan, PlannedChange, plan};
 pub use scope::{Refusal, WriteScope};
+
+#[cfg(test)]
+mod observed;

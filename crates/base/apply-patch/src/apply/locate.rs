@@ -85,11 +85,11 @@ fn real_path(path: &AbsPath, work: Work<'_>) -> Result<AbsPath, ApplyError> {
     }
 }
 
-fn look_up_failed(path: &AbsPath, source: io::Error) -> ApplyError {
+fn look_up_failed(path: &AbsPath, error: io::Error) -> ApplyError {
     ApplyError::Io {
         doing: "look up",
         path: path.clone(),
-        source,
+        error,
     }
 }
 

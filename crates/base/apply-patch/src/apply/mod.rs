@@ -48,11 +48,12 @@ pub enum ApplyError {
     /// Somebody else changed, made or removed the file since the plan was made.
     #[error("{path} was changed meanwhile")]
     ChangedMeanwhile { path: AbsPath },
-    #[error("failed to {doing} {path}: {source}")]
+    /// The cause stands in the text, since models are told the text.
+    #[error("failed to {doing} {path}: {error}")]
     Io {
         doing: &'static str,
         path: AbsPath,
-        source: io::Error,
+        error: io::Error,
     },
     /// After `cause` some paths could not be put back.
     #[error("{cause}; not undone: {}", left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]

@@ -12,7 +12,8 @@ use std::path::Path;
 
 /// A temporary folder with a workspace `in` and, beside it, `out`, where nobody may write.
 struct Ground {
-    _home: tempfile::TempDir,
+    /// `None` for a child process, which works where its parent says.
+    _home: Option<tempfile::TempDir>,
     inside: AbsPath,
     outside: AbsPath,
 }
@@ -25,7 +26,7 @@ impl Ground {
         fs::create_dir(&inside).unwrap();
         fs::create_dir(&outside).unwrap();
         Self {
-            _home: home,
+            _home: Some(home),
             inside,
             outside,
         }

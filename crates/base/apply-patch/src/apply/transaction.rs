@@ -88,15 +88,15 @@ impl<F: Folder> Transaction<F> {
         self.open(&located)?;
         let steps: Vec<Step<'_>> = located.into_iter().map(|located| located.step).collect();
         for (number, (target, step)) in self.entries.iter_mut().zip(&steps).enumerate() {
-            watch(Moment::Stage(number)).map_err(|source| target.failed("write", source))?;
+            watch(Moment::Stage(number)).map_err(|error| target.failed("write", error))?;
             target.stage(step)?;
         }
         let first = self.entries.first().map(|target| target.path.clone());
         let watched = |result: io::Result<()>| match (result, &first) {
-            (Err(source), Some(path)) => Err(ApplyError::Io {
+            (Err(error), Some(path)) => Err(ApplyError::Io {
                 doing: "write",
                 path: path.clone(),
-                source,
+                error,
             }),
             _ => Ok(()),
         };
@@ -108,7 +108,7 @@ impl<F: Folder> Transaction<F> {
             .map(|(target, step)| target.verified(step))
             .collect::<Result<Vec<_>, _>>()?;
         for (number, ((target, step), old)) in self.entries.iter_mut().zip(&steps).zip(found).enumerate() {
-            watch(Moment::Rename(number)).map_err(|source| target.failed("rename", source))?;
+            watch(Moment::Rename(number)).map_err(|error| target.failed("rename", error))?;
             target.commit(step, old)?;
         }
         watched(watch(Moment::Renamed))?;
@@ -189,10 +189,10 @@ impl<F: Folder> Transaction<F> {
         if let Some(known) = self.folders.get(&key) {
             return Ok(known.clone());
         }
-        let failed = |source| ApplyError::Io {
+        let failed = |error| ApplyError::Io {
             doing: "open the folder of",
             path: place.step.path.clone(),
-            source,
+            error,
         };
         let root = self.root(&place.root).map_err(failed)?;
         let folder = match root.open_below(&place.below) {
@@ -251,10 +251,10 @@ impl<F: Folder> Transaction<F> {
         let parents = self.made.iter().map(|made| (&made.parent, &made.path));
         let folders = self.folders.iter().map(|((root, _), folder)| (folder, root));
         for (folder, path) in folders.chain(parents) {
-            folder.sync().map_err(|source| ApplyError::Io {
+            folder.sync().map_err(|error| ApplyError::Io {
                 doing: "sync",
                 path: path.clone(),
-                source,
+                error,
             })?;
         }
         Ok(())
@@ -262,11 +262,11 @@ impl<F: Folder> Transaction<F> {
 }
 
 impl<F: Folder> Target<F> {
-    fn failed(&self, doing: &'static str, source: io::Error) -> ApplyError {
+    fn failed(&self, doing: &'static str, error: io::Error) -> ApplyError {
         ApplyError::Io {
             doing,
             path: self.path.clone(),
-            source,
+            error,
         }
     }
 
@@ -284,7 +284,7 @@ impl<F: Folder> Target<F> {
             }) => {
                 self.folder
                     .check_writable(&self.name)
-                    .map_err(|source| self.failed("write", source))?;
+                    .map_err(|error| self.failed("write", error))?;
                 Rights {
                     mode: mode.or(rights.mode),
                     ..rights
@@ -295,14 +295,14 @@ impl<F: Folder> Target<F> {
         let new = self
             .folder
             .create(&self.temporary, contents, &rights)
-            .map_err(|source| self.failed("write", source))?;
+            .map_err(|error| self.failed("write", error))?;
         self.state = State::Staged { new };
         Ok(())
     }
 
     /// What stands at the name, if it is what the plan was made from.
     fn found(&self, step: &Step<'_>) -> Result<Option<Found>, ApplyError> {
-        let found = self.folder.read(&self.name).map_err(|source| self.failed("read", source))?;
+        let found = self.folder.read(&self.name).map_err(|error| self.failed("read", error))?;
         let as_planned = match (&found, step.before) {
             (None, None) => true,
             // The contents behind a link that is removed do not change.
@@ -361,7 +361,7 @@ impl<F: Folder> Target<F> {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 let kept = self
                     .keep_and_rename(contents, rights)
-                    .map_err(|source| self.failed("rename", source))?;
+                    .map_err(|error| self.failed("rename", error))?;
                 (self.spare.clone(), Some(old).filter(|_| kept == Kept::Itself))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.changed()),
@@ -404,7 +404,7 @@ impl<F: Folder> Target<F> {
 
     /// What we took away must be what we verified: somebody may have been in between.
     fn check_kept(&self, kept: &OsStr, old: Identity) -> Result<(), ApplyError> {
-        let found = self.folder.identity(kept).map_err(|source| self.failed("look up", source))?;
+        let found = self.folder.identity(kept).map_err(|error| self.failed("look up", error))?;
         if found == Some(old) { Ok(()) } else { Err(self.changed()) }
     }
 

@@ -24,10 +24,7 @@ fn a_disk_that_is_full_at_file_150_leaves_nothing_needs_unshare_and_either_root_
         });
 
         let full = |error: &io::Error| error.raw_os_error() == Some(rustix::io::Errno::NOSPC.raw_os_error());
-        assert!(
-            matches!(&outcome, Err(ApplyError::Io { source, .. }) if full(source)),
-            "{outcome:?}"
-        );
+        assert!(matches!(&outcome, Err(ApplyError::Io { error, .. }) if full(error)), "{outcome:?}");
         assert_eq!(stages.last(), Some(&Moment::Stage(150)), "of {} moments", stages.len());
         assert_eq!(ground.tree(), before);
         let small = all_files_patch()
