@@ -24,24 +24,18 @@ pub(crate) fn selected(tree: &Table, env: &ProcessEnv, cwd: &AbsPath) -> Result<
     let mut scripted = built_in(SCRIPTED, "Scripted", None);
     scripted.wire_api = WireApi::Scripted;
     known.push(scripted);
-    if let Some(providers) = tree.get("model_providers") {
-        for (id, node) in providers.table("model_providers")? {
-            let entry = Entry {
-                id,
-                key: dotted("model_providers", id),
-                table: node.table(&dotted("model_providers", id))?,
-                node,
-            };
-            match known.iter_mut().find(|provider| provider.id == SCRIPTED) {
-                Some(scripted) if id == SCRIPTED => *scripted = entry.scripted(scripted, env, cwd)?,
-                _ => known.push(entry.custom()?),
-            }
+    let entries = entries(tree)?;
+    for entry in &entries {
+        match known.iter_mut().find(|provider| provider.id == SCRIPTED) {
+            Some(scripted) if entry.id == SCRIPTED => *scripted = entry.scripted(scripted, env, cwd)?,
+            Some(_) | None => known.push(entry.custom()?),
         }
     }
     let Some(choice) = tree.get("model_provider") else {
         return Ok(known.swap_remove(0));
     };
     let id = choice.non_empty("model_provider")?;
+    entries.iter().filter(|entry| entry.id == id).try_for_each(Entry::usable)?;
     let at = known.iter().position(|provider| provider.id == id);
     let unknown = || ConfigError::UnknownProvider {
         place: choice.source.place.clone(),
@@ -50,6 +44,23 @@ pub(crate) fn selected(tree: &Table, env: &ProcessEnv, cwd: &AbsPath) -> Result<
     };
     let at = at.ok_or_else(unknown)?;
     Ok(known.swap_remove(at))
+}
+
+fn entries(tree: &Table) -> Result<Vec<Entry<'_>>, ConfigError> {
+    let Some(providers) = tree.get("model_providers") else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for (id, node) in providers.table("model_providers")? {
+        let key = dotted("model_providers", id);
+        found.push(Entry {
+            id,
+            table: node.table(&key)?,
+            key,
+            node,
+        });
+    }
+    Ok(found)
 }
 
 fn built_in(id: &str, name: &str, base_url: Option<String>) -> ProviderSettings {
@@ -103,9 +114,6 @@ impl Entry<'_> {
             .read("name", Node::non_empty)?
             .ok_or_else(|| self.invalid("`name` is missing"))?;
         self.wire_api()?;
-        if self.table.contains_key("auth") || self.table.contains_key("gateway_oauth") || self.table.contains_key("aws") {
-            return Err(self.invalid("`auth`, `gateway_oauth` and `aws` are not supported yet; use `env_key`"));
-        }
         let mut provider = built_in(
             self.id,
             &name,
@@ -134,6 +142,14 @@ impl Entry<'_> {
         }
         self.limits(&mut provider)?;
         Ok(provider)
+    }
+
+    /// Ways to sign in that an existing file may name, and that only matter once this provider is chosen.
+    fn usable(&self) -> Result<(), ConfigError> {
+        match ["auth", "aws", "gateway_oauth"].iter().find(|key| self.table.contains_key(**key)) {
+            Some(key) => Err(self.invalid(&format!("`{key}` is not supported yet (use `env_key`)"))),
+            None => Ok(()),
+        }
     }
 
     fn limits(&self, provider: &mut ProviderSettings) -> Result<(), ConfigError> {
