@@ -43,3 +43,6 @@ pub fn in_process(buffer: usize, wire: Wire) -> (Client, Events, Connection) {
     let handle = ServerHandle::in_process(outbox, client.pending(), wire);
     (client, events, Connection::new(handle, inbox))
 }
+
+#[cfg(test)]
+mod connection_tests;

@@ -216,3 +216,36 @@ async fn read_events(mut reader: impl AsyncBufRead + Unpin, end: ClientEnd, answ
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    async fn lines(text: &str, limit_bytes: usize) -> Vec<Line> {
+        // A small buffer makes lines arrive in pieces.
+        let mut reader = BufReader::with_capacity(3, text.as_bytes());
+        let mut lines = Vec::new();
+        loop {
+            let line = next_line(&mut reader, limit_bytes).await.unwrap();
+            if line == Line::End {
+                return lines;
+            }
+            lines.push(line);
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_are_whole_and_bounded() {
+        let whole = |text: &str| Line::Whole(text.into());
+
+        assert_eq!(lines("one\ntwo\n", 10).await, [whole("one"), whole("two")]);
+        assert_eq!(lines("\n\nlast", 10).await, [whole(""), whole(""), whole("last")]);
+        assert_eq!(
+            lines("12345\n123456\n1234567890\nok\n", 5).await,
+            [whole("12345"), Line::TooLong, Line::TooLong, whole("ok")]
+        );
+        assert_eq!(lines("1234567890", 5).await, [Line::TooLong]);
+        assert_eq!(lines("", 5).await, []);
+    }
+}

@@ -183,3 +183,132 @@ fn typed<T: DeserializeOwned>(method: &str, params: Option<Value>) -> Result<T, 
     }
     T::deserialize(Value::Object(tagged))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+    use proptest::prelude::*;
+
+    fn id(number: i64) -> RequestId {
+        RequestId::Integer(number)
+    }
+
+    #[test]
+    fn the_four_shapes() {
+        let check = |text: &str, expect: Message| {
+            assert_eq!(Message::parse(text.as_bytes()), Ok(expect.clone()), "{text}");
+            assert_eq!(Message::parse(expect.to_text().as_bytes()), Ok(expect));
+        };
+        let method = || "m".to_owned();
+
+        check(
+            r#"{"id":1,"method":"m","params":{}}"#,
+            Message::Request {
+                id: id(1),
+                method: method(),
+                params: Some(json!({})),
+            },
+        );
+        check(
+            r#"{"jsonrpc":"2.0","id":"a","method":"m"}"#,
+            Message::Request {
+                id: RequestId::String("a".into()),
+                method: method(),
+                params: None,
+            },
+        );
+        check(
+            r#"{"method":"m","params":[1],"emittedAtMs":5}"#,
+            Message::Notification {
+                method: method(),
+                params: Some(json!([1])),
+                emitted_at_ms: Some(5),
+            },
+        );
+        check(
+            r#"{"id":1,"result":null}"#,
+            Message::Response {
+                id: id(1),
+                result: Value::Null,
+            },
+        );
+        check(
+            r#"{"id":1,"error":{"code":-32600,"message":"no"}}"#,
+            Message::Error {
+                id: id(1),
+                error: RequestError {
+                    code: -32600,
+                    message: "no".into(),
+                    data: None,
+                },
+            },
+        );
+    }
+
+    #[test]
+    fn what_is_no_message_gets_no_answer() {
+        let check = |text: &str, expect: &str| {
+            let malformed = Message::parse(text.as_bytes()).unwrap_err();
+            assert_eq!((malformed.id.as_ref(), malformed.error.message.as_str()), (None, expect), "{text}");
+        };
+
+        check("[]", "not a JSON object");
+        check("7", "not a JSON object");
+        check(r#"{"id":null,"method":"m"}"#, "id is neither string nor integer");
+        check(r#"{"id":1.5,"method":"m"}"#, "id is neither string nor integer");
+        check(r#"{"id":1,"method":3}"#, "method is not a string");
+        check(r#"{"id":1}"#, "neither result nor error");
+        check(r#"{"params":{}}"#, "neither method nor id");
+        assert!(Message::parse(b"{\"id\":").is_err());
+    }
+
+    #[test]
+    fn a_wrong_request_is_answered_with_what_is_wrong() {
+        let check = |method: &str, params: Option<Value>, code: &str, expect: &str| {
+            let malformed = client_request(&id(1), method, params).unwrap_err();
+            let text = &malformed.error.message;
+            assert_eq!(
+                (malformed.error.code, malformed.error.stable_code(), malformed.id),
+                (-32600, code, Some(id(1)))
+            );
+            assert!(text.starts_with(expect), "{text}");
+        };
+
+        check(
+            "thread/strat",
+            None,
+            "rpc.unknown_method",
+            "unknown method `thread/strat`; known methods: initialize, ",
+        );
+        check("thread/read", None, "rpc.invalid_params", "Invalid request: missing field `params`");
+        check(
+            "thread/read",
+            Some(json!({})),
+            "rpc.invalid_params",
+            "Invalid request: missing field `threadId`",
+        );
+        check(
+            "thread/read",
+            Some(json!({"threadId": 3})),
+            "rpc.invalid_params",
+            "Invalid request: invalid type",
+        );
+        assert!(client_request(&id(1), "thread/start", Some(json!({"unknown": 1}))).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in r#"[\[\]{}":,0-9a-z ]{0,60}"#) {
+            drop(Message::parse(text.as_bytes()));
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(number: i64, method in ".{0,20}", text in ".{0,40}") {
+            let message = Message::Request { id: id(number), method, params: Some(json!({"text": text})) };
+            let line = message.to_text();
+            prop_assert!(!line.contains('\n'));
+            prop_assert_eq!(Message::parse(line.as_bytes()), Ok(message));
+        }
+    }
+}

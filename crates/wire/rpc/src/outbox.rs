@@ -230,3 +230,143 @@ impl Outbox {
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codex_protocol::notifications::{ItemDelta, ThreadClosed, TurnWaiting, WaitingFor};
+    use pretty_assertions::assert_eq;
+
+    fn delta(item_id: &str, text: &str) -> Outgoing {
+        let delta = ItemDelta {
+            thread_id: "t".into(),
+            turn_id: "u".into(),
+            item_id: item_id.into(),
+            delta: text.into(),
+        };
+        Outgoing::Notification {
+            notification: Notification::CommandExecutionOutputDelta(delta),
+            emitted_at_ms: None,
+        }
+    }
+
+    fn waiting(waiting_for: WaitingFor) -> Outgoing {
+        let waiting = TurnWaiting {
+            thread_id: "t".into(),
+            turn_id: "u".into(),
+            waiting_for,
+        };
+        Outgoing::Notification {
+            notification: Notification::TurnWaiting(waiting),
+            emitted_at_ms: None,
+        }
+    }
+
+    fn kept(n: usize) -> Outgoing {
+        let closed = ThreadClosed { thread_id: n.to_string() };
+        Outgoing::Notification {
+            notification: Notification::ThreadClosed(closed),
+            emitted_at_ms: None,
+        }
+    }
+
+    fn drained(queue: &mut Queue) -> Vec<Outgoing> {
+        std::iter::from_fn(|| queue.pop()).collect()
+    }
+
+    #[test]
+    fn deltas_of_one_item_are_merged_and_nothing_overtakes() {
+        let now = Instant::now();
+        let mut queue = Queue::default();
+        let pushes = [
+            delta("a", "1"),
+            delta("a", "2"),
+            delta("b", "3"),
+            delta("a", "4"),
+            kept(0),
+            delta("a", "5"),
+            waiting(WaitingFor::Model),
+        ];
+        let became: Vec<Pushed> = pushes.into_iter().map(|message| queue.push(message, now)).collect();
+        let approval = WaitingFor::Approval { item_id: "i".into() };
+        assert_eq!(queue.push(waiting(approval.clone()), now), Pushed::Merged);
+
+        use Pushed::{Merged, Stored};
+        assert_eq!(became, [Stored, Merged, Stored, Stored, Stored, Stored, Stored]);
+        let expect = [
+            delta("a", "12"),
+            delta("b", "3"),
+            delta("a", "4"),
+            kept(0),
+            delta("a", "5"),
+            waiting(approval),
+        ];
+        assert_eq!(drained(&mut queue), expect);
+    }
+
+    #[test]
+    fn a_merged_delta_has_a_limit() {
+        let now = Instant::now();
+        let mut queue = Queue::default();
+        let most = "x".repeat(DELTA_BYTES_MAX);
+
+        assert_eq!(queue.push(delta("a", &most), now), Pushed::Stored);
+        assert_eq!(queue.push(delta("a", "y"), now), Pushed::Stored);
+    }
+
+    #[test]
+    fn deltas_that_nobody_reads_are_dropped_and_everything_else_is_kept() {
+        let now = Instant::now();
+        let mut queue = Queue::default();
+        for n in 0..DELTAS_MAX {
+            assert_eq!(queue.push(delta(&n.to_string(), "x"), now), Pushed::Stored);
+        }
+
+        assert_eq!(queue.push(delta("more", "x"), now), Pushed::Dropped);
+        assert_eq!(queue.push(kept(1), now), Pushed::Stored);
+        assert_eq!(drained(&mut queue).last(), Some(&kept(1)));
+        assert_eq!(queue.push(delta("again", "x"), now), Pushed::Stored);
+    }
+
+    fn full(now: Instant) -> Queue {
+        let mut queue = Queue::default();
+        for n in 0..MESSAGES_MAX {
+            assert_eq!(queue.push(kept(n), now), Pushed::Stored);
+        }
+        queue
+    }
+
+    #[test]
+    fn a_peer_that_reads_nothing_for_ten_seconds_is_given_up() {
+        let start = Instant::now();
+        let mut queue = full(start);
+
+        assert_eq!(queue.push(kept(0), start), Pushed::Stored);
+        assert_eq!(queue.push(kept(0), start + PATIENCE - Duration::from_millis(1)), Pushed::Stored);
+        assert_eq!(
+            queue.push(kept(0), start + PATIENCE),
+            Pushed::Overflow("4098 messages were not read for 10 s".into())
+        );
+    }
+
+    #[test]
+    fn a_peer_that_catches_up_has_ten_seconds_again() {
+        let start = Instant::now();
+        let mut queue = full(start);
+        queue.push(kept(0), start);
+        queue.pop();
+        queue.pop();
+
+        assert_eq!(queue.push(kept(0), start + PATIENCE), Pushed::Stored);
+        assert_eq!(queue.push(kept(0), start + PATIENCE), Pushed::Stored);
+    }
+
+    #[test]
+    fn a_burst_has_a_limit_of_its_own() {
+        let now = Instant::now();
+        let mut queue = full(now);
+        let stored = (MESSAGES_MAX..).take_while(|&n| queue.push(kept(n), now) == Pushed::Stored).count();
+
+        assert_eq!(stored, MESSAGES_HARD_MAX - MESSAGES_MAX);
+    }
+}
