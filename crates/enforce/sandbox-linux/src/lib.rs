@@ -1,1 +1,28 @@
-//! The Linux sandbox: namespace, mount, Landlock and seccomp plans as data, and the short executor that applies them.
+//! The Linux sandbox: from a resolved policy to a plan as data, and the short executor that applies it in a helper process.
+//!
+//! ```text
+//! ResolvedPolicy + HostFacts --plan--> LinuxPlan --(helper process)--> namespaces, mounts, Landlock, seccomp --> command
+//! ```
+//!
+//! The helper is our own executable under the name [`HELPER_ARG0`]; whoever owns `main` calls [`helper_main`] for it before anything
+//! else. It stays behind as supervisor of the command's whole tree and ends it when the command ends, when it is told to, and when
+//! the process that started it is gone. Unconfined commands have the same supervisor and nothing else.
+//!
+//! What cannot be enforced is refused: nothing here falls back to something weaker.
+
+#[cfg(target_os = "linux")]
+mod facts;
+#[cfg(target_os = "linux")]
+mod helper;
+mod plan;
+#[cfg(target_os = "linux")]
+mod sandbox;
+
+#[cfg(target_os = "linux")]
+pub use helper::helper_main;
+pub use plan::{Confinement, Entry, HostFacts, LinuxPlan, MountOp, Namespace, SystemCalls, plan};
+#[cfg(target_os = "linux")]
+pub use sandbox::{LinuxSandbox, probe};
+
+/// The name under which our executable is the helper.
+pub const HELPER_ARG0: &str = "codex-linux-sandbox";

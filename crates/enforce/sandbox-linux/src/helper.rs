@@ -1,0 +1,62 @@
+//! The helper process: takes a plan and a command from its parent, applies the plan, starts the command, supervises its tree.
+//!
+//! ```text
+//! codex --(spawn)--> supervisor --(clone into the namespaces)--> init, PID 1 in there --> command      confined
+//! codex --(spawn)--> supervisor, subreaper --------------------------------------------> command      unconfined
+//! ```
+//!
+//! The supervisor stays outside of the namespaces: it holds the socket to codex, walks the kill ladder and cleans up. The end of that socket
+//! is how it learns that codex is gone: unlike the parent-death signal it cannot come too early (that signal comes when the *thread*
+//! that started us ends) nor be missed. Init has the signal, since its parent has one thread.
+//!
+//! One thread, no runtime: it forks freely.
+
+mod exec;
+mod init;
+mod landlock;
+mod link;
+mod mounts;
+mod namespaces;
+mod placeholder;
+mod seccomp;
+mod supervisor;
+mod tree;
+
+use codex_process::wire::{Failure, Report};
+use std::io;
+
+/// What the executable does under the name [`crate::HELPER_ARG0`]. Standard input is the socket to the parent.
+pub fn helper_main() -> ! {
+    let code = i32::from(supervisor::run().is_err());
+    std::process::exit(code)
+}
+
+/// Ends a copy of this process at once, without anything that the original will do at its own end.
+fn quit(code: i32) -> ! {
+    // SAFETY: ends the process, nothing more.
+    unsafe { libc::_exit(code) }
+}
+
+/// Why a step of the plan failed, in the words that reach the user.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    rule: String,
+    missing: String,
+}
+
+impl Refusal {
+    /// `step` is what was tried, e.g. `mount /proc`.
+    fn of<'a>(rule: &'a str, step: impl std::fmt::Display + 'a) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |error| Self {
+            rule: rule.to_owned(),
+            missing: format!("failed to {step}: {error}"),
+        }
+    }
+
+    fn into_report(self) -> Report {
+        Report::Failed(Failure::Unenforceable {
+            rule: self.rule,
+            missing: self.missing,
+        })
+    }
+}

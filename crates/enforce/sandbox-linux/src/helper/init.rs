@@ -1,0 +1,146 @@
+//! Init, PID 1 of a confined command: applies the plan to itself, starts the command, collects orphans.
+//!
+//! Everything is applied before the command is forked, so init is no softer target than the command itself. When init ends, the kernel
+//! ends every process of the namespace.
+
+use super::link::Link;
+use super::{Refusal, exec, landlock, mounts, quit, seccomp};
+use crate::plan::Confinement;
+use codex_base::AbsPath;
+use codex_process::wire::{Report, Request};
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, WaitOptions};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// What init has from its parent.
+pub(super) struct Inside<'a> {
+    pub confinement: &'a Confinement,
+    pub request: &'a Request,
+    pub link: &'a Link,
+    /// Placeholders that could not be made, because nobody could make anything there.
+    pub absent: &'a [AbsPath],
+    pub failure: &'a OwnedFd,
+    pub status: &'a OwnedFd,
+}
+
+pub(super) fn run(inside: &Inside<'_>, settled: Result<(), Refusal>) -> ! {
+    let report = match settled.map_err(Refusal::into_report).and_then(|()| start(inside)) {
+        Ok(command) => serve(inside, command),
+        Err(report) => report,
+    };
+    // Nobody listens any more if this fails.
+    let _ = rustix::io::write(inside.failure, &report.encode());
+    quit(125)
+}
+
+fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
+    let Inside {
+        confinement,
+        request,
+        link,
+        ..
+    } = inside;
+    mounts::apply(&confinement.mounts, inside.absent).map_err(Refusal::into_report)?;
+    let failed = |rule: &'static str, step: &'static str| move |error: io::Error| Refusal::of(rule, step)(error).into_report();
+    let streams = exec::Streams::make(request, link).map_err(failed("a terminal", "open it"))?;
+    limit_core().map_err(failed("no core dumps", "set the limit"))?;
+    drop_privileges().map_err(failed("no privileges", "drop them"))?;
+    landlock::apply(&confinement.writable).map_err(Refusal::into_report)?;
+    seccomp::apply(confinement.system_calls).map_err(Refusal::into_report)?;
+    pass_signals_on();
+    let command = exec::fork_command(request, &streams, inside.failure).map_err(failed("a process", "fork"))?;
+    COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
+    Ok(command)
+}
+
+/// Core dumps are handled outside of the namespaces. The hard limit stays, so that a command can ask for them.
+fn limit_core() -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum })?)
+}
+
+/// No capability now, none by executing anything, and no debugger on init: its pipes and memory are its own.
+fn drop_privileges() -> io::Result<()> {
+    for capability in 0..64_u32 {
+        // SAFETY: drops a capability by number; beyond the last one that the kernel knows it is an error and the end.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) } == -1 {
+            break;
+        }
+    }
+    rustix::thread::clear_ambient_capability_set()?;
+    let none = CapabilitySet::empty();
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets {
+            effective: none,
+            permitted: none,
+            inheritable: none,
+        },
+    )?;
+    rustix::thread::set_no_new_privs(true)?;
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    // Asked for again: a change of rights may have taken it away. Nothing is lost if the parent went in between, its end ends us
+    // through the command's output and the socket that nobody reads; the first check was for the common case.
+    Ok(rustix::process::set_parent_process_death_signal(Some(
+        rustix::process::Signal::KILL,
+    ))?)
+}
+
+/// The command, for the signal handler.
+static COMMAND: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn pass_on(signal: libc::c_int) {
+    let command = COMMAND.load(Ordering::Relaxed);
+    if command > 0 {
+        // SAFETY: kill is async-signal-safe; the command leads a group of its own.
+        unsafe { libc::kill(-command, signal) };
+    }
+}
+
+fn pass_signals_on() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: the handler only calls kill; the action is fully initialised, and restarts what it interrupts.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = pass_on as extern "C" fn(libc::c_int) as usize;
+            action.sa_flags = libc::SA_RESTART;
+            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, signal);
+            libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Holds nothing of the command's, waits for its end, tells it and takes everything else along.
+fn serve(inside: &Inside<'_>, command: Pid) -> ! {
+    let _ = exec::forget_output();
+    // SAFETY: both descriptors are not used in this process any more; their owners live in the other copy of it.
+    unsafe {
+        libc::close(inside.failure.as_raw_fd());
+        libc::close(inside.link.0.as_raw_fd());
+    }
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == command => {
+                // Nobody listens any more if this fails.
+                let _ = rustix::io::write(inside.status, &status.as_raw().to_le_bytes());
+                quit(0);
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => quit(125),
+        }
+    }
+}
+
+/// What [`serve`] has told, if it came to that. Its process has ended, so there is nothing to wait for.
+pub(super) fn read_status(pipe: &OwnedFd) -> Option<i32> {
+    let mut bytes = [0; 4];
+    let count = rustix::io::read(pipe, &mut bytes).ok()?;
+    (count == bytes.len()).then(|| i32::from_le_bytes(bytes))
+}

@@ -1,0 +1,81 @@
+//! The socket to the parent, and the two pipes inside of the helper.
+
+use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::mem::MaybeUninit;
+
+/// Our end of the socket.
+pub(super) struct Link(pub OwnedFd);
+
+/// What the parent says.
+pub(super) enum Heard {
+    Order(Order),
+    Gone,
+}
+
+impl Link {
+    /// The first packet carries the file that holds the request.
+    pub fn request(&self) -> io::Result<Request> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(&mut [0])], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        let file = ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+            _ => None,
+        });
+        let mut file = std::fs::File::from(file.ok_or(io::ErrorKind::InvalidData)?);
+        let mut bytes = Vec::new();
+        // Written through the same description, which stands at its end.
+        io::Seek::rewind(&mut file)?;
+        file.read_to_end(&mut bytes)?;
+        Request::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// Call when readable.
+    pub fn hear(&self) -> Heard {
+        let mut bytes = [0; PACKET_BYTES_MAX];
+        let Ok((count, _)) = rustix::net::recv(&self.0, &mut bytes, RecvFlags::DONTWAIT) else {
+            return Heard::Gone;
+        };
+        Order::decode(&bytes[..count]).map_or(Heard::Gone, Heard::Order)
+    }
+
+    /// A parent that is gone needs no report; we hear of it on our next look.
+    pub fn tell(&self, report: &Report) {
+        self.tell_bytes(&report.encode());
+    }
+
+    pub fn tell_bytes(&self, report: &[u8]) {
+        let _ = rustix::net::send(&self.0, report, SendFlags::NOSIGNAL);
+    }
+
+    pub fn tell_terminal(&self, master: BorrowedFd<'_>) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let files = [master.as_fd()];
+        ancillary.push(SendAncillaryMessage::ScmRights(&files));
+        rustix::net::sendmsg(
+            &self.0,
+            &[IoSlice::new(&Report::Terminal.encode())],
+            &mut ancillary,
+            SendFlags::NOSIGNAL,
+        )?;
+        Ok(())
+    }
+}
+
+/// A pipe that no program inherits.
+pub(super) struct Pipe {
+    pub reader: OwnedFd,
+    pub writer: OwnedFd,
+}
+
+impl Pipe {
+    pub fn new() -> io::Result<Self> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        Ok(Self { reader, writer })
+    }
+}

@@ -1,0 +1,271 @@
+//! The supervisor: starts the command or its init, hears its parent, walks the kill ladder, tells the one end.
+
+use super::link::{Heard, Link, Pipe};
+use super::namespaces::{self, Entered};
+use super::placeholder::Placeholders;
+use super::{exec, init, tree};
+use crate::plan::LinuxPlan;
+use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, Signal};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::time::{Duration, Instant};
+
+pub(super) fn run() -> io::Result<()> {
+    let link = take_socket()?;
+    let request = link.request()?;
+    let plan: LinuxPlan = serde_json::from_slice(&request.plan).map_err(io::Error::from)?;
+    let signals = signal_descriptor()?;
+    let mut placeholders = Placeholders::default();
+    match start(&plan, &request, &link, &mut placeholders) {
+        Ok(started) => Supervisor {
+            link,
+            signals,
+            started,
+            running: false,
+            interest: Interest::default(),
+            kill_at: None,
+        }
+        .run(&mut placeholders),
+        Err(report) => {
+            placeholders.remove();
+            link.tell(&report);
+            Ok(())
+        }
+    }
+}
+
+/// Takes the socket off standard input, and everything that our parent's parent left open out of the command's reach.
+fn take_socket() -> io::Result<Link> {
+    // SAFETY: nothing in this process has opened a descriptor above the standard ones yet.
+    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    rustix::stdio::dup2_stdin(exec::open_null()?)?;
+    Ok(Link(socket))
+}
+
+/// Ends of children and requests to end come through a descriptor; the mask is taken off again before the command starts.
+fn signal_descriptor() -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialised by sigemptyset before use, and signalfd returns a fresh descriptor or -1.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in [libc::SIGCHLD, libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+        match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            fd => Ok(OwnedFd::from_raw_fd(fd)),
+        }
+    }
+}
+
+/// The process we wait for, and how it is ended.
+struct Started {
+    main: Pid,
+    /// Closed without a word when the program runs; else it says why not.
+    failure: OwnedFd,
+    /// Init's word on how the command ended; the command itself, when there is no init, ends with its own status.
+    status: Option<OwnedFd>,
+}
+
+fn start(plan: &LinuxPlan, request: &Request, link: &Link, placeholders: &mut Placeholders) -> Result<Started, Report> {
+    let failed = |step: &'static str| move |error: io::Error| super::Refusal::of("supervision", step)(error).into_report();
+    let failure = Pipe::new().map_err(failed("make a pipe"))?;
+    let started = match plan {
+        LinuxPlan::Unconfined => {
+            rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+                .map_err(|error| failed("become subreaper")(error.into()))?;
+            let streams = exec::Streams::make(request, link).map_err(failed("open a terminal"))?;
+            let main = exec::fork_command(request, &streams, &failure.writer).map_err(failed("fork"))?;
+            Started {
+                main,
+                failure: failure.reader,
+                status: None,
+            }
+        }
+        LinuxPlan::Confined(confinement) => {
+            placeholders.make(&confinement.placeholders).map_err(super::Refusal::into_report)?;
+            let status = Pipe::new().map_err(failed("make a pipe"))?;
+            let inside = init::Inside {
+                confinement,
+                request,
+                link,
+                absent: placeholders.absent(),
+                failure: &failure.writer,
+                status: &status.writer,
+            };
+            let main = match namespaces::enter(&confinement.namespaces).map_err(super::Refusal::into_report)? {
+                Entered::Outside(init) => init,
+                Entered::Inside(settled) => init::run(&inside, settled),
+            };
+            Started {
+                main,
+                failure: failure.reader,
+                status: Some(status.reader),
+            }
+        }
+    };
+    // The output ends with its last holder, which is not us.
+    exec::forget_output().map_err(failed("open /dev/null"))?;
+    Ok(started)
+}
+
+struct Supervisor {
+    link: Link,
+    signals: OwnedFd,
+    started: Started,
+    /// The program runs: told to the parent.
+    running: bool,
+    interest: Interest,
+    kill_at: Option<Instant>,
+}
+
+/// Sources that have nothing more to say are not asked again.
+#[derive(Default)]
+struct Interest {
+    failure_told: bool,
+    parent_gone: bool,
+}
+
+impl Supervisor {
+    fn run(mut self, placeholders: &mut Placeholders) -> io::Result<()> {
+        let main_status = loop {
+            self.wait()?;
+            let due = self.kill_at.is_some_and(|at| at <= Instant::now());
+            let ended = if due {
+                self.kill_hard()
+            } else {
+                tree::collect(self.started.main).main_status
+            };
+            if let Some(status) = ended {
+                break status;
+            }
+        };
+        self.hear_start();
+        tree::end(self.started.main);
+        placeholders.remove();
+        if self.running {
+            let status = self
+                .started
+                .status
+                .map_or(Some(main_status), |status| init::read_status(&status).or(killed(main_status)));
+            self.link.tell(&Report::Ended { status });
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let Self {
+            link,
+            signals,
+            started,
+            interest,
+            ..
+        } = self;
+        let mut sources = vec![PollFd::new(signals, PollFlags::IN)];
+        if !interest.failure_told {
+            sources.push(PollFd::new(&started.failure, PollFlags::IN));
+        }
+        if !interest.parent_gone {
+            sources.push(PollFd::new(&link.0, PollFlags::IN));
+        }
+        let left = self
+            .kill_at
+            .map(|at| at.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
+        let left = left.and_then(|left| rustix::time::Timespec::try_from(left).ok());
+        match poll(&mut sources, left.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready: Vec<i32> = sources
+            .iter()
+            .filter(|source| !source.revents().is_empty())
+            .map(|source| rustix::fd::AsFd::as_fd(source).as_raw_fd())
+            .collect();
+        drop(sources);
+        if ready.contains(&self.started.failure.as_raw_fd()) {
+            self.hear_start();
+        }
+        if ready.contains(&self.link.0.as_raw_fd()) {
+            self.hear_parent();
+        }
+        if ready.contains(&self.signals.as_raw_fd()) {
+            self.hear_signals();
+        }
+        Ok(())
+    }
+
+    fn hear_start(&mut self) {
+        if self.interest.failure_told {
+            return;
+        }
+        self.interest.failure_told = true;
+        let mut bytes = [0; PACKET_BYTES_MAX];
+        match rustix::io::read(&self.started.failure, &mut bytes) {
+            Ok(count) if count > 0 => self.link.tell_bytes(&bytes[..count]),
+            Ok(_) | Err(_) => {
+                self.running = true;
+                self.link.tell(&Report::Started);
+            }
+        }
+    }
+
+    fn hear_parent(&mut self) {
+        match self.link.hear() {
+            Heard::Order(Order::Interrupt) => self.signal(Signal::INT),
+            Heard::Order(Order::Kill { grace_ms }) => self.climb(Duration::from_millis(grace_ms.into())),
+            Heard::Gone => {
+                self.interest.parent_gone = true;
+                self.climb(Duration::ZERO);
+            }
+        }
+    }
+
+    fn hear_signals(&mut self) {
+        let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
+        while rustix::io::read(&self.signals, &mut info).is_ok_and(|count| count == info.len()) {
+            let signal = u32::from_ne_bytes([info[0], info[1], info[2], info[3]]).cast_signed();
+            if signal != libc::SIGCHLD {
+                self.climb(Duration::from_millis(50));
+            }
+        }
+    }
+
+    /// Polite at once, hard after `grace`; a shorter grace overtakes a longer one.
+    fn climb(&mut self, grace: Duration) {
+        if !grace.is_zero() {
+            self.signal(Signal::TERM);
+        }
+        let at = Instant::now() + grace;
+        self.kill_at = Some(self.kill_at.map_or(at, |known| known.min(at)));
+    }
+
+    /// Init passes a polite signal on to the command's group and takes the whole namespace with it when it is killed.
+    fn signal(&self, signal: Signal) {
+        let sent = match (&self.started.status, signal) {
+            (Some(_), _) => rustix::process::kill_process(self.started.main, signal),
+            (None, _) => rustix::process::kill_process_group(self.started.main, signal),
+        };
+        // What is gone already is what we want.
+        let _ = sent;
+    }
+
+    /// The end of init is the end of its namespace, and wakes us; without init the whole tree is ours to end.
+    fn kill_hard(&mut self) -> Option<i32> {
+        self.kill_at = None;
+        self.signal(Signal::KILL);
+        match self.started.status {
+            Some(_) => tree::collect(self.started.main).main_status,
+            None => tree::end(self.started.main),
+        }
+    }
+}
+
+/// Init had no time to tell: killed by us, or by the system; either way the command got the same.
+fn killed(main_status: i32) -> Option<i32> {
+    libc::WIFSIGNALED(main_status).then_some(main_status)
+}
