@@ -30,5 +30,5 @@ pub use patch::{Anchor, Chunk, ChunkLine, Hunk, Patch};
 pub use plan::{MoveTarget, PatchPlan, PlannedChange, plan};
 pub use scope::{Refusal, WriteScope};
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod observed;

@@ -62,7 +62,6 @@ impl Folder {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_first_sequence_is_answered_as_observed() {
     let folder = Folder::new(&[]);
@@ -106,7 +105,6 @@ fn a_first_sequence_is_answered_as_observed() {
     assert_eq!(folder.contents(), [("f.txt".to_owned(), "over\n".to_owned())]);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_sequence_about_matching_is_answered_as_observed() {
     let folder = Folder::new(&[

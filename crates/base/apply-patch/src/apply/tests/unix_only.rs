@@ -254,6 +254,29 @@ fn the_files_of_a_patch_at_work_are_not_leftovers() {
     );
 }
 
+#[test]
+fn more_folders_than_files_may_be_open_fail_with_nothing_changed() {
+    let body = || (0..100).map(|n| format!("*** Add File: new{n}/x\n+x\n")).collect::<String>();
+    if let Some(inside) = child_value() {
+        let ground = ground_at(&inside);
+        println!("child saw {}", ground.apply(body().trim_end()).unwrap_err());
+        return;
+    }
+    let ground = Ground::new();
+    let test = "apply::tests::unix_only::more_folders_than_files_may_be_open_fail_with_nothing_changed";
+    let wrapper = ["sh", "-c", "ulimit -n 64 && exec \"$@\"", "sh"];
+
+    let output = as_child(test, &ground.inside.to_string(), &wrapper).output().unwrap();
+
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        stdout.contains("child saw failed to open the folder of $W/new") && stdout.contains("(os error 24)"),
+        "{stdout}"
+    );
+    assert_eq!(ground.tree().len(), 0);
+    ground.apply(body().trim_end()).unwrap();
+}
+
 /// Names and contents of a few files.
 fn files() -> impl Strategy<Value = BTreeMap<String, String>> {
     proptest::collection::btree_map("[ab]/[a-d]", "([xyz]\n){0,4}", 0..6)
