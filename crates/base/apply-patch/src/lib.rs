@@ -30,5 +30,6 @@ pub use patch::{Anchor, Chunk, ChunkLine, Hunk, Patch};
 pub use plan::{MoveTarget, PatchPlan, PlannedChange, plan};
 pub use scope::{Refusal, WriteScope};
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod observed;
