@@ -189,7 +189,7 @@ impl Processor {
     async fn turn_start(&self, id: RequestId, params: TurnStartParams) {
         let TurnStartParams { thread_id, input, cwd, model, effort, approval_policy, sandbox_policy, output_schema } = params;
         let overrides = TurnOverrides { cwd: self.directory(cwd), model, effort, approval_policy, sandbox_policy, ..TurnOverrides::default() };
-        let request = ThreadRequest::StartTurn { input, overrides, output_schema };
+        let request = ThreadRequest::StartTurn { input, overrides: Box::new(overrides), output_schema };
         self.ask_thread(id, &thread_id, request, |reply| match reply {
             ThreadReply::TurnStarted(turn) => serde_json::to_value(TurnStartResult { turn: *turn }),
             ThreadReply::Steered { .. } | ThreadReply::Interrupted => serde_json::to_value(Empty {}),

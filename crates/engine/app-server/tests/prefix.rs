@@ -2,6 +2,7 @@
 //!
 //! Random sessions over recorded HTTP bodies: parallel calls, cut streams, interrupts, steering, a changed AGENTS.md, another directory,
 //! another day, resumes by a new engine. Only a named `prefix_break` record may break it, and none of these makes one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 
@@ -103,7 +104,7 @@ fn attempts(said: &Said, counter: &AtomicUsize) -> Vec<Answer> {
 }
 
 fn response(said: &Said, counter: &AtomicUsize) -> Answer {
-    let mut next = |prefix: &str| format!("{prefix}{}", counter.fetch_add(1, Ordering::Relaxed));
+    let next = |prefix: &str| format!("{prefix}{}", counter.fetch_add(1, Ordering::Relaxed));
     let mut items = Vec::new();
     if said.text {
         items.push(events::message(&next("msg_"), "so"));

@@ -202,7 +202,8 @@ impl Engine {
         let opened = tokio::task::spawn_blocking(move || Journal::resume(&home, &id)).await;
         let (journal, loaded) = opened.map_err(|panic| internal(&panic))?.map_err(|error| journal_error(&error))?;
         let turns = codex_sessions::turns(&loaded.records);
-        let base_item = loaded.meta.base_item.clone().unwrap_or_else(|| base_message(&loaded.meta.base_instructions));
+        let text = if loaded.meta_missing { BASE } else { &loaded.meta.base_instructions };
+        let base_item = loaded.meta.base_item.clone().unwrap_or_else(|| base_message(text));
         let stored_tools = loaded.meta.tools.clone().and_then(|tools| RawValue::from_string(tools).ok());
         let tools = Arc::from(stored_tools.unwrap_or_else(|| prepared.tools.clone()));
         let created_at = loaded.meta.timestamp.parse().unwrap_or_else(|_| self.shared.clock.now());

@@ -97,7 +97,7 @@ impl Bench {
 
     pub fn start(&mut self) -> String {
         let input = vec![UserInput::Text { text: "mend it".into() }];
-        self.request(ThreadRequest::StartTurn { input, overrides: TurnOverrides::default(), output_schema: None })
+        self.request(ThreadRequest::StartTurn { input, overrides: Box::default(), output_schema: None })
     }
 
     /// A turn that is sampling.

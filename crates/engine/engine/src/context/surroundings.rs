@@ -22,6 +22,8 @@ pub struct Surroundings {
     pub permissions: Option<String>,
     /// Text of the AGENTS.md files.
     pub project_docs: Option<String>,
+    /// Whether some of them are the project's own, not only the user's.
+    pub project_docs_local: bool,
     /// Empty when switched off.
     pub environment: BTreeMap<String, String>,
     pub cwd: Option<AbsPath>,
@@ -74,7 +76,7 @@ fn project_docs_block(now: &Surroundings) -> String {
     let Some(text) = &now.project_docs else {
         return "# AGENTS.md instructions\n\n<INSTRUCTIONS>\nNo AGENTS.md applies any more.\n</INSTRUCTIONS>".to_owned();
     };
-    let place = now.cwd.as_ref().map(|cwd| format!(" for {cwd}")).unwrap_or_default();
+    let place = now.cwd.as_ref().filter(|_| now.project_docs_local).map(|cwd| format!(" for {cwd}")).unwrap_or_default();
     format!("# AGENTS.md instructions{place}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>")
 }
 
@@ -109,6 +111,7 @@ mod tests {
         Surroundings {
             permissions: Some("Be careful.".into()),
             project_docs: docs.map(str::to_owned),
+            project_docs_local: true,
             environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             cwd: AbsPath::new("/w").ok(),
             ..Surroundings::default()

@@ -22,7 +22,7 @@ pub struct RequestKey(pub u64);
 /// What a client asks of a thread.
 #[derive(Debug)]
 pub enum ThreadRequest {
-    StartTurn { input: Vec<UserInput>, overrides: TurnOverrides, output_schema: Option<serde_json::Value> },
+    StartTurn { input: Vec<UserInput>, overrides: Box<TurnOverrides>, output_schema: Option<serde_json::Value> },
     Steer { expected_turn_id: String, input: Vec<UserInput> },
     /// An empty id means whichever turn is running.
     Interrupt { turn_id: String },
@@ -78,7 +78,7 @@ pub enum Effect {
     /// Append the records, then tell the notifications. If the append fails, the effects behind it are dropped.
     Commit { records: Vec<Record>, notifications: Vec<Notification> },
     /// Tell something that needs no record: deltas, starts, waits.
-    Notify(Notification),
+    Notify(Box<Notification>),
     Reply { key: RequestKey, result: Result<ThreadReply, RequestError> },
     Resolve { turn_id: String, overrides: Box<TurnOverrides>, input: Vec<UserInput> },
     ReadInput { turn_id: String, input: Vec<UserInput> },

@@ -117,6 +117,7 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
         developer_instructions: config.developer_instructions.clone(),
         permissions,
         project_docs: docs.text,
+        project_docs_local: docs.has_project_part,
         environment,
         cwd: Some(cwd.clone()),
     };

@@ -51,7 +51,7 @@ impl ThreadState {
         }
         match request {
             ThreadRequest::StartTurn { input, overrides, output_schema } => match &self.turn {
-                None => self.start_turn(key, input, overrides, output_schema, env, out),
+                None => self.start_turn(key, input, *overrides, output_schema, env, out),
                 Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => {
                     self.waiting.push_back((key, ThreadRequest::StartTurn { input, overrides, output_schema }));
                 }
@@ -354,7 +354,7 @@ impl ThreadState {
 /// Once the journal is lost, what would be committed is only told: the end of the turn must reach the client all the same.
 fn untold(effect: Effect) -> Vec<Effect> {
     match effect {
-        Effect::Commit { records: _, notifications } => notifications.into_iter().map(Effect::Notify).collect(),
+        Effect::Commit { records: _, notifications } => notifications.into_iter().map(|notification| Effect::Notify(Box::new(notification))).collect(),
         Effect::Sync => Vec::new(),
         other => vec![other],
     }
@@ -369,7 +369,7 @@ impl Out {
     }
 
     pub fn notify(&mut self, notification: Notification) {
-        self.push(Effect::Notify(notification));
+        self.push(Effect::Notify(Box::new(notification)));
     }
 
     pub fn commit(&mut self, records: Vec<Record>, notifications: Vec<Notification>) {
