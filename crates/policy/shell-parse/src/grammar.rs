@@ -128,7 +128,7 @@ fn after_redirect(redirect: Node<'_>, script: &str) -> Vec<String> {
 
 /// The word without its quotes; what cannot be known stays as written.
 fn literal(node: Node<'_>, script: &str) -> String {
-    let text = &script[node.byte_range()];
+    let text = text_of(node, script);
     match node.kind() {
         "command_name" | "concatenation" => {
             let mut cursor = node.walk();
@@ -140,14 +140,19 @@ fn literal(node: Node<'_>, script: &str) -> String {
 
 /// One level below [`literal`]: a command name may itself be a concatenation; nothing nests deeper.
 fn literal_leaf(node: Node<'_>, script: &str) -> String {
-    let text = &script[node.byte_range()];
+    let text = text_of(node, script);
     if node.kind() != "concatenation" {
         return unquoted(node.kind(), text).to_owned();
     }
     let mut cursor = node.walk();
     node.children(&mut cursor)
-        .map(|part| unquoted(part.kind(), &script[part.byte_range()]))
+        .map(|part| unquoted(part.kind(), text_of(part, script)))
         .collect()
+}
+
+/// Empty for a token that ends inside of a character, which the grammar cannot see (`${x%é}` reads as the operator `%%` and more).
+pub(crate) fn text_of<'a>(node: Node<'_>, script: &'a str) -> &'a str {
+    script.get(node.byte_range()).unwrap_or_default()
 }
 
 fn unquoted<'a>(kind: &str, text: &'a str) -> &'a str {

@@ -1,6 +1,6 @@
 //! Splits a script into simple commands, if it consists of nothing else.
 
-use crate::grammar::parse;
+use crate::grammar::{parse, text_of};
 use tree_sitter::Node;
 
 /// Characters that a shell may act on in an unquoted word (a `=` at its start only in zsh).
@@ -103,7 +103,7 @@ impl Reader<'_> {
     }
 
     fn part(&self, node: Node<'_>) -> Option<String> {
-        let text = &self.script[node.byte_range()];
+        let text = text_of(node, self.script);
         match node.kind() {
             "word" | "number" => self.bare(node),
             "raw_string" => text
@@ -121,7 +121,7 @@ impl Reader<'_> {
     }
 
     fn bare(&self, node: Node<'_>) -> Option<String> {
-        let text = &self.script[node.byte_range()];
+        let text = text_of(node, self.script);
         let plain = matches!(node.kind(), "word" | "number")
             && !text.is_empty()
             && !text.starts_with('=')
@@ -280,6 +280,68 @@ mod tests {
         }
     }
 
+    /// What a grammar may stumble over, and characters of every length next to it.
+    fn pieces() -> impl Strategy<Value = &'static str> {
+        let pieces = [
+            "ls",
+            " ",
+            "\n",
+            "é",
+            "日",
+            "\u{A79E7}",
+            "\u{10FFFF}",
+            "%",
+            "$",
+            "${",
+            "}",
+            "{",
+            "..",
+            "$(",
+            ")",
+            "((",
+            "))",
+            "[[",
+            "]]",
+            "=~",
+            "=",
+            "x=",
+            "<<",
+            "<<E\n",
+            "\nE\n",
+            "'",
+            "\"",
+            "\\",
+            "`",
+            ">",
+            "2>",
+            "&",
+            "|",
+            ";",
+            "#",
+            "!",
+            "*",
+            "@(",
+            "-",
+            "/",
+            ":",
+            "\t",
+            "\r",
+            "\0",
+            "1",
+            "in",
+            "case ",
+            "esac",
+            "if ",
+            "then ",
+            "fi",
+            "for ",
+            "do ",
+            "done",
+            "bash -c ",
+        ];
+        prop::sample::select(pieces.to_vec())
+    }
+
     proptest! {
         #[test]
         fn quoted_words_come_back_as_they_were(words in prop::collection::vec("[^\\x00]{0,12}", 0..5)) {
@@ -290,6 +352,15 @@ mod tests {
             }).collect();
 
             prop_assert_eq!(plain_commands(&script), Some(vec![argv]));
+        }
+
+        #[test]
+        fn no_text_panics_whatever_it_is_made_of(pieces in prop::collection::vec(pieces(), 0..12)) {
+            let script = pieces.concat();
+            plain_commands(&script);
+            crate::commands_inside(&script);
+            crate::actions(&script);
+            crate::patch_heredoc(&script);
         }
 
         #[test]

@@ -46,8 +46,7 @@ pub fn is_known_safe(argv: &[String]) -> bool {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match program.as_str() {
         always if ALWAYS.contains(&always) || always == "which" => true,
-        // The second operand is a file that is written.
-        "uniq" => arguments.iter().filter(|argument| !argument.starts_with('-')).count() <= 1,
+        "uniq" => uniq_prints(&arguments),
         "base64" => !arguments
             .iter()
             .any(|argument| is_short(argument, 'o') || argument.starts_with("--o")),
@@ -71,6 +70,12 @@ fn shell_script<'a>(program: &str, arguments: &[&'a str]) -> Option<&'a str> {
 /// A cluster of short options with `option` in it.
 fn is_short(argument: &str, option: char) -> bool {
     argument.starts_with('-') && !argument.starts_with("--") && argument.contains(option)
+}
+
+/// The second operand would be a file that is written; values of options count as operands here, to be sure.
+fn uniq_prints(arguments: &[&str]) -> bool {
+    let operands = arguments.iter().filter(|argument| !argument.starts_with('-') || **argument == "-");
+    operands.count() <= 1 && !arguments.contains(&"--")
 }
 
 fn rg_runs(argument: &str) -> bool {
@@ -105,7 +110,7 @@ fn git_writes(option: &str) -> bool {
 }
 
 fn branch_lists(options: &[&str]) -> bool {
-    let lists = options.iter().any(|option| matches!(*option, "-l" | "--list"));
+    let lists = options.contains(&"--list");
     options.iter().all(|option| match option.strip_prefix('-') {
         Some(_) => BRANCH_LISTS.contains(option) || BRANCH_LISTS_BY.iter().any(|by| option.starts_with(by)),
         None => lists,
@@ -230,6 +235,9 @@ mod tests {
             "base64 -o x y",
             "base64 --output=x y",
             "uniq a b",
+            "uniq - b",
+            "uniq -- -a b",
+            "git branch -l new",
             "tee x",
             "rm x",
             "",
