@@ -99,7 +99,7 @@ struct Cli {
 enum Sub {
     /// Run one prompt without a terminal interface
     #[command(visible_alias = "e")]
-    Exec(Exec),
+    Exec(Box<Exec>),
     /// See a real turn in a small repository of its own: no account, no network, scripted words
     Demo {
         /// An empty or new folder to make the repository in [default: a new one in the temporary folder]

@@ -182,3 +182,75 @@ fn git(folder: &AbsPath, arguments: &[&str]) -> Result<(), ExecError> {
         Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::environment::Terminals;
+    use codex_config::ProcessEnv;
+    use codex_process::NoSandbox;
+    use pretty_assertions::assert_eq;
+
+    fn surroundings(folder: &Path) -> Surroundings {
+        let home = ("HOME".into(), folder.into());
+        let process = ProcessEnv::new([home], AbsPath::new(folder).unwrap(), None, "UTC".to_owned()).unwrap();
+        Surroundings {
+            process,
+            temporary_folder: folder.to_owned(),
+            originator: "codex_exec".to_owned(),
+            terminals: Terminals {
+                stdin: false,
+                stdout: false,
+                stderr: false,
+            },
+        }
+    }
+
+    #[test]
+    fn there_is_no_demo_without_a_sandbox() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let error = prepare(None, &surroundings(folder.path()), &NoSandbox::default()).unwrap_err();
+
+        assert_eq!(error.code, "sandbox.unavailable");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("mine")).unwrap();
+        std::fs::write(folder.path().join("mine/file"), "x").unwrap();
+
+        let error = make_folder(Some(Path::new("mine")), &surroundings(folder.path())).unwrap_err();
+
+        assert_eq!(error.code, "demo.folder_in_use");
+        assert_eq!(std::fs::read_dir(folder.path().join("mine")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_repository_has_one_clean_commit_and_scripts_that_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = make_folder(Some(Path::new("new/one")), &surroundings(folder.path())).unwrap();
+
+        make_repository(&repository).unwrap();
+
+        let git = |arguments: &[&str]| {
+            let output = Command::new("git")
+                .args(arguments)
+                .current_dir(repository.as_path())
+                .output()
+                .unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(git(&["log", "--format=%an %s"]), "codex demo A greeting and its test\n");
+        assert_eq!(git(&["status", "--porcelain"]), "");
+        let failing = Command::new("sh")
+            .arg("test.sh")
+            .current_dir(repository.as_path())
+            .output()
+            .unwrap();
+        assert_eq!(failing.status.code(), Some(1));
+    }
+}

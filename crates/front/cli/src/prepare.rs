@@ -132,11 +132,8 @@ fn output_schema(path: &AbsPath) -> Result<serde_json::Value, ExecError> {
 }
 
 fn no_repository() -> ExecError {
-    ExecError::new(
-        "exec.no_repository",
-        "Not inside a trusted directory and --skip-git-repo-check was not specified.",
-    )
-    .with_hint("run it inside a git repository, where changes can be seen and undone, or add --skip-git-repo-check")
+    ExecError::new("exec.no_repository", "this directory is in no git repository")
+        .with_hint("changes can be seen and undone in one; --skip-git-repo-check goes on without")
 }
 
 fn output(command: &ExecCommand, surroundings: &Surroundings) -> Output {
@@ -149,5 +146,37 @@ fn output(command: &ExecCommand, surroundings: &Surroundings) -> Output {
         (true, _) => Output::Json,
         (false, true) => Output::Human { colour: Colour::Ansi },
         (false, false) => Output::Human { colour: Colour::Plain },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_working_directory_must_exist_and_be_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = AbsPath::new(folder.path().canonicalize().unwrap()).unwrap();
+        std::fs::create_dir(base.join("in")).unwrap();
+        std::fs::write(base.join("file"), "").unwrap();
+        let check = |cd: Option<&str>| working_directory(cd.map(Path::new), &base).map_err(|error| error.code);
+
+        assert_eq!(check(None), Ok(base.clone()));
+        assert_eq!(check(Some("in/../in")), Ok(base.join("in")));
+        assert_eq!(check(Some("file")), Err("cli.no_directory".to_owned()));
+        assert_eq!(check(Some("missing")), Err("cli.no_directory".to_owned()));
+    }
+
+    #[test]
+    fn a_schema_must_be_json() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = AbsPath::new(folder.path()).unwrap();
+        std::fs::write(base.join("good"), r#"{"type": "object"}"#).unwrap();
+        std::fs::write(base.join("bad"), "{").unwrap();
+        let check = |name: &str| output_schema(&base.join(name)).map_err(|error| error.code);
+
+        assert_eq!(check("good"), Ok(serde_json::json!({"type": "object"})));
+        assert_eq!(check("bad"), Err("exec.output_schema".to_owned()));
+        assert_eq!(check("missing"), Err("exec.output_schema".to_owned()));
     }
 }

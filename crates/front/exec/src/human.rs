@@ -109,9 +109,8 @@ impl HumanText {
         }
     }
 
-    /// A line of progress, e.g. what is waited for.
-    pub fn progress(&mut self, line: &str) -> String {
-        self.open = None;
+    /// A line of progress, e.g. what is waited for. A command that ends after it still needs no second heading.
+    pub fn progress(&self, line: &str) -> String {
         format!("{}\n", self.dim(&visible(line)))
     }
 

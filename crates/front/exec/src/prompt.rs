@@ -22,8 +22,8 @@ impl Source {
     /// The line for stderr before waiting for end of file.
     pub const fn notice(self) -> Option<&'static str> {
         match self {
-            Self::Stdin { notice: true } => Some("Reading prompt from stdin..."),
-            Self::Both => Some("Reading additional input from stdin..."),
+            Self::Stdin { notice: true } => Some("reading the prompt from stdin"),
+            Self::Both => Some("reading more input from stdin"),
             Self::Stdin { notice: false } | Self::Argument | Self::Missing => None,
         }
     }
@@ -53,7 +53,7 @@ pub fn source(argument: Option<&str>, stdin_is_terminal: bool, continues: Contin
 pub fn compose(source: Source, argument: Option<&str>, stdin: &[u8]) -> Result<String, ExecError> {
     let argument = argument.unwrap_or_default();
     match source {
-        Source::Argument if argument.trim().is_empty() => Err(missing("No prompt provided.")),
+        Source::Argument if argument.trim().is_empty() => Err(missing("the prompt is empty")),
         Source::Argument => Ok(argument.to_owned()),
         Source::Missing => Err(missing(
             "No prompt provided. Either specify one as an argument or pipe the prompt into stdin.",
@@ -61,7 +61,7 @@ pub fn compose(source: Source, argument: Option<&str>, stdin: &[u8]) -> Result<S
         Source::Stdin { .. } => {
             let text = decode(stdin)?;
             if text.trim().is_empty() {
-                Err(missing("No prompt provided via stdin."))
+                Err(missing("there is no prompt on stdin"))
             } else {
                 Ok(text)
             }
@@ -70,7 +70,7 @@ pub fn compose(source: Source, argument: Option<&str>, stdin: &[u8]) -> Result<S
             let text = decode(stdin)?;
             if text.trim().is_empty() {
                 return if argument.trim().is_empty() {
-                    Err(missing("No prompt provided."))
+                    Err(missing("the prompt is empty"))
                 } else {
                     Ok(argument.to_owned())
                 };

@@ -554,12 +554,12 @@ async fn a_session_is_resumed_by_id_by_name_or_as_the_last_one() {
     let (status, _, message) = resumed(Session::Resume("c".into()), vec!["a"]).await;
     assert_eq!(
         (status, message.as_str()),
-        (ExitStatus::Failed, "error: no session has the id or name \"c\" [thread.not_found]")
+        (ExitStatus::Failed, "error: no session has the id or name \"c\" [session.not_found]")
     );
     let (status, _, message) = resumed(Session::Last { everywhere: false }, vec![]).await;
     assert_eq!(
         (status, message.as_str()),
-        (ExitStatus::Failed, "error: no session to resume in /w [thread.not_found]")
+        (ExitStatus::Failed, "error: no session to resume in /w [session.not_found]")
     );
 }
 
@@ -593,7 +593,7 @@ async fn the_last_message_goes_to_a_file_without_a_newline() {
     std::fs::remove_file(&file).unwrap();
 
     assert_eq!((after_success.as_str(), after_failure.as_str()), ("Mended.", ""));
-    assert!(failed.stderr.contains("wrote empty content"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("there is no final message"), "{}", failed.stderr);
 }
 
 #[tokio::test]

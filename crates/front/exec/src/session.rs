@@ -92,7 +92,7 @@ async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Resul
         })
         .await?;
     found.data.into_iter().next().ok_or_else(|| {
-        let error = ExecError::new("thread.not_found", format!("no session to resume in {}", options.cwd));
+        let error = ExecError::new("session.not_found", format!("no session to resume in {}", options.cwd));
         let hint = if everywhere {
             "start one with: codex exec PROMPT"
         } else {
@@ -121,7 +121,7 @@ async fn named(client: &Client, name: &str) -> Result<Thread, ExecError> {
             None if cursor.is_some() && seen < NAMES_MAX => {}
             None => {
                 return Err(ExecError::new(
-                    "thread.not_found",
+                    "session.not_found",
                     format!("no session has the id or name {name:?}"),
                 ));
             }

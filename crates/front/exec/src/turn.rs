@@ -330,8 +330,6 @@ async fn write_last_message(file: &mut File, path: &str, message: Option<&str>, 
             ))
             .await;
     } else if message.is_none() {
-        streams
-            .err(&format!("warning: no last agent message; wrote empty content to {path}\n"))
-            .await;
+        streams.err(&format!("warning: there is no final message; {path} is empty\n")).await;
     }
 }
