@@ -204,3 +204,16 @@ async fn malformed_and_unknown_calls_are_answered_and_the_turn_goes_on() {
     "apply_patch verification failed: invalid patch: The first line of the patch must be '*** Begin Patch'"
     "#);
 }
+
+#[tokio::test]
+async fn a_thread_without_a_turn_can_be_read_and_has_none() {
+    let mock = MockModel::start([]);
+    let home = home_for(&mock, "");
+    let session = Session::open(&home).await;
+    let thread = session.start(ThreadStartParams::default()).await.thread;
+
+    let read = session.client.request::<ThreadRead>(ThreadReadParams { thread_id: thread.id, include_turns: true }).await.unwrap();
+
+    assert_eq!(read.thread.turns, []);
+    assert!(home.journals().is_empty(), "no file before the first turn");
+}

@@ -122,8 +122,7 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
                 continue;
             }
             Message::Read { include_turns, reply } => {
-                // The reader may have gone; then nobody misses the answer.
-                let _ = reply.send(world.read(&state, include_turns));
+                world.read(&state, include_turns, reply);
                 continue;
             }
         };

@@ -16,11 +16,11 @@ use codex_protocol::journal::Record;
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::{RequestError, RequestId};
-use codex_sessions::{Journal, JournalError};
+use codex_sessions::{Journal, JournalError, Loaded};
 use codex_tools::{Prepared, ToolOutcome, ToolOutput, ToolReport, ToolWorld};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// A connection that listens to a thread. Its calls must not wait.
@@ -120,23 +120,23 @@ impl World {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.connection() != connection);
     }
 
-    /// The thread as it stands in its journal, with the running turn marked as running.
-    pub fn read(&self, state: &ThreadState, include_turns: bool) -> Result<Thread, RequestError> {
-        let mut thread = state.thread();
+    /// Answers with the thread as it stands in its journal, the running turn marked as running. A file is read on a blocking thread.
+    pub fn read(&self, state: &ThreadState, include_turns: bool, reply: oneshot::Sender<Result<Thread, RequestError>>) {
+        let thread = state.thread();
+        // A reader may have gone; then nobody misses the answer.
         if !include_turns {
-            return Ok(thread);
+            let _ = reply.send(Ok(thread));
+            return;
         }
-        thread.turns = match self.journal.load() {
-            Ok(loaded) => codex_sessions::turns(&loaded.records),
-            Err(JournalError::NotFound { .. }) => Vec::new(), // No turn yet.
-            Err(error) => return Err(RequestError::internal(error.code(), error.to_string())),
-        };
-        if let (Some(running), Some(last)) = (state.turn_in_progress(), thread.turns.last_mut())
-            && running.id == last.id
-        {
-            last.status = TurnStatus::InProgress;
+        let running = state.turn_in_progress().map(|turn| turn.id);
+        match self.journal.path().cloned() {
+            Some(path) => drop(tokio::task::spawn_blocking(move || {
+                let _ = reply.send(with_turns(thread, codex_sessions::read(&path), running.as_deref()));
+            })),
+            None => {
+                let _ = reply.send(with_turns(thread, self.journal.load(), running.as_deref()));
+            }
         }
-        Ok(thread)
     }
 
     /// Performs effects one after the other. The first commit that fails ends the list.
@@ -328,6 +328,19 @@ impl World {
             drop(mailbox.event(ThreadEvent::Finished { call_id, outcome: Box::new(outcome) }).await);
         });
     }
+}
+
+/// The reducer's view of a journal as the thread's turns.
+fn with_turns(mut thread: Thread, journal: Result<Loaded, JournalError>, running: Option<&str>) -> Result<Thread, RequestError> {
+    thread.turns = match journal {
+        Ok(loaded) => codex_sessions::turns(&loaded.records),
+        Err(JournalError::NotFound { .. }) => Vec::new(), // No turn yet.
+        Err(error) => return Err(RequestError::internal(error.code(), error.to_string())),
+    };
+    if let Some(last) = thread.turns.last_mut().filter(|last| running == Some(last.id.as_str())) {
+        last.status = TurnStatus::InProgress;
+    }
+    Ok(thread)
 }
 
 /// Hands reports of tools to the thread until their sender is gone.
