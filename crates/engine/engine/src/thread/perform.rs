@@ -334,7 +334,9 @@ impl World {
 fn with_turns(mut thread: Thread, journal: Result<Loaded, JournalError>, running: Option<&str>) -> Result<Thread, RequestError> {
     thread.turns = match journal {
         Ok(loaded) => codex_sessions::turns(&loaded.records),
-        Err(JournalError::NotFound { .. }) => Vec::new(), // No turn yet.
+        // The file appears with the first turn.
+        Err(JournalError::NotFound { .. }) => Vec::new(),
+        Err(JournalError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(RequestError::internal(error.code(), error.to_string())),
     };
     if let Some(last) = thread.turns.last_mut().filter(|last| running == Some(last.id.as_str())) {
