@@ -27,7 +27,7 @@ impl Default for TempHome {
 
 impl TempHome {
     /// In the system's temporary folder. Mind that `workspace-write` makes that folder writable: for tests of what must not be written
-    /// take [`new_in`](Self::new_in).
+    /// take [`outside_temp`](Self::outside_temp).
     ///
     /// # Panics
     /// If it cannot be made.
@@ -35,7 +35,18 @@ impl TempHome {
         Self::new_in(&std::env::temp_dir())
     }
 
-    /// Below `parent`, for example `Path::new(env!("CARGO_TARGET_TMPDIR"))` of an integration test.
+    /// Where `workspace-write` lets nobody write: neither in `/tmp` nor in the system's temporary folder, wherever the checkout lies.
+    ///
+    /// # Panics
+    /// If there is no such place, or it cannot be made.
+    pub fn outside_temp() -> Self {
+        let temporary = [std::env::temp_dir(), PathBuf::from("/tmp")];
+        let candidates = [Some(PathBuf::from("/var/tmp")), std::env::home_dir()].into_iter().flatten();
+        let usable = |folder: &PathBuf| folder.is_dir() && !temporary.iter().any(|temporary| folder.starts_with(temporary));
+        Self::new_in(&candidates.into_iter().find(usable).expect("/var/tmp or a home folder"))
+    }
+
+    /// Below `parent`.
     ///
     /// # Panics
     /// If it cannot be made.
