@@ -25,6 +25,10 @@ pub struct Prepared {
 /// # Errors
 /// The first check that fails.
 pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepared, ExecError> {
+    if command.ephemeral && command.session != Session::New {
+        let message = "--ephemeral cannot be used with resume: a session that is continued keeps its journal";
+        return Err(ExecError::new("exec.ephemeral_resume", message));
+    }
     let overrides = overrides(command)?;
     let cwd = working_directory(command.cd.as_deref(), &surroundings.process.cwd)?;
     let overrides = Overrides {
@@ -44,7 +48,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     let options = ExecOptions {
         session: command.session.clone(),
         prompt,
-        images: command.images.clone(),
+        images: command.images.iter().map(|path| image(path, command, surroundings)).collect(),
         cwd,
         model: command.model.clone(),
         model_provider: None,
@@ -122,6 +126,15 @@ fn read_stdin() -> Result<Vec<u8>, ExecError> {
             Err(ExecError::new("exec.stdin", format!("more than {STDIN_BYTES_MAX} bytes on stdin")))
         }
         Ok(_) => Ok(bytes),
+    }
+}
+
+/// As given, but for `-C`: then a relative path, which counts from where codex was started, no longer says where the picture is.
+fn image(path: &str, command: &ExecCommand, surroundings: &Surroundings) -> String {
+    if command.cd.is_some() {
+        surroundings.process.cwd.join(path).to_string()
+    } else {
+        path.to_owned()
     }
 }
 
