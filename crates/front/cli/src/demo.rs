@@ -8,7 +8,7 @@ use crate::prepare::Prepared;
 use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::human::Colour;
-use codex_exec::{Ended, ExecError, ExecOptions, Output, Session};
+use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Output, Session};
 use codex_process::Sandbox;
 use codex_protocol::settings::SandboxMode;
 use std::path::Path;
@@ -29,6 +29,8 @@ pub fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn
         );
         return Err(ExecError::new("sandbox.unavailable", message));
     }
+    // Before anything is made, so that a missing git leaves nothing behind.
+    git(&surroundings.process.cwd, &["--version"])?;
     let repository = make_folder(folder, surroundings)?;
     make_repository(&repository)?;
     let colour = if surroundings.colours() { Colour::Ansi } else { Colour::Plain };
@@ -66,8 +68,9 @@ fn preface(repository: &AbsPath, mechanism: &str) -> String {
 /// What is left, and how to go on; for stderr.
 pub fn closing(ended: &Ended, options: &ExecOptions) -> String {
     let outcome = match ended.status {
-        codex_exec::ExitStatus::Done => "The demo is over.",
-        _ => "The demo did not go as its script says; what is above shows where.",
+        ExitStatus::Done => "The demo is over.",
+        ExitStatus::Interrupted | ExitStatus::AtOnce => "The demo was interrupted.",
+        ExitStatus::Failed | ExitStatus::JournalLost => "The demo did not go as its script says; what is above shows where.",
     };
     let journal = ended
         .journal

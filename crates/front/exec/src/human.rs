@@ -72,12 +72,12 @@ impl HumanText {
             return String::new();
         }
         let text = self.text(notification);
-        let starts = match notification {
-            Notification::ItemStarted(n) => Some(n.item.id().to_owned()),
-            _ => None,
-        };
         if !text.is_empty() {
-            self.open = starts;
+            self.open = if let Notification::ItemStarted(n) = notification {
+                Some(n.item.id().to_owned())
+            } else {
+                None
+            };
         }
         text
     }
