@@ -1,15 +1,9 @@
-//! What tests start as helper.
+//! What tests start as helper, and as a probe inside of the sandbox.
 
 #[cfg(target_os = "linux")]
-fn main() {
-    if std::env::args_os()
-        .next()
-        .is_some_and(|name| name == codex_sandbox_linux::HELPER_ARG0)
-    {
-        codex_sandbox_linux::helper_main();
-    }
-    std::process::exit(2);
-}
+mod probes;
 
-#[cfg(not(target_os = "linux"))]
-fn main() {}
+fn main() {
+    #[cfg(target_os = "linux")]
+    probes::main();
+}

@@ -153,11 +153,14 @@ fn settle(streams: &Streams) -> io::Result<()> {
     }
     // If its supervisor is killed, at least the command itself goes too.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    // SAFETY: plain system calls on initialised values. Our own runtime ignores SIGPIPE, and a mask or an ignored signal would be inherited.
+    // Ignored signals and masks are inherited: our own runtime ignores SIGPIPE, and a codex in the background of a script SIGINT.
+    // SAFETY: plain system calls on initialised values.
     unsafe {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        for signal in 1..=libc::SIGSYS {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
         libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
     }

@@ -8,7 +8,7 @@ use super::{Refusal, exec, landlock, mounts, quit, seccomp};
 use crate::plan::Confinement;
 use codex_base::AbsPath;
 use codex_process::wire::{Report, Request};
-use rustix::fd::OwnedFd;
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::process::{Pid, WaitOptions};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::io;
@@ -117,19 +117,23 @@ fn pass_signals_on() {
     }
 }
 
-/// Holds nothing of the command's, waits for its end, tells it and takes everything else along.
+/// Holds nothing but the pipe for its word, waits for the command's end, tells it and takes everything else along.
 fn serve(inside: &Inside<'_>, command: Pid) -> ! {
+    const WORD: libc::c_int = 3;
+    // If there is no /dev/null any more the output only ends later.
     let _ = exec::forget_output();
-    // SAFETY: both descriptors are not used in this process any more; their owners live in the other copy of it.
-    unsafe {
-        libc::close(inside.failure.as_raw_fd());
-        libc::close(inside.link.0.as_raw_fd());
-    }
+    // SAFETY: no other descriptor is used from here on, and their owners are never dropped: this function ends with the process.
+    // The folders of the host among them must not outlive the start.
+    let word = unsafe {
+        libc::dup2(inside.status.as_raw_fd(), WORD);
+        libc::close_range(WORD.cast_unsigned() + 1, libc::c_uint::MAX, 0);
+        BorrowedFd::borrow_raw(WORD)
+    };
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == command => {
                 // Nobody listens any more if this fails.
-                let _ = rustix::io::write(inside.status, &status.as_raw().to_le_bytes());
+                let _ = rustix::io::write(word, &status.as_raw().to_le_bytes());
                 quit(0);
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}

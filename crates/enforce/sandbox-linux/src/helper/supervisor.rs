@@ -24,8 +24,8 @@ pub(super) fn run() -> io::Result<()> {
             link,
             signals,
             started,
-            running: false,
-            interest: Interest::default(),
+            start: Start::Pending,
+            parent_gone: false,
             kill_at: None,
         }
         .run(&mut placeholders),
@@ -70,6 +70,16 @@ struct Started {
     failure: OwnedFd,
     /// Init's word on how the command ended; the command itself, when there is no init, ends with its own status.
     status: Option<OwnedFd>,
+}
+
+impl Started {
+    /// Init that was killed had no time to tell; the command got the same.
+    fn command_status(&self, main_status: i32) -> Option<i32> {
+        let killed = || libc::WIFSIGNALED(main_status).then_some(main_status);
+        self.status
+            .as_ref()
+            .map_or(Some(main_status), |status| init::read_status(status).or_else(killed))
+    }
 }
 
 fn start(plan: &LinuxPlan, request: &Request, link: &Link, placeholders: &mut Placeholders) -> Result<Started, Report> {
@@ -118,17 +128,18 @@ struct Supervisor {
     link: Link,
     signals: OwnedFd,
     started: Started,
-    /// The program runs: told to the parent.
-    running: bool,
-    interest: Interest,
+    start: Start,
+    parent_gone: bool,
     kill_at: Option<Instant>,
 }
 
-/// Sources that have nothing more to say are not asked again.
-#[derive(Default)]
-struct Interest {
-    failure_told: bool,
-    parent_gone: bool,
+/// What is known of the program's start.
+enum Start {
+    Pending,
+    /// Told to the parent.
+    Running,
+    /// The report, told when everything is cleaned up.
+    Failed(Vec<u8>),
 }
 
 impl Supervisor {
@@ -148,12 +159,11 @@ impl Supervisor {
         self.hear_start();
         tree::end(self.started.main);
         placeholders.remove();
-        if self.running {
-            let status = self
-                .started
-                .status
-                .map_or(Some(main_status), |status| init::read_status(&status).or(killed(main_status)));
-            self.link.tell(&Report::Ended { status });
+        match self.start {
+            Start::Failed(report) => self.link.tell_bytes(&report),
+            Start::Pending | Start::Running => self.link.tell(&Report::Ended {
+                status: self.started.command_status(main_status),
+            }),
         }
         Ok(())
     }
@@ -163,14 +173,16 @@ impl Supervisor {
             link,
             signals,
             started,
-            interest,
+            start,
+            parent_gone,
             ..
         } = self;
         let mut sources = vec![PollFd::new(signals, PollFlags::IN)];
-        if !interest.failure_told {
+        // Sources that have nothing more to say are not asked again.
+        if matches!(start, Start::Pending) {
             sources.push(PollFd::new(&started.failure, PollFlags::IN));
         }
-        if !interest.parent_gone {
+        if !*parent_gone {
             sources.push(PollFd::new(&link.0, PollFlags::IN));
         }
         let left = self
@@ -200,15 +212,14 @@ impl Supervisor {
     }
 
     fn hear_start(&mut self) {
-        if self.interest.failure_told {
+        if !matches!(self.start, Start::Pending) {
             return;
         }
-        self.interest.failure_told = true;
         let mut bytes = [0; PACKET_BYTES_MAX];
         match rustix::io::read(&self.started.failure, &mut bytes) {
-            Ok(count) if count > 0 => self.link.tell_bytes(&bytes[..count]),
+            Ok(count) if count > 0 => self.start = Start::Failed(bytes[..count].to_vec()),
             Ok(_) | Err(_) => {
-                self.running = true;
+                self.start = Start::Running;
                 self.link.tell(&Report::Started);
             }
         }
@@ -219,7 +230,7 @@ impl Supervisor {
             Heard::Order(Order::Interrupt) => self.signal(Signal::INT),
             Heard::Order(Order::Kill { grace_ms }) => self.climb(Duration::from_millis(grace_ms.into())),
             Heard::Gone => {
-                self.interest.parent_gone = true;
+                self.parent_gone = true;
                 self.climb(Duration::ZERO);
             }
         }
@@ -263,9 +274,4 @@ impl Supervisor {
             None => tree::end(self.started.main),
         }
     }
-}
-
-/// Init had no time to tell: killed by us, or by the system; either way the command got the same.
-fn killed(main_status: i32) -> Option<i32> {
-    libc::WIFSIGNALED(main_status).then_some(main_status)
 }

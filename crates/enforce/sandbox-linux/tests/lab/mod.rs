@@ -1,0 +1,155 @@
+//! A place to try things in: a workspace, a folder outside of it, a home, and a helper that runs as root or as an ordinary user.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "test code, and each test binary uses a part of it")]
+
+use codex_base::AbsPath;
+use codex_permissions::ResolvedPolicy;
+use codex_process::{CommandIo, CommandSpec, Expiration, Running, Sandbox, SpawnError};
+use codex_protocol::settings::SandboxPolicy;
+use codex_sandbox_linux::LinuxSandbox;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Who runs the helper and so the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// Whoever runs the tests.
+    Own,
+    /// An ordinary user when the tests are run by root.
+    Ordinary,
+}
+
+pub const USERS: [User; 2] = [User::Own, User::Ordinary];
+
+pub const PROBE: &str = env!("CARGO_BIN_EXE_codex-sandbox-linux-test-helper");
+
+pub struct Lab {
+    _temp: tempfile::TempDir,
+    pub base: AbsPath,
+    pub sandbox: LinuxSandbox,
+}
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub output: String,
+}
+
+impl Lab {
+    pub fn new(user: User) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let base = AbsPath::new(fs::canonicalize(temp.path()).unwrap()).unwrap();
+        let helper = match user {
+            User::Own => PROBE,
+            User::Ordinary => env!("CARGO_BIN_EXE_codex-sandbox-linux-test-helper-user"),
+        };
+        let lab = Self {
+            _temp: temp,
+            base,
+            sandbox: LinuxSandbox::with_helper(PathBuf::from(helper)),
+        };
+        for folder in ["", "w", "w/.git", "w/.git/hooks", "out", "home"] {
+            lab.make_folder(folder);
+        }
+        lab.write("w/.git/config", "[core]\n");
+        lab.write("out/there", "before\n");
+        lab
+    }
+
+    /// For everybody, so that only the sandbox decides.
+    pub fn make_folder(&self, path: &str) {
+        fs::create_dir_all(self.path(path)).unwrap();
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        fs::write(self.path(path), text).unwrap();
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o666)).unwrap();
+    }
+
+    pub fn path(&self, path: &str) -> AbsPath {
+        self.base.join(path)
+    }
+
+    pub fn exists(&self, path: &str) -> bool {
+        fs::symlink_metadata(self.path(path)).is_ok()
+    }
+
+    pub fn resolve(&self, policy: &SandboxPolicy) -> ResolvedPolicy {
+        let (cwd, home) = (self.path("w"), self.path("home"));
+        codex_permissions::resolve(policy, &cwd, &codex_process::facts::path_facts(policy, &cwd, None, &home))
+    }
+
+    /// Only the workspace, without temporary folders.
+    pub fn workspace(&self, network_access: bool) -> ResolvedPolicy {
+        self.resolve(&SandboxPolicy::WorkspaceWrite {
+            writable_roots: Vec::new(),
+            network_access,
+            exclude_tmpdir_env_var: true,
+            exclude_slash_tmp: true,
+        })
+    }
+
+    pub fn spec(&self, argv: &[&str], io: CommandIo) -> CommandSpec {
+        let set = |(name, value): (&str, &str)| (OsString::from(name), OsString::from(value));
+        let env = [
+            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            ("BASE", self.base.to_str().unwrap()),
+            ("PROBE", PROBE),
+        ]
+        .map(set)
+        .to_vec();
+        CommandSpec {
+            argv: argv.iter().map(OsString::from).collect(),
+            cwd: self.path("w"),
+            env,
+            io,
+        }
+    }
+
+    pub async fn start(&self, policy: &ResolvedPolicy, spec: CommandSpec, expiration: Expiration) -> Result<Running, SpawnError> {
+        codex_process::spawn(self.sandbox.prepare(spec, policy)?, expiration).await
+    }
+
+    /// Runs a shell script in the workspace to its end.
+    pub async fn run(&self, policy: &ResolvedPolicy, script: &str) -> Ran {
+        let spec = self.spec(&["/bin/bash", "-c", script], CommandIo::Pipes);
+        let expiration = Expiration {
+            timeout: Some(Duration::from_secs(20)),
+            ..Expiration::default()
+        };
+        let running = self.start(policy, spec, expiration).await.unwrap();
+        let outcome = running.exited().await;
+        Ran {
+            code: outcome.exit_code(),
+            output: running.aggregated().to_text(),
+        }
+    }
+}
+
+/// Waits for something that is about to be so, at most 10 s.
+pub async fn eventually(what: &str, mut check: impl FnMut() -> bool) {
+    within(Duration::from_secs(10), what, &mut check).await;
+}
+
+pub async fn within(limit: Duration, what: &str, mut check: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !check() {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Living processes whose command line holds `marker`, wherever they are.
+pub fn processes_with(marker: &str) -> usize {
+    let holds =
+        |path: &Path| fs::read(path.join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).replace('\0', " ").contains(marker));
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| holds(&entry.path())))
+        .count()
+}

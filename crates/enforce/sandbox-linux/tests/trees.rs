@@ -1,0 +1,217 @@
+//! No process is left, whatever ends a command: time limit, cancellation, drop, its own end, or the death of the process that started it.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "this is a test")]
+
+mod lab;
+
+use codex_permissions::ResolvedPolicy;
+use codex_process::{CommandIo, CommandSpec, ExitCause, ExitOutcome, Expiration, Ladder, Running};
+use lab::{Lab, USERS, User, eventually, processes_with, within};
+use pretty_assertions::assert_eq;
+use std::time::{Duration, Instant};
+
+/// A shell that leaves processes everywhere: in its group, in another session, orphaned, deaf to polite signals.
+fn tree(lab: &Lab, marker: &str, io: CommandIo) -> CommandSpec {
+    let script = format!(
+        "trap '' TERM INT HUP; S='sleep {marker}'; $S & setsid $S & (setsid sh -c \"$S & $S & wait\" &) ; (($S &) &); echo up; wait; $S"
+    );
+    lab.spec(&["/bin/bash", "-c", &script], io)
+}
+
+const SLEEPERS: usize = 5;
+
+/// No two tests share a number of seconds to sleep.
+fn marker() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!(
+        "{}.{:05}{:03}",
+        90_000,
+        std::process::id() % 100_000,
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+async fn all_up(marker: &str) {
+    let sleeping = format!("sleep {marker}");
+    // The shells hold the text in their own command lines as well.
+    eventually("the tree stands", || sleepers(&sleeping) == SLEEPERS).await;
+}
+
+fn sleepers(line: &str) -> usize {
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .filter(|cmdline| String::from_utf8_lossy(cmdline).replace('\0', " ").trim_end() == line)
+        .count()
+}
+
+/// Every way to run: confined or not, with a terminal or not.
+async fn everywhere<F: AsyncFnOnce(Running) -> Option<ExitOutcome>>(
+    limit: Option<Duration>,
+    end: impl Fn() -> F,
+    expect: impl Fn(&ExitOutcome),
+) {
+    for user in USERS {
+        let lab = Lab::new(user);
+        for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
+            for io in [CommandIo::Pipes, CommandIo::PTY] {
+                let marker = marker();
+                let expiration = Expiration {
+                    timeout: limit,
+                    ..Expiration::default()
+                };
+                let running = lab.start(&policy, tree(&lab, &marker, io), expiration).await.unwrap();
+                all_up(&marker).await;
+
+                let outcome = end()(running).await;
+
+                let what = format!("nothing is left: {user:?} confined {} {io:?}", policy.confined);
+                within(Duration::from_secs(1), &what, || processes_with(&marker) == 0).await;
+                if let Some(outcome) = outcome {
+                    assert_eq!(processes_with(&marker), 0, "gone when the end is told");
+                    expect(&outcome);
+                }
+                assert!(!lab.exists("w/.codex"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_time_limit_ends_the_tree() {
+    let wait = || async |running: Running| Some(running.exited().await);
+    everywhere(Some(Duration::from_millis(1500)), wait, |outcome| {
+        assert_eq!((outcome.cause, outcome.exit_code()), (ExitCause::TimedOut, 137));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_kill_ends_the_tree() {
+    let kill = || {
+        async |running: Running| {
+            running.kill(Ladder::DEFAULT);
+            Some(running.exited().await)
+        }
+    };
+    everywhere(None, kill, |outcome| {
+        assert_eq!((outcome.cause, outcome.exit_code()), (ExitCause::Exited, 137))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_drop_ends_the_tree() {
+    let forget = || {
+        async |running: Running| {
+            let other = running.clone();
+            drop(running);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(other.exit().is_none(), "a clone still holds it");
+            None
+        }
+    };
+    everywhere(None, forget, |_| ()).await;
+}
+
+#[tokio::test]
+async fn a_cancelled_token_ends_the_tree_once() {
+    let lab = Lab::new(User::Own);
+    for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
+        let marker = marker();
+        let expiration = Expiration {
+            timeout: Some(Duration::from_secs(60)),
+            ..Expiration::default()
+        };
+        let running = lab
+            .start(&policy, tree(&lab, &marker, CommandIo::Pipes), expiration.clone())
+            .await
+            .unwrap();
+        all_up(&marker).await;
+
+        let asked = Instant::now();
+        expiration.cancel.cancel();
+        running.kill(Ladder {
+            grace: Duration::from_secs(50),
+        });
+        let outcome = running.exited().await;
+
+        assert!(asked.elapsed() < Duration::from_secs(1), "the shorter ladder counts");
+        assert_eq!((outcome.cause, outcome.exit_code()), (ExitCause::Cancelled, 137));
+        assert_eq!(
+            (processes_with(&marker), running.exited().await, running.exit()),
+            (0, outcome, Some(outcome))
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_command_leaves_behind_ends_with_it() {
+    for user in USERS {
+        let lab = Lab::new(user);
+        for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
+            let marker = marker();
+            let script = format!("sleep {marker} & (setsid sleep {marker} &); echo done; exit 5");
+
+            let ran = lab.run(&policy, &script).await;
+
+            assert_eq!((ran.code, ran.output.as_str(), processes_with(&marker)), (5, "done\n", 0));
+        }
+    }
+}
+
+/// The other process of [`a_killed_parent_takes_its_trees_along`].
+#[tokio::test]
+#[ignore = "only as a process to be killed"]
+async fn parent_to_be_killed() {
+    let Ok(marker) = std::env::var("LAB_MARKER") else {
+        panic!("only as a process to be killed")
+    };
+    let mut all = Vec::new();
+    let labs = USERS.map(Lab::new);
+    for lab in &labs {
+        println!("base {}", lab.base);
+        for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
+            for io in [CommandIo::Pipes, CommandIo::PTY] {
+                all.push(lab.start(&policy, tree(lab, &marker, io), Expiration::default()).await.unwrap());
+            }
+        }
+    }
+    println!("started");
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_killed_parent_takes_its_trees_along() {
+    use std::io::{BufRead, BufReader};
+    let marker = marker();
+    let mut parent = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["parent_to_be_killed", "--exact", "--ignored", "--nocapture"])
+        .env("LAB_MARKER", &marker)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(parent.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let said: Vec<String> = lines.take_while(|line| line != "started").collect();
+    let bases: Vec<&str> = said
+        .iter()
+        .filter_map(|line| line.split_once("base ").map(|(_, base)| base))
+        .collect();
+    let sleeping = format!("sleep {marker}");
+    eventually("the trees stand", || sleepers(&sleeping) == 8 * SLEEPERS).await;
+
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+
+    within(Duration::from_secs(1), "nothing is left", || processes_with(&marker) == 0).await;
+    assert_eq!(bases.len(), 2, "{said:?}");
+    for base in bases {
+        let left = |name: &&str| std::path::Path::new(base).join("w").join(name).exists();
+        within(Duration::from_secs(1), "no stand-in is left", || {
+            ![".codex", ".agents", ".aws"].iter().any(|name| left(name))
+        })
+        .await;
+        std::fs::remove_dir_all(base).unwrap();
+    }
+}
