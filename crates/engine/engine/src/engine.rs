@@ -129,6 +129,8 @@ struct Prepared {
     git: Option<GitInfo>,
     instruction_sources: Vec<AbsPath>,
     installation_id: String,
+    /// Of configuration, model and project documents; told with the thread's set-up.
+    warnings: Vec<String>,
 }
 
 impl Engine {
@@ -174,7 +176,8 @@ impl Engine {
         let info = self.thread_info(&prepared, &id, &journal, now, base_message(&text), Arc::from(prepared.tools.clone()), "new");
         let meta = self.session_meta(&prepared, &info, text);
         let cwd = prepared.cwd.clone();
-        let state = ThreadState::new(ThreadInfo { ephemeral, ..info }, prepared.model_slug.clone(), cwd, overrides, meta);
+        let mut state = ThreadState::new(ThreadInfo { ephemeral, ..info }, prepared.model_slug.clone(), cwd, overrides, meta);
+        state.warned.extend(prepared.warnings.iter().cloned());
         let setup = thread_setup(&prepared, state.thread());
         self.spawn(state, journal, prepared.model, subscriber);
         Ok(setup)
@@ -215,7 +218,8 @@ impl Engine {
             warnings.push(format!("This session was recorded with model `{old}` but is resuming with `{new}`."));
         }
         let resumed = self.resumed(&prepared, &info, loaded, &turns);
-        let state = ThreadState::with(info, prepared.model_slug.clone(), prepared.cwd.clone(), overrides, resumed);
+        let mut state = ThreadState::with(info, prepared.model_slug.clone(), prepared.cwd.clone(), overrides, resumed);
+        state.warned.extend(prepared.warnings.iter().cloned());
         let mut thread = state.thread();
         if !exclude_turns {
             thread.turns = turns;
@@ -324,7 +328,7 @@ impl Engine {
         SessionMeta {
             id: info.id.clone(),
             session_id: info.session_id.clone(),
-            timestamp: info.created_at.to_string(),
+            timestamp: info.created_at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
             cwd: prepared.cwd.clone(),
             originator: info.originator.clone(),
             cli_version: info.cli_version.clone(),
@@ -444,6 +448,7 @@ fn prepare(shared: &Shared, overrides: &TurnOverrides) -> Result<Prepared, Reque
     Ok(Prepared {
         tools: codex_tools::specs(&resolve::tool_set(&resolved, &info)),
         git: git_info(&cwd),
+        warnings: resolved.warnings.iter().cloned().chain(resolve::warnings(&info, &docs)).collect(),
         instruction_sources: docs.sources,
         installation_id: installation_id(&shared.env.codex_home),
         model_slug,
@@ -494,7 +499,7 @@ fn thread_setup(prepared: &Prepared, thread: Thread) -> ThreadSetup {
         instruction_sources: prepared.instruction_sources.clone(),
         reasoning_effort: config.model_reasoning_effort.clone().or_else(|| codex_model::catalog().find(&prepared.model_slug).default_effort),
         reasoning_summary: None,
-        warnings: prepared.resolved.warnings.clone(),
+        warnings: prepared.warnings.clone(),
     }
 }
 

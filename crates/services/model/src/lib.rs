@@ -27,7 +27,7 @@ pub mod scripted;
 pub mod sse;
 pub mod stream;
 
-pub use catalog::{Catalog, ModelInfo, catalog};
+pub use catalog::{Catalog, ModelInfo, SCRIPTED_MODEL, catalog};
 pub use error::{ModelError, Retry, backoff};
 pub use event::{AddedKind, ModelEvent};
 pub use provider::{ClientIdentity, ModelClient, ModelSetupError, build};

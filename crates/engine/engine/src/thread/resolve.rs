@@ -12,6 +12,7 @@ use codex_config::{ConfigError, Overrides, Resolved};
 use codex_model::ModelInfo;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::UserInput;
+use codex_protocol::settings::WireApi;
 use codex_tools::{Terminals, ToolSet, TurnTools, UserShell};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -60,12 +61,24 @@ fn toml_value(value: &Value) -> Option<toml::Value> {
 /// The model that configuration names, or the catalogue's default.
 pub fn model_for(resolved: &Resolved) -> (String, ModelInfo) {
     let catalog = codex_model::catalog();
-    let slug = resolved.config.model.clone().unwrap_or_else(|| catalog.default_model().to_owned());
+    let default = match resolved.config.provider.wire_api {
+        WireApi::Scripted => codex_model::SCRIPTED_MODEL,
+        WireApi::Responses => catalog.default_model(),
+    };
+    let slug = resolved.config.model.clone().unwrap_or_else(|| default.to_owned());
     let mut info = catalog.find(&slug);
     if let Some(window) = resolved.config.model_context_window.and_then(|window| u64::try_from(window).ok()) {
         info.context_window = window;
     }
     (slug, info)
+}
+
+/// What the user should know of the model and the project's documents before a turn.
+pub fn warnings(info: &ModelInfo, docs: &codex_skills::ProjectDocs) -> Vec<String> {
+    let unknown = (!info.known).then(|| {
+        format!("Nothing is known of the model `{}`: a window of {} tokens is assumed; `model_context_window` sets another.", info.slug, info.context_window)
+    });
+    unknown.into_iter().chain(docs.warnings.iter().cloned()).collect()
 }
 
 /// The tools that configuration and model leave.
@@ -106,6 +119,7 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let facts = codex_process::facts::path_facts(&sandbox_policy, &cwd, tmpdir.as_deref(), &shared.env.codex_home);
     let policy = codex_permissions::resolve(&sandbox_policy, &cwd, &facts);
     let docs = project_docs(&shared, &cwd, &resolved);
+    let warnings = warnings(&model_info, &docs);
     let shell = UserShell { path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")) };
     let permissions = config.include_permissions_instructions.then(|| instructions::permissions(&policy, config.approval_policy));
     let environment = if config.include_environment_context {
@@ -145,7 +159,7 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
         model_info,
         tools: Arc::new(tools),
     };
-    Ok(TurnSetup { settings: Arc::new(settings), surroundings, input: user_content(input, &cwd), warnings: docs.warnings })
+    Ok(TurnSetup { settings: Arc::new(settings), surroundings, input: user_content(input, &cwd), warnings })
 }
 
 fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: String) -> BTreeMap<String, String> {

@@ -141,7 +141,7 @@ impl ThreadState {
             Err(error) => return self.fail(error, env, out),
         };
         let TurnSetup { settings, surroundings, input, warnings } = setup;
-        for message in warnings {
+        for message in warnings.into_iter().filter(|message| self.warned.insert(message.clone())).collect::<Vec<_>>() {
             out.notify(Notification::Warning(Warning { message, thread_id: Some(self.info.id.clone()) }));
         }
         self.model.clone_from(&settings.model);

@@ -194,7 +194,7 @@ impl ThreadState {
     pub(crate) fn decline(&mut self, call_id: &str, prepared: &PreparedCall, message: String, env: &Env, out: &mut Out) {
         out.push(Effect::Discard { call_id: call_id.to_owned() });
         if let Some(item) = &prepared.started {
-            let item = declined(item);
+            let item = declined(item, &message);
             out.commit(vec![self.completed_record(&item, env)], vec![self.item_completed(&item, env)]);
         }
         self.close_call(call_id, ToolOutput::Text(message), env);
@@ -285,10 +285,14 @@ fn before_approval(item: &ThreadItem) -> ThreadItem {
     item
 }
 
-fn declined(item: &ThreadItem) -> ThreadItem {
+/// The item of a call that did not run; a command's output says why.
+fn declined(item: &ThreadItem, why: &str) -> ThreadItem {
     let mut item = before_approval(item);
     match &mut item {
-        ThreadItem::CommandExecution(command) => command.status = CommandExecutionStatus::Declined,
+        ThreadItem::CommandExecution(command) => {
+            command.status = CommandExecutionStatus::Declined;
+            command.aggregated_output = Some(why.to_owned());
+        }
         ThreadItem::FileChange { status, .. } => *status = PatchApplyStatus::Declined,
         ThreadItem::UserMessage { .. }
         | ThreadItem::AgentMessage { .. }
