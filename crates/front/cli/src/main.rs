@@ -7,6 +7,7 @@
 mod args;
 mod demo;
 mod environment;
+mod hit_points;
 mod prepare;
 mod signals;
 mod wire;

@@ -1,6 +1,7 @@
 //! Everything built and connected: sandbox, clock, ids, engine, app server, a client in this process.
 
 use crate::environment::Surroundings;
+use crate::hit_points::{self, Hooked};
 use codex_app_server::{AppServer, ServerFacts};
 use codex_base::{Clock, RandomIds, SystemClock};
 use codex_config::Overrides;
@@ -32,6 +33,7 @@ pub fn connect(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<d
         user_agent,
         cwd: surroundings.process.cwd.clone(),
     };
+    let Hooked { sandbox, faults } = hit_points::hook(&surroundings.process, sandbox);
     let engine = Engine::new(EngineParts {
         env: surroundings.process.clone(),
         overrides,
@@ -40,7 +42,7 @@ pub fn connect(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<d
         ids: Arc::new(RandomIds),
         identity,
         source: SessionSource::Exec,
-        faults: None,
+        faults,
         model: None,
     });
     let server = AppServer::new(engine, facts);

@@ -1,0 +1,14 @@
+//! The program itself, as somebody starts it: killed, interrupted, started for the first time, and its demo.
+//!
+//! Everything below the command line is tested closer to where it is made; here stands what only the whole process can show.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![cfg(unix)]
+
+#[cfg(target_os = "linux")]
+mod demo;
+mod first_run;
+#[cfg(target_os = "linux")]
+mod kill_moments;
+#[cfg(target_os = "linux")]
+mod signals;
+mod support;
