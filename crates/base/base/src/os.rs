@@ -45,7 +45,10 @@ pub fn open_private_append(path: &Path) -> io::Result<File> {
 /// From any of the steps; the target is then as it was.
 pub fn write_atomic(path: &Path, contents: &[u8], privacy: Privacy) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_string_lossy();
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?
+        .to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
     let written = write_new(&temporary, contents, privacy).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {

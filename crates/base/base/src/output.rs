@@ -16,7 +16,12 @@ impl HeadTail {
     pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
     pub fn new(limit_bytes: usize) -> Self {
-        Self { head: Vec::new(), tail: VecDeque::new(), half_bytes: limit_bytes / 2, dropped_bytes: 0 }
+        Self {
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            half_bytes: limit_bytes / 2,
+            dropped_bytes: 0,
+        }
     }
 
     pub fn push(&mut self, mut bytes: &[u8]) {
@@ -62,7 +67,12 @@ impl HeadTail {
             return String::from_utf8_lossy(&all).into_owned();
         }
         let tail: Vec<u8> = self.tail.iter().copied().collect();
-        format!("{}\n{}\n{}", String::from_utf8_lossy(&self.head), omitted(self.dropped_bytes), String::from_utf8_lossy(&tail))
+        format!(
+            "{}\n{}\n{}",
+            String::from_utf8_lossy(&self.head),
+            omitted(self.dropped_bytes),
+            String::from_utf8_lossy(&tail)
+        )
     }
 }
 

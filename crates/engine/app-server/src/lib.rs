@@ -34,7 +34,11 @@ pub struct ServerFacts {
 
 impl AppServer {
     pub fn new(engine: Arc<Engine>, facts: ServerFacts) -> Self {
-        Self { engine, facts: Arc::new(facts), connections: Arc::default() }
+        Self {
+            engine,
+            facts: Arc::new(facts),
+            connections: Arc::default(),
+        }
     }
 
     /// A client in this process, served by a task of its own until the client is dropped.
@@ -48,7 +52,9 @@ impl AppServer {
     /// Serves one connection until it ends. Its subscriptions end with it; threads go on.
     pub async fn serve(&self, connection: Connection) {
         let id = self.connections.fetch_add(1, Ordering::Relaxed);
-        processor::Processor::new(Arc::clone(&self.engine), Arc::clone(&self.facts), id, &connection).run(connection).await;
+        processor::Processor::new(Arc::clone(&self.engine), Arc::clone(&self.facts), id, &connection)
+            .run(connection)
+            .await;
     }
 
     /// Ends all threads: turns interrupted, terminals ended, journals flushed.

@@ -9,9 +9,9 @@ use codex_engine::{Engine, Subscriber, ThreadHandle};
 use codex_protocol::notifications::{Notification, ThreadStarted};
 use codex_protocol::questions::ApprovalAnswer;
 use codex_protocol::requests::{
-    ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ThreadIdParams, ThreadListParams,
-    ThreadListResult, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult, ThreadUnsubscribeStatus,
-    TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+    ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ThreadIdParams, ThreadListParams, ThreadListResult,
+    ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult, ThreadUnsubscribeStatus, TurnInterruptParams,
+    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use codex_rpc::{Connection, Incoming, ServerHandle};
 use serde_json::Value;
@@ -35,7 +35,14 @@ impl Processor {
     pub fn new(engine: Arc<Engine>, facts: Arc<ServerFacts>, id: u64, connection: &Connection) -> Self {
         let handle = connection.handle();
         let subscriber = Arc::new(ConnectionSubscriber::new(id, handle.clone()));
-        Self { engine, facts, handle, subscriber, subscribed: HashSet::new(), initialized: false }
+        Self {
+            engine,
+            facts,
+            handle,
+            subscriber,
+            subscribed: HashSet::new(),
+            initialized: false,
+        }
     }
 
     pub async fn run(mut self, mut connection: Connection) {
@@ -124,7 +131,10 @@ impl Processor {
             config: config.unwrap_or_default(),
             ..TurnOverrides::default()
         };
-        let setup = self.engine.start(overrides, base_instructions, ephemeral.unwrap_or(false), self.subscriber.clone()).await;
+        let setup = self
+            .engine
+            .start(overrides, base_instructions, ephemeral.unwrap_or(false), self.subscriber.clone())
+            .await;
         let started = setup.as_ref().ok().map(|setup| setup.thread.clone());
         self.reply(id, setup);
         if let Some(thread) = started {
@@ -155,7 +165,10 @@ impl Processor {
             config: config.unwrap_or_default(),
             ..TurnOverrides::default()
         };
-        let setup = self.engine.resume(&thread_id, overrides, exclude_turns, self.subscriber.clone()).await;
+        let setup = self
+            .engine
+            .resume(&thread_id, overrides, exclude_turns, self.subscriber.clone())
+            .await;
         if setup.is_ok() {
             self.subscribed.insert(thread_id);
         }
@@ -167,18 +180,28 @@ impl Processor {
         let skip = match params.cursor.as_deref().map(str::parse::<usize>) {
             None => 0,
             Some(Ok(skip)) => skip,
-            Some(Err(_)) => return Err(RequestError::invalid("request.bad_cursor", "the cursor is not one that thread/list returned")),
+            Some(Err(_)) => {
+                return Err(RequestError::invalid(
+                    "request.bad_cursor",
+                    "the cursor is not one that thread/list returned",
+                ));
+            }
         };
         let cwd = self.directory(params.cwd);
         let mut data = self.engine.list(cwd, skip.saturating_add(limit).saturating_add(1)).await?;
         data.drain(..skip.min(data.len()));
         let more = data.len() > limit;
         data.truncate(limit);
-        Ok(ThreadListResult { data, next_cursor: more.then(|| (skip + limit).to_string()) })
+        Ok(ThreadListResult {
+            data,
+            next_cursor: more.then(|| (skip + limit).to_string()),
+        })
     }
 
     async fn unsubscribe(&mut self, params: ThreadIdParams) -> ThreadUnsubscribeStatus {
-        let Some(thread) = self.engine.get(&params.thread_id) else { return ThreadUnsubscribeStatus::NotLoaded };
+        let Some(thread) = self.engine.get(&params.thread_id) else {
+            return ThreadUnsubscribeStatus::NotLoaded;
+        };
         if !self.subscribed.remove(&params.thread_id) {
             return ThreadUnsubscribeStatus::NotSubscribed;
         }
@@ -187,9 +210,29 @@ impl Processor {
     }
 
     async fn turn_start(&self, id: RequestId, params: TurnStartParams) {
-        let TurnStartParams { thread_id, input, cwd, model, effort, approval_policy, sandbox_policy, output_schema } = params;
-        let overrides = TurnOverrides { cwd: self.directory(cwd), model, effort, approval_policy, sandbox_policy, ..TurnOverrides::default() };
-        let request = ThreadRequest::StartTurn { input, overrides: Box::new(overrides), output_schema };
+        let TurnStartParams {
+            thread_id,
+            input,
+            cwd,
+            model,
+            effort,
+            approval_policy,
+            sandbox_policy,
+            output_schema,
+        } = params;
+        let overrides = TurnOverrides {
+            cwd: self.directory(cwd),
+            model,
+            effort,
+            approval_policy,
+            sandbox_policy,
+            ..TurnOverrides::default()
+        };
+        let request = ThreadRequest::StartTurn {
+            input,
+            overrides: Box::new(overrides),
+            output_schema,
+        };
         self.ask_thread(id, &thread_id, request, |reply| match reply {
             ThreadReply::TurnStarted(turn) => serde_json::to_value(TurnStartResult { turn: *turn }),
             ThreadReply::Steered { .. } | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
@@ -198,7 +241,10 @@ impl Processor {
     }
 
     async fn turn_steer(&self, id: RequestId, params: TurnSteerParams) {
-        let request = ThreadRequest::Steer { expected_turn_id: params.expected_turn_id, input: params.input };
+        let request = ThreadRequest::Steer {
+            expected_turn_id: params.expected_turn_id,
+            input: params.input,
+        };
         self.ask_thread(id, &params.thread_id, request, |reply| match reply {
             ThreadReply::Steered { turn_id } => serde_json::to_value(TurnSteerResult { turn_id }),
             ThreadReply::TurnStarted(_) | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
@@ -208,7 +254,8 @@ impl Processor {
 
     async fn turn_interrupt(&self, id: RequestId, params: TurnInterruptParams) {
         let request = ThreadRequest::Interrupt { turn_id: params.turn_id };
-        self.ask_thread(id, &params.thread_id, request, |_| serde_json::to_value(Empty {})).await;
+        self.ask_thread(id, &params.thread_id, request, |_| serde_json::to_value(Empty {}))
+            .await;
     }
 
     /// Hands a request to its thread; the thread's task sends the answer, so that nothing it tells next can overtake it.
@@ -225,9 +272,8 @@ impl Processor {
         };
         let handle = self.handle.clone();
         let reply = Box::new(move |reply: Result<ThreadReply, RequestError>| {
-            let value = reply.and_then(|reply| {
-                result(reply).map_err(|error| RequestError::internal("rpc.unserialisable", error.to_string()))
-            });
+            let value =
+                reply.and_then(|reply| result(reply).map_err(|error| RequestError::internal("rpc.unserialisable", error.to_string())));
             send_reply(&handle, id, value);
         });
         thread.request(request, reply).await;
@@ -242,7 +288,9 @@ impl Processor {
         let Some(thread_id) = self.subscriber.take_asker(&id) else { return };
         let Some(thread) = self.engine.get(&thread_id) else { return };
         let answer = result.map_err(|error| error.message).and_then(|value| {
-            serde_json::from_value::<ApprovalAnswer>(value).map(|answer| answer.decision).map_err(|error| error.to_string())
+            serde_json::from_value::<ApprovalAnswer>(value)
+                .map(|answer| answer.decision)
+                .map_err(|error| error.to_string())
         });
         thread.answer(id, answer).await;
     }

@@ -20,7 +20,12 @@ pub struct ConnectionSubscriber {
 
 impl ConnectionSubscriber {
     pub fn new(connection: u64, handle: ServerHandle) -> Self {
-        Self { connection, handle, asked: Mutex::default(), muted: Mutex::default() }
+        Self {
+            connection,
+            handle,
+            asked: Mutex::default(),
+            muted: Mutex::default(),
+        }
     }
 
     pub fn mute(&self, methods: Vec<String>) {
@@ -58,7 +63,10 @@ impl Subscriber for ConnectionSubscriber {
     }
 
     fn ask(&self, request_id: &RequestId, request: &ServerRequest) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(request_id.clone(), request.thread_id().to_owned());
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(request_id.clone(), request.thread_id().to_owned());
         drop(self.handle.ask(request_id.clone(), request.clone()));
     }
 }

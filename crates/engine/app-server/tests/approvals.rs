@@ -14,7 +14,11 @@ use serde_json::{Value, json};
 use support::{Session, home_for};
 
 fn params(approval: ApprovalPolicy, sandbox: SandboxMode) -> ThreadStartParams {
-    ThreadStartParams { approval_policy: Some(approval), sandbox: Some(sandbox), ..Default::default() }
+    ThreadStartParams {
+        approval_policy: Some(approval),
+        sandbox: Some(sandbox),
+        ..Default::default()
+    }
 }
 
 fn escalated(call_id: &str, cmd: &str) -> Value {
@@ -22,9 +26,12 @@ fn escalated(call_id: &str, cmd: &str) -> Value {
     events::function_call(call_id, "exec_command", &arguments)
 }
 
-
 /// One call that is asked for, answered with `decision`; gives the asked request, the item's end and the model's view of it.
-async fn answered(call: Value, decision: ApprovalDecision, setup: ThreadStartParams) -> (TempHome, ServerRequest, ThreadItem, TurnStatus, Option<Value>) {
+async fn answered(
+    call: Value,
+    decision: ApprovalDecision,
+    setup: ThreadStartParams,
+) -> (TempHome, ServerRequest, ThreadItem, TurnStatus, Option<Value>) {
     let call_id = call["call_id"].as_str().unwrap().to_owned();
     let mock = MockModel::start([Answer::items([call]), Answer::message("done")]);
     let home = home_for(&mock, "");
@@ -58,7 +65,9 @@ async fn an_escalated_command_runs_after_accept() {
     let setup = params(ApprovalPolicy::OnRequest, SandboxMode::ReadOnly);
     let (home, request, item, turn, output) = answered(escalated("c1", "echo ran > ran"), ApprovalDecision::Accept, setup).await;
 
-    let ServerRequest::CommandExecutionApproval(asked) = request else { panic!("{request:?}") };
+    let ServerRequest::CommandExecutionApproval(asked) = request else {
+        panic!("{request:?}")
+    };
     assert_eq!(asked.reason.as_deref(), Some("it needs the network"));
     assert_eq!(asked.item_id, "c1");
     assert_eq!(status(&item), Some(CommandExecutionStatus::Completed));
@@ -99,7 +108,16 @@ async fn an_accept_for_the_session_is_not_asked_again() {
     session.turn(&thread.id, "go").await;
 
     let (id, _) = session.until_question().await;
-    session.client.respond(id, &ApprovalAnswer { decision: ApprovalDecision::AcceptForSession }).await.unwrap();
+    session
+        .client
+        .respond(
+            id,
+            &ApprovalAnswer {
+                decision: ApprovalDecision::AcceptForSession,
+            },
+        )
+        .await
+        .unwrap();
     let turn = session.until_turn_ends().await;
 
     assert_eq!(turn.status, TurnStatus::Completed);
@@ -115,12 +133,24 @@ async fn under_untrusted_a_harmless_command_runs_and_any_other_is_asked_for() {
     ]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(params(ApprovalPolicy::Untrusted, SandboxMode::WorkspaceWrite)).await.thread;
+    let thread = session
+        .start(params(ApprovalPolicy::Untrusted, SandboxMode::WorkspaceWrite))
+        .await
+        .thread;
     session.turn(&thread.id, "go").await;
 
     let (id, request) = session.until_question().await;
     assert_eq!(request.item_id(), "c2");
-    session.client.respond(id, &ApprovalAnswer { decision: ApprovalDecision::Accept }).await.unwrap();
+    session
+        .client
+        .respond(
+            id,
+            &ApprovalAnswer {
+                decision: ApprovalDecision::Accept,
+            },
+        )
+        .await
+        .unwrap();
 
     assert_eq!(session.until_turn_ends().await.status, TurnStatus::Completed);
     assert!(home.workspace().join("made").exists());
@@ -139,14 +169,21 @@ async fn a_patch_outside_the_roots_is_asked_for_and_written_after_accept_only() 
                 // The patch names the home, which the request tells through its environment block.
                 let home = patch.get_or_insert_with(|| home_of(&request.json)).clone();
                 let text = format!("*** Begin Patch\n*** Add File: {home}/outside.txt\n+x\n*** End Patch\n");
-                if number == 1 { Answer::items([events::apply_patch("p1", &text)]) } else { Answer::message("done") }
+                if number == 1 {
+                    Answer::items([events::apply_patch("p1", &text)])
+                } else {
+                    Answer::message("done")
+                }
             }
         });
         let home = TempHome::new_in(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")));
         home.make_repository(&[("a.txt", "one\n")]);
         home.use_model(&mock, "");
         let mut session = Session::open(&home).await;
-        let thread = session.start(params(ApprovalPolicy::OnRequest, SandboxMode::WorkspaceWrite)).await.thread;
+        let thread = session
+            .start(params(ApprovalPolicy::OnRequest, SandboxMode::WorkspaceWrite))
+            .await
+            .thread;
         session.turn(&thread.id, "go").await;
 
         let (id, request) = session.until_question().await;
@@ -155,7 +192,9 @@ async fn a_patch_outside_the_roots_is_asked_for_and_written_after_accept_only() 
         let item = session.until(completed).await;
         session.until_turn_ends().await;
 
-        let ThreadItem::FileChange { status, .. } = item else { panic!("{item:?}") };
+        let ThreadItem::FileChange { status, .. } = item else {
+            panic!("{item:?}")
+        };
         assert_eq!(status, expect, "{decision:?}");
         assert_eq!(home.home().join("outside.txt").exists(), written, "{decision:?}");
     }
@@ -174,11 +213,21 @@ async fn under_never_nothing_is_asked_and_the_model_reads_why() {
     let mock = MockModel::start([Answer::items([escalated("c1", "echo ran > ran")]), Answer::message("done")]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(params(ApprovalPolicy::Never, SandboxMode::WorkspaceWrite)).await.thread;
+    let thread = session
+        .start(params(ApprovalPolicy::Never, SandboxMode::WorkspaceWrite))
+        .await
+        .thread;
 
     session.run_turn(&thread.id, "go").await;
 
-    assert!(mock.requests()[1].output_of("c1").unwrap().as_str().unwrap().contains("approval policy is Never"));
+    assert!(
+        mock.requests()[1]
+            .output_of("c1")
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .contains("approval policy is Never")
+    );
     assert!(!home.workspace().join("ran").exists());
 }
 
@@ -191,10 +240,21 @@ async fn an_error_as_answer_does_not_run_the_command() {
     session.turn(&thread.id, "go").await;
 
     let (id, _) = session.until_question().await;
-    session.client.respond_error(id, RequestError::internal("test", "no user here")).await.unwrap();
+    session
+        .client
+        .respond_error(id, RequestError::internal("test", "no user here"))
+        .await
+        .unwrap();
 
     assert_eq!(session.until_turn_ends().await.status, TurnStatus::Completed);
-    assert!(mock.requests()[1].output_of("c1").unwrap().as_str().unwrap().contains("no user here"));
+    assert!(
+        mock.requests()[1]
+            .output_of("c1")
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .contains("no user here")
+    );
     assert!(!home.workspace().join("ran").exists());
 }
 
@@ -208,17 +268,47 @@ async fn a_second_subscriber_is_asked_too_and_told_when_it_is_answered() {
     let (id, _) = session.until_question().await;
 
     let (client, events) = session.server.connect_in_process(codex_rpc::Wire::Serialised);
-    let client_info = codex_protocol::requests::ClientInfo { name: "second".into(), title: None, version: "1".into() };
+    let client_info = codex_protocol::requests::ClientInfo {
+        name: "second".into(),
+        title: None,
+        version: "1".into(),
+    };
     client
-        .request::<codex_protocol::requests::Initialize>(codex_protocol::requests::InitializeParams { client_info, capabilities: None })
+        .request::<codex_protocol::requests::Initialize>(codex_protocol::requests::InitializeParams {
+            client_info,
+            capabilities: None,
+        })
         .await
         .unwrap();
-    let mut second = Session { client, events, server: session.server.clone(), seen: Vec::new() };
+    let mut second = Session {
+        client,
+        events,
+        server: session.server.clone(),
+        seen: Vec::new(),
+    };
     second.resume(&thread.id).await;
     let (again, _) = second.until_question().await;
     assert_eq!(again, id);
-    second.client.respond(again, &ApprovalAnswer { decision: ApprovalDecision::Accept }).await.unwrap();
-    session.client.respond(id.clone(), &ApprovalAnswer { decision: ApprovalDecision::Decline }).await.unwrap();
+    second
+        .client
+        .respond(
+            again,
+            &ApprovalAnswer {
+                decision: ApprovalDecision::Accept,
+            },
+        )
+        .await
+        .unwrap();
+    session
+        .client
+        .respond(
+            id.clone(),
+            &ApprovalAnswer {
+                decision: ApprovalDecision::Decline,
+            },
+        )
+        .await
+        .unwrap();
 
     let resolved = |n: &Notification| match n {
         Notification::ServerRequestResolved(resolved) => Some(resolved.request_id.clone()),

@@ -19,7 +19,10 @@ fn reply(request: &Recorded) -> Answer {
     let answered = |id: &str| request.output_of(id).is_some();
     if !answered("c1") || !answered("c2") {
         let calls = [("c1", "echo one >> ran"), ("c2", "echo two >> ran")];
-        let missing = calls.into_iter().filter(|(id, _)| !answered(id)).map(|(id, cmd)| events::exec_command(id, cmd));
+        let missing = calls
+            .into_iter()
+            .filter(|(id, _)| !answered(id))
+            .map(|(id, cmd)| events::exec_command(id, cmd));
         let thought = events::reasoning("rs_1", &["Look first"], "sealed");
         return Answer::items([thought].into_iter().chain(missing));
     }
@@ -47,8 +50,11 @@ async fn cut_turn(number: usize, cut: usize) -> Option<()> {
     });
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let params =
-        ThreadStartParams { sandbox: Some(SandboxMode::WorkspaceWrite), approval_policy: Some(ApprovalPolicy::Never), ..Default::default() };
+    let params = ThreadStartParams {
+        sandbox: Some(SandboxMode::WorkspaceWrite),
+        approval_policy: Some(ApprovalPolicy::Never),
+        ..Default::default()
+    };
     let thread = session.start(params).await.thread;
 
     session.turn(&thread.id, "mend a.txt").await;
@@ -56,7 +62,10 @@ async fn cut_turn(number: usize, cut: usize) -> Option<()> {
 
     let place = format!("response {number} cut after {cut} events");
     assert_eq!(turn.status, TurnStatus::Completed, "{place}: {:?}", turn.error);
-    assert!(matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if text == "Done."), "{place}");
+    assert!(
+        matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if text == "Done."),
+        "{place}"
+    );
     let mut ran: Vec<String> = home.read("ran").lines().map(str::to_owned).collect();
     ran.sort();
     assert_eq!(ran, ["one", "two"], "{place}: each command ran once");
@@ -72,7 +81,9 @@ async fn cut_turn(number: usize, cut: usize) -> Option<()> {
 
 fn assert_every_call_answered_once(input: &[Value], place: &str) {
     let of = |suffix: &str| -> Vec<String> {
-        let found = input.iter().filter(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with(suffix)));
+        let found = input
+            .iter()
+            .filter(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with(suffix)));
         let mut ids: Vec<String> = found.map(|item| item["call_id"].as_str().unwrap().to_owned()).collect();
         ids.sort();
         ids

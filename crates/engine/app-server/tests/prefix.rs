@@ -67,8 +67,11 @@ async fn play(acts: Vec<Act>) {
     let mock = MockModel::start_with(move |_, _| told.lock().unwrap().queue.pop_front().unwrap_or_else(|| Answer::message("enough")));
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let params =
-        ThreadStartParams { sandbox: Some(SandboxMode::WorkspaceWrite), approval_policy: Some(ApprovalPolicy::Never), ..Default::default() };
+    let params = ThreadStartParams {
+        sandbox: Some(SandboxMode::WorkspaceWrite),
+        approval_policy: Some(ApprovalPolicy::Never),
+        ..Default::default()
+    };
     let thread = session.start(params).await.thread;
     // A thread without a turn has no journal to resume from.
     session.run_turn(&thread.id, "begin").await;
@@ -120,10 +123,19 @@ fn response(said: &Said, counter: &AtomicUsize) -> Answer {
 
 async fn interrupted(session: &mut Session, thread_id: &str, script: &Mutex<Script>, counter: &AtomicUsize) {
     let id = format!("call_{}", counter.fetch_add(1, Ordering::Relaxed));
-    script.lock().unwrap().queue.push_back(Answer::items([events::exec_command(&id, "echo begun; sleep 60")]));
+    script
+        .lock()
+        .unwrap()
+        .queue
+        .push_back(Answer::items([events::exec_command(&id, "echo begun; sleep 60")]));
     let turn = session.turn(thread_id, "wait").await;
-    session.until(|n| matches!(n, Notification::CommandExecutionOutputDelta(_)).then_some(())).await;
-    let params = TurnInterruptParams { thread_id: thread_id.into(), turn_id: turn.id };
+    session
+        .until(|n| matches!(n, Notification::CommandExecutionOutputDelta(_)).then_some(()))
+        .await;
+    let params = TurnInterruptParams {
+        thread_id: thread_id.into(),
+        turn_id: turn.id,
+    };
     session.client.request::<TurnInterrupt>(params).await.unwrap();
     assert_eq!(session.until_turn_ends().await.status, TurnStatus::Interrupted);
 }
@@ -158,7 +170,14 @@ fn assert_prefixes(mock: &MockModel) {
     for (number, pair) in requests.windows(2).enumerate() {
         let (before, after) = (items(&pair[0].body), items(&pair[1].body));
         let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-        assert_eq!(same, before.len(), "request {} does not extend request {}: {:?}", number + 2, number + 1, after.get(same));
+        assert_eq!(
+            same,
+            before.len(),
+            "request {} does not extend request {}: {:?}",
+            number + 2,
+            number + 1,
+            after.get(same)
+        );
     }
 }
 
@@ -174,8 +193,18 @@ fn assert_all_journaled(mock: &MockModel, home: &TempHome) {
 
 #[test]
 fn the_input_only_grows() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let config = Config { cases: 12, max_shrink_iters: 20, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let config = Config {
+        cases: 12,
+        max_shrink_iters: 20,
+        rng_seed: RngSeed::Fixed(7),
+        failure_persistence: None,
+        ..Config::default()
+    };
     proptest!(config, |(acts in proptest::collection::vec(act(), 1..6))| {
         runtime.block_on(play(acts));
     });

@@ -68,9 +68,20 @@ async fn a_turn_with_reasoning_parallel_commands_and_a_patch() {
     custom_tool_call_output p1
     ");
     let live: Vec<ThreadItem> = session.seen.iter().filter_map(completed).collect();
-    let read = session.client.request::<ThreadRead>(ThreadReadParams { thread_id: thread.id.clone(), include_turns: true }).await.unwrap();
+    let read = session
+        .client
+        .request::<ThreadRead>(ThreadReadParams {
+            thread_id: thread.id.clone(),
+            include_turns: true,
+        })
+        .await
+        .unwrap();
     assert_eq!(read.thread.turns.len(), 1);
-    assert_eq!(in_order(read.thread.turns[0].items.clone()), in_order(live), "what was told live and what the journal replays are the same");
+    assert_eq!(
+        in_order(read.thread.turns[0].items.clone()),
+        in_order(live),
+        "what was told live and what the journal replays are the same"
+    );
     session.shutdown().await;
 
     let again = Session::open(&home).await;
@@ -109,7 +120,14 @@ async fn the_first_request_is_small_and_whole() {
     assert!(request.body.len() <= 8 * 1024, "{} bytes", request.body.len());
     let mut body = request.json.clone();
     // The tools are snapshots of their own crate; the base instructions are a file.
-    body["tools"] = json!(body["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect::<Vec<_>>());
+    body["tools"] = json!(
+        body["tools"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tool| tool["name"].clone())
+            .collect::<Vec<_>>()
+    );
     body["input"][0]["content"][0]["text"] = json!("[BASE]");
     body["client_metadata"] = json!(body["client_metadata"].as_object().unwrap().keys().collect::<Vec<_>>());
     let mut filters = snapshot_filters();
@@ -128,7 +146,9 @@ async fn a_call_starts_before_the_response_is_complete() {
     session.turn(&thread.id, "go").await;
 
     // The command ends while the mock still holds the response's last event back.
-    session.until(|n| completed(n).filter(|item| matches!(item, ThreadItem::CommandExecution(_)))).await;
+    session
+        .until(|n| completed(n).filter(|item| matches!(item, ThreadItem::CommandExecution(_))))
+        .await;
     assert_eq!(home.read("started"), "started\n");
     gate.open();
 
@@ -145,9 +165,14 @@ async fn an_interrupt_ends_the_command_and_the_next_turn_goes_on() {
     let mut session = Session::open(&home).await;
     let thread = session.start(full_access()).await.thread;
     let turn = session.turn(&thread.id, "go").await;
-    session.until(|n| matches!(n, Notification::CommandExecutionOutputDelta(_)).then_some(())).await;
+    session
+        .until(|n| matches!(n, Notification::CommandExecutionOutputDelta(_)).then_some(()))
+        .await;
 
-    let interrupt = TurnInterruptParams { thread_id: thread.id.clone(), turn_id: turn.id };
+    let interrupt = TurnInterruptParams {
+        thread_id: thread.id.clone(),
+        turn_id: turn.id,
+    };
     assert_eq!(session.client.request::<TurnInterrupt>(interrupt).await.unwrap(), Empty {});
     assert_eq!(session.until_turn_ends().await.status, TurnStatus::Interrupted);
     session.run_turn(&thread.id, "go on").await;
@@ -168,7 +193,11 @@ async fn steered_input_is_part_of_the_next_request() {
     let turn = session.turn(&thread.id, "go").await;
     mock.wait_for_request(1).await;
 
-    let steer = TurnSteerParams { thread_id: thread.id.clone(), expected_turn_id: turn.id.clone(), input: text_input("and more") };
+    let steer = TurnSteerParams {
+        thread_id: thread.id.clone(),
+        expected_turn_id: turn.id.clone(),
+        input: text_input("and more"),
+    };
     assert_eq!(session.client.request::<TurnSteer>(steer).await.unwrap().turn_id, turn.id);
     gate.open();
     let ended = session.until_turn_ends().await;
@@ -196,7 +225,10 @@ async fn malformed_and_unknown_calls_are_answered_and_the_turn_goes_on() {
     session.run_turn(&thread.id, "go").await;
 
     let request = &mock.requests()[1];
-    let outputs: Vec<String> = ["c1", "c2", "c3", "c4"].iter().map(|id| request.output_of(id).unwrap().to_string()).collect();
+    let outputs: Vec<String> = ["c1", "c2", "c3", "c4"]
+        .iter()
+        .map(|id| request.output_of(id).unwrap().to_string())
+        .collect();
     insta::assert_snapshot!(outputs.join("\n"), @r#"
     "unsupported call: teleport"
     "failed to parse function arguments: key must be a string at line 1 column 2"
@@ -212,7 +244,14 @@ async fn a_thread_without_a_turn_can_be_read_and_has_none() {
     let session = Session::open(&home).await;
     let thread = session.start(ThreadStartParams::default()).await.thread;
 
-    let read = session.client.request::<ThreadRead>(ThreadReadParams { thread_id: thread.id, include_turns: true }).await.unwrap();
+    let read = session
+        .client
+        .request::<ThreadRead>(ThreadReadParams {
+            thread_id: thread.id,
+            include_turns: true,
+        })
+        .await
+        .unwrap();
 
     assert_eq!(read.thread.turns, []);
     assert!(home.journals().is_empty(), "no file before the first turn");

@@ -135,10 +135,34 @@ struct Prepared {
 
 impl Engine {
     pub fn new(parts: EngineParts) -> Arc<Self> {
-        let EngineParts { env, overrides, sandbox, clock, ids, identity, source, faults, model } = parts;
+        let EngineParts {
+            env,
+            overrides,
+            sandbox,
+            clock,
+            ids,
+            identity,
+            source,
+            faults,
+            model,
+        } = parts;
         let request_ids = AtomicI64::new(0);
-        let shared = Shared { env, overrides, sandbox, clock, ids, identity, source, faults, model, request_ids };
-        Arc::new(Self { shared: Arc::new(shared), threads: Mutex::new(HashMap::new()) })
+        let shared = Shared {
+            env,
+            overrides,
+            sandbox,
+            clock,
+            ids,
+            identity,
+            source,
+            faults,
+            model,
+            request_ids,
+        };
+        Arc::new(Self {
+            shared: Arc::new(shared),
+            threads: Mutex::new(HashMap::new()),
+        })
     }
 
     pub fn codex_home(&self) -> &AbsPath {
@@ -173,7 +197,15 @@ impl Engine {
             Journal::create(&self.shared.env.codex_home, &id, now, &self.shared.env.timezone).map_err(|error| journal_error(&error))?
         };
         let text = base_instructions.unwrap_or_else(|| BASE.to_owned());
-        let info = self.thread_info(&prepared, &id, &journal, now, base_message(&text), Arc::from(prepared.tools.clone()), "new");
+        let info = self.thread_info(
+            &prepared,
+            &id,
+            &journal,
+            now,
+            base_message(&text),
+            Arc::from(prepared.tools.clone()),
+            "new",
+        );
         let meta = self.session_meta(&prepared, &info, text);
         let cwd = prepared.cwd.clone();
         let mut state = ThreadState::new(ThreadInfo { ephemeral, ..info }, prepared.model_slug.clone(), cwd, overrides, meta);
@@ -205,17 +237,27 @@ impl Engine {
         let opened = tokio::task::spawn_blocking(move || Journal::resume(&home, &id)).await;
         let (journal, loaded) = opened.map_err(|panic| internal(&panic))?.map_err(|error| journal_error(&error))?;
         let turns = codex_sessions::turns(&loaded.records);
-        let text = if loaded.meta_missing { BASE } else { &loaded.meta.base_instructions };
+        let text = if loaded.meta_missing {
+            BASE
+        } else {
+            &loaded.meta.base_instructions
+        };
         let base_item = loaded.meta.base_item.clone().unwrap_or_else(|| base_message(text));
         let stored_tools = loaded.meta.tools.clone().and_then(|tools| RawValue::from_string(tools).ok());
         let tools = Arc::from(stored_tools.unwrap_or_else(|| prepared.tools.clone()));
         let created_at = loaded.meta.timestamp.parse().unwrap_or_else(|_| self.shared.clock.now());
         let info = self.thread_info(&prepared, thread_id, &journal, created_at, base_item, tools, "cold_resume");
-        let info = ThreadInfo { session_id: loaded.meta.session_id.clone(), source: loaded.meta.source, ..info };
+        let info = ThreadInfo {
+            session_id: loaded.meta.session_id.clone(),
+            source: loaded.meta.source,
+            ..info
+        };
         let mut warnings = loaded.problems.clone();
         if !loaded.meta.model.is_empty() && loaded.meta.model != prepared.model_slug {
             let (old, new) = (&loaded.meta.model, &prepared.model_slug);
-            warnings.push(format!("This session was recorded with model `{old}` but is resuming with `{new}`."));
+            warnings.push(format!(
+                "This session was recorded with model `{old}` but is resuming with `{new}`."
+            ));
         }
         let resumed = self.resumed(&prepared, &info, loaded, &turns);
         let mut state = ThreadState::with(info, prepared.model_slug.clone(), prepared.cwd.clone(), overrides, resumed);
@@ -226,7 +268,10 @@ impl Engine {
         }
         let setup = thread_setup(&prepared, thread);
         for message in warnings {
-            subscriber.notify(&Notification::Warning(Warning { message, thread_id: Some(thread_id.to_owned()) }));
+            subscriber.notify(&Notification::Warning(Warning {
+                message,
+                thread_id: Some(thread_id.to_owned()),
+            }));
         }
         self.spawn(state, journal, prepared.model, subscriber);
         Ok(setup)
@@ -246,7 +291,10 @@ impl Engine {
             let path = codex_sessions::find(&home, &id)?.ok_or(JournalError::NotFound { thread_id: id })?;
             codex_sessions::read(&path).map(|loaded| (path, loaded))
         });
-        let (path, loaded) = read.await.map_err(|panic| internal(&panic))?.map_err(|error| journal_error(&error))?;
+        let (path, loaded) = read
+            .await
+            .map_err(|panic| internal(&panic))?
+            .map_err(|error| journal_error(&error))?;
         let turns = codex_sessions::turns(&loaded.records);
         let updated_at = loaded.records.last().map_or(Timestamp::UNIX_EPOCH, |(time, _)| *time);
         let mut thread = stored_thread(&loaded.meta, path, preview_of(&turns), updated_at);
@@ -353,17 +401,35 @@ impl Engine {
         history.extend(repairs.iter().cloned());
         owed.extend(repairs.into_iter().map(Record::ResponseItem));
         owed.extend(unfinished(&loaded, turns, self.shared.clock.now()));
-        let mut resumed = Resumed { history, owed, preview: preview_of(turns), ..Resumed::default() };
+        let mut resumed = Resumed {
+            history,
+            owed,
+            preview: preview_of(turns),
+            ..Resumed::default()
+        };
         for (_, record) in loaded.records {
             match record {
                 Record::WorldState(state) => resumed.told = Some(*state),
                 Record::Event(event) => {
-                    if let EventMsg::TokenCount { total, last, model_context_window } = *event {
-                        resumed.usage = codex_protocol::items::ThreadTokenUsage { total, last, model_context_window };
+                    if let EventMsg::TokenCount {
+                        total,
+                        last,
+                        model_context_window,
+                    } = *event
+                    {
+                        resumed.usage = codex_protocol::items::ThreadTokenUsage {
+                            total,
+                            last,
+                            model_context_window,
+                        };
                     }
                 }
                 Record::Compacted(_) => resumed.told = None,
-                Record::SessionMeta(_) | Record::TurnContext(_) | Record::ResponseItem(_) | Record::TokenUsage(_) | Record::PrefixBreak { .. } => {}
+                Record::SessionMeta(_)
+                | Record::TurnContext(_)
+                | Record::ResponseItem(_)
+                | Record::TokenUsage(_)
+                | Record::PrefixBreak { .. } => {}
             }
         }
         if resumed.told == Some(WorldState::default()) {
@@ -418,7 +484,13 @@ impl Engine {
                 engine.threads().remove(&id);
             }
         });
-        self.threads().insert(thread_id.clone(), Loading { handle: ThreadHandle { id: thread_id, mailbox }, task });
+        self.threads().insert(
+            thread_id.clone(),
+            Loading {
+                handle: ThreadHandle { id: thread_id, mailbox },
+                task,
+            },
+        );
     }
 }
 
@@ -430,8 +502,17 @@ fn tell(subscribers: &Subscribers, notification: &Notification) {
 
 /// A bug in the thread's task: the turn fails with an internal error, the thread unloads, others go on.
 fn tell_panic(subscribers: &Subscribers, thread_id: &str) {
-    let error = TurnError::new("internal.panic", "internal error: this thread stopped unexpectedly; its journal is whole", CodexErrorInfo::InternalServerError);
-    let notification = ErrorNotification { error, thread_id: thread_id.to_owned(), turn_id: String::new(), will_retry: false };
+    let error = TurnError::new(
+        "internal.panic",
+        "internal error: this thread stopped unexpectedly; its journal is whole",
+        CodexErrorInfo::InternalServerError,
+    );
+    let notification = ErrorNotification {
+        error,
+        thread_id: thread_id.to_owned(),
+        turn_id: String::new(),
+        will_retry: false,
+    };
     tell(subscribers, &Notification::Error(notification));
 }
 
@@ -461,7 +542,11 @@ fn prepare(shared: &Shared, overrides: &TurnOverrides) -> Result<Prepared, Reque
 fn git_info(cwd: &AbsPath) -> Option<GitInfo> {
     let facts = codex_git::facts(cwd)?;
     let origin_url = facts.origin_url().map(str::to_owned);
-    Some(GitInfo { sha: facts.commit, branch: facts.branch, origin_url })
+    Some(GitInfo {
+        sha: facts.commit,
+        branch: facts.branch,
+        origin_url,
+    })
 }
 
 /// The end record that a crash kept from being written.
@@ -497,7 +582,10 @@ fn thread_setup(prepared: &Prepared, thread: Thread) -> ThreadSetup {
         approvals_reviewer: "user".to_owned(),
         sandbox: config.sandbox_policy.clone(),
         instruction_sources: prepared.instruction_sources.clone(),
-        reasoning_effort: config.model_reasoning_effort.clone().or_else(|| codex_model::catalog().find(&prepared.model_slug).default_effort),
+        reasoning_effort: config
+            .model_reasoning_effort
+            .clone()
+            .or_else(|| codex_model::catalog().find(&prepared.model_slug).default_effort),
         reasoning_summary: None,
         warnings: prepared.warnings.clone(),
     }
@@ -540,10 +628,14 @@ fn config_error(error: &ConfigError) -> RequestError {
 }
 
 fn journal_error(error: &JournalError) -> RequestError {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let cause = std::error::Error::source(error)
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
     let text = format!("{error}{cause}");
     match error {
-        JournalError::InUse { .. } | JournalError::NotFound { .. } | JournalError::InvalidId { .. } => RequestError::invalid(error.code(), text),
+        JournalError::InUse { .. } | JournalError::NotFound { .. } | JournalError::InvalidId { .. } => {
+            RequestError::invalid(error.code(), text)
+        }
         JournalError::Read { .. } | JournalError::Write { .. } => RequestError::internal(error.code(), text),
     }
 }

@@ -6,7 +6,9 @@ use uuid::Uuid;
 /// The stored id; a new one where there is none. A home that cannot be written gets a new id every time, which only costs the provider a cache.
 pub fn installation_id(home: &AbsPath) -> String {
     let path = home.join("installation_id");
-    let stored = std::fs::read_to_string(&path).ok().and_then(|text| Uuid::parse_str(text.trim()).ok());
+    let stored = std::fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| Uuid::parse_str(text.trim()).ok());
     if let Some(id) = stored {
         return id.to_string();
     }

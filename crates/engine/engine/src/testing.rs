@@ -52,7 +52,11 @@ impl Bench {
             model_provider: "mock".into(),
             history_initialization: "new",
             attempts_max: 3,
-            capabilities: Capabilities { mechanism: "test".into(), confines: true, missing: Vec::new() },
+            capabilities: Capabilities {
+                mechanism: "test".into(),
+                confines: true,
+                missing: Vec::new(),
+            },
             base_item: base_item.clone(),
             tools: serde_json::value::to_raw_value(&json!([])).unwrap().into(),
         };
@@ -72,7 +76,14 @@ impl Bench {
             git: None,
         };
         let state = ThreadState::new(info, "m".into(), cwd(), TurnOverrides::default(), meta);
-        Self { state, ids: CountingIds::default(), requests: Cell::new(0), keys: 0, approval, now: Timestamp::UNIX_EPOCH }
+        Self {
+            state,
+            ids: CountingIds::default(),
+            requests: Cell::new(0),
+            keys: 0,
+            approval,
+            now: Timestamp::UNIX_EPOCH,
+        }
     }
 
     pub fn step(&mut self, event: ThreadEvent) -> Vec<Effect> {
@@ -80,7 +91,14 @@ impl Bench {
             self.requests.set(self.requests.get() + 1);
             self.requests.get() - 1
         };
-        self.state.step(event, &Env { now: self.now, ids: &self.ids, next_request_id: &next_request_id })
+        self.state.step(
+            event,
+            &Env {
+                now: self.now,
+                ids: &self.ids,
+                next_request_id: &next_request_id,
+            },
+        )
     }
 
     /// Steps, and writes each effect as a line.
@@ -97,7 +115,11 @@ impl Bench {
 
     pub fn start(&mut self) -> String {
         let input = vec![UserInput::Text { text: "mend it".into() }];
-        self.request(ThreadRequest::StartTurn { input, overrides: Box::default(), output_schema: None })
+        self.request(ThreadRequest::StartTurn {
+            input,
+            overrides: Box::default(),
+            output_schema: None,
+        })
     }
 
     /// A turn that is sampling.
@@ -116,11 +138,17 @@ impl Bench {
             input: self.content("mend it"),
             warnings: Vec::new(),
         };
-        self.told(ThreadEvent::TurnResolved { turn_id, setup: Ok(Box::new(setup)) })
+        self.told(ThreadEvent::TurnResolved {
+            turn_id,
+            setup: Ok(Box::new(setup)),
+        })
     }
 
     pub fn content(&self, text: &str) -> UserContent {
-        UserContent { input: vec![UserInput::Text { text: text.into() }], parts: vec![json!({"type": "input_text", "text": text})] }
+        UserContent {
+            input: vec![UserInput::Text { text: text.into() }],
+            parts: vec![json!({"type": "input_text", "text": text})],
+        }
     }
 
     fn settings(&self) -> TurnSettings {
@@ -134,7 +162,13 @@ impl Bench {
             confined: true,
         };
         let tools = TurnTools {
-            tools: ToolSet { shell: true, update_plan: true, view_image: true, apply_patch: true, image_detail_original: false },
+            tools: ToolSet {
+                shell: true,
+                update_plan: true,
+                view_image: true,
+                apply_patch: true,
+                image_detail_original: false,
+            },
             cwd: cwd(),
             policy,
             shell: UserShell { path: "/bin/sh".into() },
@@ -175,12 +209,26 @@ impl Bench {
     }
 
     pub fn completed(&mut self) -> String {
-        let usage = TokenUsageBreakdown { total_tokens: 3, input_tokens: 2, output_tokens: 1, ..TokenUsageBreakdown::default() };
-        self.model(ModelEvent::Completed { response_id: "r".into(), usage: Some(usage), end_turn: None })
+        let usage = TokenUsageBreakdown {
+            total_tokens: 3,
+            input_tokens: 2,
+            output_tokens: 1,
+            ..TokenUsageBreakdown::default()
+        };
+        self.model(ModelEvent::Completed {
+            response_id: "r".into(),
+            usage: Some(usage),
+            end_turn: None,
+        })
     }
 
     pub fn failed(&mut self, retry: Retry) -> String {
-        self.model(ModelEvent::Failed(ModelError::new("model.stream_closed", "the stream broke", CodexErrorInfo::Other, retry)))
+        self.model(ModelEvent::Failed(ModelError::new(
+            "model.stream_closed",
+            "the stream broke",
+            CodexErrorInfo::Other,
+            retry,
+        )))
     }
 
     pub fn prepared(&mut self, call_id: &str, permissions: SandboxPermissions) -> String {
@@ -204,14 +252,30 @@ impl Bench {
             justification: Some("it needs the network".into()),
             prefix_rule: None,
         });
-        let prepared = PreparedCall { intent, started: Some(ThreadItem::CommandExecution(item)), parallel: true };
-        self.told(ThreadEvent::Prepared { call_id: call_id.into(), result: Ok(prepared) })
+        let prepared = PreparedCall {
+            intent,
+            started: Some(ThreadItem::CommandExecution(item)),
+            parallel: true,
+        };
+        self.told(ThreadEvent::Prepared {
+            call_id: call_id.into(),
+            result: Ok(prepared),
+        })
     }
 
     pub fn finished(&mut self, call_id: &str, text: &str) -> String {
-        let outcome =
-            ToolOutcome { output: ToolOutput::Text(text.into()), success: true, item: None, denial: None, plan: None, diff: None };
-        self.told(ThreadEvent::Finished { call_id: call_id.into(), outcome: Box::new(outcome) })
+        let outcome = ToolOutcome {
+            output: ToolOutput::Text(text.into()),
+            success: true,
+            item: None,
+            denial: None,
+            plan: None,
+            diff: None,
+        };
+        self.told(ThreadEvent::Finished {
+            call_id: call_id.into(),
+            outcome: Box::new(outcome),
+        })
     }
 }
 
@@ -220,7 +284,13 @@ fn lines(effect: &Effect) -> Vec<String> {
     match effect {
         Effect::Commit { records, notifications } => {
             let records = records.iter().map(|record| format!("journal {}", record_name(record)));
-            records.chain(notifications.iter().map(|notification| format!("tell {}", notification_name(notification)))).collect()
+            records
+                .chain(
+                    notifications
+                        .iter()
+                        .map(|notification| format!("tell {}", notification_name(notification))),
+                )
+                .collect()
         }
         Effect::Notify(notification) => vec![format!("tell {}", notification_name(notification))],
         Effect::Reply { key, result } => vec![match result {
@@ -231,7 +301,10 @@ fn lines(effect: &Effect) -> Vec<String> {
         }],
         Effect::Resolve { .. } => vec!["resolve".into()],
         Effect::ReadInput { .. } => vec!["read input".into()],
-        Effect::Sample { request, .. } => vec![format!("sample: {}", request.input.iter().map(item_name).collect::<Vec<_>>().join(", "))],
+        Effect::Sample { request, .. } => vec![format!(
+            "sample: {}",
+            request.input.iter().map(item_name).collect::<Vec<_>>().join(", ")
+        )],
         Effect::StopSampling => vec!["stop sampling".into()],
         Effect::Prepare { call, .. } => vec![format!("prepare {}", call.call_id)],
         Effect::Discard { call_id } => vec![format!("discard {call_id}")],

@@ -18,7 +18,12 @@ pub struct TurnError {
 
 impl TurnError {
     pub fn new(code: &str, message: impl Into<String>, info: CodexErrorInfo) -> Self {
-        Self { message: message.into(), codex_error_info: Some(info), additional_details: None, code: Some(code.to_owned()) }
+        Self {
+            message: message.into(),
+            codex_error_info: Some(info),
+            additional_details: None,
+            code: Some(code.to_owned()),
+        }
     }
 }
 

@@ -10,12 +10,21 @@ use serde::{Deserialize, Serialize};
 pub enum ToolIntent {
     Command(CommandIntent),
     /// Input for, or a look at, a live terminal session.
-    WriteStdin { session_id: u32, chars: String, outside_sandbox: bool },
+    WriteStdin {
+        session_id: u32,
+        chars: String,
+        outside_sandbox: bool,
+    },
     Patch(PatchIntent),
     /// A file is read into the conversation (`view_image`).
-    ReadFile { path: AbsPath },
+    ReadFile {
+        path: AbsPath,
+    },
     /// The model's plan; touches nothing.
-    Plan { explanation: Option<String>, plan: Vec<PlanStep> },
+    Plan {
+        explanation: Option<String>,
+        plan: Vec<PlanStep>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +77,11 @@ pub struct Capabilities {
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Grant {
     /// This exact argument vector in this directory, with these permissions, runs without a question.
-    Command { argv: Vec<String>, cwd: AbsPath, sandbox_permissions: SandboxPermissions },
+    Command {
+        argv: Vec<String>,
+        cwd: AbsPath,
+        sandbox_permissions: SandboxPermissions,
+    },
     /// Patches to exactly these paths are written without a question.
     PatchPaths { paths: Vec<AbsPath> },
 }

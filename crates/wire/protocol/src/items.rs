@@ -70,7 +70,9 @@ pub enum ThreadStatus {
     Idle,
     /// The last turn failed.
     SystemError,
-    Active { active_flags: Vec<ThreadActiveFlag> },
+    Active {
+        active_flags: Vec<ThreadActiveFlag>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,7 +21,9 @@ pub enum Record {
     TokenUsage(Box<TokenUsageRecord>),
     Compacted(Box<Compacted>),
     /// The model's input no longer extends the previous request's; `reason` names the cause. Ours.
-    PrefixBreak { reason: String },
+    PrefixBreak {
+        reason: String,
+    },
 }
 
 /// The first line of a rollout.
@@ -69,12 +71,39 @@ pub struct WorldState {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventMsg {
-    TaskStarted { turn_id: String, started_at: i64, model_context_window: Option<i64> },
+    TaskStarted {
+        turn_id: String,
+        started_at: i64,
+        model_context_window: Option<i64>,
+    },
     /// A failed turn is a `task_complete` with `error`.
-    TaskComplete { turn_id: String, last_agent_message: Option<String>, started_at: i64, completed_at: i64, duration_ms: i64, error: Option<TurnError> },
-    TurnAborted { turn_id: String, reason: String, started_at: i64, completed_at: i64, duration_ms: i64 },
-    ItemCompleted { thread_id: String, turn_id: String, item: ThreadItem, started_at_ms: i64, completed_at_ms: i64 },
-    TokenCount { total: TokenUsageBreakdown, last: TokenUsageBreakdown, model_context_window: Option<i64> },
+    TaskComplete {
+        turn_id: String,
+        last_agent_message: Option<String>,
+        started_at: i64,
+        completed_at: i64,
+        duration_ms: i64,
+        error: Option<TurnError>,
+    },
+    TurnAborted {
+        turn_id: String,
+        reason: String,
+        started_at: i64,
+        completed_at: i64,
+        duration_ms: i64,
+    },
+    ItemCompleted {
+        thread_id: String,
+        turn_id: String,
+        item: ThreadItem,
+        started_at_ms: i64,
+        completed_at_ms: i64,
+    },
+    TokenCount {
+        total: TokenUsageBreakdown,
+        last: TokenUsageBreakdown,
+        model_context_window: Option<i64>,
+    },
     /// The last `num_turns` turns no longer count.
     ThreadRolledBack { num_turns: u32 },
 }

@@ -220,7 +220,18 @@ pub enum WaitingFor {
     /// The request was sent, nothing has come back.
     Model,
     /// Attempt `attempt` of `attempts_max` starts in `delay_ms`.
-    Retry { attempt: u32, attempts_max: u32, delay_ms: u64, reason: String },
-    Tool { item_id: String, what: String, pid: Option<u32> },
-    Approval { item_id: String },
+    Retry {
+        attempt: u32,
+        attempts_max: u32,
+        delay_ms: u64,
+        reason: String,
+    },
+    Tool {
+        item_id: String,
+        what: String,
+        pid: Option<u32>,
+    },
+    Approval {
+        item_id: String,
+    },
 }

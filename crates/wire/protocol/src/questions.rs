@@ -89,8 +89,14 @@ pub struct ApprovalAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Question {
-    Command { reason: Option<String>, command: String, cwd: AbsPath },
-    FileChange { reason: Option<String> },
+    Command {
+        reason: Option<String>,
+        command: String,
+        cwd: AbsPath,
+    },
+    FileChange {
+        reason: Option<String>,
+    },
 }
 
 /// A server request with its id, as it waits for an answer.

@@ -292,11 +292,25 @@ impl RequestError {
     pub const OVERLOADED: i64 = -32001;
 
     pub fn invalid(code: &str, message: impl Into<String>) -> Self {
-        Self { code: Self::INVALID_REQUEST, message: message.into(), data: Some(RequestErrorData { code: code.to_owned(), hint: None }) }
+        Self {
+            code: Self::INVALID_REQUEST,
+            message: message.into(),
+            data: Some(RequestErrorData {
+                code: code.to_owned(),
+                hint: None,
+            }),
+        }
     }
 
     pub fn internal(code: &str, message: impl Into<String>) -> Self {
-        Self { code: Self::INTERNAL, message: message.into(), data: Some(RequestErrorData { code: code.to_owned(), hint: None }) }
+        Self {
+            code: Self::INTERNAL,
+            message: message.into(),
+            data: Some(RequestErrorData {
+                code: code.to_owned(),
+                hint: None,
+            }),
+        }
     }
 
     #[must_use]

@@ -59,7 +59,11 @@ impl ResponseItem {
 
 /// Inside strings line breaks are escaped, so those that are found stand between tokens.
 fn on_one_line(raw: Box<RawValue>) -> Result<Box<RawValue>, serde_json::Error> {
-    if raw.get().contains(['\n', '\r']) { RawValue::from_string(raw.get().replace(['\n', '\r'], " ")) } else { Ok(raw) }
+    if raw.get().contains(['\n', '\r']) {
+        RawValue::from_string(raw.get().replace(['\n', '\r'], " "))
+    } else {
+        Ok(raw)
+    }
 }
 
 impl PartialEq for ResponseItem {
@@ -83,16 +87,31 @@ impl<'de> Deserialize<'de> for ResponseItem {
 /// What we understand of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemView {
-    Message { role: String, phase: Option<String>, content: Vec<ContentPart> },
-    Reasoning { summary: Vec<String>, content: Vec<String> },
+    Message {
+        role: String,
+        phase: Option<String>,
+        content: Vec<ContentPart>,
+    },
+    Reasoning {
+        summary: Vec<String>,
+        content: Vec<String>,
+    },
     FunctionCall(ToolCallView),
     CustomToolCall(ToolCallView),
-    FunctionCallOutput { call_id: String },
-    CustomToolCallOutput { call_id: String },
+    FunctionCallOutput {
+        call_id: String,
+    },
+    CustomToolCallOutput {
+        call_id: String,
+    },
     /// A hosted or future item kind that is kept and sent back, but not shown.
-    Known { kind: String },
+    Known {
+        kind: String,
+    },
     /// A kind nobody told us about: neither kept nor sent back (as observed of the reference).
-    Unknown { kind: String },
+    Unknown {
+        kind: String,
+    },
 }
 
 /// A call of a tool: JSON text for function calls, free text for custom ones.
@@ -145,11 +164,18 @@ impl ItemView {
         match kind.as_str() {
             "message" => {
                 let message: MessageFields = serde_json::from_str(raw)?;
-                Ok(Self::Message { role: message.role, phase: message.phase, content: message.content.0 })
+                Ok(Self::Message {
+                    role: message.role,
+                    phase: message.phase,
+                    content: message.content.0,
+                })
             }
             "reasoning" => {
                 let reasoning: ReasoningFields = serde_json::from_str(raw)?;
-                Ok(Self::Reasoning { summary: texts(reasoning.summary), content: texts(reasoning.content) })
+                Ok(Self::Reasoning {
+                    summary: texts(reasoning.summary),
+                    content: texts(reasoning.content),
+                })
             }
             "function_call" => {
                 let call: CallFields = serde_json::from_str(raw)?;
@@ -159,8 +185,12 @@ impl ItemView {
                 let call: CallFields = serde_json::from_str(raw)?;
                 Ok(Self::CustomToolCall(call.view()))
             }
-            "function_call_output" => Ok(Self::FunctionCallOutput { call_id: serde_json::from_str::<OutputFields>(raw)?.call_id }),
-            "custom_tool_call_output" => Ok(Self::CustomToolCallOutput { call_id: serde_json::from_str::<OutputFields>(raw)?.call_id }),
+            "function_call_output" => Ok(Self::FunctionCallOutput {
+                call_id: serde_json::from_str::<OutputFields>(raw)?.call_id,
+            }),
+            "custom_tool_call_output" => Ok(Self::CustomToolCallOutput {
+                call_id: serde_json::from_str::<OutputFields>(raw)?.call_id,
+            }),
             known if KNOWN_KINDS.contains(&known) => Ok(Self::Known { kind }),
             _ => Ok(Self::Unknown { kind }),
         }
@@ -252,7 +282,12 @@ struct CallFields {
 
 impl CallFields {
     fn view(self) -> ToolCallView {
-        ToolCallView { call_id: self.call_id, name: self.name, namespace: self.namespace, input: self.input }
+        ToolCallView {
+            call_id: self.call_id,
+            name: self.name,
+            namespace: self.namespace,
+            input: self.input,
+        }
     }
 }
 
@@ -279,13 +314,24 @@ mod tests {
 
     #[test]
     fn an_item_that_came_on_several_lines_is_kept_on_one() {
-        assert_eq!(item("{\"type\":\n \"message\",\r\n\"role\":\"user\"}").raw().get(), r#"{"type":  "message",  "role":"user"}"#);
+        assert_eq!(
+            item("{\"type\":\n \"message\",\r\n\"role\":\"user\"}").raw().get(),
+            r#"{"type":  "message",  "role":"user"}"#
+        );
     }
 
     #[test]
     fn unknown_kinds_are_told_apart_from_hosted_ones() {
-        assert_eq!(item(r#"{"type":"web_search_call"}"#).view(), &ItemView::Known { kind: "web_search_call".into() });
-        assert_eq!(item(r#"{"type":"hologram"}"#).view(), &ItemView::Unknown { kind: "hologram".into() });
+        assert_eq!(
+            item(r#"{"type":"web_search_call"}"#).view(),
+            &ItemView::Known {
+                kind: "web_search_call".into()
+            }
+        );
+        assert_eq!(
+            item(r#"{"type":"hologram"}"#).view(),
+            &ItemView::Unknown { kind: "hologram".into() }
+        );
     }
 
     #[test]

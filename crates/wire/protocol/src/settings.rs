@@ -74,7 +74,12 @@ impl SandboxPolicy {
     }
 
     pub const fn workspace_write() -> Self {
-        Self::WorkspaceWrite { writable_roots: Vec::new(), network_access: false, exclude_tmpdir_env_var: false, exclude_slash_tmp: false }
+        Self::WorkspaceWrite {
+            writable_roots: Vec::new(),
+            network_access: false,
+            exclude_tmpdir_env_var: false,
+            exclude_slash_tmp: false,
+        }
     }
 
     pub const fn mode(&self) -> SandboxMode {
@@ -98,14 +103,28 @@ impl SandboxPolicy {
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Origin {
     Default,
-    System { file: AbsPath, line: Option<u32> },
-    User { file: AbsPath, line: Option<u32> },
-    Profile { file: AbsPath, line: Option<u32> },
-    Project { file: AbsPath, line: Option<u32> },
+    System {
+        file: AbsPath,
+        line: Option<u32>,
+    },
+    User {
+        file: AbsPath,
+        line: Option<u32>,
+    },
+    Profile {
+        file: AbsPath,
+        line: Option<u32>,
+    },
+    Project {
+        file: AbsPath,
+        line: Option<u32>,
+    },
     /// `-c key=value`, or the overrides of a client's `thread/start`.
     Session,
     /// A flag of its own such as `-m` or `-s`.
-    Flag { flag: String },
+    Flag {
+        flag: String,
+    },
 }
 
 /// One entry of `[model_providers]`, or a built-in.

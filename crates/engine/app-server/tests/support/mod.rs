@@ -29,7 +29,11 @@ pub struct PretendSandbox(Capabilities);
 
 impl PretendSandbox {
     pub fn new() -> Self {
-        Self(Capabilities { mechanism: "pretended".into(), confines: true, missing: Vec::new() })
+        Self(Capabilities {
+            mechanism: "pretended".into(),
+            confines: true,
+            missing: Vec::new(),
+        })
     }
 }
 
@@ -39,7 +43,11 @@ impl Sandbox for PretendSandbox {
     }
 
     fn prepare(&self, spec: CommandSpec, _: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
-        Ok(PreparedCommand { spec, launch: Launch::Direct, enforced: Vec::new() })
+        Ok(PreparedCommand {
+            spec,
+            launch: Launch::Direct,
+            enforced: Vec::new(),
+        })
     }
 }
 
@@ -51,7 +59,10 @@ pub struct ShiftedClock {
 
 impl ShiftedClock {
     pub fn new(days: i64) -> Self {
-        Self { clock: SystemClock::default(), days }
+        Self {
+            clock: SystemClock::default(),
+            days,
+        }
     }
 }
 
@@ -86,7 +97,10 @@ impl Session {
     pub async fn open_on(home: &TempHome, days: i64) -> Self {
         let cwd = AbsPath::new(home.workspace()).unwrap();
         let env = ProcessEnv::new(home.env(), cwd.clone(), Some("/bin/sh".into()), "Etc/UTC".into()).unwrap();
-        let identity = ClientIdentity { originator: "codex_test".into(), user_agent: "codex_test/0".into() };
+        let identity = ClientIdentity {
+            originator: "codex_test".into(),
+            user_agent: "codex_test/0".into(),
+        };
         let engine = Engine::new(EngineParts {
             env,
             overrides: Overrides::default(),
@@ -98,11 +112,32 @@ impl Session {
             faults: None,
             model: None,
         });
-        let server = AppServer::new(engine, ServerFacts { user_agent: "codex_test/0.200.0".into(), cwd });
+        let server = AppServer::new(
+            engine,
+            ServerFacts {
+                user_agent: "codex_test/0.200.0".into(),
+                cwd,
+            },
+        );
         let (client, events) = server.connect_in_process(Wire::Serialised);
-        let client_info = ClientInfo { name: "test".into(), title: None, version: "1".into() };
-        client.request::<Initialize>(InitializeParams { client_info, capabilities: None }).await.unwrap();
-        Self { client, events, server, seen: Vec::new() }
+        let client_info = ClientInfo {
+            name: "test".into(),
+            title: None,
+            version: "1".into(),
+        };
+        client
+            .request::<Initialize>(InitializeParams {
+                client_info,
+                capabilities: None,
+            })
+            .await
+            .unwrap();
+        Self {
+            client,
+            events,
+            server,
+            seen: Vec::new(),
+        }
     }
 
     pub async fn start(&self, params: ThreadStartParams) -> ThreadSetup {
@@ -110,17 +145,29 @@ impl Session {
     }
 
     pub async fn resume(&self, thread_id: &str) -> ThreadSetup {
-        self.client.request::<ThreadResume>(ThreadResumeParams { thread_id: thread_id.into(), ..Default::default() }).await.unwrap()
+        self.client
+            .request::<ThreadResume>(ThreadResumeParams {
+                thread_id: thread_id.into(),
+                ..Default::default()
+            })
+            .await
+            .unwrap()
     }
 
     pub async fn turn(&self, thread_id: &str, text: &str) -> Turn {
-        let params = TurnStartParams { thread_id: thread_id.into(), input: text_input(text), ..Default::default() };
+        let params = TurnStartParams {
+            thread_id: thread_id.into(),
+            input: text_input(text),
+            ..Default::default()
+        };
         self.client.request::<TurnStart>(params).await.unwrap().turn
     }
 
     /// The next message; notifications are also kept in `seen`.
     pub async fn next(&mut self) -> ServerMessage {
-        let message = tokio::time::timeout(PATIENCE, self.events.next()).await.expect("the server says something in time");
+        let message = tokio::time::timeout(PATIENCE, self.events.next())
+            .await
+            .expect("the server says something in time");
         let message = message.expect("the connection stands");
         if let ServerMessage::Notification(notification) = &message {
             self.seen.push(notification.clone());

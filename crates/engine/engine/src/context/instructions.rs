@@ -19,13 +19,19 @@ pub fn permissions(policy: &ResolvedPolicy, approval: ApprovalPolicy) -> String 
         }
         SandboxMode::DangerFullAccess => "Commands run without a sandbox. Be careful with everything outside the project.".to_owned(),
     };
-    let network = if policy.network { "They can use the network." } else { "They have no network." };
+    let network = if policy.network {
+        "They can use the network."
+    } else {
+        "They have no network."
+    };
     format!("{files} {network} {}", approvals(approval, policy.confined))
 }
 
 fn approvals(approval: ApprovalPolicy, confined: bool) -> &'static str {
     match (approval, confined) {
-        (ApprovalPolicy::Never, _) => "Nobody can be asked: never request escalation; work within these limits and report what they prevented.",
+        (ApprovalPolicy::Never, _) => {
+            "Nobody can be asked: never request escalation; work within these limits and report what they prevented."
+        }
         (ApprovalPolicy::OnRequest, true) => {
             "If a command that matters fails because of the sandbox, run it again with `sandbox_permissions: \"require_escalated\"` and a one-sentence `justification`; the user decides."
         }

@@ -36,6 +36,11 @@ pub fn base_message(text: &str) -> ResponseItem {
 }
 
 fn with_id(id: String, role: &str, content: Vec<Value>) -> ResponseItem {
-    let message = Message { r#type: "message", id, role, content };
+    let message = Message {
+        r#type: "message",
+        id,
+        role,
+        content,
+    };
     ResponseItem::make(&message).expect("a message of JSON values serialises to an object with a type")
 }

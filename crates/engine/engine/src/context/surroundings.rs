@@ -31,7 +31,11 @@ pub struct Surroundings {
 
 impl Surroundings {
     fn state(&self) -> WorldState {
-        WorldState { permissions: self.permissions.clone(), project_docs: self.project_docs.clone(), environment: self.environment.clone() }
+        WorldState {
+            permissions: self.permissions.clone(),
+            project_docs: self.project_docs.clone(),
+            environment: self.environment.clone(),
+        }
     }
 }
 
@@ -47,7 +51,10 @@ pub fn messages(now: &Surroundings, told: Option<&WorldState>, ids: &dyn Ids) ->
     if now.project_docs != told.project_docs {
         parts.push(text_part(&project_docs_block(now)));
     }
-    let changed = now.environment.iter().filter(|(name, value)| told.environment.get(*name) != Some(*value));
+    let changed = now
+        .environment
+        .iter()
+        .filter(|(name, value)| told.environment.get(*name) != Some(*value));
     let changed: BTreeMap<_, _> = changed.map(|(name, value)| (name.clone(), value.clone())).collect();
     if !changed.is_empty() {
         parts.push(text_part(&environment_block(&changed)));
@@ -60,7 +67,11 @@ pub fn messages(now: &Surroundings, told: Option<&WorldState>, ids: &dyn Ids) ->
 
 fn first(now: &Surroundings, ids: &dyn Ids) -> Vec<ResponseItem> {
     let mut developer: Vec<_> = now.developer_instructions.iter().map(|text| text_part(text)).collect();
-    developer.extend(now.permissions.iter().map(|text| text_part(&tagged("permissions instructions", text))));
+    developer.extend(
+        now.permissions
+            .iter()
+            .map(|text| text_part(&tagged("permissions instructions", text))),
+    );
     let mut user = Vec::new();
     if now.project_docs.is_some() {
         user.push(text_part(&project_docs_block(now)));
@@ -69,19 +80,30 @@ fn first(now: &Surroundings, ids: &dyn Ids) -> Vec<ResponseItem> {
         user.push(text_part(&environment_block(&now.environment)));
     }
     let messages = [("developer", developer), ("user", user)];
-    messages.into_iter().filter(|(_, parts)| !parts.is_empty()).map(|(role, parts)| message(ids, role, parts)).collect()
+    messages
+        .into_iter()
+        .filter(|(_, parts)| !parts.is_empty())
+        .map(|(role, parts)| message(ids, role, parts))
+        .collect()
 }
 
 fn project_docs_block(now: &Surroundings) -> String {
     let Some(text) = &now.project_docs else {
         return "# AGENTS.md instructions\n\n<INSTRUCTIONS>\nNo AGENTS.md applies any more.\n</INSTRUCTIONS>".to_owned();
     };
-    let place = now.cwd.as_ref().filter(|_| now.project_docs_local).map(|cwd| format!(" for {cwd}")).unwrap_or_default();
+    let place = now
+        .cwd
+        .as_ref()
+        .filter(|_| now.project_docs_local)
+        .map(|cwd| format!(" for {cwd}"))
+        .unwrap_or_default();
     format!("# AGENTS.md instructions{place}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>")
 }
 
 fn environment_block(values: &BTreeMap<String, String>) -> String {
-    let lines = ENVIRONMENT_ORDER.iter().filter_map(|name| values.get(*name).map(|value| format!("  <{name}>{value}</{name}>")));
+    let lines = ENVIRONMENT_ORDER
+        .iter()
+        .filter_map(|name| values.get(*name).map(|value| format!("  <{name}>{value}</{name}>")));
     tagged("environment_context", &lines.collect::<Vec<_>>().join("\n"))
 }
 
@@ -92,7 +114,9 @@ pub fn filesystem_text(cwd: &AbsPath, policy: &ResolvedPolicy) -> String {
         text.push_str("<permission_profile type=\"disabled\"><file_system type=\"unrestricted\"></file_system></permission_profile>");
         return text;
     }
-    text.push_str("<permission_profile type=\"managed\"><file_system type=\"restricted\"><entry access=\"read\"><special>:root</special></entry>");
+    text.push_str(
+        "<permission_profile type=\"managed\"><file_system type=\"restricted\"><entry access=\"read\"><special>:root</special></entry>",
+    );
     for root in &policy.writable_roots {
         // Writing to a String cannot fail.
         let _ = write!(text, "<entry access=\"write\"><path>{}</path></entry>", root.root);
@@ -112,14 +136,21 @@ mod tests {
             permissions: Some("Be careful.".into()),
             project_docs: docs.map(str::to_owned),
             project_docs_local: true,
-            environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            environment: environment
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             cwd: AbsPath::new("/w").ok(),
             ..Surroundings::default()
         }
     }
 
     fn texts(items: &[ResponseItem]) -> String {
-        items.iter().map(|item| item.view().message_text().unwrap()).collect::<Vec<_>>().join("\n---\n")
+        items
+            .iter()
+            .map(|item| item.view().message_text().unwrap())
+            .collect::<Vec<_>>()
+            .join("\n---\n")
     }
 
     #[test]

@@ -24,11 +24,22 @@ pub type Reply = Box<dyn FnOnce(Result<ThreadReply, RequestError>) + Send>;
 /// What arrives at a thread's task.
 pub enum Message {
     Event(ThreadEvent),
-    Request { request: ThreadRequest, reply: Reply },
-    Prepared { call_id: String, result: Result<Box<Prepared>, String> },
+    Request {
+        request: ThreadRequest,
+        reply: Reply,
+    },
+    Prepared {
+        call_id: String,
+        result: Result<Box<Prepared>, String>,
+    },
     Subscribe(Arc<dyn Subscriber>),
-    Unsubscribe { connection: u64 },
-    Read { include_turns: bool, reply: oneshot::Sender<Result<Thread, RequestError>> },
+    Unsubscribe {
+        connection: u64,
+    },
+    Read {
+        include_turns: bool,
+        reply: oneshot::Sender<Result<Thread, RequestError>>,
+    },
 }
 
 /// The way into a thread's task.
@@ -46,7 +57,13 @@ impl Mailbox {
     pub fn new() -> (Self, Inbox) {
         let (urgent, urgent_inbox) = mpsc::channel(URGENT_LANE);
         let (normal, normal_inbox) = mpsc::channel(NORMAL_LANE);
-        (Self { urgent, normal }, Inbox { urgent: urgent_inbox, normal: normal_inbox })
+        (
+            Self { urgent, normal },
+            Inbox {
+                urgent: urgent_inbox,
+                normal: normal_inbox,
+            },
+        )
     }
 
     pub async fn send(&self, message: Message) -> Result<(), Gone> {
@@ -77,7 +94,10 @@ impl Mailbox {
 fn is_urgent(message: &Message) -> bool {
     match message {
         Message::Event(ThreadEvent::Answered { .. } | ThreadEvent::Shutdown | ThreadEvent::Timer(_))
-        | Message::Request { request: ThreadRequest::Interrupt { .. }, .. }
+        | Message::Request {
+            request: ThreadRequest::Interrupt { .. },
+            ..
+        }
         | Message::Subscribe(_)
         | Message::Unsubscribe { .. }
         | Message::Read { .. } => true,
@@ -112,7 +132,10 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
                 world.await_reply(key, reply);
                 ThreadEvent::Request { key, request }
             }
-            Message::Prepared { call_id, result } => ThreadEvent::Prepared { result: world.keep(&call_id, result), call_id },
+            Message::Prepared { call_id, result } => ThreadEvent::Prepared {
+                result: world.keep(&call_id, result),
+                call_id,
+            },
             Message::Subscribe(subscriber) => {
                 world.subscribe(subscriber);
                 continue;
@@ -148,5 +171,9 @@ async fn step_and_perform(state: &mut ThreadState, world: &mut World, event: Thr
 
 /// What the step needs to know of a prepared call.
 pub fn facts_of(prepared: &Prepared) -> PreparedCall {
-    PreparedCall { intent: prepared.intent.clone(), started: prepared.started.clone(), parallel: prepared.parallel }
+    PreparedCall {
+        intent: prepared.intent.clone(),
+        started: prepared.started.clone(),
+        parallel: prepared.parallel,
+    }
 }

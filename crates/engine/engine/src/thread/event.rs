@@ -22,10 +22,19 @@ pub struct RequestKey(pub u64);
 /// What a client asks of a thread.
 #[derive(Debug)]
 pub enum ThreadRequest {
-    StartTurn { input: Vec<UserInput>, overrides: Box<TurnOverrides>, output_schema: Option<serde_json::Value> },
-    Steer { expected_turn_id: String, input: Vec<UserInput> },
+    StartTurn {
+        input: Vec<UserInput>,
+        overrides: Box<TurnOverrides>,
+        output_schema: Option<serde_json::Value>,
+    },
+    Steer {
+        expected_turn_id: String,
+        input: Vec<UserInput>,
+    },
     /// An empty id means whichever turn is running.
-    Interrupt { turn_id: String },
+    Interrupt {
+        turn_id: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -37,19 +46,42 @@ pub enum ThreadReply {
 
 /// Everything that can wake a thread.
 pub enum ThreadEvent {
-    Request { key: RequestKey, request: ThreadRequest },
+    Request {
+        key: RequestKey,
+        request: ThreadRequest,
+    },
     /// The settings and surroundings of a starting turn were looked up, or could not be.
-    TurnResolved { turn_id: String, setup: Result<Box<TurnSetup>, TurnError> },
+    TurnResolved {
+        turn_id: String,
+        setup: Result<Box<TurnSetup>, TurnError>,
+    },
     /// The pictures of steered input were read.
-    InputRead { turn_id: String, content: UserContent },
-    Model { sampling: u64, event: ModelEvent },
+    InputRead {
+        turn_id: String,
+        content: UserContent,
+    },
+    Model {
+        sampling: u64,
+        event: ModelEvent,
+    },
     /// A call that cannot be carried out as written has a text for the model instead.
-    Prepared { call_id: String, result: Result<PreparedCall, String> },
-    Answered { request_id: RequestId, answer: Result<ApprovalDecision, String> },
+    Prepared {
+        call_id: String,
+        result: Result<PreparedCall, String>,
+    },
+    Answered {
+        request_id: RequestId,
+        answer: Result<ApprovalDecision, String>,
+    },
     Report(ToolReport),
-    Finished { call_id: String, outcome: Box<ToolOutcome> },
+    Finished {
+        call_id: String,
+        outcome: Box<ToolOutcome>,
+    },
     Timer(Timer),
-    CommitFailed { reason: String },
+    CommitFailed {
+        reason: String,
+    },
     /// The process or connection is going: interrupt, end terminals, unload.
     Shutdown,
 }
@@ -76,22 +108,57 @@ pub enum Timer {
 /// Everything a thread can cause. Performed in order.
 pub enum Effect {
     /// Append the records, then tell the notifications. If the append fails, the effects behind it are dropped.
-    Commit { records: Vec<Record>, notifications: Vec<Notification> },
+    Commit {
+        records: Vec<Record>,
+        notifications: Vec<Notification>,
+    },
     /// Tell something that needs no record: deltas, starts, waits.
     Notify(Box<Notification>),
-    Reply { key: RequestKey, result: Result<ThreadReply, RequestError> },
-    Resolve { turn_id: String, overrides: Box<TurnOverrides>, input: Vec<UserInput> },
-    ReadInput { turn_id: String, input: Vec<UserInput> },
-    Sample { sampling: u64, request: Box<ModelRequest> },
+    Reply {
+        key: RequestKey,
+        result: Result<ThreadReply, RequestError>,
+    },
+    Resolve {
+        turn_id: String,
+        overrides: Box<TurnOverrides>,
+        input: Vec<UserInput>,
+    },
+    ReadInput {
+        turn_id: String,
+        input: Vec<UserInput>,
+    },
+    Sample {
+        sampling: u64,
+        request: Box<ModelRequest>,
+    },
     StopSampling,
-    Prepare { call: ToolCallView, kind: CallKind, settings: Arc<TurnSettings> },
+    Prepare {
+        call: ToolCallView,
+        kind: CallKind,
+        settings: Arc<TurnSettings>,
+    },
     /// The prepared call will not run.
-    Discard { call_id: String },
-    Ask { request_id: RequestId, request: Box<ServerRequest> },
-    Withdraw { request_id: RequestId },
-    Run { call_id: String, policy: Box<ResolvedPolicy> },
-    Cancel { call_id: String },
-    SetTimer { timer: Timer, after: Duration },
+    Discard {
+        call_id: String,
+    },
+    Ask {
+        request_id: RequestId,
+        request: Box<ServerRequest>,
+    },
+    Withdraw {
+        request_id: RequestId,
+    },
+    Run {
+        call_id: String,
+        policy: Box<ResolvedPolicy>,
+    },
+    Cancel {
+        call_id: String,
+    },
+    SetTimer {
+        timer: Timer,
+        after: Duration,
+    },
     /// The turn is over: what was appended is made durable.
     Sync,
     EndTerminals,

@@ -81,13 +81,38 @@ pub struct WorldParts {
 
 impl World {
     pub fn new(parts: WorldParts) -> Self {
-        let WorldParts { shared, journal, model, tools, mailbox, subscribers, cancel, thread_id, session_id } = parts;
-        Self { shared, journal, model, tools, mailbox, subscribers, cancel, thread_id, session_id, work: Work::default() }
+        let WorldParts {
+            shared,
+            journal,
+            model,
+            tools,
+            mailbox,
+            subscribers,
+            cancel,
+            thread_id,
+            session_id,
+        } = parts;
+        Self {
+            shared,
+            journal,
+            model,
+            tools,
+            mailbox,
+            subscribers,
+            cancel,
+            thread_id,
+            session_id,
+            work: Work::default(),
+        }
     }
 
     pub fn with_env<R>(&self, step: impl FnOnce(&Env) -> R) -> R {
         let next_request_id = || self.shared.next_request_id();
-        step(&Env { now: self.now(), ids: &*self.shared.ids, next_request_id: &next_request_id })
+        step(&Env {
+            now: self.now(),
+            ids: &*self.shared.ids,
+            next_request_id: &next_request_id,
+        })
     }
 
     fn now(&self) -> Timestamp {
@@ -117,7 +142,10 @@ impl World {
     }
 
     pub fn unsubscribe(&mut self, connection: u64) {
-        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.connection() != connection);
+        self.subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|known| known.connection() != connection);
     }
 
     /// Answers with the thread as it stands in its journal, the running turn marked as running. A file is read on a blocking thread.
@@ -249,15 +277,24 @@ impl World {
         let world = self.tools.clone();
         let cancel = self.cancel.clone();
         self.spawn_report(async move {
-            let setup = tokio::task::spawn_blocking(move || resolve::turn_setup(request)).await.unwrap_or_else(|panic| {
-                Err(TurnError::new("internal.panic", format!("resolving the turn failed: {panic}"), CodexErrorInfo::InternalServerError))
-            });
+            let setup = tokio::task::spawn_blocking(move || resolve::turn_setup(request))
+                .await
+                .unwrap_or_else(|panic| {
+                    Err(TurnError::new(
+                        "internal.panic",
+                        format!("resolving the turn failed: {panic}"),
+                        CodexErrorInfo::InternalServerError,
+                    ))
+                });
             if let Ok(setup) = &setup {
                 let turn = Arc::clone(&setup.settings.tools);
                 // Beside the first request: the user's profile is read once per thread, before a command needs it.
                 tokio::spawn(async move { cancel.run_until_cancelled(codex_tools::warm_up(&turn, &world)).await });
             }
-            ThreadEvent::TurnResolved { turn_id, setup: setup.map(Box::new) }
+            ThreadEvent::TurnResolved {
+                turn_id,
+                setup: setup.map(Box::new),
+            }
         });
     }
 
@@ -266,7 +303,10 @@ impl World {
         self.spawn_report(async move {
             let fallback = input.clone();
             let content = tokio::task::spawn_blocking(move || resolve::user_content(input, &cwd)).await;
-            let content = content.unwrap_or_else(|_| crate::settings::UserContent { input: fallback, parts: Vec::new() });
+            let content = content.unwrap_or_else(|_| crate::settings::UserContent {
+                input: fallback,
+                parts: Vec::new(),
+            });
             ThreadEvent::InputRead { turn_id, content }
         });
     }
@@ -288,17 +328,19 @@ impl World {
                 let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
                 let message = "stream disconnected before completion: the model's answer ended without a last word";
                 let error = ModelError::new(codex_model::error::STREAM_CLOSED, message, info, Retry::Backoff);
-                drop(mailbox.event(ThreadEvent::Model { sampling, event: ModelEvent::Failed(error) }).await);
+                drop(
+                    mailbox
+                        .event(ThreadEvent::Model {
+                            sampling,
+                            event: ModelEvent::Failed(error),
+                        })
+                        .await,
+                );
             }
         });
     }
 
-    fn prepare(
-        &self,
-        call: codex_protocol::response_item::ToolCallView,
-        kind: codex_tools::CallKind,
-        turn: Arc<codex_tools::TurnTools>,
-    ) {
+    fn prepare(&self, call: codex_protocol::response_item::ToolCallView, kind: codex_tools::CallKind, turn: Arc<codex_tools::TurnTools>) {
         let mailbox = self.mailbox.clone();
         let call_id = call.call_id.clone();
         tokio::spawn(async move {
@@ -316,7 +358,12 @@ impl World {
         self.work.calls.insert(call_id.clone(), cancel.clone());
         let mailbox = self.mailbox.clone();
         let Some(prepared) = self.work.prepared.remove(&call_id) else {
-            return self.spawn_report(async move { ThreadEvent::Finished { call_id, outcome: Box::new(broken("the prepared call is gone")) } });
+            return self.spawn_report(async move {
+                ThreadEvent::Finished {
+                    call_id,
+                    outcome: Box::new(broken("the prepared call is gone")),
+                }
+            });
         };
         let world = self.tools.clone();
         let (reports, report_inbox) = mpsc::channel(64);
@@ -324,8 +371,17 @@ impl World {
         tokio::spawn(async move {
             // Reports end when the call drops its sender; they are told before its outcome.
             forward(report_inbox, &mailbox).await;
-            let outcome = running.await.unwrap_or_else(|panic| broken(&format!("the tool failed inside codex: {panic}")));
-            drop(mailbox.event(ThreadEvent::Finished { call_id, outcome: Box::new(outcome) }).await);
+            let outcome = running
+                .await
+                .unwrap_or_else(|panic| broken(&format!("the tool failed inside codex: {panic}")));
+            drop(
+                mailbox
+                    .event(ThreadEvent::Finished {
+                        call_id,
+                        outcome: Box::new(outcome),
+                    })
+                    .await,
+            );
         });
     }
 }
@@ -356,5 +412,12 @@ pub async fn forward(mut reports: mpsc::Receiver<ToolReport>, mailbox: &Mailbox)
 
 /// The outcome of a call that failed inside codex.
 fn broken(text: &str) -> ToolOutcome {
-    ToolOutcome { output: ToolOutput::Text(text.to_owned()), success: false, item: None, denial: None, plan: None, diff: None }
+    ToolOutcome {
+        output: ToolOutput::Text(text.to_owned()),
+        success: false,
+        item: None,
+        denial: None,
+        plan: None,
+        diff: None,
+    }
 }

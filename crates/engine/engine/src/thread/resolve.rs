@@ -36,7 +36,12 @@ pub struct ResolveRequest {
 pub fn config_for(shared: &Shared, overrides: &TurnOverrides) -> Result<(AbsPath, Resolved), ConfigError> {
     let cwd = overrides.cwd.clone().unwrap_or_else(|| shared.env.cwd.clone());
     let mut merged: Overrides = shared.overrides.clone();
-    merged.cli.extend(overrides.config.iter().filter_map(|(key, value)| Some((key.clone(), toml_value(value)?))));
+    merged.cli.extend(
+        overrides
+            .config
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), toml_value(value)?))),
+    );
     set(&mut merged.model, &overrides.model);
     set(&mut merged.model_provider, &overrides.model_provider);
     set(&mut merged.approval_policy, &overrides.approval_policy);
@@ -76,7 +81,10 @@ pub fn model_for(resolved: &Resolved) -> (String, ModelInfo) {
 /// What the user should know of the model and the project's documents before a turn.
 pub fn warnings(info: &ModelInfo, docs: &codex_skills::ProjectDocs) -> Vec<String> {
     let unknown = (!info.known).then(|| {
-        format!("Nothing is known of the model `{}`: a window of {} tokens is assumed; `model_context_window` sets another.", info.slug, info.context_window)
+        format!(
+            "Nothing is known of the model `{}`: a window of {} tokens is assumed; `model_context_window` sets another.",
+            info.slug, info.context_window
+        )
     });
     unknown.into_iter().chain(docs.warnings.iter().cloned()).collect()
 }
@@ -109,7 +117,15 @@ pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> code
 /// # Errors
 /// If the configuration became unreadable since the thread started.
 pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
-    let ResolveRequest { shared, terminals, thread_id, session_id, turn_id, overrides, input } = request;
+    let ResolveRequest {
+        shared,
+        terminals,
+        thread_id,
+        session_id,
+        turn_id,
+        overrides,
+        input,
+    } = request;
     let (cwd, resolved) =
         config_for(&shared, &overrides).map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
     let config = &resolved.config;
@@ -120,8 +136,12 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let policy = codex_permissions::resolve(&sandbox_policy, &cwd, &facts);
     let docs = project_docs(&shared, &cwd, &resolved);
     let warnings = warnings(&model_info, &docs);
-    let shell = UserShell { path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")) };
-    let permissions = config.include_permissions_instructions.then(|| instructions::permissions(&policy, config.approval_policy));
+    let shell = UserShell {
+        path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")),
+    };
+    let permissions = config
+        .include_permissions_instructions
+        .then(|| instructions::permissions(&policy, config.approval_policy));
     let environment = if config.include_environment_context {
         environment(&shared, &cwd, &shell, filesystem_text(&cwd, &policy))
     } else {
@@ -150,16 +170,28 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
         terminals,
     };
     let settings = TurnSettings {
-        effort: overrides.effort.clone().or_else(|| config.model_reasoning_effort.clone()).or_else(|| model_info.default_effort.clone()),
+        effort: overrides
+            .effort
+            .clone()
+            .or_else(|| config.model_reasoning_effort.clone())
+            .or_else(|| model_info.default_effort.clone()),
         summary: Some(config.model_reasoning_summary.unwrap_or(model_info.default_summary)),
-        verbosity: config.model_verbosity.or(model_info.default_verbosity).filter(|_| model_info.supports_verbosity),
+        verbosity: config
+            .model_verbosity
+            .or(model_info.default_verbosity)
+            .filter(|_| model_info.supports_verbosity),
         approval_policy: config.approval_policy,
         sandbox_policy,
         model,
         model_info,
         tools: Arc::new(tools),
     };
-    Ok(TurnSetup { settings: Arc::new(settings), surroundings, input: user_content(input, &cwd), warnings })
+    Ok(TurnSetup {
+        settings: Arc::new(settings),
+        surroundings,
+        input: user_content(input, &cwd),
+        warnings,
+    })
 }
 
 fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: String) -> BTreeMap<String, String> {
@@ -216,7 +248,10 @@ fn read_image(path: &AbsPath) -> std::io::Result<String> {
     }
     let bytes = std::fs::read(path)?;
     let mime = image_type(&bytes).ok_or_else(|| std::io::Error::other("not a PNG, JPEG, GIF or WebP picture"))?;
-    Ok(format!("data:{mime};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes)))
+    Ok(format!(
+        "data:{mime};base64,{}",
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    ))
 }
 
 /// The media type by the file's first bytes.

@@ -95,7 +95,16 @@ pub struct Resumed {
 impl ThreadState {
     pub fn new(info: ThreadInfo, model: String, cwd: AbsPath, overrides: TurnOverrides, meta: SessionMeta) -> Self {
         let owed = vec![Record::SessionMeta(Box::new(meta))];
-        Self::with(info, model, cwd, overrides, Resumed { owed, ..Resumed::default() })
+        Self::with(
+            info,
+            model,
+            cwd,
+            overrides,
+            Resumed {
+                owed,
+                ..Resumed::default()
+            },
+        )
     }
 
     pub fn with(info: ThreadInfo, model: String, cwd: AbsPath, overrides: TurnOverrides, resumed: Resumed) -> Self {
@@ -148,10 +157,16 @@ impl ThreadState {
 
     pub fn status(&self) -> ThreadStatus {
         let Some(turn) = &self.turn else {
-            return if self.last_turn_failed { ThreadStatus::SystemError } else { ThreadStatus::Idle };
+            return if self.last_turn_failed {
+                ThreadStatus::SystemError
+            } else {
+                ThreadStatus::Idle
+            };
         };
         let asking = turn.calls.any_asking();
-        ThreadStatus::Active { active_flags: asking.then_some(ThreadActiveFlag::WaitingOnApproval).into_iter().collect() }
+        ThreadStatus::Active {
+            active_flags: asking.then_some(ThreadActiveFlag::WaitingOnApproval).into_iter().collect(),
+        }
     }
 
     /// The running turn as clients first see it.
@@ -171,6 +186,8 @@ impl ThreadState {
 
     /// The running turn, if its id is `turn_id` and it is not ending already.
     pub(crate) fn turn_mut(&mut self, turn_id: &str) -> Option<&mut Turn> {
-        self.turn.as_mut().filter(|turn| turn.id == turn_id && !matches!(turn.phase, Phase::Ending { .. }))
+        self.turn
+            .as_mut()
+            .filter(|turn| turn.id == turn_id && !matches!(turn.phase, Phase::Ending { .. }))
     }
 }

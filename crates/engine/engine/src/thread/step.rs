@@ -47,13 +47,30 @@ impl ThreadState {
 
     fn on_request(&mut self, key: RequestKey, request: ThreadRequest, env: &Env, out: &mut Out) {
         if self.life == Life::Closing {
-            return out.reply(key, Err(RequestError::invalid("thread.closing", format!("thread {} is closing", self.info.id))));
+            return out.reply(
+                key,
+                Err(RequestError::invalid(
+                    "thread.closing",
+                    format!("thread {} is closing", self.info.id),
+                )),
+            );
         }
         match request {
-            ThreadRequest::StartTurn { input, overrides, output_schema } => match &self.turn {
+            ThreadRequest::StartTurn {
+                input,
+                overrides,
+                output_schema,
+            } => match &self.turn {
                 None => self.start_turn(key, input, *overrides, output_schema, env, out),
                 Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => {
-                    self.waiting.push_back((key, ThreadRequest::StartTurn { input, overrides, output_schema }));
+                    self.waiting.push_back((
+                        key,
+                        ThreadRequest::StartTurn {
+                            input,
+                            overrides,
+                            output_schema,
+                        },
+                    ));
                 }
                 Some(_) => {
                     // The input joins the running turn; the answer carries that turn's id.
@@ -74,7 +91,11 @@ impl ThreadState {
     }
 
     fn on_interrupt(&mut self, key: RequestKey, turn_id: &str, env: &Env, out: &mut Out) {
-        if let Some(Turn { phase: Phase::Ending { replies, .. }, .. }) = &mut self.turn {
+        if let Some(Turn {
+            phase: Phase::Ending { replies, .. },
+            ..
+        }) = &mut self.turn
+        {
             return replies.push(key);
         }
         match self.check_active(turn_id) {
@@ -103,7 +124,13 @@ impl ThreadState {
         out: &mut Out,
     ) {
         if self.life == Life::JournalLost {
-            return out.reply(key, Err(RequestError::internal("journal.write_failed", "the journal of this thread cannot be written any more")));
+            return out.reply(
+                key,
+                Err(RequestError::internal(
+                    "journal.write_failed",
+                    "the journal of this thread cannot be written any more",
+                )),
+            );
         }
         self.overrides.merge(overrides);
         let turn = Turn {
@@ -129,20 +156,44 @@ impl ThreadState {
         let mut records = std::mem::take(&mut self.owed);
         records.push(Record::Event(Box::new(started)));
         out.reply(key, Ok(ThreadReply::TurnStarted(Box::new(view.clone()))));
-        let started = Notification::TurnStarted(TurnNotification { thread_id: self.info.id.clone(), turn: view });
+        let started = Notification::TurnStarted(TurnNotification {
+            thread_id: self.info.id.clone(),
+            turn: view,
+        });
         out.commit(records, vec![self.status_notification(), started]);
-        out.push(Effect::Resolve { turn_id, overrides: Box::new(self.overrides.clone()), input });
+        out.push(Effect::Resolve {
+            turn_id,
+            overrides: Box::new(self.overrides.clone()),
+            input,
+        });
     }
 
     fn on_resolved(&mut self, turn_id: &str, setup: Result<Box<TurnSetup>, TurnError>, env: &Env, out: &mut Out) {
-        let Some(Turn { phase: Phase::Resolving, .. }) = self.turn_mut(turn_id) else { return };
+        let Some(Turn {
+            phase: Phase::Resolving, ..
+        }) = self.turn_mut(turn_id)
+        else {
+            return;
+        };
         let setup = match setup {
             Ok(setup) => *setup,
             Err(error) => return self.fail(error, env, out),
         };
-        let TurnSetup { settings, surroundings, input, warnings } = setup;
-        for message in warnings.into_iter().filter(|message| self.warned.insert(message.clone())).collect::<Vec<_>>() {
-            out.notify(Notification::Warning(Warning { message, thread_id: Some(self.info.id.clone()) }));
+        let TurnSetup {
+            settings,
+            surroundings,
+            input,
+            warnings,
+        } = setup;
+        for message in warnings
+            .into_iter()
+            .filter(|message| self.warned.insert(message.clone()))
+            .collect::<Vec<_>>()
+        {
+            out.notify(Notification::Warning(Warning {
+                message,
+                thread_id: Some(self.info.id.clone()),
+            }));
         }
         self.model.clone_from(&settings.model);
         self.cwd.clone_from(settings.cwd());
@@ -177,11 +228,16 @@ impl ThreadState {
     fn steer(&mut self, input: Vec<UserInput>, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
         turn.steers_pending += 1;
-        out.push(Effect::ReadInput { turn_id: turn.id.clone(), input });
+        out.push(Effect::ReadInput {
+            turn_id: turn.id.clone(),
+            input,
+        });
     }
 
     fn on_input_read(&mut self, turn_id: &str, content: UserContent, env: &Env, out: &mut Out) {
-        let Some(turn) = self.turn.as_mut().filter(|turn| turn.id == turn_id) else { return };
+        let Some(turn) = self.turn.as_mut().filter(|turn| turn.id == turn_id) else {
+            return;
+        };
         turn.steers_pending = turn.steers_pending.saturating_sub(1);
         turn.steers.push(content);
         self.go_on(env, out);
@@ -190,7 +246,10 @@ impl ThreadState {
     /// The user's words become part of the conversation.
     pub(crate) fn record_input(&mut self, content: UserContent, env: &Env, out: &mut Out) {
         let item = crate::context::items::message(env.ids, "user", content.parts);
-        let shown = ThreadItem::UserMessage { id: item.id().unwrap_or_default(), content: content.input };
+        let shown = ThreadItem::UserMessage {
+            id: item.id().unwrap_or_default(),
+            content: content.input,
+        };
         if self.preview.is_empty() {
             self.preview = preview(&shown);
         }
@@ -202,31 +261,51 @@ impl ThreadState {
 
     fn on_report(&mut self, report: ToolReport, env: &Env, out: &mut Out) {
         let turn_id = |state: &Self, item_id: &str| {
-            state.terminals.get(item_id).cloned().or_else(|| state.turn.as_ref().map(|turn| turn.id.clone())).unwrap_or_default()
+            state
+                .terminals
+                .get(item_id)
+                .cloned()
+                .or_else(|| state.turn.as_ref().map(|turn| turn.id.clone()))
+                .unwrap_or_default()
         };
         match report {
             ToolReport::Delta { item_id, text } => {
                 let turn_id = turn_id(self, &item_id);
-                out.notify(Notification::CommandExecutionOutputDelta(codex_protocol::notifications::ItemDelta {
-                    thread_id: self.info.id.clone(),
-                    turn_id,
-                    item_id,
-                    delta: text,
-                }));
+                out.notify(Notification::CommandExecutionOutputDelta(
+                    codex_protocol::notifications::ItemDelta {
+                        thread_id: self.info.id.clone(),
+                        turn_id,
+                        item_id,
+                        delta: text,
+                    },
+                ));
             }
             ToolReport::Pid { item_id, pid } => {
                 let what = self.what_runs(&item_id);
-                self.waiting_for(WaitingFor::Tool { item_id, what, pid: Some(pid) }, out);
+                self.waiting_for(
+                    WaitingFor::Tool {
+                        item_id,
+                        what,
+                        pid: Some(pid),
+                    },
+                    out,
+                );
             }
-            ToolReport::TerminalInput { item_id, process_id, stdin } => {
+            ToolReport::TerminalInput {
+                item_id,
+                process_id,
+                stdin,
+            } => {
                 let turn_id = turn_id(self, &item_id);
-                out.notify(Notification::TerminalInteraction(codex_protocol::notifications::TerminalInteraction {
-                    thread_id: self.info.id.clone(),
-                    turn_id,
-                    item_id,
-                    process_id,
-                    stdin,
-                }));
+                out.notify(Notification::TerminalInteraction(
+                    codex_protocol::notifications::TerminalInteraction {
+                        thread_id: self.info.id.clone(),
+                        turn_id,
+                        item_id,
+                        process_id,
+                        stdin,
+                    },
+                ));
             }
             ToolReport::TerminalEnded { turn_id, item } => {
                 if self.terminals.remove(item.id()).is_none() {
@@ -244,7 +323,10 @@ impl ThreadState {
         match timer {
             Timer::Backoff { sampling } => self.on_backoff_over(sampling, env, out),
             Timer::Ending { turn_id } => {
-                let ending = self.turn.as_ref().is_some_and(|turn| turn.id == turn_id && matches!(turn.phase, Phase::Ending { .. }));
+                let ending = self
+                    .turn
+                    .as_ref()
+                    .is_some_and(|turn| turn.id == turn_id && matches!(turn.phase, Phase::Ending { .. }));
                 if ending {
                     self.end_turn(env, out);
                 }
@@ -268,7 +350,10 @@ impl ThreadState {
         match &self.turn {
             Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => self.end_turn(env, out),
             Some(_) => self.fail(error, env, out),
-            None => out.notify(Notification::Warning(Warning { message: error.message, thread_id: Some(self.info.id.clone()) })),
+            None => out.notify(Notification::Warning(Warning {
+                message: error.message,
+                thread_id: Some(self.info.id.clone()),
+            })),
         }
     }
 
@@ -277,7 +362,10 @@ impl ThreadState {
             return;
         }
         self.life = Life::Closing;
-        out.push(Effect::SetTimer { timer: Timer::Closing, after: CLOSING_LIMIT });
+        out.push(Effect::SetTimer {
+            timer: Timer::Closing,
+            after: CLOSING_LIMIT,
+        });
         match &self.turn {
             Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => {}
             Some(_) => self.interrupt(Vec::new(), env, out),
@@ -297,16 +385,26 @@ impl ThreadState {
 
     pub(crate) fn waiting_for(&self, waiting_for: WaitingFor, out: &mut Out) {
         let Some(turn) = &self.turn else { return };
-        let waiting = TurnWaiting { thread_id: self.info.id.clone(), turn_id: turn.id.clone(), waiting_for };
+        let waiting = TurnWaiting {
+            thread_id: self.info.id.clone(),
+            turn_id: turn.id.clone(),
+            waiting_for,
+        };
         out.notify(Notification::TurnWaiting(waiting));
     }
 
     pub(crate) fn status_notification(&self) -> Notification {
-        Notification::ThreadStatusChanged(ThreadStatusChanged { thread_id: self.info.id.clone(), status: self.status() })
+        Notification::ThreadStatusChanged(ThreadStatusChanged {
+            thread_id: self.info.id.clone(),
+            status: self.status(),
+        })
     }
 
     pub(crate) fn idle_notification(&self, status: ThreadStatus) -> Notification {
-        Notification::ThreadStatusChanged(ThreadStatusChanged { thread_id: self.info.id.clone(), status })
+        Notification::ThreadStatusChanged(ThreadStatusChanged {
+            thread_id: self.info.id.clone(),
+            status,
+        })
     }
 
     fn turn_id(&self) -> String {
@@ -354,7 +452,10 @@ impl ThreadState {
 /// Once the journal is lost, what would be committed is only told: the end of the turn must reach the client all the same.
 fn untold(effect: Effect) -> Vec<Effect> {
     match effect {
-        Effect::Commit { records: _, notifications } => notifications.into_iter().map(|notification| Effect::Notify(Box::new(notification))).collect(),
+        Effect::Commit { records: _, notifications } => notifications
+            .into_iter()
+            .map(|notification| Effect::Notify(Box::new(notification)))
+            .collect(),
         Effect::Sync => Vec::new(),
         other => vec![other],
     }
@@ -387,12 +488,20 @@ fn no_active_turn() -> RequestError {
 
 /// First line of the first text, at most 200 characters.
 pub(crate) fn preview(item: &ThreadItem) -> String {
-    let ThreadItem::UserMessage { content, .. } = item else { return String::new() };
+    let ThreadItem::UserMessage { content, .. } = item else {
+        return String::new();
+    };
     let text = content.iter().find_map(|input| match input {
         UserInput::Text { text } => Some(text.as_str()),
         UserInput::LocalImage { .. } | UserInput::Image { .. } => None,
     });
-    text.unwrap_or_default().lines().next().unwrap_or_default().chars().take(200).collect()
+    text.unwrap_or_default()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect()
 }
 
 impl TurnOverrides {

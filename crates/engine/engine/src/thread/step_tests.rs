@@ -136,7 +136,10 @@ fn an_escalated_command_is_asked_for_and_runs_unconfined_after_yes() {
     let mut bench = Bench::sampling(ApprovalPolicy::OnRequest);
     bench.call("c1", "exec_command");
     let asked = bench.prepared("c1", SandboxPermissions::RequireEscalated);
-    let answer = ThreadEvent::Answered { request_id: RequestId::Integer(0), answer: Ok(ApprovalDecision::Accept) };
+    let answer = ThreadEvent::Answered {
+        request_id: RequestId::Integer(0),
+        answer: Ok(ApprovalDecision::Accept),
+    };
 
     assert_snapshot!([asked, bench.told(answer)].join("\n--\n"), @"
     tell status Active { active_flags: [WaitingOnApproval] }
@@ -158,7 +161,10 @@ fn an_interrupt_during_approval_leaves_no_open_request() {
     bench.prepared("c1", SandboxPermissions::RequireEscalated);
 
     let told = bench.request(ThreadRequest::Interrupt { turn_id: String::new() });
-    let late = ThreadEvent::Answered { request_id: RequestId::Integer(0), answer: Ok(ApprovalDecision::Accept) };
+    let late = ThreadEvent::Answered {
+        request_id: RequestId::Integer(0),
+        answer: Ok(ApprovalDecision::Accept),
+    };
 
     assert_snapshot!(told, @r#"
     stop sampling
@@ -184,7 +190,10 @@ fn a_declined_command_is_told_to_the_model_and_cancel_ends_the_turn() {
         bench.call("c1", "exec_command");
         bench.completed();
         bench.prepared("c1", SandboxPermissions::RequireEscalated);
-        bench.told(ThreadEvent::Answered { request_id: RequestId::Integer(0), answer: Ok(decision) })
+        bench.told(ThreadEvent::Answered {
+            request_id: RequestId::Integer(0),
+            answer: Ok(decision),
+        })
     };
 
     assert_snapshot!(answered(ApprovalDecision::Decline), @r#"
@@ -237,7 +246,10 @@ fn an_interrupt_cancels_what_runs_and_ends_when_it_has_reported() {
     bench.call("c1", "exec_command");
     bench.prepared("c1", SandboxPermissions::UseDefault);
 
-    let told = [bench.request(ThreadRequest::Interrupt { turn_id: String::new() }), bench.finished("c1", "aborted by user")];
+    let told = [
+        bench.request(ThreadRequest::Interrupt { turn_id: String::new() }),
+        bench.finished("c1", "aborted by user"),
+    ];
 
     assert_snapshot!(told.join("\n--\n"), @r#"
     stop sampling
@@ -302,8 +314,14 @@ fn steered_input_joins_at_the_next_request() {
     let content = bench.content("and the docs");
     let input = content.input.clone();
     let told = [
-        bench.request(ThreadRequest::Steer { expected_turn_id: "other".into(), input: input.clone() }),
-        bench.request(ThreadRequest::Steer { expected_turn_id: turn_id.clone(), input }),
+        bench.request(ThreadRequest::Steer {
+            expected_turn_id: "other".into(),
+            input: input.clone(),
+        }),
+        bench.request(ThreadRequest::Steer {
+            expected_turn_id: turn_id.clone(),
+            input,
+        }),
         bench.told(ThreadEvent::InputRead { turn_id, content }),
         bench.completed(),
     ];
@@ -335,7 +353,9 @@ fn a_journal_that_cannot_be_written_ends_the_turn_and_is_told() {
     bench.prepared("c1", SandboxPermissions::UseDefault);
 
     let told = [
-        bench.told(ThreadEvent::CommitFailed { reason: "disk full".into() }),
+        bench.told(ThreadEvent::CommitFailed {
+            reason: "disk full".into(),
+        }),
         bench.finished("c1", "aborted"),
         bench.start(),
     ];
@@ -359,7 +379,11 @@ fn shutdown_ends_turn_and_terminals_before_the_thread_unloads() {
     bench.call("c1", "exec_command");
     bench.prepared("c1", SandboxPermissions::UseDefault);
 
-    let told = [bench.told(ThreadEvent::Shutdown), bench.finished("c1", "aborted"), bench.told(ThreadEvent::Timer(Timer::Closing))];
+    let told = [
+        bench.told(ThreadEvent::Shutdown),
+        bench.finished("c1", "aborted"),
+        bench.told(ThreadEvent::Timer(Timer::Closing)),
+    ];
 
     assert_snapshot!(told.join("\n--\n"), @r#"
     timer Closing

@@ -20,10 +20,19 @@ pub enum CallState {
     Queued,
     Preparing,
     /// Decided to run, but an earlier call must end first.
-    Held { prepared: Box<PreparedCall> },
-    Asking { prepared: Box<PreparedCall>, request_id: RequestId },
-    Running { prepared: Box<PreparedCall> },
-    Done { output: ResponseItem },
+    Held {
+        prepared: Box<PreparedCall>,
+    },
+    Asking {
+        prepared: Box<PreparedCall>,
+        request_id: RequestId,
+    },
+    Running {
+        prepared: Box<PreparedCall>,
+    },
+    Done {
+        output: ResponseItem,
+    },
     Recorded,
 }
 
@@ -42,7 +51,11 @@ impl Calls {
         if self.get_mut(&view.call_id).is_some() {
             return false;
         }
-        self.0.push(Call { view, kind, state: CallState::Queued });
+        self.0.push(Call {
+            view,
+            kind,
+            state: CallState::Queued,
+        });
         true
     }
 
@@ -51,7 +64,9 @@ impl Calls {
     }
 
     pub fn asking(&mut self, request_id: &RequestId) -> Option<&mut Call> {
-        self.0.iter_mut().find(|call| matches!(&call.state, CallState::Asking { request_id: id, .. } if id == request_id))
+        self.0
+            .iter_mut()
+            .find(|call| matches!(&call.state, CallState::Asking { request_id: id, .. } if id == request_id))
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Call> {
@@ -109,7 +124,10 @@ impl Calls {
 
     /// Whether a call that may not overlap can run now.
     pub fn is_first_open(&self, call_id: &str) -> bool {
-        self.0.iter().find(|call| !call.state.is_over()).is_some_and(|call| call.view.call_id == call_id)
+        self.0
+            .iter()
+            .find(|call| !call.state.is_over())
+            .is_some_and(|call| call.view.call_id == call_id)
     }
 
     /// Takes the outputs that may be recorded: those with no unfinished call before them.

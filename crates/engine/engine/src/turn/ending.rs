@@ -25,7 +25,10 @@ const NOT_STARTED: &str = "aborted by user before it started";
 impl ThreadState {
     pub(crate) fn complete(&mut self, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
-        turn.phase = Phase::Ending { outcome: Outcome::Completed, replies: Vec::new() };
+        turn.phase = Phase::Ending {
+            outcome: Outcome::Completed,
+            replies: Vec::new(),
+        };
         self.end_turn(env, out);
     }
 
@@ -43,7 +46,10 @@ impl ThreadState {
         turn.phase = Phase::Ending { outcome, replies };
         out.push(Effect::StopSampling);
         self.cancel_calls(text, env, out);
-        out.push(Effect::SetTimer { timer: Timer::Ending { turn_id }, after: ENDING_LIMIT });
+        out.push(Effect::SetTimer {
+            timer: Timer::Ending { turn_id },
+            after: ENDING_LIMIT,
+        });
         self.end_turn_if_quiet(env, out);
     }
 
@@ -58,7 +64,9 @@ impl ThreadState {
     pub(crate) fn end_turn(&mut self, env: &Env, out: &mut Out) {
         self.close_lost_calls(env);
         let Some(mut turn) = self.turn.take() else { return };
-        let Phase::Ending { outcome, replies } = std::mem::replace(&mut turn.phase, Phase::Resolving) else { return };
+        let Phase::Ending { outcome, replies } = std::mem::replace(&mut turn.phase, Phase::Resolving) else {
+            return;
+        };
         let outputs = turn.calls.take_outputs();
         self.history.extend(outputs.iter().cloned());
         let mut records = records_of(outputs);
@@ -94,7 +102,10 @@ impl ThreadState {
             notifications.push(self.idle_notification(ThreadStatus::Idle));
         }
         let view = turn_view(turn, outcome, env);
-        notifications.push(Notification::TurnCompleted(TurnNotification { thread_id: self.info.id.clone(), turn: view }));
+        notifications.push(Notification::TurnCompleted(TurnNotification {
+            thread_id: self.info.id.clone(),
+            turn: view,
+        }));
         self.tell_end(records, notifications, replies, out);
         self.next_waiting(env, out);
         self.unload_when_quiet(out);
@@ -144,14 +155,34 @@ fn end_record(turn: &Turn, outcome: &Outcome, env: &Env) -> Record {
     let duration_ms = duration_ms(turn, env);
     let turn_id = turn.id.clone();
     let event = match outcome {
-        Outcome::Interrupted => EventMsg::TurnAborted { turn_id, reason: "interrupted".to_owned(), started_at, completed_at, duration_ms },
+        Outcome::Interrupted => EventMsg::TurnAborted {
+            turn_id,
+            reason: "interrupted".to_owned(),
+            started_at,
+            completed_at,
+            duration_ms,
+        },
         Outcome::Completed => {
             let last_agent_message = turn.last_message.as_ref().and_then(message_text);
-            EventMsg::TaskComplete { turn_id, last_agent_message, started_at, completed_at, duration_ms, error: None }
+            EventMsg::TaskComplete {
+                turn_id,
+                last_agent_message,
+                started_at,
+                completed_at,
+                duration_ms,
+                error: None,
+            }
         }
         Outcome::Failed(error) => {
             let error = Some(error.clone());
-            EventMsg::TaskComplete { turn_id, last_agent_message: None, started_at, completed_at, duration_ms, error }
+            EventMsg::TaskComplete {
+                turn_id,
+                last_agent_message: None,
+                started_at,
+                completed_at,
+                duration_ms,
+                error,
+            }
         }
     };
     Record::Event(Box::new(event))
@@ -176,7 +207,11 @@ fn turn_view(turn: Turn, outcome: Outcome, env: &Env) -> codex_protocol::items::
         Outcome::Interrupted => (TurnStatus::Interrupted, None, Vec::new()),
         Outcome::Failed(error) => (TurnStatus::Failed, Some(error), Vec::new()),
     };
-    let items_view = if items.is_empty() { TurnItemsView::NotLoaded } else { TurnItemsView::Summary };
+    let items_view = if items.is_empty() {
+        TurnItemsView::NotLoaded
+    } else {
+        TurnItemsView::Summary
+    };
     codex_protocol::items::Turn {
         id: turn.id,
         items,

@@ -29,11 +29,19 @@ pub enum Phase {
     /// Settings, surroundings and pictures are being looked up.
     Resolving,
     /// The model is talking.
-    Sampling { settings: Arc<TurnSettings>, attempt: u32, open: BTreeMap<String, OpenItem> },
+    Sampling {
+        settings: Arc<TurnSettings>,
+        attempt: u32,
+        open: BTreeMap<String, OpenItem>,
+    },
     /// The model has finished; its calls have not.
     Working { settings: Arc<TurnSettings>, follow_up: bool },
     /// The stream broke; the next attempt waits for its time and for the calls that were already started.
-    BackingOff { settings: Arc<TurnSettings>, attempt: u32, waited: bool },
+    BackingOff {
+        settings: Arc<TurnSettings>,
+        attempt: u32,
+        waited: bool,
+    },
     /// Everything was cancelled; running calls still report.
     Ending { outcome: Outcome, replies: Vec<RequestKey> },
 }

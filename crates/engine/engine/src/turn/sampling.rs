@@ -39,7 +39,11 @@ impl ThreadState {
         let steers = std::mem::take(&mut turn.steers);
         let (settings, attempt, again) = match &turn.phase {
             Phase::Working { settings, follow_up } => (Arc::clone(settings), 1, *follow_up || !turn.calls.is_empty() || !steers.is_empty()),
-            Phase::BackingOff { settings, attempt, waited: true } => (Arc::clone(settings), *attempt, true),
+            Phase::BackingOff {
+                settings,
+                attempt,
+                waited: true,
+            } => (Arc::clone(settings), *attempt, true),
             Phase::BackingOff { waited: false, .. } => {
                 turn.steers = steers;
                 return;
@@ -49,7 +53,11 @@ impl ThreadState {
         for content in steers {
             self.record_input(content, env, out);
         }
-        if again { self.sample(settings, attempt, env, out) } else { self.complete(env, out) }
+        if again {
+            self.sample(settings, attempt, env, out)
+        } else {
+            self.complete(env, out)
+        }
     }
 
     fn sample(&mut self, settings: Arc<TurnSettings>, attempt: u32, env: &Env, out: &mut Out) {
@@ -58,7 +66,11 @@ impl ThreadState {
         let request = Box::new(self.model_request(&settings, env));
         let Some(turn) = &mut self.turn else { return };
         turn.calls = super::calls::Calls::default();
-        turn.phase = Phase::Sampling { settings, attempt, open: BTreeMap::new() };
+        turn.phase = Phase::Sampling {
+            settings,
+            attempt,
+            open: BTreeMap::new(),
+        };
         self.waiting_for(WaitingFor::Model, out);
         out.push(Effect::Sample { sampling, request });
     }
@@ -112,7 +124,15 @@ impl ThreadState {
     }
 
     pub(crate) fn on_model(&mut self, sampling: u64, event: ModelEvent, env: &Env, out: &mut Out) {
-        if sampling != self.sampling || !matches!(&self.turn, Some(Turn { phase: Phase::Sampling { .. }, .. })) {
+        if sampling != self.sampling
+            || !matches!(
+                &self.turn,
+                Some(Turn {
+                    phase: Phase::Sampling { .. },
+                    ..
+                })
+            )
+        {
             return; // A late word of a request that was given up.
         }
         match event {
@@ -120,7 +140,12 @@ impl ThreadState {
             ModelEvent::ItemAdded { id, kind } => self.on_item_added(id, kind, env, out),
             ModelEvent::TextDelta { item_id, delta } => {
                 let (thread_id, turn_id) = self.ids();
-                out.notify(Notification::AgentMessageDelta(ItemDelta { thread_id, turn_id, item_id, delta }));
+                out.notify(Notification::AgentMessageDelta(ItemDelta {
+                    thread_id,
+                    turn_id,
+                    item_id,
+                    delta,
+                }));
             }
             ModelEvent::SummaryDelta { item_id, index, delta } => {
                 let (thread_id, turn_id) = self.ids();
@@ -133,24 +158,49 @@ impl ThreadState {
                 }));
             }
             ModelEvent::ItemDone(item) => self.on_item_done(item, env, out),
-            ModelEvent::Completed { response_id, usage, end_turn } => self.on_response_completed(response_id, usage, end_turn, env, out),
+            ModelEvent::Completed {
+                response_id,
+                usage,
+                end_turn,
+            } => self.on_response_completed(response_id, usage, end_turn, env, out),
             ModelEvent::Failed(error) => self.on_model_failed(error, env, out),
         }
     }
 
     fn ids(&self) -> (String, String) {
-        (self.info.id.clone(), self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default())
+        (
+            self.info.id.clone(),
+            self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default(),
+        )
     }
 
     fn on_item_added(&mut self, id: String, kind: AddedKind, env: &Env, out: &mut Out) {
         let (open_item, started) = match kind {
-            AddedKind::Message => (OpenItem::Message, ThreadItem::AgentMessage { id: id.clone(), text: String::new(), phase: None }),
-            AddedKind::Reasoning => {
-                (OpenItem::Reasoning, ThreadItem::Reasoning { id: id.clone(), summary: Vec::new(), content: Vec::new() })
-            }
+            AddedKind::Message => (
+                OpenItem::Message,
+                ThreadItem::AgentMessage {
+                    id: id.clone(),
+                    text: String::new(),
+                    phase: None,
+                },
+            ),
+            AddedKind::Reasoning => (
+                OpenItem::Reasoning,
+                ThreadItem::Reasoning {
+                    id: id.clone(),
+                    summary: Vec::new(),
+                    content: Vec::new(),
+                },
+            ),
             AddedKind::ToolCall | AddedKind::Other => return,
         };
-        let Some(Turn { phase: Phase::Sampling { open, .. }, .. }) = &mut self.turn else { return };
+        let Some(Turn {
+            phase: Phase::Sampling { open, .. },
+            ..
+        }) = &mut self.turn
+        else {
+            return;
+        };
         if open.insert(id, open_item).is_none() {
             out.notify(self.item_started(&started, env));
         }
@@ -160,12 +210,19 @@ impl ThreadState {
         match item.view() {
             ItemView::Message { phase, .. } => {
                 let text = item.view().message_text().unwrap_or_default();
-                let shown = ThreadItem::AgentMessage { id: self.visible_id(&item, env), text, phase: phase.clone() };
+                let shown = ThreadItem::AgentMessage {
+                    id: self.visible_id(&item, env),
+                    text,
+                    phase: phase.clone(),
+                };
                 self.record_model_item(item.clone(), shown, env, out);
             }
             ItemView::Reasoning { summary, content } => {
-                let shown =
-                    ThreadItem::Reasoning { id: self.visible_id(&item, env), summary: summary.clone(), content: content.clone() };
+                let shown = ThreadItem::Reasoning {
+                    id: self.visible_id(&item, env),
+                    summary: summary.clone(),
+                    content: content.clone(),
+                };
                 self.record_model_item(item.clone(), shown, env, out);
             }
             ItemView::FunctionCall(view) => self.on_call(item.clone(), view.clone(), CallKind::Function, out),
@@ -200,12 +257,18 @@ impl ThreadState {
 
     /// A call starts as soon as its item is complete, while the model talks on.
     fn on_call(&mut self, item: ResponseItem, view: codex_protocol::response_item::ToolCallView, kind: CallKind, out: &mut Out) {
-        let known = self.history.iter().any(|old| old.view().call().is_some_and(|call| call.call_id == view.call_id));
+        let known = self
+            .history
+            .iter()
+            .any(|old| old.view().call().is_some_and(|call| call.call_id == view.call_id));
         let Some(turn) = &mut self.turn else { return };
         let call_id = view.call_id.clone();
         if known || !turn.calls.add(view, kind) {
             let message = format!("the model used the call id {call_id} twice; the second call was not run");
-            return out.notify(Notification::Warning(Warning { message, thread_id: Some(self.info.id.clone()) }));
+            return out.notify(Notification::Warning(Warning {
+                message,
+                thread_id: Some(self.info.id.clone()),
+            }));
         }
         self.history.push(item.clone());
         out.commit(vec![Record::ResponseItem(item)], Vec::new());
@@ -225,7 +288,10 @@ impl ThreadState {
         }
         let Some(turn) = &mut self.turn else { return };
         let Some(settings) = turn.phase.settings().cloned() else { return };
-        turn.phase = Phase::Working { settings, follow_up: end_turn == Some(false) };
+        turn.phase = Phase::Working {
+            settings,
+            follow_up: end_turn == Some(false),
+        };
         self.go_on(env, out);
     }
 
@@ -240,9 +306,16 @@ impl ThreadState {
             usage,
             thread_token_usage: self.usage.total,
         };
-        let count =
-            EventMsg::TokenCount { total: self.usage.total, last: usage, model_context_window: self.usage.model_context_window };
-        let updated = ThreadTokenUsageUpdated { thread_id, turn_id, token_usage: self.usage };
+        let count = EventMsg::TokenCount {
+            total: self.usage.total,
+            last: usage,
+            model_context_window: self.usage.model_context_window,
+        };
+        let updated = ThreadTokenUsageUpdated {
+            thread_id,
+            turn_id,
+            token_usage: self.usage,
+        };
         out.commit(
             vec![Record::TokenUsage(Box::new(record)), Record::Event(Box::new(count))],
             vec![Notification::ThreadTokenUsageUpdated(updated)],
@@ -254,16 +327,27 @@ impl ThreadState {
         let sampling = self.sampling;
         let (thread_id, turn_id) = self.ids();
         let Some(turn) = &mut self.turn else { return };
-        let Phase::Sampling { settings, attempt, .. } = &turn.phase else { return };
+        let Phase::Sampling { settings, attempt, .. } = &turn.phase else {
+            return;
+        };
         let Some(delay) = retry_delay(&error, *attempt, attempts_max, env) else {
             let error = TurnError::new(error.code, error.message, error.info);
             return self.fail(error, env, out);
         };
         let attempt = *attempt + 1;
-        turn.phase = Phase::BackingOff { settings: Arc::clone(settings), attempt, waited: false };
+        turn.phase = Phase::BackingOff {
+            settings: Arc::clone(settings),
+            attempt,
+            waited: false,
+        };
         let message = format!("Reconnecting... {}/{} ({})", attempt - 1, attempts_max - 1, error.message);
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        let waiting = WaitingFor::Retry { attempt: attempt - 1, attempts_max: attempts_max - 1, delay_ms, reason: error.message };
+        let waiting = WaitingFor::Retry {
+            attempt: attempt - 1,
+            attempts_max: attempts_max - 1,
+            delay_ms,
+            reason: error.message,
+        };
         out.notify(Notification::Error(ErrorNotification {
             error: TurnError::new(error.code, message, error.info),
             thread_id,
@@ -271,7 +355,10 @@ impl ThreadState {
             will_retry: true,
         }));
         self.waiting_for(waiting, out);
-        out.push(Effect::SetTimer { timer: Timer::Backoff { sampling }, after: delay });
+        out.push(Effect::SetTimer {
+            timer: Timer::Backoff { sampling },
+            after: delay,
+        });
         self.go_on(env, out);
     }
 
@@ -279,7 +366,11 @@ impl ThreadState {
         if sampling != self.sampling || self.life == Life::JournalLost {
             return;
         }
-        if let Some(Turn { phase: Phase::BackingOff { waited, .. }, .. }) = &mut self.turn {
+        if let Some(Turn {
+            phase: Phase::BackingOff { waited, .. },
+            ..
+        }) = &mut self.turn
+        {
             *waited = true;
         }
         self.go_on(env, out);

@@ -22,18 +22,31 @@ impl ThreadState {
         let Some(turn) = &mut self.turn else { return };
         let Some(settings) = turn.phase.settings().cloned() else { return };
         for (call, kind) in turn.calls.start_ready() {
-            out.push(Effect::Prepare { call, kind, settings: Arc::clone(&settings) });
+            out.push(Effect::Prepare {
+                call,
+                kind,
+                settings: Arc::clone(&settings),
+            });
         }
     }
 
     pub(crate) fn on_prepared(&mut self, call_id: &str, result: Result<PreparedCall, String>, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
         let Some(settings) = turn.phase.settings().cloned() else {
-            return out.push(Effect::Discard { call_id: call_id.to_owned() });
+            return out.push(Effect::Discard {
+                call_id: call_id.to_owned(),
+            });
         };
         match turn.calls.get_mut(call_id) {
-            Some(Call { state: CallState::Preparing, .. }) => {}
-            _ => return out.push(Effect::Discard { call_id: call_id.to_owned() }),
+            Some(Call {
+                state: CallState::Preparing,
+                ..
+            }) => {}
+            _ => {
+                return out.push(Effect::Discard {
+                    call_id: call_id.to_owned(),
+                });
+            }
         }
         match result {
             Err(text) => {
@@ -42,7 +55,9 @@ impl ThreadState {
             }
             Ok(prepared) if !prepared.parallel && !turn.calls.is_first_open(call_id) => {
                 if let Some(call) = turn.calls.get_mut(call_id) {
-                    call.state = CallState::Held { prepared: Box::new(prepared) };
+                    call.state = CallState::Held {
+                        prepared: Box::new(prepared),
+                    };
                 }
             }
             Ok(prepared) => self.decide(call_id, Box::new(prepared), &settings, env, out),
@@ -82,7 +97,11 @@ impl ThreadState {
 
     fn run(&mut self, call_id: &str, prepared: Box<PreparedCall>, policy: codex_permissions::ResolvedPolicy, out: &mut Out) {
         if let Some(item @ ThreadItem::CommandExecution(command)) = &prepared.started {
-            let waiting = WaitingFor::Tool { item_id: item.id().to_owned(), what: command.command.clone(), pid: None };
+            let waiting = WaitingFor::Tool {
+                item_id: item.id().to_owned(),
+                what: command.command.clone(),
+                pid: None,
+            };
             self.waiting_for(waiting, out);
             if let Some(turn) = &self.turn {
                 self.terminals.insert(item.id().to_owned(), turn.id.clone());
@@ -91,7 +110,10 @@ impl ThreadState {
         if let Some(call) = self.turn.as_mut().and_then(|turn| turn.calls.get_mut(call_id)) {
             call.state = CallState::Running { prepared };
         }
-        out.push(Effect::Run { call_id: call_id.to_owned(), policy: Box::new(policy) });
+        out.push(Effect::Run {
+            call_id: call_id.to_owned(),
+            policy: Box::new(policy),
+        });
     }
 
     /// What an item that is running does, for progress lines.
@@ -143,14 +165,20 @@ impl ThreadState {
             }),
         };
         if let Some(call) = turn.calls.get_mut(call_id) {
-            call.state = CallState::Asking { prepared, request_id: request_id.clone() };
+            call.state = CallState::Asking {
+                prepared,
+                request_id: request_id.clone(),
+            };
         }
         out.notify(self.status_notification());
         if let Some(item) = item {
             out.notify(self.item_started(&item, env));
         }
         self.waiting_for(WaitingFor::Approval { item_id }, out);
-        out.push(Effect::Ask { request_id, request: Box::new(request) });
+        out.push(Effect::Ask {
+            request_id,
+            request: Box::new(request),
+        });
     }
 
     pub(crate) fn on_answered(&mut self, request_id: &RequestId, answer: Result<ApprovalDecision, String>, env: &Env, out: &mut Out) {
@@ -158,7 +186,9 @@ impl ThreadState {
         let Some(settings) = turn.phase.settings().cloned() else { return };
         let Some(call) = turn.calls.asking(request_id) else { return };
         let call_id = call.view.call_id.clone();
-        let CallState::Asking { prepared, .. } = std::mem::replace(&mut call.state, CallState::Preparing) else { return };
+        let CallState::Asking { prepared, .. } = std::mem::replace(&mut call.state, CallState::Preparing) else {
+            return;
+        };
         out.notify(self.resolved(request_id));
         out.notify(self.status_notification());
         let decision = match answer {
@@ -186,13 +216,18 @@ impl ThreadState {
     }
 
     pub(crate) fn resolved(&self, request_id: &RequestId) -> Notification {
-        let resolved = ServerRequestResolved { thread_id: self.info.id.clone(), request_id: request_id.clone() };
+        let resolved = ServerRequestResolved {
+            thread_id: self.info.id.clone(),
+            request_id: request_id.clone(),
+        };
         Notification::ServerRequestResolved(resolved)
     }
 
     /// Ends a call that will not run: the client sees it declined, the model reads why.
     pub(crate) fn decline(&mut self, call_id: &str, prepared: &PreparedCall, message: String, env: &Env, out: &mut Out) {
-        out.push(Effect::Discard { call_id: call_id.to_owned() });
+        out.push(Effect::Discard {
+            call_id: call_id.to_owned(),
+        });
         if let Some(item) = &prepared.started {
             let item = declined(item, &message);
             out.commit(vec![self.completed_record(&item, env)], vec![self.item_completed(&item, env)]);
@@ -202,15 +237,30 @@ impl ThreadState {
 
     pub(crate) fn on_finished(&mut self, call_id: &str, outcome: ToolOutcome, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
-        let Some(Call { state: CallState::Running { .. }, .. }) = turn.calls.get_mut(call_id) else { return };
+        let Some(Call {
+            state: CallState::Running { .. },
+            ..
+        }) = turn.calls.get_mut(call_id)
+        else {
+            return;
+        };
         let (thread_id, turn_id) = (self.info.id.clone(), turn.id.clone());
         if let Some(diff) = outcome.diff {
             turn.diff.push_str(&diff);
             let diff = turn.diff.clone();
-            out.notify(Notification::TurnDiffUpdated(TurnDiffUpdated { thread_id: thread_id.clone(), turn_id: turn_id.clone(), diff }));
+            out.notify(Notification::TurnDiffUpdated(TurnDiffUpdated {
+                thread_id: thread_id.clone(),
+                turn_id: turn_id.clone(),
+                diff,
+            }));
         }
         if let Some((explanation, plan)) = outcome.plan {
-            out.notify(Notification::TurnPlanUpdated(TurnPlanUpdated { thread_id, turn_id, explanation, plan }));
+            out.notify(Notification::TurnPlanUpdated(TurnPlanUpdated {
+                thread_id,
+                turn_id,
+                explanation,
+                plan,
+            }));
         }
         if let Some(item) = outcome.item {
             self.terminals.remove(item.id());
@@ -222,7 +272,9 @@ impl ThreadState {
 
     /// The call is over; its output waits to be recorded in order.
     pub(crate) fn close_call(&mut self, call_id: &str, output: ToolOutput, env: &Env) {
-        let Some(call) = self.turn.as_mut().and_then(|turn| turn.calls.get_mut(call_id)) else { return };
+        let Some(call) = self.turn.as_mut().and_then(|turn| turn.calls.get_mut(call_id)) else {
+            return;
+        };
         let output = output_item(call_id, call.kind, &output, env.ids);
         call.state = CallState::Done { output };
     }
@@ -266,7 +318,9 @@ impl ThreadState {
         }
         out.0.extend(discarded.into_iter().map(|call_id| Effect::Discard { call_id }));
         for request_id in withdrawn {
-            out.push(Effect::Withdraw { request_id: request_id.clone() });
+            out.push(Effect::Withdraw {
+                request_id: request_id.clone(),
+            });
             out.notify(self.resolved(&request_id));
         }
         for (call_id, _) in closed {
