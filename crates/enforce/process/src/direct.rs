@@ -112,7 +112,9 @@ async fn drive(
             () = until(hard_kill_at) => { signal_group(&mut child, Signal::Kill); hard_kill_at = None; None }
         };
         if let Some(ladder) = ladder {
-            signal_group(&mut child, Signal::Terminate);
+            if !ladder.grace.is_zero() {
+                signal_group(&mut child, Signal::Terminate);
+            }
             hard_kill_at = Some(tokio::time::Instant::now() + ladder.grace);
         }
     };

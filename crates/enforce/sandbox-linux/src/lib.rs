@@ -20,7 +20,7 @@ mod sandbox;
 
 #[cfg(target_os = "linux")]
 pub use helper::helper_main;
-pub use plan::{Confinement, Entry, HostFacts, LinuxPlan, MountOp, Namespace, SystemCalls, plan};
+pub use plan::{Confinement, Entry, HostFacts, LinuxPlan, MountOp, Namespace, SystemCalls, plan, questions};
 #[cfg(target_os = "linux")]
 pub use sandbox::{LinuxSandbox, probe};
 

@@ -83,7 +83,7 @@ pub enum Entry {
 }
 
 /// The paths whose [`Entry`] a plan needs: each protected path, and what lies between it and the roots around it.
-pub(crate) fn questions(policy: &ResolvedPolicy) -> BTreeSet<AbsPath> {
+pub fn questions(policy: &ResolvedPolicy) -> BTreeSet<AbsPath> {
     policy.protected_paths().flat_map(|path| inside_roots(policy, path)).collect()
 }
 
