@@ -37,13 +37,19 @@ struct CommandFacts {
 
 fn decide_command(facts: &ToolFacts<'_>, command: &CommandIntent) -> Verdict {
     let found = CommandFacts {
-        danger: dangerous_argv(&command.argv).or_else(|| dangerous(&command.script)),
+        danger: danger_of(command),
         leaves: leaves_policy(facts),
         known_safe: is_safe(command),
         granted: facts.grants.iter().any(|grant| grants_command(grant, command)),
     };
     let refusal = refuse_command(facts, command, &found);
     refusal.unwrap_or_else(|| allow_or_ask(facts, command, &found))
+}
+
+/// The script is normally the argument of a shell, which [`dangerous_argv`] looks into; elsewhere it is read by itself.
+fn danger_of(command: &CommandIntent) -> Option<Danger> {
+    let was_read = codex_shell_parse::shell_script(&command.argv).is_some_and(|script| script == command.script);
+    dangerous_argv(&command.argv).or_else(|| if was_read { None } else { dangerous(&command.script) })
 }
 
 /// What no answer can allow.

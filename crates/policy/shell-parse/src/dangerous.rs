@@ -1,7 +1,7 @@
 //! Commands that delete by force: asked about even where everything else is allowed.
 
 use crate::base_name;
-use crate::grammar::{commands_inside, nested_script};
+use crate::grammar::{commands_inside, shell_script};
 
 /// Why a command is held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn dangerous(script: &str) -> Option<Danger> {
 
 /// As [`dangerous`], for an argument vector; a shell in it is looked into.
 pub fn dangerous_argv(argv: &[String]) -> Option<Danger> {
-    match nested_script(behind_prefixes(argv)) {
+    match shell_script(behind_prefixes(argv)) {
         Some(script) => dangerous(script),
         None => removes_by_force(argv).then(|| Danger { argv: argv.to_vec() }),
     }
@@ -41,7 +41,7 @@ fn removes_by_force(argv: &[String]) -> bool {
     let Some((program, arguments)) = behind_prefixes(argv).split_first() else {
         return false;
     };
-    if let Some(script) = nested_script(behind_prefixes(argv)).filter(|_| behind_prefixes(argv).len() < argv.len()) {
+    if let Some(script) = shell_script(behind_prefixes(argv)).filter(|_| behind_prefixes(argv).len() < argv.len()) {
         // `sudo bash -c ...`; a bare nested shell was opened by `commands_inside`.
         return dangerous(script).is_some();
     }

@@ -23,7 +23,7 @@ mod safe;
 
 pub use actions::actions;
 pub use dangerous::{Danger, dangerous, dangerous_argv};
-pub use grammar::commands_inside;
+pub use grammar::{commands_inside, shell_script};
 pub use patch::{PatchHeredoc, is_bare_patch, patch_heredoc};
 pub use plain::plain_commands;
 pub use safe::is_known_safe;

@@ -264,19 +264,45 @@ mod tests {
         }
     }
 
+    /// Shapes that made the grammar, or our way through its tree, take minutes or all memory before they were bounded.
     #[test]
     fn long_and_deep_scripts_neither_hang_nor_overflow() {
-        let joined = vec!["ls"; 20_000].join(" && ");
-        assert_eq!(plain_commands(&joined).map(|commands| commands.len()), Some(20_000));
+        let joined = |separator: &str, count: usize| vec!["ls"; count].join(separator);
+        let heredocs: String = (0..1000).map(|at| format!("<<E{at} ")).collect();
+        assert_eq!(plain_commands(&joined(" && ", 5000)).map(|commands| commands.len()), Some(5000));
+        assert_eq!(plain_commands(&joined("|", 400)).map(|commands| commands.len()), Some(400));
+        assert_eq!(plain_commands(&joined("|", 5000)), None);
+        assert_eq!(plain_commands(&"a".repeat(300_000)), None);
 
-        for script in [
-            "(".repeat(100_000),
-            "$(".repeat(50_000),
-            "\"`".repeat(50_000),
-            "{ ".repeat(50_000),
-            "a".repeat(300_000),
-        ] {
+        let repeated = [
+            "(",
+            "$(",
+            "\"$(",
+            "\"`",
+            "{ ",
+            "if a; then ",
+            "case a in b) ",
+            "${a:-",
+            "$((",
+            "[[ ",
+            "a'b'",
+            "a=",
+            "a|",
+            "> a ",
+            "! ",
+            "f() ",
+            "@(",
+            "$",
+            "{1..",
+        ];
+        let nested = repeated.iter().map(|piece| piece.repeat(32_000 / piece.len()));
+        for script in nested.chain([
+            format!("cat {heredocs}\n"),
+            format!("cat <<{}\nx", "A".repeat(5000)),
+            "$(".repeat(8000) + &")".repeat(8000),
+        ]) {
             assert_eq!(plain_commands(&script), None);
+            crate::commands_inside(&script);
         }
     }
 
