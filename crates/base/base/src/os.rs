@@ -1,5 +1,6 @@
 //! The few operating-system facts that everybody needs: file modes, locks, atomic writes, well-known folders.
 
+use crate::AbsPath;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -114,6 +115,24 @@ pub fn system_config_dir() -> PathBuf {
     }
 }
 
+/// The nearest folder from `cwd` upwards that holds one of `markers`; `cwd` itself if none does.
+///
+/// A marker that is an empty folder does not count: sandboxes leave an empty `.git` in a folder for as long as a command runs in it, and
+/// after a crash for longer. A repository is never empty.
+pub fn project_root(cwd: &AbsPath, markers: &[String]) -> AbsPath {
+    let marked = |folder: &AbsPath| markers.iter().any(|marker| !marker.is_empty() && is_marker(&folder.join(marker)));
+    cwd.ancestors().find(marked).unwrap_or_else(|| cwd.clone())
+}
+
+fn is_marker(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        // A folder that may not be listed is somebody's own.
+        Ok(facts) if facts.is_dir() => fs::read_dir(path).map_or(true, |mut entries| entries.next().is_some()),
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
 /// `unix` or `windows`, and the name of the system, as clients are told.
 pub const fn platform() -> (&'static str, &'static str) {
     (std::env::consts::FAMILY, std::env::consts::OS)
@@ -134,5 +153,26 @@ mod tests {
         drop(first);
         assert!(FileLock::try_acquire(&path).unwrap().is_some());
         fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn the_project_root_is_the_nearest_folder_with_a_marker_that_is_not_empty() {
+        let root = std::env::temp_dir().join(format!("codex-root-{}", uuid::Uuid::new_v4()));
+        fs::create_dir_all(root.join("repo/.git/refs")).unwrap();
+        fs::create_dir_all(root.join("repo/sub/.git")).unwrap();
+        fs::create_dir_all(root.join("repo/sub/deep")).unwrap();
+        fs::write(root.join("repo/sub/deep/marker"), "").unwrap();
+        let root = AbsPath::new(&root).unwrap();
+        let check = |cwd: &str, markers: &[&str], expect: &str| {
+            let markers: Vec<String> = markers.iter().map(|marker| (*marker).to_owned()).collect();
+            assert_eq!(project_root(&root.join(cwd), &markers), root.join(expect), "{cwd} {markers:?}");
+        };
+
+        check("repo/sub", &[".git"], "repo");
+        check("repo/sub/deep", &[".git"], "repo");
+        check("repo/sub/deep", &[".git", "marker"], "repo/sub/deep");
+        check("repo/sub/deep", &["nowhere"], "repo/sub/deep");
+        check("repo/sub/deep", &[], "repo/sub/deep");
+        fs::remove_dir_all(root.as_path()).unwrap();
     }
 }

@@ -244,8 +244,7 @@ fn project_root(table: &Table, cwd: &AbsPath) -> Result<AbsPath, ConfigError> {
         Some(node) => node.strings("project_root_markers")?,
         None => vec![".git".to_owned()],
     };
-    let has_marker = |folder: &AbsPath| markers.iter().any(|marker| !marker.is_empty() && folder.join(marker).exists());
-    Ok(cwd.ancestors().find(has_marker).unwrap_or_else(|| cwd.clone()))
+    Ok(codex_base::os::project_root(cwd, &markers))
 }
 
 /// The trust entries and what they are asked about.

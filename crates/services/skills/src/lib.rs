@@ -13,7 +13,7 @@ use std::path::Path;
 pub struct DocsRequest<'a> {
     /// Its global document comes first.
     pub codex_home: &'a AbsPath,
-    /// The topmost directory to look in; see [`project_root`].
+    /// The topmost directory to look in; see [`codex_base::os::project_root`].
     pub project_root: &'a AbsPath,
     pub cwd: &'a AbsPath,
     /// Bytes of all project documents together; 0 turns them off.
@@ -49,14 +49,6 @@ pub fn project_docs(request: &DocsRequest<'_>) -> ProjectDocs {
         (global, project) => global.or(project),
     };
     docs
-}
-
-/// The nearest directory from `cwd` upwards that contains one of `markers`; `cwd` itself when none does.
-///
-/// Mere existence counts: an empty `.git` directory is a marker.
-pub fn project_root(cwd: &AbsPath, markers: &[String]) -> AbsPath {
-    let marked = |directory: &AbsPath| markers.iter().any(|marker| fs::symlink_metadata(directory.join(marker)).is_ok());
-    cwd.ancestors().find(marked).unwrap_or_else(|| cwd.clone())
 }
 
 const OVERRIDE_NAME: &str = "AGENTS.override.md";

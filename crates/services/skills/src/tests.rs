@@ -20,7 +20,7 @@ const CASE: Case = Case {
 fn answer(case: &Case) -> String {
     let temp = tempfile::tempdir().unwrap();
     let at = |path: &str| AbsPath::new(temp.path()).unwrap().join(path);
-    for directory in ["home", "p/.git", "p/a/b"] {
+    for directory in ["home", "p/.git/refs", "p/a/b"] {
         fs::create_dir_all(at(directory)).unwrap();
     }
     for (path, contents) in case.files {
@@ -29,7 +29,7 @@ fn answer(case: &Case) -> String {
     }
     let cwd = at("p/a/b");
     let fallbacks: Vec<String> = case.fallbacks.iter().map(|&name| name.to_owned()).collect();
-    let root = project_root(&cwd, &[".git".to_owned()]);
+    let root = codex_base::os::project_root(&cwd, &[".git".to_owned()]);
     let docs = project_docs(&DocsRequest {
         codex_home: &at("home"),
         project_root: &root,
@@ -226,23 +226,4 @@ fn links_are_followed_and_dangling_ones_passed_over() {
     };
 
     assert_eq!(project_docs(&request).text.as_deref(), Some("linked"));
-}
-
-#[test]
-fn the_project_root_is_the_nearest_directory_with_a_marker() {
-    let temp = tempfile::tempdir().unwrap();
-    let root = AbsPath::new(temp.path()).unwrap();
-    fs::create_dir_all(root.join("a/.git")).unwrap();
-    fs::create_dir_all(root.join("a/b/c")).unwrap();
-    fs::write(root.join("a/b/Cargo.toml"), "").unwrap();
-    let check = |cwd: &str, markers: &[&str], expect: &str| {
-        let markers: Vec<String> = markers.iter().map(|&marker| marker.to_owned()).collect();
-        assert_eq!(project_root(&root.join(cwd), &markers), root.join(expect), "{cwd} {markers:?}");
-    };
-
-    check("a/b/c", &[".git"], "a");
-    check("a/b/c", &[".hg", "Cargo.toml", ".git"], "a/b");
-    check("a", &[".git"], "a");
-    check("a/b/c", &["no-such-marker"], "a/b/c");
-    check("a/b/c", &[], "a/b/c");
 }
