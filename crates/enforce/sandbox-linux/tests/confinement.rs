@@ -367,7 +367,8 @@ async fn a_terminal_is_a_terminal() {
     for user in USERS {
         let lab = Lab::new(user);
         for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
-            let script = "tty; stty size; ps -o tty= -p $$ >/dev/null; read line; echo got $line; : > /dev/tty && echo ready; sleep 1000";
+            let script =
+                "tty; stty size; ps -o tty= -p $$ >/dev/null; read line; echo got $line; : > /dev/tty && echo ready; exec sleep 1000";
             let spec = lab.spec(&["/bin/bash", "-c", script], CommandIo::PTY);
             let running = lab.start(&policy, spec, Expiration::default()).await.unwrap();
             running.write(b"hello\n").await.unwrap();
@@ -390,7 +391,7 @@ async fn a_terminal_is_a_terminal() {
 async fn an_interrupt_reaches_a_command_without_terminal() {
     let lab = Lab::new(User::Own);
     for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
-        let spec = lab.spec(&["/bin/sh", "-c", "echo ready; sleep 1000"], CommandIo::Pipes);
+        let spec = lab.spec(&["/bin/sh", "-c", "echo ready; exec sleep 1000"], CommandIo::Pipes);
         let running = lab.start(&policy, spec, Expiration::default()).await.unwrap();
         running.changed().await;
         running.interrupt();

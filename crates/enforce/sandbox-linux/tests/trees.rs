@@ -46,14 +46,11 @@ fn sleepers(line: &str) -> usize {
         .count()
 }
 
-/// Every way to run: confined or not, with a terminal or not.
-async fn everywhere<F: AsyncFnOnce(Running) -> Option<ExitOutcome>>(
-    limit: Option<Duration>,
-    end: impl Fn() -> F,
-    expect: impl Fn(&ExitOutcome),
-) {
-    for user in USERS {
-        let lab = Lab::new(user);
+/// In every way to run: as whom, confined or not, with a terminal or not. All trees stand before the first one ends.
+async fn everywhere(limit: Option<Duration>, end: impl AsyncFn(Running) -> Option<ExitOutcome>, expect: impl Fn(&ExitOutcome)) {
+    let labs = USERS.map(|user| (user, Lab::new(user)));
+    let mut trees = Vec::new();
+    for (user, lab) in &labs {
         for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
             for io in [CommandIo::Pipes, CommandIo::PTY] {
                 let marker = marker();
@@ -61,39 +58,43 @@ async fn everywhere<F: AsyncFnOnce(Running) -> Option<ExitOutcome>>(
                     timeout: limit,
                     ..Expiration::default()
                 };
-                let running = lab.start(&policy, tree(&lab, &marker, io), expiration).await.unwrap();
-                all_up(&marker).await;
-
-                let outcome = end()(running).await;
-
-                let what = format!("nothing is left: {user:?} confined {} {io:?}", policy.confined);
-                within(Duration::from_secs(1), &what, || processes_with(&marker) == 0).await;
-                if let Some(outcome) = outcome {
-                    assert_eq!(processes_with(&marker), 0, "gone when the end is told");
-                    expect(&outcome);
-                }
-                assert!(!lab.exists("w/.codex"));
+                let running = lab.start(&policy, tree(lab, &marker, io), expiration).await.unwrap();
+                trees.push((
+                    running,
+                    marker,
+                    format!("nothing is left: {user:?} confined {} {io:?}", policy.confined),
+                ));
             }
         }
+    }
+    for (_, marker, _) in &trees {
+        all_up(marker).await;
+    }
+    for (running, marker, what) in trees {
+        let outcome = end(running).await;
+        if let Some(outcome) = outcome {
+            assert_eq!(processes_with(&marker), 0, "when the end is told, {what}");
+            expect(&outcome);
+        }
+        within(Duration::from_secs(1), &what, || processes_with(&marker) == 0).await;
+    }
+    for (_, lab) in &labs {
+        eventually("no stand-in is left", || !lab.exists("w/.codex")).await;
     }
 }
 
 #[tokio::test]
 async fn a_time_limit_ends_the_tree() {
-    let wait = || async |running: Running| Some(running.exited().await);
-    everywhere(Some(Duration::from_millis(1500)), wait, |outcome| {
-        assert_eq!((outcome.cause, outcome.exit_code()), (ExitCause::TimedOut, 137));
-    })
-    .await;
+    let wait = async |running: Running| Some(running.exited().await);
+    let expect = |outcome: &ExitOutcome| assert_eq!((outcome.cause, outcome.exit_code()), (ExitCause::TimedOut, 137));
+    everywhere(Some(Duration::from_secs(4)), wait, expect).await;
 }
 
 #[tokio::test]
 async fn a_kill_ends_the_tree() {
-    let kill = || {
-        async |running: Running| {
-            running.kill(Ladder::DEFAULT);
-            Some(running.exited().await)
-        }
+    let kill = async |running: Running| {
+        running.kill(Ladder::DEFAULT);
+        Some(running.exited().await)
     };
     everywhere(None, kill, |outcome| {
         assert_eq!((outcome.cause, outcome.exit_code()), (ExitCause::Exited, 137))
@@ -103,14 +104,14 @@ async fn a_kill_ends_the_tree() {
 
 #[tokio::test]
 async fn the_last_drop_ends_the_tree() {
-    let forget = || {
-        async |running: Running| {
-            let other = running.clone();
-            drop(running);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            assert!(other.exit().is_none(), "a clone still holds it");
-            None
-        }
+    let forget = async |running: Running| {
+        let other = running.clone();
+        drop(running);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), other.exited()).await.is_err(),
+            "a clone still holds it"
+        );
+        None
     };
     everywhere(None, forget, |_| ()).await;
 }
@@ -209,7 +210,7 @@ async fn a_killed_parent_takes_its_trees_along() {
     for base in bases {
         let left = |name: &&str| std::path::Path::new(base).join("w").join(name).exists();
         within(Duration::from_secs(1), "no stand-in is left", || {
-            ![".codex", ".agents", ".aws"].iter().any(|name| left(name))
+            ![".codex", ".agents", ".aws"].iter().any(left)
         })
         .await;
         std::fs::remove_dir_all(base).unwrap();

@@ -24,8 +24,10 @@ const LINKS: [(&str, &str); 5] = [
 
 /// Applies the plan in its order. Paths in `absent` are skipped when they do not exist.
 pub(super) fn apply(ops: &[MountOp], absent: &[AbsPath]) -> Result<(), Refusal> {
-    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private).map_err(|error| Refusal::of("a mount tree of its own", "leave the shared one")(error.into()))?;
+    leave_shared_tree().map_err(|error| Refusal {
+        rule: "a mount tree of its own".to_owned(),
+        missing: explain(&error),
+    })?;
     let mut prepared = Vec::new();
     for op in ops {
         let copy = copy(op, absent).map_err(Refusal::of(&rule(op), "copy the mount"))?;
@@ -36,6 +38,22 @@ pub(super) fn apply(ops: &[MountOp], absent: &[AbsPath]) -> Result<(), Refusal> 
         execute(op, copy, &devices).map_err(Refusal::of(&rule(op), "mount"))?;
     }
     Ok(())
+}
+
+fn leave_shared_tree() -> io::Result<()> {
+    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
+}
+
+/// The first thing that needs the rights which a user namespace is made for.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "a security module takes the rights of user namespaces away (sysctl kernel.apparmor_restrict_unprivileged_userns): {error}"
+            )
+        }
+        _ => format!("failed to leave the shared one: {error}"),
+    }
 }
 
 fn rule(op: &MountOp) -> String {

@@ -70,6 +70,8 @@ fn make(path: &AbsPath) -> io::Result<Made> {
     for _ in 0..100 {
         match mkdir(path.as_path(), Mode::from_raw_mode(PLACEHOLDER_MODE)) {
             Ok(()) | Err(Errno::EXIST) => {}
+            // The owner of the folder around it could allow itself to write and then make the name.
+            Err(Errno::ACCESS) if owns_parent(path) => return Err(Errno::ACCESS.into()),
             Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOENT | Errno::NOTDIR) => return Ok(Made::Impossible),
             Err(error) => return Err(error.into()),
         }
@@ -89,6 +91,13 @@ fn make(path: &AbsPath) -> io::Result<Made> {
         std::thread::sleep(Duration::from_millis(1));
     }
     Err(io::ErrorKind::TimedOut.into())
+}
+
+fn owns_parent(path: &Path) -> bool {
+    let us = rustix::process::geteuid().as_raw();
+    path.parent()
+        .and_then(|parent| lstat(parent).ok())
+        .is_none_or(|parent| parent.st_uid == us)
 }
 
 fn is_same(path: &Path, folder: &OwnedFd) -> bool {
