@@ -256,3 +256,46 @@ async fn a_thread_without_a_turn_can_be_read_and_has_none() {
     assert_eq!(read.thread.turns, []);
     assert!(home.journals().is_empty(), "no file before the first turn");
 }
+
+/// A disk that is full from one append on.
+struct FullFrom {
+    append: usize,
+    seen: std::sync::atomic::AtomicUsize,
+}
+
+impl codex_sessions::Faults for FullFrom {
+    fn hit(&self, point: codex_sessions::HitPoint) -> std::io::Result<()> {
+        let begins = point == codex_sessions::HitPoint::BeforeAppend;
+        let full = begins && self.seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= self.append;
+        if full {
+            Err(std::io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_ends_at_whichever_append_the_disk_is_full() {
+    for append in 0.. {
+        let mock = MockModel::start(answers());
+        let home = home_for(&mock, "");
+        let faults = FullFrom { append, seen: 0.into() };
+        let mut session = Session::open_with(&home, 0, Some(std::sync::Arc::new(faults))).await;
+        let thread = session.start(full_access()).await.thread;
+
+        session.turn(&thread.id, "mend a.txt").await;
+        let turn = session.until_turn_ends().await;
+
+        if turn.status == TurnStatus::Completed {
+            assert!(append > 10, "a turn has more appends than {append}");
+            break;
+        }
+        let code = turn.error.and_then(|error| error.code);
+        assert_eq!(
+            (turn.status, code.as_deref()),
+            (TurnStatus::Failed, Some("journal.write_failed")),
+            "append {append}"
+        );
+    }
+}

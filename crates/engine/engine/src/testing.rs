@@ -103,14 +103,17 @@ impl Bench {
 
     /// Steps, and writes each effect as a line.
     pub fn told(&mut self, event: ThreadEvent) -> String {
-        let effects = self.step(event);
-        effects.iter().flat_map(lines).collect::<Vec<_>>().join("\n")
+        told(&self.step(event))
     }
 
     pub fn request(&mut self, request: ThreadRequest) -> String {
+        told(&self.effects(request))
+    }
+
+    pub fn effects(&mut self, request: ThreadRequest) -> Vec<Effect> {
         self.keys += 1;
         let key = RequestKey(self.keys);
-        self.told(ThreadEvent::Request { key, request })
+        self.step(ThreadEvent::Request { key, request })
     }
 
     pub fn start(&mut self) -> String {
@@ -277,6 +280,10 @@ impl Bench {
             outcome: Box::new(outcome),
         })
     }
+}
+
+pub fn told(effects: &[Effect]) -> String {
+    effects.iter().flat_map(lines).collect::<Vec<_>>().join("\n")
 }
 
 /// One line per effect; a commit also gets one per record and notification.

@@ -17,6 +17,7 @@ use codex_protocol::requests::{
     TurnStart, TurnStartParams,
 };
 use codex_rpc::{Client, Events, ServerMessage, Wire};
+use codex_sessions::Faults;
 use codex_testkit::{MockModel, TempHome};
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +96,11 @@ impl Session {
 
     /// A new engine over the same home, as a new process would make it; `days` ahead of the machine's clock.
     pub async fn open_on(home: &TempHome, days: i64) -> Self {
+        Self::open_with(home, days, None).await
+    }
+
+    /// With hit points in the journal.
+    pub async fn open_with(home: &TempHome, days: i64, faults: Option<Arc<dyn Faults>>) -> Self {
         let cwd = AbsPath::new(home.workspace()).unwrap();
         let env = ProcessEnv::new(home.env(), cwd.clone(), Some("/bin/sh".into()), "Etc/UTC".into()).unwrap();
         let identity = ClientIdentity {
@@ -109,7 +115,7 @@ impl Session {
             ids: Arc::new(RandomIds),
             identity,
             source: SessionSource::AppServer,
-            faults: None,
+            faults,
             model: None,
         });
         let server = AppServer::new(

@@ -5,11 +5,11 @@
 use super::event::{PreparedCall, RequestKey, ThreadEvent, ThreadReply, ThreadRequest};
 use super::perform::{Ended, Subscriber, World};
 use super::state::ThreadState;
+use super::step::after_lost_commit;
 use codex_protocol::items::Thread;
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::{RequestError, RequestId};
 use codex_tools::Prepared;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -125,7 +125,12 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
     let mut keys = 0;
     while let Some(message) = inbox.next().await {
         let event = match message {
-            Message::Event(event) => event,
+            Message::Event(event) => {
+                if let ThreadEvent::Finished { call_id, .. } = &event {
+                    world.call_ended(call_id);
+                }
+                event
+            }
             Message::Request { request, reply } => {
                 keys += 1;
                 let key = RequestKey(keys);
@@ -149,24 +154,24 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
                 continue;
             }
         };
-        if step_and_perform(&mut state, &mut world, event).await == Ended::Yes {
+        if step_and_perform(&mut state, &mut world, event) == Ended::Yes {
             return;
         }
     }
 }
 
-async fn step_and_perform(state: &mut ThreadState, world: &mut World, event: ThreadEvent) -> Ended {
-    let mut events = VecDeque::from([event]);
-    while let Some(event) = events.pop_front() {
-        let effects = world.with_env(|env| state.step(event, env));
-        match world.perform_in_order(effects).await {
-            Ok(Ended::Yes) => return Ended::Yes,
-            Ok(Ended::No) => {}
-            // The rest of that list was not performed.
-            Err(lost) => events.push_front(ThreadEvent::CommitFailed { reason: lost.to_string() }),
+fn step_and_perform(state: &mut ThreadState, world: &mut World, event: ThreadEvent) -> Ended {
+    let mut effects = world.with_env(|env| state.step(event, env));
+    loop {
+        match world.perform_in_order(effects) {
+            Ok(ended) => return ended,
+            Err((lost, rest)) => {
+                let reason = lost.to_string();
+                effects = after_lost_commit(rest, &reason);
+                effects.extend(world.with_env(|env| state.step(ThreadEvent::CommitFailed { reason }, env)));
+            }
         }
     }
-    Ended::No
 }
 
 /// What the step needs to know of a prepared call.

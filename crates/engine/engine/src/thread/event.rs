@@ -1,6 +1,7 @@
 //! Everything that can wake a thread, and everything it can cause: two closed lists.
 
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
+use codex_base::AbsPath;
 use codex_model::{ModelEvent, ModelRequest};
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::errors::TurnError;
@@ -58,6 +59,7 @@ pub enum ThreadEvent {
     /// The pictures of steered input were read.
     InputRead {
         turn_id: String,
+        order: usize,
         content: UserContent,
     },
     Model {
@@ -107,7 +109,8 @@ pub enum Timer {
 
 /// Everything a thread can cause. Performed in order.
 pub enum Effect {
-    /// Append the records, then tell the notifications. If the append fails, the effects behind it are dropped.
+    /// Append the records, then tell the notifications. If the append fails, of the effects behind it only those are
+    /// performed that end something.
     Commit {
         records: Vec<Record>,
         notifications: Vec<Notification>,
@@ -125,6 +128,10 @@ pub enum Effect {
     },
     ReadInput {
         turn_id: String,
+        /// Comes back with the content: inputs are read side by side and recorded in the order they came.
+        order: usize,
+        /// Relative pictures count from here.
+        cwd: AbsPath,
         input: Vec<UserInput>,
     },
     Sample {

@@ -7,7 +7,7 @@ use super::event::{Effect, PreparedCall, RequestKey, ThreadEvent};
 use super::resolve;
 use super::state::{Env, ThreadState};
 use crate::engine::Shared;
-use codex_base::Timestamp;
+use codex_base::{AbsPath, Timestamp};
 use codex_model::{ModelClient, ModelError, ModelEvent, ModelRequest, Retry};
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
@@ -131,6 +131,11 @@ impl World {
         Ok(facts)
     }
 
+    /// The call has reported; there is nothing left to cancel.
+    pub fn call_ended(&mut self, call_id: &str) {
+        self.work.calls.remove(call_id);
+    }
+
     /// A new subscriber is asked everything that still waits for an answer.
     pub fn subscribe(&mut self, subscriber: Arc<dyn Subscriber>) {
         for (request_id, request) in &self.work.questions {
@@ -167,11 +172,14 @@ impl World {
         }
     }
 
-    /// Performs effects one after the other. The first commit that fails ends the list.
-    pub async fn perform_in_order(&mut self, effects: Vec<Effect>) -> Result<Ended, JournalError> {
-        for effect in effects {
-            if self.perform(effect)? == Ended::Yes {
-                return Ok(Ended::Yes);
+    /// Performs effects one after the other until a commit fails; then comes what was not performed.
+    pub fn perform_in_order(&mut self, effects: Vec<Effect>) -> Result<Ended, (JournalError, Vec<Effect>)> {
+        let mut effects = effects.into_iter();
+        while let Some(effect) = effects.next() {
+            match self.perform(effect) {
+                Ok(Ended::No) => {}
+                Ok(Ended::Yes) => return Ok(Ended::Yes),
+                Err(lost) => return Err((lost, effects.collect())),
             }
         }
         Ok(Ended::No)
@@ -187,7 +195,12 @@ impl World {
                 }
             }
             Effect::Resolve { turn_id, overrides, input } => self.resolve(turn_id, *overrides, input),
-            Effect::ReadInput { turn_id, input } => self.read_input(turn_id, input),
+            Effect::ReadInput {
+                turn_id,
+                order,
+                cwd,
+                input,
+            } => self.read_input(turn_id, order, cwd, input),
             Effect::Sample { sampling, request } => self.sample(sampling, *request),
             Effect::StopSampling => {
                 if let Some(cancel) = self.work.sampling.take() {
@@ -298,8 +311,7 @@ impl World {
         });
     }
 
-    fn read_input(&self, turn_id: String, input: Vec<codex_protocol::items::UserInput>) {
-        let cwd = self.shared.env.cwd.clone();
+    fn read_input(&self, turn_id: String, order: usize, cwd: AbsPath, input: Vec<codex_protocol::items::UserInput>) {
         self.spawn_report(async move {
             let fallback = input.clone();
             let content = tokio::task::spawn_blocking(move || resolve::user_content(input, &cwd)).await;
@@ -307,7 +319,7 @@ impl World {
                 input: fallback,
                 parts: Vec::new(),
             });
-            ThreadEvent::InputRead { turn_id, content }
+            ThreadEvent::InputRead { turn_id, order, content }
         });
     }
 

@@ -16,6 +16,7 @@ use codex_protocol::settings::WireApi;
 use codex_tools::{Terminals, ToolSet, TurnTools, UserShell};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -97,7 +98,7 @@ pub fn tool_set(resolved: &Resolved, info: &ModelInfo) -> ToolSet {
         update_plan: switches.update_plan,
         view_image: switches.view_image && info.image_input,
         apply_patch: info.patch_tool,
-        image_detail_original: false,
+        image_detail_original: info.image_detail_original,
     }
 }
 
@@ -243,10 +244,15 @@ fn local_image(path: &str, number: usize, cwd: &AbsPath) -> Vec<Value> {
 }
 
 fn read_image(path: &AbsPath) -> std::io::Result<String> {
-    if std::fs::metadata(path)?.len() > IMAGE_BYTES_MAX {
+    // Opening a pipe would wait for a writer, and a device may never end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(IMAGE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > IMAGE_BYTES_MAX {
         return Err(std::io::Error::other("the file is larger than 20 MiB"));
     }
-    let bytes = std::fs::read(path)?;
     let mime = image_type(&bytes).ok_or_else(|| std::io::Error::other("not a PNG, JPEG, GIF or WebP picture"))?;
     Ok(format!(
         "data:{mime};base64,{}",

@@ -10,13 +10,14 @@ use crate::settings::{TurnOverrides, TurnSetup, UserContent};
 use crate::turn::calls::Calls;
 use crate::turn::phase::{Phase, Turn};
 use codex_protocol::errors::TurnError;
-use codex_protocol::items::{ThreadItem, ThreadStatus, UserInput};
+use codex_protocol::items::{ThreadItem, ThreadStatus, TurnStatus, UserInput};
 use codex_protocol::journal::{EventMsg, Record, TurnContext};
 use codex_protocol::notifications::{
-    ItemCompleted, ItemStarted, Notification, ThreadStatusChanged, TurnNotification, TurnWaiting, WaitingFor, Warning,
+    ErrorNotification, ItemCompleted, ItemStarted, Notification, ThreadStatusChanged, TurnNotification, TurnWaiting, WaitingFor, Warning,
 };
 use codex_protocol::requests::RequestError;
 use codex_tools::ToolReport;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long terminals of a closing thread have to report their end.
@@ -29,7 +30,7 @@ impl ThreadState {
         match event {
             ThreadEvent::Request { key, request } => self.on_request(key, request, env, &mut out),
             ThreadEvent::TurnResolved { turn_id, setup } => self.on_resolved(&turn_id, setup, env, &mut out),
-            ThreadEvent::InputRead { turn_id, content } => self.on_input_read(&turn_id, content, env, &mut out),
+            ThreadEvent::InputRead { turn_id, order, content } => self.on_input_read(&turn_id, order, content, env, &mut out),
             ThreadEvent::Model { sampling, event } => self.on_model(sampling, event, env, &mut out),
             ThreadEvent::Prepared { call_id, result } => self.on_prepared(&call_id, result, env, &mut out),
             ThreadEvent::Answered { request_id, answer } => self.on_answered(&request_id, answer, env, &mut out),
@@ -139,7 +140,8 @@ impl ThreadState {
             output_schema,
             phase: Phase::Resolving,
             calls: Calls::default(),
-            steers: Vec::new(),
+            steers: BTreeMap::new(),
+            steers_accepted: 0,
             steers_pending: 0,
             last_message: None,
             diff: String::new(),
@@ -227,20 +229,30 @@ impl ThreadState {
 
     fn steer(&mut self, input: Vec<UserInput>, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
+        let order = turn.steers_accepted;
+        turn.steers_accepted += 1;
         turn.steers_pending += 1;
+        let resolved = turn.phase.settings().map(|settings| settings.cwd());
+        let cwd = resolved.or(self.overrides.cwd.as_ref()).unwrap_or(&self.cwd).clone();
+        let turn_id = turn.id.clone();
         out.push(Effect::ReadInput {
-            turn_id: turn.id.clone(),
+            turn_id,
+            order,
+            cwd,
             input,
         });
     }
 
-    fn on_input_read(&mut self, turn_id: &str, content: UserContent, env: &Env, out: &mut Out) {
+    fn on_input_read(&mut self, turn_id: &str, order: usize, content: UserContent, env: &Env, out: &mut Out) {
         let Some(turn) = self.turn.as_mut().filter(|turn| turn.id == turn_id) else {
             return;
         };
         turn.steers_pending = turn.steers_pending.saturating_sub(1);
-        turn.steers.push(content);
-        self.go_on(env, out);
+        turn.steers.insert(order, content);
+        match turn.phase {
+            Phase::Ending { .. } => self.end_turn_if_quiet(env, out),
+            Phase::Resolving | Phase::Sampling { .. } | Phase::Working { .. } | Phase::BackingOff { .. } => self.go_on(env, out),
+        }
     }
 
     /// The user's words become part of the conversation.
@@ -342,11 +354,7 @@ impl ThreadState {
         if self.life == Life::Open {
             self.life = Life::JournalLost;
         }
-        let error = TurnError::new(
-            "journal.write_failed",
-            format!("the journal cannot be written: {reason}"),
-            codex_protocol::errors::CodexErrorInfo::Other,
-        );
+        let error = journal_lost(reason);
         match &self.turn {
             Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => self.end_turn(env, out),
             Some(_) => self.fail(error, env, out),
@@ -439,11 +447,15 @@ impl ThreadState {
 
     fn completed_record_in(&self, turn_id: &str, item: &ThreadItem, env: &Env) -> Record {
         let now = env.now.as_millisecond();
+        let took = match item {
+            ThreadItem::CommandExecution(command) => command.duration_ms.unwrap_or(0),
+            _ => 0,
+        };
         Record::Event(Box::new(EventMsg::ItemCompleted {
             thread_id: self.info.id.clone(),
             turn_id: turn_id.to_owned(),
             item: item.clone(),
-            started_at_ms: now,
+            started_at_ms: now - took,
             completed_at_ms: now,
         }))
     }
@@ -459,6 +471,68 @@ fn untold(effect: Effect) -> Vec<Effect> {
         Effect::Sync => Vec::new(),
         other => vec![other],
     }
+}
+
+/// What is still performed of the effects behind a commit that failed: whatever starts or records something is not; who waits for an end
+/// is told all the same, and a turn whose end could not be recorded has failed.
+pub fn after_lost_commit(effects: Vec<Effect>, reason: &str) -> Vec<Effect> {
+    effects.into_iter().flat_map(|effect| ending_part(effect, reason)).collect()
+}
+
+fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
+    match effect {
+        Effect::Notify(notification) => match *notification {
+            Notification::TurnCompleted(completed) => failed_end(completed, reason),
+            told @ (Notification::Error(_) | Notification::ServerRequestResolved(_)) => vec![Effect::Notify(Box::new(told))],
+            _ => Vec::new(),
+        },
+        Effect::Commit { .. }
+        | Effect::Resolve { .. }
+        | Effect::Sample { .. }
+        | Effect::Prepare { .. }
+        | Effect::Ask { .. }
+        | Effect::Run { .. }
+        | Effect::Sync => Vec::new(),
+        ending @ (Effect::Reply { .. }
+        | Effect::ReadInput { .. }
+        | Effect::StopSampling
+        | Effect::Discard { .. }
+        | Effect::Withdraw { .. }
+        | Effect::Cancel { .. }
+        | Effect::SetTimer { .. }
+        | Effect::EndTerminals
+        | Effect::Unload) => vec![ending],
+    }
+}
+
+/// The end of a turn as a client hears of it when the journal does not: failed, whatever it was.
+fn failed_end(mut completed: TurnNotification, reason: &str) -> Vec<Effect> {
+    let thread_id = completed.thread_id.clone();
+    let status = ThreadStatusChanged {
+        thread_id: thread_id.clone(),
+        status: ThreadStatus::SystemError,
+    };
+    let mut told = vec![Notification::ThreadStatusChanged(status)];
+    if completed.turn.error.is_none() {
+        let error = journal_lost(reason);
+        completed.turn.status = TurnStatus::Failed;
+        completed.turn.error = Some(error.clone());
+        told.push(Notification::Error(ErrorNotification {
+            error,
+            thread_id,
+            turn_id: completed.turn.id.clone(),
+            will_retry: false,
+        }));
+    }
+    told.push(Notification::TurnCompleted(completed));
+    told.into_iter()
+        .map(|notification| Effect::Notify(Box::new(notification)))
+        .collect()
+}
+
+fn journal_lost(reason: &str) -> TurnError {
+    let message = format!("the journal cannot be written: {reason}");
+    TurnError::new("journal.write_failed", message, codex_protocol::errors::CodexErrorInfo::Other)
 }
 
 /// The effects of one step, in order.

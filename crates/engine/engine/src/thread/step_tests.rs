@@ -1,7 +1,7 @@
 //! Events in, effects out.
 
 use crate::testing::Bench;
-use crate::thread::event::{ThreadEvent, ThreadRequest, Timer};
+use crate::thread::event::{Effect, ThreadEvent, ThreadRequest, Timer};
 use codex_model::Retry;
 use codex_protocol::facts::SandboxPermissions;
 use codex_protocol::questions::ApprovalDecision;
@@ -322,7 +322,11 @@ fn steered_input_joins_at_the_next_request() {
             expected_turn_id: turn_id.clone(),
             input,
         }),
-        bench.told(ThreadEvent::InputRead { turn_id, content }),
+        bench.told(ThreadEvent::InputRead {
+            turn_id,
+            order: 0,
+            content,
+        }),
         bench.completed(),
     ];
 
@@ -402,4 +406,112 @@ fn shutdown_ends_turn_and_terminals_before_the_thread_unloads() {
     sync
     unload
     "#);
+}
+
+#[test]
+fn a_turn_whose_end_cannot_be_recorded_is_told_as_failed() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+    let interrupt = ThreadRequest::Interrupt { turn_id: String::new() };
+    let mut effects = bench.effects(interrupt);
+    let first = effects.iter().position(|effect| matches!(effect, Effect::Commit { .. })).unwrap();
+
+    let rest = crate::thread::step::after_lost_commit(effects.split_off(first + 1), "disk full");
+
+    assert_snapshot!(crate::testing::told(&rest), @r#"
+    reply 2 interrupted
+    tell status SystemError
+    tell error "the journal cannot be written: disk full" retry=false
+    tell turn Failed
+    "#);
+}
+
+#[test]
+fn steered_input_is_recorded_although_the_turn_is_interrupted_while_it_is_read() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+    let turn_id = bench.state.turn_in_progress().unwrap().id;
+    let content = bench.content("and the docs");
+    let steer = ThreadRequest::Steer {
+        expected_turn_id: turn_id.clone(),
+        input: content.input.clone(),
+    };
+    bench.request(steer);
+
+    let told = [
+        bench.request(ThreadRequest::Interrupt { turn_id: turn_id.clone() }),
+        bench.told(ThreadEvent::InputRead {
+            turn_id,
+            order: 0,
+            content,
+        }),
+    ];
+
+    assert_snapshot!(told.join("\n--\n"), @"
+    stop sampling
+    timer Ending
+    --
+    journal user
+    journal item_completed user message
+    tell started user message
+    tell completed user message
+    journal user
+    journal turn_aborted
+    reply 3 interrupted
+    tell status Idle
+    tell turn Interrupted
+    sync
+    ");
+}
+
+#[test]
+fn steered_inputs_are_recorded_in_the_order_they_came_however_long_reading_takes() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+    let turn_id = bench.state.turn_in_progress().unwrap().id;
+    for text in ["first", "second"] {
+        let input = bench.content(text).input;
+        bench.request(ThreadRequest::Steer {
+            expected_turn_id: turn_id.clone(),
+            input,
+        });
+    }
+    for (order, text) in [(1, "second"), (0, "first")] {
+        let content = bench.content(text);
+        let turn_id = turn_id.clone();
+        bench.told(ThreadEvent::InputRead { turn_id, order, content });
+    }
+
+    bench.completed();
+
+    let texts: Vec<_> = bench
+        .state
+        .history
+        .iter()
+        .rev()
+        .take(2)
+        .map(|item| item.view().message_text().unwrap())
+        .collect();
+    assert_eq!(texts, ["second", "first"]);
+}
+
+#[test]
+fn every_turn_that_was_asked_for_while_one_ended_is_answered() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+    bench.call("c1", "exec_command");
+    bench.prepared("c1", SandboxPermissions::UseDefault);
+    bench.request(ThreadRequest::Interrupt { turn_id: String::new() });
+    let waiting = [bench.start(), bench.start()];
+    assert_eq!(waiting, ["", ""]);
+
+    let told = bench.finished("c1", "aborted");
+
+    let replies: Vec<&str> = told.lines().filter(|line| line.starts_with("reply")).collect();
+    assert_eq!(replies, ["reply 2 interrupted", "reply 3 started", "reply 4 started"]);
+}
+
+#[test]
+fn a_call_that_is_prepared_after_its_turn_is_discarded() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+    bench.call("c1", "exec_command");
+    bench.request(ThreadRequest::Interrupt { turn_id: String::new() });
+
+    assert_snapshot!(bench.prepared("c1", SandboxPermissions::UseDefault), @"discard c1");
 }

@@ -53,9 +53,13 @@ impl ThreadState {
         self.end_turn_if_quiet(env, out);
     }
 
-    /// Ends the turn once no cancelled call is left that still has to report.
+    /// Ends the turn once every cancelled call has reported and every input that was accepted is there to be recorded.
     pub(crate) fn end_turn_if_quiet(&mut self, env: &Env, out: &mut Out) {
-        if self.turn.as_ref().is_some_and(|turn| !turn.calls.any_running()) {
+        if self
+            .turn
+            .as_ref()
+            .is_some_and(|turn| !turn.calls.any_running() && turn.steers_pending == 0)
+        {
             self.end_turn(env, out);
         }
     }
@@ -71,12 +75,12 @@ impl ThreadState {
         self.history.extend(outputs.iter().cloned());
         let mut records = records_of(outputs);
         // Input that was accepted but never sent stays part of the conversation.
-        let unsent: Vec<_> = std::mem::take(&mut turn.steers);
+        let unsent = std::mem::take(&mut turn.steers);
         let turn_id = turn.id.clone();
         self.turn = Some(turn);
         if !unsent.is_empty() {
             out.commit(std::mem::take(&mut records), Vec::new());
-            for content in unsent {
+            for content in unsent.into_values() {
                 self.record_input(content, env, out);
             }
         }
@@ -141,8 +145,9 @@ impl ThreadState {
         }
     }
 
+    /// The first of the waiting inputs starts a turn, the others join it.
     fn next_waiting(&mut self, env: &Env, out: &mut Out) {
-        if let Some((key, request)) = self.waiting.pop_front() {
+        for (key, request) in std::mem::take(&mut self.waiting) {
             let mut next = self.step(crate::thread::event::ThreadEvent::Request { key, request }, env);
             out.0.append(&mut next);
         }

@@ -16,8 +16,10 @@ pub struct Turn {
     pub phase: Phase,
     /// Calls of the response at hand. They outlive a phase: a call may run while the model talks on, fails or has ended.
     pub calls: Calls,
-    /// Input that joins at the next request.
-    pub steers: Vec<UserContent>,
+    /// Input that joins at the next request, by the order in which it came.
+    pub steers: BTreeMap<usize, UserContent>,
+    /// Steered input so far.
+    pub steers_accepted: usize,
     /// Steered input whose pictures are still being read.
     pub steers_pending: usize,
     pub last_message: Option<ThreadItem>,

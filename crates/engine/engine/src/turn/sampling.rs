@@ -50,7 +50,7 @@ impl ThreadState {
             }
             Phase::Resolving | Phase::Sampling { .. } | Phase::Ending { .. } => return,
         };
-        for content in steers {
+        for content in steers.into_values() {
             self.record_input(content, env, out);
         }
         if again {
@@ -107,15 +107,20 @@ impl ThreadState {
             "installation_id": self.info.installation_id,
             "session_id": self.info.session_id,
             "thread_id": self.info.id,
+            "agent_name": "/root",
             "turn_id": turn_id,
+            "root_turn_id": turn_id,
             "window_id": format!("{}:0", self.info.id),
+            "window_number": 0,
             "request_kind": "turn",
             "history_initialization": self.info.history_initialization,
             "thread_source": "user",
+            "turn_trigger": self.info.source,
             "sandbox": self.info.capabilities.mechanism,
             "sandbox_mode": settings.sandbox_policy.mode().as_str(),
             "turn_started_at_unix_ms": started.as_millisecond(),
             "model": settings.model,
+            "reasoning_effort": settings.effort,
         });
         match fields {
             serde_json::Value::Object(map) => map,

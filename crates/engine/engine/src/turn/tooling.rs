@@ -31,8 +31,8 @@ impl ThreadState {
     }
 
     pub(crate) fn on_prepared(&mut self, call_id: &str, result: Result<PreparedCall, String>, env: &Env, out: &mut Out) {
-        let Some(turn) = &mut self.turn else { return };
-        let Some(settings) = turn.phase.settings().cloned() else {
+        let working = self.turn.as_mut().and_then(|turn| Some((turn.phase.settings()?.clone(), turn)));
+        let Some((settings, turn)) = working else {
             return out.push(Effect::Discard {
                 call_id: call_id.to_owned(),
             });
