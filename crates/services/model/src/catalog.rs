@@ -38,6 +38,8 @@ pub struct ModelInfo {
     /// Whether the freeform patch tool is offered. The reference offers an unknown model none; we do, because it needs no special training.
     pub patch_tool: bool,
     pub image_input: bool,
+    /// Takes pictures at `detail: "original"`.
+    pub image_detail_original: bool,
     /// Budget of one tool output, in tokens.
     pub truncation_tokens: usize,
     /// Not offered in lists.
@@ -66,6 +68,7 @@ impl ModelInfo {
             supports_parallel_tool_calls: true,
             patch_tool: true,
             image_input: true,
+            image_detail_original: false,
             truncation_tokens: 10_000,
             hidden: false,
             known: false,
@@ -130,7 +133,7 @@ struct Entry {
 impl Entry {
     fn info(self) -> ModelInfo {
         let efforts = if self.efforts.is_empty() {
-            ["low", "medium", "high", "xhigh", "max"].map(String::from).into()
+            ["low", "medium", "high", "xhigh", "max", "ultra"].map(String::from).into()
         } else {
             self.efforts
         };
@@ -142,6 +145,7 @@ impl Entry {
             default_summary: ReasoningSummary::None,
             supports_verbosity: self.supports_verbosity,
             default_verbosity: self.default_verbosity,
+            image_detail_original: true,
             hidden: self.hidden,
             known: true,
             ..ModelInfo::fallback(&self.slug)
@@ -180,7 +184,12 @@ mod tests {
     fn slugs_are_unique_and_default_efforts_are_offered() {
         let catalog = catalog();
 
-        for (at, model) in catalog.models().iter().enumerate().filter(|(_, model)| model.slug != SCRIPTED_MODEL) {
+        for (at, model) in catalog
+            .models()
+            .iter()
+            .enumerate()
+            .filter(|(_, model)| model.slug != SCRIPTED_MODEL)
+        {
             assert!(
                 !catalog.models()[..at].iter().any(|other| other.slug == model.slug),
                 "{}",
