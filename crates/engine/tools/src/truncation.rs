@@ -34,6 +34,14 @@ pub(crate) fn original_tokens(output: &HeadTail) -> usize {
     tokens(usize::try_from(output.total_bytes()).unwrap_or(usize::MAX))
 }
 
+/// The same of the text: bad bytes count as what they were replaced with (as observed), dropped ones as themselves.
+fn text_tokens(output: &HeadTail, text: &str) -> usize {
+    match output.dropped_bytes() {
+        0 => tokens(text.len()),
+        _ => original_tokens(output),
+    }
+}
+
 /// `header`, then as much of `output` as fits, with a warning when that is not all.
 pub(crate) fn fit_output(header: &str, output: &HeadTail, budget: Budget) -> String {
     let text = output.to_text();
@@ -66,7 +74,7 @@ fn warning(output: &HeadTail, text: &str) -> String {
     };
     format!(
         "Warning: truncated output (original token count: {})\n{second}\n\n",
-        original_tokens(output)
+        text_tokens(output, text)
     )
 }
 
@@ -158,6 +166,14 @@ mod tests {
         insta::assert_snapshot!(summary(&fit(&output, Some(100_000), 10_000)), @"Warning: truncated output (original token count: 322224) | ... 240319 bytes omitted ... | 221/42…252152 tokens truncated…/1971 | 40116");
         let whole = fit(&output, Some(10_000_000), 10_000_000);
         assert!(!whole.contains("Warning") && whole.contains("\n... 240319 bytes omitted ...\n"));
+    }
+
+    #[test]
+    fn the_warning_counts_the_repaired_text_and_the_header_the_bytes() {
+        let mut output = HeadTail::new(HeadTail::OUTPUT_BYTES_MAX);
+        output.push(&vec![0xFF; 70_000]);
+
+        insta::assert_snapshot!(summary(&fit(&output, None, 10_000)).replace('\u{FFFD}', "?"), @r#"Warning: truncated output (original token count: 52500) | Total output lines: 1 | ??…42500 tokens truncated…?????????? | 40103"#);
     }
 
     #[test]
