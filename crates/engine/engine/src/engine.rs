@@ -573,6 +573,8 @@ fn unfinished(loaded: &Loaded, turns: &[Turn], now: Timestamp) -> Option<Record>
 
 fn thread_setup(prepared: &Prepared, thread: Thread) -> ThreadSetup {
     let config = &prepared.resolved.config;
+    let model_info = codex_model::catalog().find(&prepared.model_slug);
+    let summary = config.model_reasoning_summary.unwrap_or(model_info.default_summary);
     ThreadSetup {
         thread,
         model: prepared.model_slug.clone(),
@@ -582,11 +584,8 @@ fn thread_setup(prepared: &Prepared, thread: Thread) -> ThreadSetup {
         approvals_reviewer: "user".to_owned(),
         sandbox: config.sandbox_policy.clone(),
         instruction_sources: prepared.instruction_sources.clone(),
-        reasoning_effort: config
-            .model_reasoning_effort
-            .clone()
-            .or_else(|| codex_model::catalog().find(&prepared.model_slug).default_effort),
-        reasoning_summary: None,
+        reasoning_effort: config.model_reasoning_effort.clone().or(model_info.default_effort),
+        reasoning_summary: Some(summary.as_str().to_owned()),
         warnings: prepared.warnings.clone(),
     }
 }
