@@ -47,6 +47,8 @@ fn whole(contents: &str, sign: char) -> String {
     let lines: Vec<&str> = contents.lines().collect();
     let range = match (lines.len(), sign) {
         (0, _) => return String::new(),
+        (1, '+') => "@@ -0,0 +1 @@\n".to_owned(),
+        (1, _) => "@@ -1 +0,0 @@\n".to_owned(),
         (count, '+') => format!("@@ -0,0 +1,{count} @@\n"),
         (count, _) => format!("@@ -1,{count} +0,0 @@\n"),
     };
@@ -108,7 +110,7 @@ mod tests {
         deleted file mode 100644
         --- a/a.txt
         +++ /dev/null
-        @@ -1,1 +0,0 @@
+        @@ -1 +0,0 @@
         -one
         diff --git a/a.txt b/a.txt
         --- a/a.txt
