@@ -16,6 +16,8 @@ mod listing;
 #[cfg(test)]
 mod older_files;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod reducers;
 #[cfg(test)]
 mod round_trip;
