@@ -32,8 +32,9 @@ use tokio::time::{Instant, timeout};
 
 /// The helper reports within a few milliseconds; this is for machines that stand still.
 const START_MAX: Duration = Duration::from_secs(10);
-/// How long output is waited for when the tree is gone; only a process that escaped the supervisor could hold the pipe.
-const DRAIN: Duration = Duration::from_millis(100);
+/// How long output is waited for when the tree is gone. Its end is there at once, this is for a busy machine: only a process that escaped
+/// the supervisor, say by changing its user, could hold the pipe.
+const DRAIN: Duration = Duration::from_secs(1);
 /// How long the supervisor may take for a hard kill before it is killed itself.
 const KILL_MAX: Duration = Duration::from_secs(8);
 

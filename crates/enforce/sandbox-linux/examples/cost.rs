@@ -23,17 +23,26 @@ async fn measure() {
     let rounds: usize = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(300);
     let ballast = vec![1_u8; 40 << 20];
     let temp = tempfile::tempdir().unwrap();
-    let cwd = AbsPath::new(std::fs::canonicalize(temp.path()).unwrap()).unwrap();
+    let base = AbsPath::new(std::fs::canonicalize(temp.path()).unwrap()).unwrap();
+    let (cwd, other, home) = (base.join("w"), base.join("other"), base.join("home"));
+    for folder in [&cwd, &other, &home] {
+        std::fs::create_dir(folder).unwrap();
+    }
     let sandbox = codex_sandbox_linux::probe();
-    let resolve = |policy: SandboxPolicy| {
-        let home = cwd.join("home");
-        codex_permissions::resolve(&policy, &cwd, &codex_process::facts::path_facts(&policy, &cwd, None, &home))
+    let resolve =
+        |policy: SandboxPolicy| codex_permissions::resolve(&policy, &cwd, &codex_process::facts::path_facts(&policy, &cwd, None, &home));
+    // Two empty roots: eight missing names.
+    let workspace_write = SandboxPolicy::WorkspaceWrite {
+        writable_roots: vec![other.clone()],
+        network_access: false,
+        exclude_tmpdir_env_var: true,
+        exclude_slash_tmp: true,
     };
     let policies = [
         ("plain spawn", None),
         ("supervised", Some(ResolvedPolicy::unconfined())),
         ("read-only", Some(resolve(SandboxPolicy::read_only()))),
-        ("workspace-write", Some(resolve(SandboxPolicy::workspace_write()))),
+        ("workspace-write", Some(resolve(workspace_write))),
     ];
     let mut times = vec![Vec::new(); policies.len()];
     for _ in 0..rounds {
