@@ -121,7 +121,7 @@ async fn start(action: &ExecAction, policy: &ResolvedPolicy, world: &ToolWorld) 
         running,
         item: action.item.clone(),
         turn_id: action.turn_id.clone(),
-        confined: policy.confined,
+        policy: policy.clone(),
         at: world.clock.monotonic(),
     };
     Ok(Terminals::admit(&world.terminals, &*world.ids, started))
@@ -167,7 +167,7 @@ impl ExecAction {
     fn ended(&self, session: &Session, exit: &ExitOutcome, waited: Duration, world: &ToolWorld) -> ToolOutcome {
         let output = session.running.take_new();
         let code = exit.exit_code();
-        let may_be_denied = session.confined && code != 0;
+        let may_be_denied = session.policy.confined && code != 0;
         let denial = may_be_denied
             .then(|| codex_approvals::is_denial(code, &output.to_text(), true))
             .flatten();

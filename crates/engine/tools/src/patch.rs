@@ -24,6 +24,8 @@ pub(crate) struct PatchAction {
     origin: PatchOrigin,
     item_id: String,
     changes: Vec<FileUpdateChange>,
+    /// What was decided about.
+    places: Vec<AbsPath>,
 }
 
 /// Where a patch came from.
@@ -37,6 +39,8 @@ pub(crate) enum PatchOrigin {
 enum PatchFailure {
     /// The files are no longer what they were when the call was understood.
     NoLongerFits(PatchError),
+    /// A symbolic link changed since the decision.
+    MovedAway,
     NotWritten(ApplyError),
     Crashed(String),
 }
@@ -47,9 +51,10 @@ impl PatchAction {
         let patch = codex_apply_patch::parse(text)?;
         let plan = codex_apply_patch::plan(&patch, cwd, &DiskFiles)?;
         let changes: Vec<FileUpdateChange> = plan.file_changes().into_iter().map(shown).collect();
+        let places = places(&changes);
         let intent = PatchIntent {
             changes: changes.clone(),
-            paths: plan.paths(),
+            paths: places.clone(),
         };
         let action = Self {
             patch: Arc::new(patch),
@@ -57,6 +62,7 @@ impl PatchAction {
             origin,
             item_id: call_id.to_owned(),
             changes,
+            places,
         };
         let item = action.item(PatchApplyStatus::InProgress);
         Ok((action, intent, item))
@@ -69,8 +75,8 @@ impl PatchAction {
         }
         let begun = world.clock.monotonic();
         let written = {
-            let (patch, cwd) = (self.patch.clone(), self.cwd.clone());
-            tokio::task::spawn_blocking(move || write(&patch, &cwd, &write_scope(&policy))).await
+            let (patch, cwd, decided) = (self.patch.clone(), self.cwd.clone(), self.places.clone());
+            tokio::task::spawn_blocking(move || write(&patch, &cwd, &decided, &write_scope(&policy))).await
         };
         let took = world.clock.monotonic().saturating_sub(begun);
         match written.unwrap_or_else(|crashed| Err(PatchFailure::Crashed(crashed.to_string()))) {
@@ -93,6 +99,11 @@ impl PatchAction {
         let text = match failure {
             PatchFailure::NoLongerFits(error) => error.to_model(),
             PatchFailure::NotWritten(error) => self.told(patch_text(1, took, &format!("{}\n", crate::error::with_causes(&error)))),
+            PatchFailure::MovedAway => self.told(patch_text(
+                1,
+                took,
+                "a file of the patch lies elsewhere than when it was decided about\n",
+            )),
             PatchFailure::Crashed(reason) => self.told(patch_text(1, took, &format!("{reason}\n"))),
         };
         ToolOutcome::text(text, false).with_item(self.item(PatchApplyStatus::Failed))
@@ -114,11 +125,43 @@ impl PatchAction {
     }
 }
 
-/// The paths do not change between the check and the writing: they are in the patch. So what was decided about them still holds.
-fn write(patch: &Patch, cwd: &AbsPath, scope: &WriteScope) -> Result<PatchPlan, PatchFailure> {
+/// Within roots nothing outside of them is written, whatever links say. A patch that was allowed to leave them must still mean the files that
+/// were decided about.
+fn write(patch: &Patch, cwd: &AbsPath, decided: &[AbsPath], scope: &WriteScope) -> Result<PatchPlan, PatchFailure> {
     let plan = codex_apply_patch::plan(patch, cwd, &DiskFiles).map_err(PatchFailure::NoLongerFits)?;
+    if *scope == WriteScope::Everywhere && places(&plan.file_changes().into_iter().map(shown).collect::<Vec<_>>()) != decided {
+        return Err(PatchFailure::MovedAway);
+    }
     codex_apply_patch::apply(&plan, scope).map_err(PatchFailure::NotWritten)?;
     Ok(plan)
+}
+
+/// The files behind the paths of a patch, since policies are about real places: what is written is the file behind a link, what is removed is
+/// the link.
+fn places(changes: &[FileUpdateChange]) -> Vec<AbsPath> {
+    let mut places = Vec::new();
+    for change in changes {
+        match &change.kind {
+            PatchChangeKind::Add | PatchChangeKind::Update { move_path: None } => places.push(written_place(&change.path)),
+            PatchChangeKind::Delete => places.push(removed_place(&change.path)),
+            PatchChangeKind::Update { move_path: Some(target) } => places.extend([removed_place(&change.path), written_place(target)]),
+        }
+    }
+    places
+}
+
+fn written_place(path: &AbsPath) -> AbsPath {
+    canonical(path).unwrap_or_else(|| removed_place(path))
+}
+
+/// The folder's real place, as far as it exists, and the rest as spelled.
+fn removed_place(path: &AbsPath) -> AbsPath {
+    let real = |folder: AbsPath| Some(canonical(&folder)?.join(path.strip_prefix(folder.as_path()).ok()?));
+    path.ancestors().skip(1).find_map(real).unwrap_or_else(|| path.clone())
+}
+
+fn canonical(path: &AbsPath) -> Option<AbsPath> {
+    std::fs::canonicalize(path).ok().and_then(|path| AbsPath::new(path).ok())
 }
 
 fn write_scope(policy: &ResolvedPolicy) -> WriteScope {

@@ -200,7 +200,7 @@ fn write_stdin(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolEr
         },
         chars: chars.clone(),
     };
-    let outside_sandbox = turn.terminals.is_outside_sandbox(arguments.session_id);
+    let outside_sandbox = turn.terminals.is_outside(arguments.session_id, &turn.policy);
     let intent = ToolIntent::WriteStdin {
         session_id: arguments.session_id,
         chars,

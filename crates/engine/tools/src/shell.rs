@@ -55,7 +55,7 @@ enum Family {
 
 /// How `script` is run by the shell that the call names (`asked`) or else by the user's.
 pub(crate) fn invocation(user: &UserShell, asked: Option<&str>, script: &str, login: Login, env: &Environment) -> Invocation {
-    let path = asked.map_or_else(|| user.path.clone(), |asked| find(asked, env));
+    let path = asked.map_or_else(|| user.path.clone(), |asked| find(asked, user, env));
     let family = family(&path);
     let program = path.to_string_lossy().into_owned();
     let with = |flags: &[&str]| {
@@ -75,13 +75,16 @@ pub(crate) fn invocation(user: &UserShell, asked: Option<&str>, script: &str, lo
     Invocation { argv, profile }
 }
 
-/// The shell that a call names: known by its base name, then as the path it is or looked up; anything else is the plain system shell.
-fn find(asked: &str, env: &Environment) -> PathBuf {
+/// The shell that a call names: the user's own; known by its base name, then looked up, or as the path it is if it lies where a look-up goes;
+/// anything else is the plain system shell. A program of that name elsewhere, say in the project, is no shell: what it does with a
+/// harmless script is its own affair.
+fn find(asked: &str, user: &UserShell, env: &Environment) -> PathBuf {
     let path = Path::new(asked);
     let known = matches!(base_name(path).as_str(), "bash" | "zsh" | "sh" | "pwsh" | "powershell" | "cmd");
     let found = known.then(|| {
         if path.is_absolute() {
-            Some(path.to_owned()).filter(|path| path.is_file())
+            let usual = path == user.path || path.parent().is_some_and(|folder| is_searched(folder, env));
+            Some(path.to_owned()).filter(|path| usual && path.is_file())
         } else {
             look_up(path, env)
         }
@@ -98,11 +101,22 @@ fn look_up(name: &Path, env: &Environment) -> Option<PathBuf> {
     } else {
         file
     };
-    let (_, path) = env.iter().find(|(key, _)| key.eq_ignore_ascii_case("PATH"))?;
-    std::env::split_paths(path)
-        .filter(|folder| folder.is_absolute())
+    search_path(env)
+        .into_iter()
         .map(|folder| folder.join(&file))
         .find(|candidate| candidate.is_file())
+}
+
+fn is_searched(folder: &Path, env: &Environment) -> bool {
+    let system = ["/bin", "/usr/bin", "/usr/local/bin"];
+    system.iter().any(|known| folder == Path::new(known)) || search_path(env).iter().any(|known| known == folder)
+}
+
+/// The absolute folders of `PATH`.
+fn search_path(env: &Environment) -> Vec<PathBuf> {
+    let path = env.iter().find(|(key, _)| key.eq_ignore_ascii_case("PATH"));
+    let folders = path.map(|(_, path)| std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect());
+    folders.unwrap_or_default()
 }
 
 fn family(path: &Path) -> Family {
@@ -171,5 +185,17 @@ mod tests {
         assert_eq!(argv("/bin/zsh", Some("nosuchshell"), Login::Off).0, "/bin/sh|-c|x y");
         assert_eq!(argv("/bin/zsh", Some("/nowhere/bash"), Login::Off).0, "/bin/sh|-c|x y");
         assert_eq!(argv("/bin/zsh", Some("python3"), Login::Off).0, "/bin/sh|-c|x y");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_of_the_project_that_is_named_like_a_shell_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("bash");
+        std::fs::write(&own, "#!/bin/sh\ntouch owned\n").unwrap();
+        let own = own.to_str().unwrap();
+
+        assert_eq!(argv("/bin/bash", Some(own), Login::Off).0, "/bin/sh|-c|x y");
+        assert_eq!(argv(own, Some(own), Login::Off).0, format!("{own}|-c|x y"));
     }
 }

@@ -7,6 +7,7 @@
 use crate::login::LoginEnvironments;
 use crate::outcome::ToolReport;
 use codex_base::{Clock, Ids};
+use codex_permissions::ResolvedPolicy;
 use codex_process::{ExitOutcome, Ladder, Running};
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
 use std::collections::BTreeMap;
@@ -61,8 +62,8 @@ pub(crate) struct Session {
     pub id: u32,
     pub running: Running,
     pub turn_id: String,
-    /// Runs under a sandbox.
-    pub confined: bool,
+    /// What it runs under.
+    pub policy: ResolvedPolicy,
     /// The item as it was started, with the session id.
     item: CommandExecutionItem,
     started_at: Duration,
@@ -76,7 +77,7 @@ pub(crate) struct Started {
     pub running: Running,
     pub item: CommandExecutionItem,
     pub turn_id: String,
-    pub confined: bool,
+    pub policy: ResolvedPolicy,
     /// Reading of the monotonic clock.
     pub at: Duration,
 }
@@ -149,9 +150,11 @@ impl Terminals {
         }
     }
 
-    /// Whether the process of a session runs outside of the sandbox; `false` for unknown ids.
-    pub(crate) fn is_outside_sandbox(&self, id: u32) -> bool {
-        self.table().sessions.get(&id).is_some_and(|entry| !entry.session.confined)
+    /// Whether the process of a session may do more than `policy` allows, because it left the sandbox or comes from a turn with a wider one;
+    /// `false` for unknown ids.
+    pub(crate) fn is_outside(&self, id: u32, policy: &ResolvedPolicy) -> bool {
+        let within = |session: &Session| session.policy == *policy || session.policy.is_within(policy);
+        self.table().sessions.get(&id).is_some_and(|entry| !within(&entry.session))
     }
 
     /// Resolves when the thread ends.
@@ -172,7 +175,7 @@ impl Terminals {
             id,
             running: started.running,
             turn_id: started.turn_id,
-            confined: started.confined,
+            policy: started.policy,
             item: CommandExecutionItem {
                 process_id: Some(id.to_string()),
                 ..started.item

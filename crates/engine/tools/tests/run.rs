@@ -814,3 +814,82 @@ fn an_output_item_has_our_id_and_the_calls() {
     insta::assert_snapshot!(item(CallKind::Function, &ToolOutput::Text("x".into())), @r#"{"type":"function_call_output","id":"id_1","call_id":"c1","output":"x"}"#);
     insta::assert_snapshot!(item(CallKind::Custom, &ToolOutput::Parts(vec![json!({"type": "input_image"})])), @r#"{"type":"custom_tool_call_output","id":"id_1","call_id":"c1","output":[{"type":"input_image"}]}"#);
 }
+
+#[tokio::test]
+async fn a_patch_is_decided_about_by_the_files_behind_its_links() {
+    let bench = Bench::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let secret = elsewhere.path().canonicalize().unwrap().join("rc");
+    std::fs::write(&secret, "a\n").unwrap();
+    let link = bench.folder.path().join("link");
+    std::os::unix::fs::symlink(&secret, &link).unwrap();
+    let paths = |text: &str| match bench.prepare("apply_patch", text, CallKind::Custom).unwrap().intent {
+        codex_protocol::facts::ToolIntent::Patch(patch) => patch.paths,
+        other => panic!("{other:?}"),
+    };
+
+    let update = "*** Begin Patch\n*** Update File: link\n@@\n-a\n+b\n*** End Patch";
+    assert_eq!(paths(update), [AbsPath::new(&secret).unwrap()]);
+    let delete = "*** Begin Patch\n*** Delete File: link\n*** End Patch";
+    assert_eq!(paths(delete), [bench.turn.cwd.join("link")]);
+}
+
+#[tokio::test]
+async fn a_patch_that_was_allowed_is_not_written_through_a_link_that_changed_since() {
+    let bench = Bench::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let folder = bench.folder.path().join("d");
+    std::fs::create_dir(&folder).unwrap();
+    let patch = "*** Begin Patch\n*** Add File: d/x\n+hi\n*** End Patch";
+    let prepared = bench.prepare("apply_patch", patch, CallKind::Custom).unwrap();
+
+    std::fs::remove_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &folder).unwrap();
+    let outcome = bench.run(prepared).await;
+
+    assert!(!outcome.success && text(&outcome).contains("lies elsewhere"), "{}", text(&outcome));
+    assert!(!elsewhere.path().join("x").exists());
+    assert!(bench.patch(patch).await.success, "the same patch, decided about as it is now");
+}
+
+#[tokio::test]
+async fn input_for_a_session_of_a_wider_turn_counts_as_outside() {
+    let mut bench = Bench::new();
+    let policy = |mode, roots: &[&AbsPath]| ResolvedPolicy {
+        confined: true,
+        network: false,
+        mode,
+        writable_roots: roots
+            .iter()
+            .map(|root| codex_permissions::WritableRoot {
+                root: (*root).clone(),
+                protected: vec![],
+            })
+            .collect(),
+        ..ResolvedPolicy::unconfined()
+    };
+    let (read_only, writing) = (
+        policy(SandboxMode::ReadOnly, &[]),
+        policy(SandboxMode::WorkspaceWrite, &[&bench.turn.cwd]),
+    );
+    bench.world.sandbox = Arc::new(Pretender(Capabilities {
+        mechanism: "pretence".into(),
+        confines: true,
+        missing: vec![],
+    }));
+    let mut outside = Vec::new();
+    for (started, now) in [(&writing, &writing), (&writing, &read_only), (&read_only, &writing)] {
+        bench.policy = started.clone();
+        let told = bench.exec(json!({ "cmd": "cat", "tty": true, "yield_time_ms": 250 })).await;
+        let (_, id) = text(&told).split_once("session ID ").unwrap();
+        let id: u32 = id.split_whitespace().next().unwrap().parse().unwrap();
+        bench.turn.policy = now.clone();
+        let input = json!({ "session_id": id, "chars": "x" }).to_string();
+        match bench.prepare("write_stdin", &input, CallKind::Function).unwrap().intent {
+            codex_protocol::facts::ToolIntent::WriteStdin { outside_sandbox, .. } => outside.push(outside_sandbox),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    assert_eq!(outside, [false, true, false]);
+}
