@@ -5,7 +5,7 @@ use crate::test_notifications::*;
 use crate::{ExecOptions, ExitStatus, Output, Session, Streams, Surroundings, run};
 use codex_base::Clock;
 use codex_protocol::items::{CommandExecutionStatus, TurnStatus};
-use codex_protocol::notifications::{Notification, TurnWaiting, WaitingFor};
+use codex_protocol::notifications::{Notification, ThreadClosed, TurnWaiting, WaitingFor};
 use codex_protocol::questions::{FileChangeApprovalParams, ServerRequest};
 use codex_protocol::requests::*;
 use codex_rpc::{Incoming, ServerHandle, Wire, in_process};
@@ -492,6 +492,27 @@ async fn a_server_that_is_gone_fails_the_turn() {
     {"type":"error","message":"the app server has ended: server closed the connection","code":"server.gone"}
     {"type":"turn.failed","error":{"message":"the app server has ended: server closed the connection","code":"server.gone"}}
     "#);
+}
+
+#[tokio::test]
+async fn a_thread_that_ends_before_its_turn_is_not_waited_for() {
+    let closed = ThreadClosed { thread_id: THREAD.into() };
+    let seen = play(
+        options(Output::Json),
+        Script {
+            on_turn: vec![turn_started(), Notification::ThreadClosed(closed)],
+            ..Script::default()
+        },
+    )
+    .await;
+
+    assert_eq!(seen.status, ExitStatus::Failed);
+    assert!(
+        seen.stdout
+            .contains(r#""turn.failed","error":{"message":"the thread ended before its turn did""#),
+        "{}",
+        seen.stdout
+    );
 }
 
 #[tokio::test]

@@ -205,6 +205,11 @@ impl Run {
             self.abandon().await;
             return Err(Failure::Output(error));
         }
+        if let Notification::ThreadClosed(n) = notification
+            && n.thread_id == self.thread_id
+        {
+            return Err(ExecError::new("server.gone", "the thread ended before its turn did").into());
+        }
         Ok(match notification {
             Notification::TurnCompleted(n) if n.thread_id == self.thread_id && n.turn.id == self.turn_id => Some(n.turn.clone()),
             _ => None,
