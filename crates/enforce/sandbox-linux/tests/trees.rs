@@ -162,6 +162,35 @@ async fn what_a_command_leaves_behind_ends_with_it() {
     }
 }
 
+#[tokio::test]
+async fn a_killed_supervisor_takes_its_confined_tree_along_and_the_next_command_cleans_up() {
+    for user in USERS {
+        let lab = Lab::new(user);
+        let marker = marker();
+        let running = lab
+            .start(&lab.workspace(false), tree(&lab, &marker, CommandIo::Pipes), Expiration::default())
+            .await
+            .unwrap();
+        all_up(&marker).await;
+        let supervisor = rustix::process::Pid::from_raw(running.pid().cast_signed()).unwrap();
+
+        rustix::process::kill_process(supervisor, rustix::process::Signal::KILL).unwrap();
+
+        assert_eq!(
+            running.exited().await,
+            ExitOutcome {
+                code: None,
+                signal: None,
+                cause: ExitCause::Lost
+            }
+        );
+        within(Duration::from_secs(1), "nothing is left", || processes_with(&marker) == 0).await;
+        assert!(lab.exists("w/.codex"), "nobody could remove the stand-in");
+        assert_eq!(lab.run(&lab.workspace(false), "mkdir .codex || rmdir .codex").await.code, 1);
+        assert!(!lab.exists("w/.codex"));
+    }
+}
+
 /// The other process of [`a_killed_parent_takes_its_trees_along`].
 #[tokio::test]
 #[ignore = "only as a process to be killed"]

@@ -82,12 +82,10 @@ fn drop_privileges() -> io::Result<()> {
         },
     )?;
     rustix::thread::set_no_new_privs(true)?;
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
-    // Asked for again: a change of rights may have taken it away. Nothing is lost if the parent went in between, its end ends us
-    // through the command's output and the socket that nobody reads; the first check was for the common case.
-    Ok(rustix::process::set_parent_process_death_signal(Some(
-        rustix::process::Signal::KILL,
-    ))?)
+    // The wish to die with the supervisor survives this: it is only taken away by more rights, never by fewer.
+    Ok(rustix::process::set_dumpable_behavior(
+        rustix::process::DumpableBehavior::NotDumpable,
+    )?)
 }
 
 /// The command, for the signal handler.
