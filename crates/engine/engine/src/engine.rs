@@ -262,6 +262,9 @@ impl Engine {
         let resumed = self.resumed(&prepared, &info, loaded, &turns);
         let mut state = ThreadState::with(info, prepared.model_slug.clone(), prepared.cwd.clone(), overrides, resumed);
         state.warned.extend(prepared.warnings.iter().cloned());
+        state
+            .shown_ids
+            .extend(turns.iter().flat_map(|turn| &turn.items).map(|item| item.id().to_owned()));
         let mut thread = state.thread();
         if !exclude_turns {
             thread.turns = turns;

@@ -66,11 +66,6 @@ fn exec_command() -> Value {
                 "description": "require_escalated asks to run without the sandbox.",
             },
             "justification": text("With require_escalated: a short question to the user, why this is needed."),
-            "prefix_rule": {
-                "type": "array",
-                "items": { "type": "string" },
-                "description": "With require_escalated: command prefix worth allowing from now on, e.g. [\"cargo\", \"test\"].",
-            },
         }),
     )
 }
@@ -84,7 +79,7 @@ fn write_stdin() -> Value {
             "session_id": integer("The session ID that exec_command returned."),
             "chars": text("Characters to write; \\u0003 interrupts. Needs tty, except for a lone \\u0003."),
             "yield_time_ms": integer("How long to wait: default 250, at least 5000 if chars is empty."),
-            "max_output_tokens": integer("Longer output loses its middle (default 10000)."),
+            "max_output_tokens": integer("As for exec_command."),
         }),
     )
 }

@@ -9,7 +9,7 @@ use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadActiveFlag, Th
 use codex_protocol::journal::{Record, SessionMeta, WorldState};
 use codex_protocol::response_item::ResponseItem;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Time and ids, handed into every step.
@@ -67,6 +67,8 @@ pub struct ThreadState {
     pub terminals: BTreeMap<String, String>,
     pub life: Life,
     pub last_turn_failed: bool,
+    /// Ids under which messages and thoughts were shown; none is used twice.
+    pub shown_ids: HashSet<String>,
     /// Warnings that were told; each is told once.
     pub warned: BTreeSet<String>,
     /// Grows with every request, so that late events of an earlier one are told apart.
@@ -125,6 +127,7 @@ impl ThreadState {
             terminals: BTreeMap::new(),
             life: Life::Open,
             last_turn_failed: false,
+            shown_ids: HashSet::new(),
             warned: BTreeSet::new(),
             sampling: 0,
             info,

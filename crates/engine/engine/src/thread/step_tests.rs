@@ -515,3 +515,18 @@ fn a_call_that_is_prepared_after_its_turn_is_discarded() {
 
     assert_snapshot!(bench.prepared("c1", SandboxPermissions::UseDefault), @"discard c1");
 }
+
+#[test]
+fn a_provider_that_uses_an_id_again_hides_no_message() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+    bench.message("first");
+    bench.call("c1", "exec_command");
+    bench.completed();
+    bench.prepared("c1", SandboxPermissions::UseDefault);
+    bench.finished("c1", "out");
+
+    bench.message("second");
+    bench.completed();
+
+    assert_eq!(bench.state.shown_ids.len(), 2);
+}

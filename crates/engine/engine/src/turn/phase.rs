@@ -34,6 +34,7 @@ pub enum Phase {
     Sampling {
         settings: Arc<TurnSettings>,
         attempt: u32,
+        /// By the provider's id.
         open: BTreeMap<String, OpenItem>,
     },
     /// The model has finished; its calls have not.
@@ -57,9 +58,15 @@ impl Phase {
     }
 }
 
-/// A message or thought that is being streamed.
+/// A message or thought that is being streamed, and the id it is shown under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenItem {
+    pub kind: OpenKind,
+    pub shown_id: String,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OpenItem {
+pub enum OpenKind {
     Message,
     Reasoning,
 }

@@ -1,6 +1,6 @@
 //! Steps of a turn that concern the model: asking, its stream, its failures, asking again.
 
-use super::phase::{OpenItem, Phase, Turn};
+use super::phase::{OpenItem, OpenKind, Phase, Turn};
 use crate::settings::TurnSettings;
 use crate::thread::event::{Effect, Timer};
 use crate::thread::state::{Env, Life, ThreadState};
@@ -145,6 +145,7 @@ impl ThreadState {
             ModelEvent::ItemAdded { id, kind } => self.on_item_added(id, kind, env, out),
             ModelEvent::TextDelta { item_id, delta } => {
                 let (thread_id, turn_id) = self.ids();
+                let Some(item_id) = self.shown_as(&item_id) else { return };
                 out.notify(Notification::AgentMessageDelta(ItemDelta {
                     thread_id,
                     turn_id,
@@ -154,6 +155,7 @@ impl ThreadState {
             }
             ModelEvent::SummaryDelta { item_id, index, delta } => {
                 let (thread_id, turn_id) = self.ids();
+                let Some(item_id) = self.shown_as(&item_id) else { return };
                 out.notify(Notification::ReasoningSummaryTextDelta(ReasoningSummaryTextDelta {
                     thread_id,
                     turn_id,
@@ -180,55 +182,82 @@ impl ThreadState {
     }
 
     fn on_item_added(&mut self, id: String, kind: AddedKind, env: &Env, out: &mut Out) {
-        let (open_item, started) = match kind {
-            AddedKind::Message => (
-                OpenItem::Message,
-                ThreadItem::AgentMessage {
-                    id: id.clone(),
-                    text: String::new(),
-                    phase: None,
-                },
-            ),
-            AddedKind::Reasoning => (
-                OpenItem::Reasoning,
-                ThreadItem::Reasoning {
-                    id: id.clone(),
-                    summary: Vec::new(),
-                    content: Vec::new(),
-                },
-            ),
+        let kind = match kind {
+            AddedKind::Message => OpenKind::Message,
+            AddedKind::Reasoning => OpenKind::Reasoning,
             AddedKind::ToolCall | AddedKind::Other => return,
         };
-        let Some(Turn {
-            phase: Phase::Sampling { open, .. },
-            ..
-        }) = &mut self.turn
-        else {
-            return;
+        let shown_id = self.shown_id(Some(id.clone()), env);
+        let Some(open) = self.open_items() else { return };
+        let item = OpenItem {
+            kind,
+            shown_id: shown_id.clone(),
         };
-        if open.insert(id, open_item).is_none() {
-            out.notify(self.item_started(&started, env));
+        if open.insert(id, item).is_none() {
+            out.notify(self.item_started(&begun(kind, shown_id), env));
         }
+    }
+
+    fn open_items(&mut self) -> Option<&mut BTreeMap<String, OpenItem>> {
+        match &mut self.turn {
+            Some(Turn {
+                phase: Phase::Sampling { open, .. },
+                ..
+            }) => Some(open),
+            _ => None,
+        }
+    }
+
+    /// The id that clients see: the provider's own, unless it has used it before (some count from one in every answer).
+    fn shown_id(&mut self, id: Option<String>, env: &Env) -> String {
+        match id {
+            Some(id) if self.shown_ids.insert(id.clone()) => id,
+            _ => {
+                let id = env.ids.item("msg");
+                self.shown_ids.insert(id.clone());
+                id
+            }
+        }
+    }
+
+    /// Where a delta of the provider's item goes; one without an open item is not shown.
+    fn shown_as(&mut self, id: &str) -> Option<String> {
+        self.open_items()?.get(id).map(|item| item.shown_id.clone())
+    }
+
+    /// Takes the open item that is done now. A provider that gives no ids has at most one of a kind open.
+    fn close_item(&mut self, item: &ResponseItem, kind: OpenKind) -> Option<String> {
+        let id = item.id();
+        let open = self.open_items()?;
+        let key = match &id {
+            Some(id) => id.clone(),
+            None => open.iter().find(|(_, item)| item.kind == kind).map(|(id, _)| id.clone())?,
+        };
+        open.remove(&key).map(|item| item.shown_id)
     }
 
     fn on_item_done(&mut self, item: ResponseItem, env: &Env, out: &mut Out) {
         match item.view() {
             ItemView::Message { phase, .. } => {
                 let text = item.view().message_text().unwrap_or_default();
-                let shown = ThreadItem::AgentMessage {
-                    id: self.visible_id(&item, env),
-                    text,
-                    phase: phase.clone(),
-                };
-                self.record_model_item(item.clone(), shown, env, out);
+                let phase = phase.clone();
+                self.record_model_item(
+                    &item,
+                    OpenKind::Message,
+                    |id| ThreadItem::AgentMessage { id, text, phase },
+                    env,
+                    out,
+                );
             }
             ItemView::Reasoning { summary, content } => {
-                let shown = ThreadItem::Reasoning {
-                    id: self.visible_id(&item, env),
-                    summary: summary.clone(),
-                    content: content.clone(),
-                };
-                self.record_model_item(item.clone(), shown, env, out);
+                let (summary, content) = (summary.clone(), content.clone());
+                self.record_model_item(
+                    &item,
+                    OpenKind::Reasoning,
+                    |id| ThreadItem::Reasoning { id, summary, content },
+                    env,
+                    out,
+                );
             }
             ItemView::FunctionCall(view) => self.on_call(item.clone(), view.clone(), CallKind::Function, out),
             ItemView::CustomToolCall(view) => self.on_call(item.clone(), view.clone(), CallKind::Custom, out),
@@ -240,14 +269,19 @@ impl ThreadState {
         }
     }
 
-    fn visible_id(&self, item: &ResponseItem, env: &Env) -> String {
-        item.id().unwrap_or_else(|| env.ids.item("msg"))
-    }
-
-    fn record_model_item(&mut self, item: ResponseItem, shown: ThreadItem, env: &Env, out: &mut Out) {
+    fn record_model_item(
+        &mut self,
+        item: &ResponseItem,
+        kind: OpenKind,
+        shown: impl FnOnce(String) -> ThreadItem,
+        env: &Env,
+        out: &mut Out,
+    ) {
+        let open = self.close_item(item, kind);
+        let was_open = open.is_some();
+        let id = open.unwrap_or_else(|| self.shown_id(item.id(), env));
+        let shown = shown(id);
         let Some(turn) = &mut self.turn else { return };
-        let Phase::Sampling { open, .. } = &mut turn.phase else { return };
-        let was_open = open.remove(shown.id()).is_some();
         if matches!(shown, ThreadItem::AgentMessage { .. }) {
             turn.last_message = Some(shown.clone());
         }
@@ -257,7 +291,10 @@ impl ThreadState {
         }
         notifications.push(self.item_completed(&shown, env));
         self.history.push(item.clone());
-        out.commit(vec![self.completed_record(&shown, env), Record::ResponseItem(item)], notifications);
+        out.commit(
+            vec![self.completed_record(&shown, env), Record::ResponseItem(item.clone())],
+            notifications,
+        );
     }
 
     /// A call starts as soon as its item is complete, while the model talks on.
@@ -379,6 +416,22 @@ impl ThreadState {
             *waited = true;
         }
         self.go_on(env, out);
+    }
+}
+
+/// An item as it looks before its first word.
+const fn begun(kind: OpenKind, id: String) -> ThreadItem {
+    match kind {
+        OpenKind::Message => ThreadItem::AgentMessage {
+            id,
+            text: String::new(),
+            phase: None,
+        },
+        OpenKind::Reasoning => ThreadItem::Reasoning {
+            id,
+            summary: Vec::new(),
+            content: Vec::new(),
+        },
     }
 }
 
