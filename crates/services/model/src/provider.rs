@@ -124,10 +124,10 @@ fn endpoint(
 
 fn headers(provider: &ProviderSettings) -> Vec<(String, String)> {
     let version = (provider.id == BUILT_IN).then(|| ("version".to_owned(), codex_protocol::VERSION.to_owned()));
-    version.into_iter().chain(provider.http_headers.clone()).collect()
+    version.into_iter().collect()
 }
 
-/// `env_http_headers`, and for the built-in provider the account's organisation and project.
+/// `http_headers`, which may hold a key as well, `env_http_headers`, and for the built-in provider the account's organisation and project.
 fn secret_headers(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Secret)> {
     let built_in = [("OpenAI-Organization", "OPENAI_ORGANIZATION"), ("OpenAI-Project", "OPENAI_PROJECT")];
     let built_in = built_in.into_iter().filter(|_| provider.id == BUILT_IN);
@@ -135,10 +135,14 @@ fn secret_headers(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<St
         .env_http_headers
         .iter()
         .map(|(header, variable)| (header.as_str(), variable.as_str()));
-    built_in
+    let literal = provider
+        .http_headers
+        .iter()
+        .map(|(header, value)| (header.clone(), Secret::new(value.clone())));
+    let from_variables = built_in
         .chain(configured)
-        .filter_map(|(header, variable)| Some((header.to_owned(), Secret::new(value(variable)?))))
-        .collect()
+        .filter_map(|(header, variable)| Some((header.to_owned(), Secret::new(value(variable)?))));
+    literal.chain(from_variables).collect()
 }
 
 /// Where the key comes from.

@@ -38,9 +38,9 @@ pub(crate) struct Endpoint {
     /// Whole URL of `/responses`, query included.
     pub url: String,
     pub identity: ClientIdentity,
-    /// Of the provider; these win over ours.
+    /// These win over those of the request.
     pub headers: Vec<(String, String)>,
-    /// Header values that came from environment variables.
+    /// Headers that the user configured, by value or by variable; these win over all others and their values are never shown.
     pub secrets: Vec<(String, Secret)>,
     pub credential: Credential,
     pub idle_limit: Duration,
@@ -143,7 +143,10 @@ impl Inner {
             };
             // Comments and halves of events are no sign of life; only whole events are.
             let alive = !data.is_empty();
-            for event in data.iter().filter_map(|data| interpreter.read(data)) {
+            for mut event in data.iter().filter_map(|data| interpreter.read(data)) {
+                if let ModelEvent::Failed(error) = &mut event {
+                    error.message = response.without_secrets(&error.message);
+                }
                 if matches!(event, ModelEvent::Completed { .. } | ModelEvent::Failed(_)) {
                     tokio::spawn(read_out(response));
                     return send(events, event).await;

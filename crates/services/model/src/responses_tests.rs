@@ -566,6 +566,24 @@ async fn a_server_that_repeats_the_key_does_not_make_us_show_it() {
 }
 
 #[tokio::test]
+async fn a_key_in_a_configured_header_is_not_shown_either_not_even_from_inside_the_stream() {
+    let body = r#"{"error":{"message":"Wrong key hk-12345678."}}"#;
+    let refusal = format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let failed = r#"{"type":"response.failed","response":{"error":{"code":"x","message":"Wrong key hk-12345678."}}}"#;
+    let stream = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\ndata: {failed}\n\n");
+    for answer in [refusal, stream] {
+        let server = serve(vec![vec![Act::Send(answer.into())]]).await;
+        let mut provider = server.provider;
+        provider.http_headers.insert("api-key".into(), "hk-12345678".into());
+
+        let seen = events(&provider).await.join("\n");
+
+        assert!(seen.contains("Wrong key [secret].") && !seen.contains("hk-1"), "{seen}");
+        assert!(server.requests.await.unwrap()[0].contains("api-key: hk-12345678"));
+    }
+}
+
+#[tokio::test]
 async fn without_its_key_a_provider_is_not_contacted() {
     let provider = ProviderSettings {
         base_url: Some("http://127.0.0.1:1".into()),
