@@ -188,7 +188,8 @@ impl Processor {
             }
         };
         let cwd = self.directory(params.cwd);
-        let mut data = self.engine.list(cwd, skip.saturating_add(limit).saturating_add(1)).await?;
+        let order = params.sort_key.unwrap_or_default();
+        let mut data = self.engine.list(cwd, skip.saturating_add(limit).saturating_add(1), order).await?;
         data.drain(..skip.min(data.len()));
         let more = data.len() > limit;
         data.truncate(limit);
@@ -270,11 +271,14 @@ impl Processor {
             Ok(thread) => thread,
             Err(error) => return self.reply::<Empty>(id, Err(error)),
         };
-        let handle = self.handle.clone();
+        let mut unanswered = Unanswered {
+            handle: self.handle.clone(),
+            id: Some(id),
+        };
         let reply = Box::new(move |reply: Result<ThreadReply, RequestError>| {
             let value =
                 reply.and_then(|reply| result(reply).map_err(|error| RequestError::internal("rpc.unserialisable", error.to_string())));
-            send_reply(&handle, id, value);
+            unanswered.reply(value);
         });
         thread.request(request, reply).await;
     }
@@ -302,6 +306,29 @@ impl Processor {
 
     fn reply<T: serde::Serialize + Send + Sync + 'static>(&self, id: RequestId, result: Result<T, RequestError>) {
         send_reply(&self.handle, id, result);
+    }
+}
+
+/// A request that a thread has in hand. Should the thread end without a word, the client is told.
+struct Unanswered {
+    handle: ServerHandle,
+    id: Option<RequestId>,
+}
+
+impl Unanswered {
+    fn reply(&mut self, result: Result<Value, RequestError>) {
+        if let Some(id) = self.id.take() {
+            send_reply(&self.handle, id, result);
+        }
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.reply(Err(RequestError::invalid(
+            "thread.not_loaded",
+            "the thread ended before it answered",
+        )));
     }
 }
 

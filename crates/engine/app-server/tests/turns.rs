@@ -299,3 +299,55 @@ async fn a_turn_ends_at_whichever_append_the_disk_is_full() {
         );
     }
 }
+
+/// Makes the thread's task panic once it is broken.
+struct BreakableClock {
+    clock: codex_base::SystemClock,
+    broken: std::sync::atomic::AtomicBool,
+}
+
+impl codex_base::Clock for BreakableClock {
+    fn now(&self) -> codex_base::Timestamp {
+        assert!(
+            !self.broken.load(std::sync::atomic::Ordering::SeqCst),
+            "a fault of the thread's task"
+        );
+        self.clock.now()
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        self.clock.monotonic()
+    }
+
+    fn sleep(&self, duration: std::time::Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.clock.sleep(duration)
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_answered_although_its_thread_breaks_down() {
+    let mock = MockModel::start([]);
+    let home = home_for(&mock, "");
+    let clock = std::sync::Arc::new(BreakableClock {
+        clock: codex_base::SystemClock::default(),
+        broken: false.into(),
+    });
+    let mut session = Session::open_parts(&home, clock.clone(), None).await;
+    let thread = session.start(full_access()).await.thread;
+    clock.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+
+    let params = codex_protocol::requests::TurnStartParams {
+        thread_id: thread.id.clone(),
+        input: text_input("x"),
+        ..Default::default()
+    };
+    let asked = session.client.request::<codex_protocol::requests::TurnStart>(params);
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(20), asked)
+        .await
+        .expect("an answer");
+
+    assert!(answer.unwrap_err().to_string().contains("the thread ended before it answered"));
+    session
+        .until(|notification| matches!(notification, Notification::ThreadClosed(closed) if closed.thread_id == thread.id).then_some(()))
+        .await;
+}

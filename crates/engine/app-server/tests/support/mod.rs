@@ -101,6 +101,10 @@ impl Session {
 
     /// With hit points in the journal.
     pub async fn open_with(home: &TempHome, days: i64, faults: Option<Arc<dyn Faults>>) -> Self {
+        Self::open_parts(home, Arc::new(ShiftedClock::new(days)), faults).await
+    }
+
+    pub async fn open_parts(home: &TempHome, clock: Arc<dyn Clock>, faults: Option<Arc<dyn Faults>>) -> Self {
         let cwd = AbsPath::new(home.workspace()).unwrap();
         let env = ProcessEnv::new(home.env(), cwd.clone(), Some("/bin/sh".into()), "Etc/UTC".into()).unwrap();
         let identity = ClientIdentity {
@@ -111,7 +115,7 @@ impl Session {
             env,
             overrides: Overrides::default(),
             sandbox: Arc::new(PretendSandbox::new()),
-            clock: Arc::new(ShiftedClock::new(days)),
+            clock,
             ids: Arc::new(RandomIds),
             identity,
             source: SessionSource::AppServer,
