@@ -19,7 +19,7 @@ use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadStatus, Turn, 
 use codex_protocol::journal::{EventMsg, Record, SessionMeta, WorldState};
 use codex_protocol::notifications::{ErrorNotification, Notification, ThreadClosed, Warning};
 use codex_protocol::questions::ApprovalDecision;
-use codex_protocol::requests::{RequestError, RequestId, ThreadSetup};
+use codex_protocol::requests::{RequestError, RequestId, ThreadSetup, ThreadSortKey};
 use codex_sessions::{Faults, Journal, JournalError, Loaded};
 use codex_tools::{Terminals, ToolWorld};
 use serde_json::value::RawValue;
@@ -307,13 +307,16 @@ impl Engine {
         Ok(thread)
     }
 
-    /// Stored threads, newest first; with `cwd` only those of exactly that directory.
+    /// Stored threads, newest first by the time that `order` names; with `cwd` only those of exactly that directory.
     ///
     /// # Errors
     /// Only if the listing itself failed inside codex.
-    pub async fn list(&self, cwd: Option<AbsPath>, limit: usize) -> Result<Vec<Thread>, RequestError> {
+    pub async fn list(&self, cwd: Option<AbsPath>, limit: usize, order: ThreadSortKey) -> Result<Vec<Thread>, RequestError> {
         let home = self.shared.env.codex_home.clone();
-        let listed = tokio::task::spawn_blocking(move || codex_sessions::list(&home, cwd.as_ref(), limit));
+        let listed = tokio::task::spawn_blocking(move || match order {
+            ThreadSortKey::CreatedAt => codex_sessions::list(&home, cwd.as_ref(), limit),
+            ThreadSortKey::UpdatedAt => codex_sessions::list_by_update(&home, cwd.as_ref(), limit),
+        });
         let summaries = listed.await.map_err(|panic| internal(&panic))?;
         let thread = |summary: codex_sessions::SessionSummary| {
             stored_thread(&summary.meta, summary.path, summary.preview.unwrap_or_default(), summary.updated_at)

@@ -4,8 +4,8 @@ use crate::{ExecError, ExecOptions};
 use codex_protocol::VERSION;
 use codex_protocol::items::Thread;
 use codex_protocol::requests::{
-    ClientInfo, Initialize, InitializeParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadStart,
-    ThreadStartParams,
+    ClientInfo, Initialize, InitializeParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadSortKey,
+    ThreadStart, ThreadStartParams,
 };
 use codex_protocol::settings::ApprovalPolicy;
 use codex_rpc::Client;
@@ -16,7 +16,7 @@ pub enum Session {
     New,
     /// By id, or by name.
     Resume(String),
-    /// The newest: of this directory, or of all.
+    /// The one worked on last: of this directory, or of all.
     Last {
         everywhere: bool,
     },
@@ -89,6 +89,7 @@ async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Resul
             cursor: None,
             limit: Some(1),
             cwd,
+            sort_key: Some(ThreadSortKey::UpdatedAt),
         })
         .await?;
     found.data.into_iter().next().ok_or_else(|| {
@@ -111,6 +112,7 @@ async fn named(client: &Client, name: &str) -> Result<Thread, ExecError> {
                 cursor,
                 limit: Some(100),
                 cwd: None,
+                sort_key: None,
             })
             .await?;
         seen += 100;

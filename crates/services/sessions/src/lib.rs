@@ -30,6 +30,6 @@ pub use error::JournalError;
 pub use faults::{Faults, HitPoint};
 pub use input::model_input;
 pub use journal::Journal;
-pub use list::{SessionSummary, find, list};
+pub use list::{SessionSummary, find, list, list_by_update};
 pub use load::{Loaded, read};
 pub use turns::turns;

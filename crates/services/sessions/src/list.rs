@@ -11,7 +11,7 @@ use codex_protocol::journal::{Record, SessionMeta};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One stored session, from the head of its file.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,9 +45,17 @@ pub(crate) fn find_anywhere(home: &AbsPath, thread_id: &str) -> Result<Option<Ab
 
 /// Stored sessions, newest (by start) first, at most `limit`; with `cwd` only those that were started in exactly that directory.
 ///
-/// What cannot be read is left out. The newest session of a directory is `list(home, Some(cwd), 1)`.
+/// What cannot be read is left out.
 pub fn list(home: &AbsPath, cwd: Option<&AbsPath>, limit: usize) -> Vec<SessionSummary> {
     rollouts(home).filter_map(|path| summary(path, cwd)).take(limit).collect()
+}
+
+/// As [`list()`], but the session that was written to last comes first. Looks at the time of every file.
+pub fn list_by_update(home: &AbsPath, cwd: Option<&AbsPath>, limit: usize) -> Vec<SessionSummary> {
+    let written = |path: &AbsPath| fs::metadata(path).and_then(|facts| facts.modified()).unwrap_or(UNIX_EPOCH);
+    let mut timed: Vec<(SystemTime, AbsPath)> = rollouts(home).map(|path| (written(&path), path)).collect();
+    timed.sort_by(|one, other| other.0.cmp(&one.0));
+    timed.into_iter().filter_map(|(_, path)| summary(path, cwd)).take(limit).collect()
 }
 
 /// An id becomes part of file names: letters, digits, `-` and `_` only.

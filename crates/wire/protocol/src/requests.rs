@@ -197,6 +197,18 @@ pub struct ThreadListParams {
     pub limit: Option<u32>,
     /// Only threads of exactly this directory.
     pub cwd: Option<String>,
+    /// `None`: by creation.
+    pub sort_key: Option<ThreadSortKey>,
+}
+
+/// The time by which threads are listed, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThreadSortKey {
+    #[default]
+    CreatedAt,
+    #[serde(alias = "recency_at")]
+    UpdatedAt,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

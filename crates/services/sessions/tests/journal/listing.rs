@@ -3,7 +3,9 @@
 use crate::sample::{at, completed_item, home, message, meta, path, started, user, write};
 use codex_base::AbsPath;
 use codex_protocol::journal::Record;
-use codex_sessions::{Journal, find, list};
+use codex_sessions::{Journal, find, list, list_by_update};
+use std::fs::File;
+use std::time::{Duration, SystemTime};
 
 /// A session of `id` in `cwd`, `days` after the first.
 fn session(home: &AbsPath, id: &str, cwd: &str, days: i64, text: &str) {
@@ -45,6 +47,26 @@ fn sessions_are_listed_newest_first_and_by_directory() {
     assert_eq!(ids(&home, Some("/w"), 1), ["c"]);
     assert_eq!(ids(&home, Some("/w"), 100), ["c", "b", "a"]);
     assert_eq!(ids(&home, Some("/nowhere"), 100), Vec::<String>::new());
+}
+
+#[test]
+fn the_session_written_to_last_is_found_although_another_began_later() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    for (id, cwd, days) in [("old", "/w", 0), ("new", "/w", 10), ("elsewhere", "/other", 20)] {
+        session(&home, id, cwd, days, "hello");
+        let written = SystemTime::UNIX_EPOCH + Duration::from_secs(if id == "old" { 1_000_000 } else { 500_000 + days.unsigned_abs() });
+        let file = File::options().append(true).open(find(&home, id).unwrap().unwrap()).unwrap();
+        file.set_modified(written).unwrap();
+    }
+
+    let by_update = |cwd: Option<&str>| -> Vec<String> {
+        let found = list_by_update(&home, cwd.map(path).as_ref(), 2);
+        found.into_iter().map(|summary| summary.meta.id).collect()
+    };
+    assert_eq!(by_update(Some("/w")), ["old", "new"]);
+    assert_eq!(by_update(None), ["old", "elsewhere"]);
+    assert_eq!(ids(&home, Some("/w"), 2), ["new", "old"]);
 }
 
 #[test]
