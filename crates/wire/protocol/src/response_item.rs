@@ -135,6 +135,10 @@ pub enum ContentPart {
     InputImage {
         image_url: String,
     },
+    /// The model's words for why it does not answer.
+    Refusal {
+        refusal: String,
+    },
     #[serde(other)]
     Other,
 }
@@ -201,6 +205,7 @@ impl ItemView {
         let Self::Message { content, .. } = self else { return None };
         let parts = content.iter().filter_map(|part| match part {
             ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text.as_str()),
+            ContentPart::Refusal { refusal } => Some(refusal.as_str()),
             ContentPart::InputImage { .. } | ContentPart::Other => None,
         });
         Some(parts.collect())
@@ -318,6 +323,13 @@ mod tests {
             item("{\"type\":\n \"message\",\r\n\"role\":\"user\"}").raw().get(),
             r#"{"type":  "message",  "role":"user"}"#
         );
+    }
+
+    #[test]
+    fn a_refusal_is_read_as_the_models_words() {
+        let refusal = item(r#"{"type":"message","role":"assistant","content":[{"type":"refusal","refusal":"I will not."}]}"#);
+
+        assert_eq!(refusal.view().message_text().as_deref(), Some("I will not."));
     }
 
     #[test]
