@@ -5,6 +5,7 @@
 
 pub mod workspace;
 
+mod codes;
 mod layers;
 pub mod licences;
 mod report;
@@ -67,9 +68,11 @@ fn check() -> Result<Checked> {
     for source in &sources {
         findings.extend(words::check_source(source));
     }
-    for path in text_files(root())? {
-        findings.extend(words::check_file(&path)?);
+    let files = text_files(root())?;
+    for path in &files {
+        findings.extend(words::check_file(path)?);
     }
+    findings.extend(codes::check(&files)?);
     findings.extend(generated()?);
     let (report, too_long) = report::make(&sources);
     findings.extend(too_long);
