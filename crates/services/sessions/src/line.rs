@@ -55,7 +55,7 @@ impl Encoder {
         };
         let mut text = serde_json::to_string(&line)?;
         text.push('\n');
-        self.ordinal = self.ordinal.map(|ordinal| ordinal + 1);
+        self.ordinal = self.ordinal.map(|ordinal| ordinal.saturating_add(1));
         Ok(text)
     }
 

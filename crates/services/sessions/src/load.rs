@@ -200,7 +200,7 @@ impl Scanner {
             Ok(found) => self.take(found, text),
             Err(line::Unreadable) => {
                 self.unreadable.at(self.lines);
-                self.next_ordinal += 1;
+                self.next_ordinal = self.next_ordinal.saturating_add(1);
             }
         }
     }

@@ -187,3 +187,18 @@ fn lines_go_on_counting_after_damage() {
         serde_json::Value::Null
     );
 }
+
+#[test]
+fn a_line_with_the_highest_number_does_not_stop_the_writer() {
+    let text = text_of(&records());
+    let highest = text.replace("\"ordinal\":3", &format!("\"ordinal\":{}", u64::MAX));
+    assert_ne!(highest, text);
+
+    check(
+        "and a broken line behind it",
+        highest.clone() + "?\n",
+        &[0, 1, 2, 3],
+        &["line 5 is unreadable and was skipped"],
+    );
+    check("at the end", highest, &[0, 1, 2, 3], &[]);
+}
