@@ -108,6 +108,16 @@ impl ThreadHandle {
         drop(self.mailbox.send(Message::Unsubscribe { connection }).await);
     }
 
+    /// What the thread's settings differ in from the configuration.
+    ///
+    /// # Errors
+    /// If the thread has just ended.
+    pub async fn overrides(&self) -> Result<TurnOverrides, RequestError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        drop(self.mailbox.send(Message::Overrides { reply }).await);
+        answer.await.map_err(|_| not_found(&self.id))
+    }
+
     /// The thread as it stands, with its turns if asked for.
     ///
     /// # Errors
@@ -128,7 +138,6 @@ struct Prepared {
     tools: Box<RawValue>,
     git: Option<GitInfo>,
     instruction_sources: Vec<AbsPath>,
-    installation_id: String,
     /// Of configuration, model and project documents; told with the thread's set-up.
     warnings: Vec<String>,
 }
@@ -226,12 +235,10 @@ impl Engine {
         exclude_turns: bool,
         subscriber: Arc<dyn Subscriber>,
     ) -> Result<ThreadSetup, RequestError> {
-        let prepared = self.prepare(overrides.clone()).await?;
         if let Some(handle) = self.get(thread_id) {
-            let thread = handle.read(!exclude_turns).await?;
-            handle.subscribe(subscriber).await;
-            return Ok(thread_setup(&prepared, thread));
+            return self.join(&handle, overrides, exclude_turns, subscriber).await;
         }
+        let prepared = self.prepare(overrides.clone()).await?;
         let home = self.shared.env.codex_home.clone();
         let id = thread_id.to_owned();
         let opened = tokio::task::spawn_blocking(move || Journal::resume(&home, &id)).await;
@@ -278,6 +285,28 @@ impl Engine {
         }
         self.spawn(state, journal, prepared.model, subscriber);
         Ok(setup)
+    }
+
+    /// Subscribes to a loaded thread. It keeps its own settings, so these are what the answer tells, whatever was `wanted`.
+    async fn join(
+        &self,
+        handle: &ThreadHandle,
+        wanted: TurnOverrides,
+        exclude_turns: bool,
+        subscriber: Arc<dyn Subscriber>,
+    ) -> Result<ThreadSetup, RequestError> {
+        let own = handle.overrides().await?;
+        let prepared = self.prepare(own.clone()).await?;
+        let thread = handle.read(!exclude_turns).await?;
+        let mut changed = own.clone();
+        changed.merge(wanted);
+        if changed != own {
+            let message = "This thread is loaded already and keeps its settings; the other ones that were asked for are ignored.".to_owned();
+            let thread_id = Some(handle.id.clone());
+            subscriber.notify(&Notification::Warning(Warning { message, thread_id }));
+        }
+        handle.subscribe(subscriber).await;
+        Ok(thread_setup(&prepared, thread))
     }
 
     /// A loaded or stored thread, without subscribing.
@@ -361,7 +390,7 @@ impl Engine {
         ThreadInfo {
             id: id.to_owned(),
             session_id: id.to_owned(),
-            installation_id: prepared.installation_id.clone(),
+            installation_id: installation_id(&self.shared.env.codex_home),
             source: self.shared.source,
             originator: self.shared.identity.originator.clone(),
             cli_version: codex_protocol::VERSION.to_owned(),
@@ -537,7 +566,6 @@ fn prepare(shared: &Shared, overrides: &TurnOverrides) -> Result<Prepared, Reque
         git: git_info(&cwd),
         warnings: resolved.warnings.iter().cloned().chain(resolve::warnings(&info, &docs)).collect(),
         instruction_sources: docs.sources,
-        installation_id: installation_id(&shared.env.codex_home),
         model_slug,
         model,
         cwd,
@@ -633,10 +661,7 @@ fn config_error(error: &ConfigError) -> RequestError {
 }
 
 fn journal_error(error: &JournalError) -> RequestError {
-    let cause = std::error::Error::source(error)
-        .map(|cause| format!(": {cause}"))
-        .unwrap_or_default();
-    let text = format!("{error}{cause}");
+    let text = error.with_cause();
     match error {
         JournalError::InUse { .. } | JournalError::NotFound { .. } | JournalError::InvalidId { .. } => {
             RequestError::invalid(error.code(), text)

@@ -3,7 +3,7 @@
 use codex_base::{AbsPath, os};
 use uuid::Uuid;
 
-/// The stored id; a new one where there is none. A home that cannot be written gets a new id every time, which only costs the provider a cache.
+/// The stored id, read when a thread really starts, so that a refused one leaves nothing behind; a new one where there is none. A home that cannot be written gets a new id every time, which only costs the provider a cache.
 pub fn installation_id(home: &AbsPath) -> String {
     let path = home.join("installation_id");
     let stored = std::fs::read_to_string(&path)

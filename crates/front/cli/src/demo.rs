@@ -9,10 +9,15 @@ use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::human::Colour;
 use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Output, Session};
-use codex_process::Sandbox;
-use codex_protocol::settings::SandboxMode;
+use codex_process::{CommandIo, CommandSpec, Expiration, Sandbox};
+use codex_protocol::settings::{SandboxMode, SandboxPolicy};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long an empty command may take in the sandbox.
+const TRIAL_LIMIT: Duration = Duration::from_secs(10);
 
 const PROMPT: &str = "The test in this repository fails. Find out why, mend it, and show that it passes.";
 
@@ -29,7 +34,8 @@ pub fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn
         );
         return Err(ExecError::new("sandbox.unavailable", message));
     }
-    // Before anything is made, so that a missing git leaves nothing behind.
+    // Both before anything is made, so that what is missing leaves nothing behind.
+    try_sandbox(surroundings, sandbox)?;
     git(&surroundings.process.cwd, &["--version"])?;
     let repository = make_folder(folder, surroundings)?;
     make_repository(&repository)?;
@@ -55,6 +61,40 @@ pub fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn
     };
     let text = preface(&repository, &capabilities.mechanism);
     Ok((Prepared { options, overrides }, text))
+}
+
+/// Runs nothing in the sandbox: what a container's filter refuses can only be seen by trying.
+fn try_sandbox(surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<(), ExecError> {
+    let refused = |why: String| {
+        let message = format!("the demo runs its commands in a sandbox, and this system does not let it: {why}");
+        ExecError::new("sandbox.unavailable", message)
+    };
+    let process = &surroundings.process;
+    let policy = SandboxPolicy::read_only();
+    let facts = codex_process::facts::path_facts(&policy, &process.cwd, None, &process.codex_home);
+    let nothing = CommandSpec {
+        argv: ["/bin/sh", "-c", ":"].map(Into::into).to_vec(),
+        cwd: process.cwd.clone(),
+        env: Vec::new(),
+        io: CommandIo::Pipes,
+    };
+    let resolved = codex_permissions::resolve(&policy, &process.cwd, &facts);
+    let prepared = sandbox.prepare(nothing, &resolved).map_err(|error| refused(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let expiration = Expiration {
+            timeout: Some(TRIAL_LIMIT),
+            cancel: CancellationToken::new(),
+        };
+        let running = codex_process::spawn(prepared, expiration)
+            .await
+            .map_err(|error| refused(error.to_string()))?;
+        match running.exited().await.exit_code() {
+            0 => Ok(()),
+            code => Err(refused(format!("an empty command ended with {code}"))),
+        }
+    })
 }
 
 fn preface(repository: &AbsPath, mechanism: &str) -> String {

@@ -22,6 +22,14 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// The error and what the system said, on one line.
+    pub fn with_cause(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+
     /// The stable code that clients and scripts match on.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ use super::event::{PreparedCall, RequestKey, ThreadEvent, ThreadReply, ThreadReq
 use super::perform::{Ended, Subscriber, World};
 use super::state::ThreadState;
 use super::step::after_lost_commit;
+use crate::settings::TurnOverrides;
 use codex_protocol::items::Thread;
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::{RequestError, RequestId};
@@ -35,6 +36,9 @@ pub enum Message {
     Subscribe(Arc<dyn Subscriber>),
     Unsubscribe {
         connection: u64,
+    },
+    Overrides {
+        reply: oneshot::Sender<TurnOverrides>,
     },
     Read {
         include_turns: bool,
@@ -100,6 +104,7 @@ fn is_urgent(message: &Message) -> bool {
         }
         | Message::Subscribe(_)
         | Message::Unsubscribe { .. }
+        | Message::Overrides { .. }
         | Message::Read { .. } => true,
         Message::Event(_) | Message::Request { .. } | Message::Prepared { .. } => false,
     }
@@ -149,6 +154,11 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
                 world.unsubscribe(connection);
                 continue;
             }
+            Message::Overrides { reply } => {
+                // Whoever asked may have gone.
+                let _ = reply.send(state.overrides.clone());
+                continue;
+            }
             Message::Read { include_turns, reply } => {
                 world.read(&state, include_turns, reply);
                 continue;
@@ -166,7 +176,7 @@ fn step_and_perform(state: &mut ThreadState, world: &mut World, event: ThreadEve
         match world.perform_in_order(effects) {
             Ok(ended) => return ended,
             Err((lost, rest)) => {
-                let reason = lost.to_string();
+                let reason = lost.with_cause();
                 effects = after_lost_commit(rest, &reason);
                 effects.extend(world.with_env(|env| state.step(ThreadEvent::CommitFailed { reason }, env)));
             }

@@ -12,3 +12,5 @@ mod kill_moments;
 #[cfg(target_os = "linux")]
 mod signals;
 mod support;
+#[cfg(target_os = "linux")]
+mod world;
