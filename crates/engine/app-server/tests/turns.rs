@@ -351,3 +351,30 @@ async fn a_request_is_answered_although_its_thread_breaks_down() {
         .until(|notification| matches!(notification, Notification::ThreadClosed(closed) if closed.thread_id == thread.id).then_some(()))
         .await;
 }
+
+#[tokio::test]
+async fn joining_a_loaded_thread_tells_the_settings_it_has_and_not_those_asked_for() {
+    let mock = MockModel::start([Answer::items([events::message("m", "Done.")])]);
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let started = session.start(full_access()).await;
+    session.run_turn(&started.thread.id, "go").await;
+
+    let params = codex_protocol::requests::ThreadResumeParams {
+        thread_id: started.thread.id.clone(),
+        sandbox: Some(codex_protocol::settings::SandboxMode::ReadOnly),
+        ..Default::default()
+    };
+    let joined = session
+        .client
+        .request::<codex_protocol::requests::ThreadResume>(params)
+        .await
+        .unwrap();
+
+    assert_eq!((joined.sandbox, joined.approval_policy), (started.sandbox, started.approval_policy));
+    let warned = |notification: &Notification| match notification {
+        Notification::Warning(warning) => Some(warning.message.clone()),
+        _ => None,
+    };
+    assert!(session.until(warned).await.contains("keeps its settings"));
+}
