@@ -348,7 +348,9 @@ impl Engine {
         });
         let summaries = listed.await.map_err(|panic| internal(&panic))?;
         let thread = |summary: codex_sessions::SessionSummary| {
-            stored_thread(&summary.meta, summary.path, summary.preview.unwrap_or_default(), summary.updated_at)
+            let preview = summary.preview.unwrap_or_default();
+            let thread = stored_thread(&summary.meta, summary.path, preview, summary.updated_at);
+            Thread { name: summary.name, ..thread }
         };
         Ok(summaries.into_iter().map(thread).collect())
     }

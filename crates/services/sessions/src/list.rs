@@ -8,8 +8,11 @@ use crate::line::{self, Content};
 use crate::load::preview_of;
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::{Record, SessionMeta};
+use serde::Deserialize;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,6 +21,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct SessionSummary {
     pub path: AbsPath,
     pub meta: SessionMeta,
+    /// What the user called it.
+    pub name: Option<String>,
     /// First words of the first message that the user wrote, if it stands near the head.
     pub preview: Option<String>,
     /// When the file was last written.
@@ -47,15 +52,56 @@ pub(crate) fn find_anywhere(home: &AbsPath, thread_id: &str) -> Result<Option<Ab
 ///
 /// What cannot be read is left out.
 pub fn list(home: &AbsPath, cwd: Option<&AbsPath>, limit: usize) -> Vec<SessionSummary> {
-    rollouts(home).filter_map(|path| summary(path, cwd)).take(limit).collect()
+    summaries(home, rollouts(home), cwd, limit)
 }
 
 /// As [`list()`], but the session that was written to last comes first. Looks at the time of every file.
 pub fn list_by_update(home: &AbsPath, cwd: Option<&AbsPath>, limit: usize) -> Vec<SessionSummary> {
     let written = |path: &AbsPath| fs::metadata(path).and_then(|facts| facts.modified()).unwrap_or(UNIX_EPOCH);
     let mut timed: Vec<(SystemTime, AbsPath)> = rollouts(home).map(|path| (written(&path), path)).collect();
-    timed.sort_by(|one, other| other.0.cmp(&one.0));
-    timed.into_iter().filter_map(|(_, path)| summary(path, cwd)).take(limit).collect()
+    timed.sort_by_key(|(written, _)| Reverse(*written));
+    summaries(home, timed.into_iter().map(|(_, path)| path), cwd, limit)
+}
+
+fn summaries(home: &AbsPath, paths: impl Iterator<Item = AbsPath>, cwd: Option<&AbsPath>, limit: usize) -> Vec<SessionSummary> {
+    let mut names = given_names(home);
+    let summary = |path| {
+        let mut summary = summary(path, cwd)?;
+        summary.name = names.remove(&summary.meta.id);
+        Some(summary)
+    };
+    paths.filter_map(summary).take(limit).collect()
+}
+
+/// Most that is read of the names, from the end: about 100 000 of them.
+const INDEX_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+#[derive(Deserialize)]
+struct NamedThread {
+    id: String,
+    thread_name: Option<String>,
+}
+
+/// The names in `session_index.jsonl`, which only grows: the last line of a thread counts, and an empty name is none.
+fn given_names(home: &AbsPath) -> HashMap<String, String> {
+    let mut names = HashMap::new();
+    let Ok(mut file) = File::open(home.join("session_index.jsonl")) else {
+        return names;
+    };
+    let end = file.metadata().map_or(0, |facts| facts.len());
+    if file.seek(SeekFrom::Start(end.saturating_sub(INDEX_BYTES_MAX))).is_err() {
+        return names;
+    }
+    for line in BufReader::new(file.take(INDEX_BYTES_MAX)).split(b'\n').map_while(Result::ok) {
+        let Ok(NamedThread { id, thread_name }) = serde_json::from_slice(&line) else {
+            continue;
+        };
+        match thread_name.filter(|name| !name.is_empty()) {
+            Some(name) => names.insert(id, name),
+            None => names.remove(&id),
+        };
+    }
+    names
 }
 
 /// An id becomes part of file names: letters, digits, `-` and `_` only.
@@ -138,6 +184,7 @@ fn summary(path: AbsPath, cwd: Option<&AbsPath>) -> Option<SessionSummary> {
     Some(SessionSummary {
         path,
         meta: *meta,
+        name: None,
         preview,
         updated_at,
     })

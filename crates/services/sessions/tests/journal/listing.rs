@@ -70,6 +70,28 @@ fn the_session_written_to_last_is_found_although_another_began_later() {
 }
 
 #[test]
+fn a_summary_has_the_name_that_was_given_last() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    for (id, days) in [("a", 0), ("b", 1), ("c", 2)] {
+        session(&home, id, "/w", days, "hello");
+    }
+    let index = [
+        r#"{"id":"a","thread_name":"first","updated_at":"2026-11-20T12:00:00Z"}"#,
+        r#"{"id":"b","thread_name":"other","updated_at":"2026-11-20T12:00:00Z"}"#,
+        r#"{"id":"a","thread_name":"second","updated_at":"2026-11-20T13:00:00Z"}"#,
+        r#"{"id":"b","thread_name":"","updated_at":"2026-11-20T13:00:00Z"}"#,
+        r#"{"id":"c","thread_na"#,
+    ];
+    std::fs::write(home.join("session_index.jsonl"), index.join("\n")).unwrap();
+
+    let found = list(&home, None, 10);
+
+    let names: Vec<(&str, Option<&str>)> = found.iter().map(|one| (one.meta.id.as_str(), one.name.as_deref())).collect();
+    assert_eq!(names, [("c", None), ("b", None), ("a", Some("second"))]);
+}
+
+#[test]
 fn a_summary_knows_the_first_message() {
     let temp = tempfile::tempdir().unwrap();
     session(&home(&temp), "a", "/w", 0, &"first words ".repeat(100));
