@@ -378,3 +378,38 @@ async fn joining_a_loaded_thread_tells_the_settings_it_has_and_not_those_asked_f
     };
     assert!(session.until(warned).await.contains("keeps its settings"));
 }
+
+#[tokio::test]
+async fn a_terminal_outlives_its_turn_and_ends_with_its_thread() {
+    let start = json!({"cmd": "echo ready; read line; echo got $line; sleep 60", "tty": true, "yield_time_ms": 1000});
+    let mock = MockModel::start_with(move |number, request| match number {
+        1 => Answer::items([events::function_call("c1", "exec_command", &start)]),
+        3 => {
+            let output = request.output_of("c1").and_then(|output| output.as_str()).unwrap_or_default();
+            let id = output
+                .split("session ID ")
+                .nth(1)
+                .and_then(|rest| rest.split_whitespace().next())
+                .unwrap_or_default();
+            let write = json!({"session_id": id.parse::<u32>().unwrap_or_default(), "chars": "word\n", "yield_time_ms": 1000});
+            Answer::items([events::function_call("c2", "write_stdin", &write)])
+        }
+        _ => Answer::message("done"),
+    });
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(full_access()).await.thread;
+
+    session.run_turn(&thread.id, "start it").await;
+    session.run_turn(&thread.id, "write to it").await;
+
+    let output = mock.requests().last().unwrap().output_of("c2").unwrap().to_string();
+    assert!(
+        output.contains("got word") && output.contains("Process running with session ID"),
+        "{output}"
+    );
+    session.server.clone().shutdown().await;
+    let item = session.until(|n| completed(n).filter(|item| item.id() == "c1")).await;
+    let ended = matches!(&item, ThreadItem::CommandExecution(command) if matches!(command.exit_code, Some(137 | 143)));
+    assert!(ended, "it was killed with its thread: {item:?}");
+}
