@@ -301,7 +301,8 @@ impl Engine {
         let mut changed = own.clone();
         changed.merge(wanted);
         if changed != own {
-            let message = "This thread is loaded already and keeps its settings; the other ones that were asked for are ignored.".to_owned();
+            let message =
+                "This thread is loaded already and keeps its settings; the other ones that were asked for are ignored.".to_owned();
             let thread_id = Some(handle.id.clone());
             subscriber.notify(&Notification::Warning(Warning { message, thread_id }));
         }
@@ -350,7 +351,10 @@ impl Engine {
         let thread = |summary: codex_sessions::SessionSummary| {
             let preview = summary.preview.unwrap_or_default();
             let thread = stored_thread(&summary.meta, summary.path, preview, summary.updated_at);
-            Thread { name: summary.name, ..thread }
+            Thread {
+                name: summary.name,
+                ..thread
+            }
         };
         Ok(summaries.into_iter().map(thread).collect())
     }

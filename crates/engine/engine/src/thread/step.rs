@@ -23,6 +23,9 @@ use std::time::Duration;
 /// How long terminals of a closing thread have to report their end.
 pub const CLOSING_LIMIT: Duration = Duration::from_secs(5);
 
+/// Steered input counts from here; before it comes what the turn was started with.
+const FIRST_STEER: usize = 1;
+
 impl ThreadState {
     /// Takes one event and says what must happen next.
     pub fn step(&mut self, event: ThreadEvent, env: &Env) -> Vec<Effect> {
@@ -140,8 +143,9 @@ impl ThreadState {
             output_schema,
             phase: Phase::Resolving,
             calls: Calls::default(),
+            unrecorded: input.clone(),
             steers: BTreeMap::new(),
-            steers_accepted: 0,
+            steers_accepted: FIRST_STEER,
             steers_pending: 0,
             last_message: None,
             diff: String::new(),
@@ -219,6 +223,7 @@ impl ThreadState {
         })));
         out.commit(records, Vec::new());
         if let Some(turn) = &mut self.turn {
+            turn.unrecorded.clear();
             turn.phase = Phase::Working { settings, follow_up: true };
         }
         if !input.input.is_empty() {
@@ -231,6 +236,23 @@ impl ThreadState {
         let Some(turn) = &mut self.turn else { return };
         let order = turn.steers_accepted;
         turn.steers_accepted += 1;
+        self.read_input(order, input, out);
+    }
+
+    /// A turn that ends before it was looked up has still heard what the user said.
+    pub(crate) fn keep_unrecorded_input(&mut self, out: &mut Out) {
+        let input = self
+            .turn
+            .as_mut()
+            .map(|turn| std::mem::take(&mut turn.unrecorded))
+            .unwrap_or_default();
+        if !input.is_empty() {
+            self.read_input(FIRST_STEER - 1, input, out);
+        }
+    }
+
+    fn read_input(&mut self, order: usize, input: Vec<UserInput>, out: &mut Out) {
+        let Some(turn) = &mut self.turn else { return };
         turn.steers_pending += 1;
         let resolved = turn.phase.settings().map(|settings| settings.cwd());
         let cwd = resolved.or(self.overrides.cwd.as_ref()).unwrap_or(&self.cwd).clone();

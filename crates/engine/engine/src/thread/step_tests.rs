@@ -530,3 +530,40 @@ fn a_provider_that_uses_an_id_again_hides_no_message() {
 
     assert_eq!(bench.state.shown_ids.len(), 2);
 }
+
+#[test]
+fn the_first_words_are_recorded_although_the_turn_is_interrupted_before_it_is_looked_up() {
+    let mut bench = Bench::new(ApprovalPolicy::Never);
+    bench.start();
+    let turn_id = bench.state.turn_in_progress().unwrap().id;
+    let content = bench.content("mend it");
+
+    let told = [
+        bench.request(ThreadRequest::Interrupt { turn_id: String::new() }),
+        bench.resolved(),
+        bench.told(ThreadEvent::InputRead {
+            turn_id,
+            order: 0,
+            content,
+        }),
+    ];
+
+    assert_snapshot!(told.join("\n--\n"), @"
+    stop sampling
+    read input
+    timer Ending
+    --
+
+    --
+    journal user
+    journal item_completed user message
+    tell started user message
+    tell completed user message
+    journal user
+    journal turn_aborted
+    reply 2 interrupted
+    tell status Idle
+    tell turn Interrupted
+    sync
+    ");
+}

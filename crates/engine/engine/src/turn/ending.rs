@@ -45,6 +45,7 @@ impl ThreadState {
         let turn_id = turn.id.clone();
         turn.phase = Phase::Ending { outcome, replies };
         out.push(Effect::StopSampling);
+        self.keep_unrecorded_input(out);
         self.cancel_calls(text, env, out);
         out.push(Effect::SetTimer {
             timer: Timer::Ending { turn_id },

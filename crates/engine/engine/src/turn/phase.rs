@@ -5,7 +5,7 @@ use crate::settings::{TurnSettings, UserContent};
 use crate::thread::event::RequestKey;
 use codex_base::Timestamp;
 use codex_protocol::errors::TurnError;
-use codex_protocol::items::ThreadItem;
+use codex_protocol::items::{ThreadItem, UserInput};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub struct Turn {
     pub phase: Phase,
     /// Calls of the response at hand. They outlive a phase: a call may run while the model talks on, fails or has ended.
     pub calls: Calls,
+    /// The input that the turn was started with, until it is part of the conversation.
+    pub unrecorded: Vec<UserInput>,
     /// Input that joins at the next request, by the order in which it came.
     pub steers: BTreeMap<usize, UserContent>,
     /// Steered input so far.
