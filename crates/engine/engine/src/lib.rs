@@ -12,11 +12,14 @@
 pub mod context;
 mod engine;
 mod home;
+mod opening;
 pub mod settings;
+mod shared;
 #[cfg(test)]
 mod testing;
 pub mod thread;
 pub mod turn;
 
-pub use engine::{Engine, EngineParts, ThreadHandle};
+pub use engine::{Engine, ThreadHandle};
+pub use shared::EngineParts;
 pub use thread::perform::Subscriber;

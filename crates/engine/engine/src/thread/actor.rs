@@ -3,9 +3,9 @@
 //! Two lanes lead in. Interrupts, answers and shutdown overtake; everything else is bounded and slows its sender down.
 
 use super::event::{PreparedCall, RequestKey, ThreadEvent, ThreadReply, ThreadRequest};
+use super::lost::after_lost_commit;
 use super::perform::{Ended, Subscriber, World};
 use super::state::ThreadState;
-use super::step::after_lost_commit;
 use crate::settings::TurnOverrides;
 use codex_protocol::items::Thread;
 use codex_protocol::questions::ApprovalDecision;

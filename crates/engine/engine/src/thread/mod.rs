@@ -4,9 +4,11 @@
 
 pub mod actor;
 pub mod event;
+pub mod lost;
 pub mod perform;
 pub mod resolve;
 pub mod state;
 pub mod step;
 #[cfg(test)]
 mod step_tests;
+pub mod tell;

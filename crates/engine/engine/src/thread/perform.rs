@@ -6,7 +6,7 @@ use super::actor::{Gone, Mailbox, Message, Reply, facts_of};
 use super::event::{Effect, PreparedCall, RequestKey, ThreadEvent};
 use super::resolve;
 use super::state::{Env, ThreadState};
-use crate::engine::Shared;
+use crate::shared::Shared;
 use codex_base::{AbsPath, Timestamp};
 use codex_model::{ModelClient, ModelError, ModelEvent, ModelRequest, Retry};
 use codex_permissions::ResolvedPolicy;
@@ -53,12 +53,12 @@ pub struct World {
     pub cancel: CancellationToken,
     pub thread_id: String,
     pub session_id: String,
-    work: Work,
+    pub work: Work,
 }
 
 /// Work under way.
 #[derive(Default)]
-struct Work {
+pub struct Work {
     replies: BTreeMap<RequestKey, Reply>,
     prepared: HashMap<String, Prepared>,
     calls: HashMap<String, CancellationToken>,
@@ -66,46 +66,7 @@ struct Work {
     questions: BTreeMap<RequestId, ServerRequest>,
 }
 
-/// What a new world is made of.
-pub struct WorldParts {
-    pub shared: Arc<Shared>,
-    pub journal: Journal,
-    pub model: Arc<dyn ModelClient>,
-    pub tools: ToolWorld,
-    pub mailbox: Mailbox,
-    pub subscribers: Subscribers,
-    pub cancel: CancellationToken,
-    pub thread_id: String,
-    pub session_id: String,
-}
-
 impl World {
-    pub fn new(parts: WorldParts) -> Self {
-        let WorldParts {
-            shared,
-            journal,
-            model,
-            tools,
-            mailbox,
-            subscribers,
-            cancel,
-            thread_id,
-            session_id,
-        } = parts;
-        Self {
-            shared,
-            journal,
-            model,
-            tools,
-            mailbox,
-            subscribers,
-            cancel,
-            thread_id,
-            session_id,
-            work: Work::default(),
-        }
-    }
-
     pub fn with_env<R>(&self, step: impl FnOnce(&Env) -> R) -> R {
         let next_request_id = || self.shared.next_request_id();
         step(&Env {

@@ -4,8 +4,8 @@
 
 use crate::context::instructions;
 use crate::context::surroundings::{Surroundings, filesystem_text};
-use crate::engine::Shared;
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
+use crate::shared::Shared;
 use base64::Engine as _;
 use codex_base::AbsPath;
 use codex_config::{ConfigError, Overrides, Resolved};

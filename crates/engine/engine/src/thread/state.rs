@@ -58,6 +58,8 @@ pub struct ThreadState {
     pub usage: ThreadTokenUsage,
     pub grants: Vec<Grant>,
     pub overrides: TurnOverrides,
+    /// Those that came with input for a running turn.
+    pub next_overrides: TurnOverrides,
     /// Records that must stand before the next turn's: the session's first line, or repairs after a resume.
     pub owed: Vec<Record>,
     pub turn: Option<Turn>,
@@ -66,6 +68,8 @@ pub struct ThreadState {
     /// Items of live terminals and the turn each was started in.
     pub terminals: BTreeMap<String, String>,
     pub life: Life,
+    /// An append failed: nothing is journaled any more and no turn starts.
+    pub journal_lost: bool,
     pub last_turn_failed: bool,
     /// Ids under which messages and thoughts were shown; none is used twice.
     pub shown_ids: HashSet<String>,
@@ -75,12 +79,10 @@ pub struct ThreadState {
     pub sampling: u64,
 }
 
-/// Whether the thread still takes requests, and whether its journal can be written.
+/// Whether the thread still takes requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     Open,
-    /// An append failed: nothing is journaled any more and no turn starts.
-    JournalLost,
     Closing,
 }
 
@@ -121,11 +123,13 @@ impl ThreadState {
             usage: resumed.usage,
             grants: Vec::new(),
             overrides,
+            next_overrides: TurnOverrides::default(),
             owed: resumed.owed,
             turn: None,
             waiting: VecDeque::new(),
             terminals: BTreeMap::new(),
             life: Life::Open,
+            journal_lost: false,
             last_turn_failed: false,
             shown_ids: HashSet::new(),
             warned: BTreeSet::new(),

@@ -4,19 +4,17 @@
 //! work fall through by phase. Model events are handled in `turn/sampling.rs`, tool calls in `turn/tooling.rs`, ends in `turn/ending.rs`.
 
 use super::event::{Effect, RequestKey, ThreadEvent, ThreadReply, ThreadRequest, Timer};
+use super::lost::{journal_lost, untold};
 use super::state::{Env, Life, ThreadState};
 use crate::context::surroundings;
 use crate::settings::{TurnOverrides, TurnSetup, UserContent};
 use crate::turn::calls::Calls;
 use crate::turn::phase::{Phase, Turn};
 use codex_protocol::errors::TurnError;
-use codex_protocol::items::{ThreadItem, ThreadStatus, TurnStatus, UserInput};
+use codex_protocol::items::{ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, Record, TurnContext};
-use codex_protocol::notifications::{
-    ErrorNotification, ItemCompleted, ItemStarted, Notification, ThreadStatusChanged, TurnNotification, TurnWaiting, WaitingFor, Warning,
-};
+use codex_protocol::notifications::{Notification, TurnNotification, Warning};
 use codex_protocol::requests::RequestError;
-use codex_tools::ToolReport;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -43,7 +41,7 @@ impl ThreadState {
             ThreadEvent::CommitFailed { reason } => self.on_commit_failed(&reason, env, &mut out),
             ThreadEvent::Shutdown => self.on_shutdown(env, &mut out),
         }
-        if self.life == Life::JournalLost {
+        if self.journal_lost {
             out.0 = out.0.into_iter().flat_map(untold).collect();
         }
         out.0
@@ -80,11 +78,14 @@ impl ThreadState {
                     // The input joins the running turn; the answer carries that turn's id.
                     let running = self.turn_in_progress().map(Box::new);
                     out.reply(key, running.map(ThreadReply::TurnStarted).ok_or_else(no_active_turn));
+                    self.join_running_turn(*overrides, output_schema.is_some(), out);
                     self.steer(input, out);
                 }
             },
             ThreadRequest::Steer { expected_turn_id, input } => match self.check_active(&expected_turn_id) {
                 Err(error) => out.reply(key, Err(error)),
+                // What is ending answers nothing any more.
+                Ok(turn_id) if self.turn_mut(&turn_id).is_none() => out.reply(key, Err(no_active_turn())),
                 Ok(turn_id) => {
                     out.reply(key, Ok(ThreadReply::Steered { turn_id }));
                     self.steer(input, out);
@@ -92,6 +93,19 @@ impl ThreadState {
             },
             ThreadRequest::Interrupt { turn_id } => self.on_interrupt(key, &turn_id, env, out),
         }
+    }
+
+    /// Settings that come with input for a running turn count from the next one.
+    fn join_running_turn(&mut self, overrides: TurnOverrides, schema: bool, out: &mut Out) {
+        if overrides == TurnOverrides::default() && !schema {
+            return;
+        }
+        self.next_overrides.merge(overrides);
+        let schema = if schema { "; the output schema is not used" } else { "" };
+        out.notify(Notification::Warning(Warning {
+            message: format!("a turn is running: its input was added, the new settings count from the next turn{schema}"),
+            thread_id: Some(self.info.id.clone()),
+        }));
     }
 
     fn on_interrupt(&mut self, key: RequestKey, turn_id: &str, env: &Env, out: &mut Out) {
@@ -127,7 +141,7 @@ impl ThreadState {
         env: &Env,
         out: &mut Out,
     ) {
-        if self.life == Life::JournalLost {
+        if self.journal_lost {
             return out.reply(
                 key,
                 Err(RequestError::internal(
@@ -136,12 +150,16 @@ impl ThreadState {
                 )),
             );
         }
-        self.overrides.merge(overrides);
+        let mut wanted = self.overrides.clone();
+        wanted.merge(std::mem::take(&mut self.next_overrides));
+        wanted.merge(overrides);
         let turn = Turn {
             id: env.ids.uuid().to_string(),
             started_at: env.now,
             output_schema,
-            phase: Phase::Resolving,
+            phase: Phase::Resolving {
+                wanted: Box::new(wanted.clone()),
+            },
             calls: Calls::default(),
             unrecorded: input.clone(),
             steers: BTreeMap::new(),
@@ -169,22 +187,26 @@ impl ThreadState {
         out.commit(records, vec![self.status_notification(), started]);
         out.push(Effect::Resolve {
             turn_id,
-            overrides: Box::new(self.overrides.clone()),
+            overrides: Box::new(wanted),
             input,
         });
     }
 
     fn on_resolved(&mut self, turn_id: &str, setup: Result<Box<TurnSetup>, TurnError>, env: &Env, out: &mut Out) {
         let Some(Turn {
-            phase: Phase::Resolving, ..
+            phase: Phase::Resolving { wanted },
+            ..
         }) = self.turn_mut(turn_id)
         else {
             return;
         };
+        let wanted = std::mem::take(wanted);
         let setup = match setup {
             Ok(setup) => *setup,
             Err(error) => return self.fail(error, env, out),
         };
+        // They stick only now: what cannot be resolved must not fail the turns after this one, too.
+        self.overrides = *wanted;
         let TurnSetup {
             settings,
             surroundings,
@@ -273,7 +295,7 @@ impl ThreadState {
         turn.steers.insert(order, content);
         match turn.phase {
             Phase::Ending { .. } => self.end_turn_if_quiet(env, out),
-            Phase::Resolving | Phase::Sampling { .. } | Phase::Working { .. } | Phase::BackingOff { .. } => self.go_on(env, out),
+            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Working { .. } | Phase::BackingOff { .. } => self.go_on(env, out),
         }
     }
 
@@ -291,66 +313,6 @@ impl ThreadState {
         let completed = self.completed_record(&shown, env);
         let notifications = vec![self.item_started(&shown, env), self.item_completed(&shown, env)];
         out.commit(vec![Record::ResponseItem(item), completed], notifications);
-    }
-
-    fn on_report(&mut self, report: ToolReport, env: &Env, out: &mut Out) {
-        let turn_id = |state: &Self, item_id: &str| {
-            state
-                .terminals
-                .get(item_id)
-                .cloned()
-                .or_else(|| state.turn.as_ref().map(|turn| turn.id.clone()))
-                .unwrap_or_default()
-        };
-        match report {
-            ToolReport::Delta { item_id, text } => {
-                let turn_id = turn_id(self, &item_id);
-                out.notify(Notification::CommandExecutionOutputDelta(
-                    codex_protocol::notifications::ItemDelta {
-                        thread_id: self.info.id.clone(),
-                        turn_id,
-                        item_id,
-                        delta: text,
-                    },
-                ));
-            }
-            ToolReport::Pid { item_id, pid } => {
-                let what = self.what_runs(&item_id);
-                self.waiting_for(
-                    WaitingFor::Tool {
-                        item_id,
-                        what,
-                        pid: Some(pid),
-                    },
-                    out,
-                );
-            }
-            ToolReport::TerminalInput {
-                item_id,
-                process_id,
-                stdin,
-            } => {
-                let turn_id = turn_id(self, &item_id);
-                out.notify(Notification::TerminalInteraction(
-                    codex_protocol::notifications::TerminalInteraction {
-                        thread_id: self.info.id.clone(),
-                        turn_id,
-                        item_id,
-                        process_id,
-                        stdin,
-                    },
-                ));
-            }
-            ToolReport::TerminalEnded { turn_id, item } => {
-                if self.terminals.remove(item.id()).is_none() {
-                    return; // Its call told the end already.
-                }
-                let record = self.completed_record_in(&turn_id, &item, env);
-                let notification = self.item_completed_in(&turn_id, &item, env);
-                out.commit(vec![record], vec![notification]);
-                self.unload_when_quiet(out);
-            }
-        }
     }
 
     fn on_timer(&mut self, timer: Timer, env: &Env, out: &mut Out) {
@@ -373,9 +335,7 @@ impl ThreadState {
     }
 
     fn on_commit_failed(&mut self, reason: &str, env: &Env, out: &mut Out) {
-        if self.life == Life::Open {
-            self.life = Life::JournalLost;
-        }
+        self.journal_lost = true;
         let error = journal_lost(reason);
         match &self.turn {
             Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => self.end_turn(env, out),
@@ -412,149 +372,6 @@ impl ThreadState {
             out.push(Effect::Unload);
         }
     }
-
-    pub(crate) fn waiting_for(&self, waiting_for: WaitingFor, out: &mut Out) {
-        let Some(turn) = &self.turn else { return };
-        let waiting = TurnWaiting {
-            thread_id: self.info.id.clone(),
-            turn_id: turn.id.clone(),
-            waiting_for,
-        };
-        out.notify(Notification::TurnWaiting(waiting));
-    }
-
-    pub(crate) fn status_notification(&self) -> Notification {
-        Notification::ThreadStatusChanged(ThreadStatusChanged {
-            thread_id: self.info.id.clone(),
-            status: self.status(),
-        })
-    }
-
-    pub(crate) fn idle_notification(&self, status: ThreadStatus) -> Notification {
-        Notification::ThreadStatusChanged(ThreadStatusChanged {
-            thread_id: self.info.id.clone(),
-            status,
-        })
-    }
-
-    fn turn_id(&self) -> String {
-        self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn item_started(&self, item: &ThreadItem, env: &Env) -> Notification {
-        Notification::ItemStarted(ItemStarted {
-            thread_id: self.info.id.clone(),
-            turn_id: self.turn_id(),
-            item: item.clone(),
-            started_at_ms: env.now.as_millisecond(),
-        })
-    }
-
-    pub(crate) fn item_completed(&self, item: &ThreadItem, env: &Env) -> Notification {
-        self.item_completed_in(&self.turn_id(), item, env)
-    }
-
-    fn item_completed_in(&self, turn_id: &str, item: &ThreadItem, env: &Env) -> Notification {
-        Notification::ItemCompleted(ItemCompleted {
-            thread_id: self.info.id.clone(),
-            turn_id: turn_id.to_owned(),
-            item: item.clone(),
-            completed_at_ms: env.now.as_millisecond(),
-        })
-    }
-
-    pub(crate) fn completed_record(&self, item: &ThreadItem, env: &Env) -> Record {
-        self.completed_record_in(&self.turn_id(), item, env)
-    }
-
-    fn completed_record_in(&self, turn_id: &str, item: &ThreadItem, env: &Env) -> Record {
-        let now = env.now.as_millisecond();
-        let took = match item {
-            ThreadItem::CommandExecution(command) => command.duration_ms.unwrap_or(0),
-            _ => 0,
-        };
-        Record::Event(Box::new(EventMsg::ItemCompleted {
-            thread_id: self.info.id.clone(),
-            turn_id: turn_id.to_owned(),
-            item: item.clone(),
-            started_at_ms: now - took,
-            completed_at_ms: now,
-        }))
-    }
-}
-
-/// Once the journal is lost, what would be committed is only told: the end of the turn must reach the client all the same.
-fn untold(effect: Effect) -> Vec<Effect> {
-    match effect {
-        Effect::Commit { records: _, notifications } => notifications
-            .into_iter()
-            .map(|notification| Effect::Notify(Box::new(notification)))
-            .collect(),
-        Effect::Sync => Vec::new(),
-        other => vec![other],
-    }
-}
-
-/// What is still performed of the effects behind a commit that failed: whatever starts or records something is not; who waits for an end
-/// is told all the same, and a turn whose end could not be recorded has failed.
-pub fn after_lost_commit(effects: Vec<Effect>, reason: &str) -> Vec<Effect> {
-    effects.into_iter().flat_map(|effect| ending_part(effect, reason)).collect()
-}
-
-fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
-    match effect {
-        Effect::Notify(notification) => match *notification {
-            Notification::TurnCompleted(completed) => failed_end(completed, reason),
-            told @ (Notification::Error(_) | Notification::ServerRequestResolved(_)) => vec![Effect::Notify(Box::new(told))],
-            _ => Vec::new(),
-        },
-        Effect::Commit { .. }
-        | Effect::Resolve { .. }
-        | Effect::Sample { .. }
-        | Effect::Prepare { .. }
-        | Effect::Ask { .. }
-        | Effect::Run { .. }
-        | Effect::Sync => Vec::new(),
-        ending @ (Effect::Reply { .. }
-        | Effect::ReadInput { .. }
-        | Effect::StopSampling
-        | Effect::Discard { .. }
-        | Effect::Withdraw { .. }
-        | Effect::Cancel { .. }
-        | Effect::SetTimer { .. }
-        | Effect::EndTerminals
-        | Effect::Unload) => vec![ending],
-    }
-}
-
-/// The end of a turn as a client hears of it when the journal does not: failed, whatever it was.
-fn failed_end(mut completed: TurnNotification, reason: &str) -> Vec<Effect> {
-    let thread_id = completed.thread_id.clone();
-    let status = ThreadStatusChanged {
-        thread_id: thread_id.clone(),
-        status: ThreadStatus::SystemError,
-    };
-    let mut told = vec![Notification::ThreadStatusChanged(status)];
-    if completed.turn.error.is_none() {
-        let error = journal_lost(reason);
-        completed.turn.status = TurnStatus::Failed;
-        completed.turn.error = Some(error.clone());
-        told.push(Notification::Error(ErrorNotification {
-            error,
-            thread_id,
-            turn_id: completed.turn.id.clone(),
-            will_retry: false,
-        }));
-    }
-    told.push(Notification::TurnCompleted(completed));
-    told.into_iter()
-        .map(|notification| Effect::Notify(Box::new(notification)))
-        .collect()
-}
-
-fn journal_lost(reason: &str) -> TurnError {
-    let message = format!("the journal cannot be written: {reason}");
-    TurnError::new("journal.write_failed", message, codex_protocol::errors::CodexErrorInfo::Other)
 }
 
 /// The effects of one step, in order.

@@ -1,8 +1,10 @@
 //! Events in, effects out.
 
+use crate::settings::TurnOverrides;
 use crate::testing::Bench;
 use crate::thread::event::{Effect, ThreadEvent, ThreadRequest, Timer};
 use codex_model::Retry;
+use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::facts::SandboxPermissions;
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::RequestId;
@@ -415,7 +417,7 @@ fn a_turn_whose_end_cannot_be_recorded_is_told_as_failed() {
     let mut effects = bench.effects(interrupt);
     let first = effects.iter().position(|effect| matches!(effect, Effect::Commit { .. })).unwrap();
 
-    let rest = crate::thread::step::after_lost_commit(effects.split_off(first + 1), "disk full");
+    let rest = crate::thread::lost::after_lost_commit(effects.split_off(first + 1), "disk full");
 
     assert_snapshot!(crate::testing::told(&rest), @r#"
     reply 2 interrupted
@@ -566,4 +568,47 @@ fn the_first_words_are_recorded_although_the_turn_is_interrupted_before_it_is_lo
     tell turn Interrupted
     sync
     ");
+}
+
+#[test]
+fn settings_that_cannot_be_resolved_fail_one_turn_and_not_the_next() {
+    let mut bench = Bench::new(ApprovalPolicy::Never);
+    let overrides = TurnOverrides {
+        model_provider: Some("nowhere".into()),
+        ..TurnOverrides::default()
+    };
+    bench.request(ThreadRequest::StartTurn {
+        input: Vec::new(),
+        overrides: Box::new(overrides),
+        output_schema: None,
+    });
+    let turn_id = bench.state.turn_in_progress().unwrap().id;
+    let error = TurnError::new("config.unknown_provider", "no such provider", CodexErrorInfo::BadRequest);
+    bench.told(ThreadEvent::TurnResolved {
+        turn_id,
+        setup: Err(error),
+    });
+
+    bench.start();
+    assert!(bench.resolved().contains("sample:"));
+
+    assert_eq!(bench.state.overrides, TurnOverrides::default());
+}
+
+#[test]
+fn settings_that_come_with_input_for_a_running_turn_count_from_the_next() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+    let overrides = TurnOverrides {
+        model: Some("other".into()),
+        ..TurnOverrides::default()
+    };
+
+    let told = bench.request(ThreadRequest::StartTurn {
+        input: Vec::new(),
+        overrides: Box::new(overrides),
+        output_schema: None,
+    });
+
+    assert!(told.contains("the new settings count from the next turn"), "{told}");
+    assert_eq!(bench.state.next_overrides.model.as_deref(), Some("other"));
 }

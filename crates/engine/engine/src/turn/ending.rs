@@ -7,7 +7,7 @@ use crate::context::instructions::{TURN_ABORTED, tagged};
 use crate::context::items::text_message;
 use crate::context::repair::LOST;
 use crate::thread::event::{Effect, RequestKey, ThreadReply, Timer};
-use crate::thread::state::{Env, Life, ThreadState};
+use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::Out;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, ThreadStatus, TurnItemsView, TurnStatus};
@@ -69,7 +69,11 @@ impl ThreadState {
     pub(crate) fn end_turn(&mut self, env: &Env, out: &mut Out) {
         self.close_lost_calls(env);
         let Some(mut turn) = self.turn.take() else { return };
-        let Phase::Ending { outcome, replies } = std::mem::replace(&mut turn.phase, Phase::Resolving) else {
+        let ended = Phase::Ending {
+            outcome: Outcome::Completed,
+            replies: Vec::new(),
+        };
+        let Phase::Ending { outcome, replies } = std::mem::replace(&mut turn.phase, ended) else {
             return;
         };
         let outputs = turn.calls.take_outputs();
@@ -131,7 +135,7 @@ impl ThreadState {
 
     /// Replies to interrupts go out behind the record and before the end is told; a lost journal does not silence the end.
     fn tell_end(&self, records: Vec<Record>, notifications: Vec<Notification>, replies: Vec<RequestKey>, out: &mut Out) {
-        let journaled = self.life != Life::JournalLost;
+        let journaled = !self.journal_lost;
         if journaled {
             out.commit(records, Vec::new());
         }

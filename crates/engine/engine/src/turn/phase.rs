@@ -1,7 +1,7 @@
 //! Where a turn stands. Data that is only valid in one phase lives in that phase.
 
 use super::calls::Calls;
-use crate::settings::{TurnSettings, UserContent};
+use crate::settings::{TurnOverrides, TurnSettings, UserContent};
 use crate::thread::event::RequestKey;
 use codex_base::Timestamp;
 use codex_protocol::errors::TurnError;
@@ -31,7 +31,10 @@ pub struct Turn {
 
 pub enum Phase {
     /// Settings, surroundings and pictures are being looked up.
-    Resolving,
+    Resolving {
+        /// What sticks if it can be resolved.
+        wanted: Box<TurnOverrides>,
+    },
     /// The model is talking.
     Sampling {
         settings: Arc<TurnSettings>,
@@ -55,7 +58,7 @@ impl Phase {
     pub fn settings(&self) -> Option<&Arc<TurnSettings>> {
         match self {
             Self::Sampling { settings, .. } | Self::Working { settings, .. } | Self::BackingOff { settings, .. } => Some(settings),
-            Self::Resolving | Self::Ending { .. } => None,
+            Self::Resolving { .. } | Self::Ending { .. } => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::phase::{OpenItem, OpenKind, Phase, Turn};
 use crate::settings::TurnSettings;
 use crate::thread::event::{Effect, Timer};
-use crate::thread::state::{Env, Life, ThreadState};
+use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::Out;
 use codex_model::{AddedKind, ModelError, ModelEvent, ModelRequest, RequestMetadata, Retry};
 use codex_protocol::errors::TurnError;
@@ -25,7 +25,7 @@ impl ThreadState {
         let Some(turn) = &mut self.turn else { return };
         let outputs = match turn.phase {
             Phase::Working { .. } | Phase::BackingOff { .. } => turn.calls.take_outputs(),
-            Phase::Resolving | Phase::Sampling { .. } | Phase::Ending { .. } => return,
+            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Ending { .. } => return,
         };
         let quiet = turn.calls.all_recorded() && turn.steers_pending == 0;
         if !outputs.is_empty() {
@@ -48,7 +48,7 @@ impl ThreadState {
                 turn.steers = steers;
                 return;
             }
-            Phase::Resolving | Phase::Sampling { .. } | Phase::Ending { .. } => return,
+            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Ending { .. } => return,
         };
         for content in steers.into_values() {
             self.record_input(content, env, out);
@@ -405,7 +405,7 @@ impl ThreadState {
     }
 
     pub(crate) fn on_backoff_over(&mut self, sampling: u64, env: &Env, out: &mut Out) {
-        if sampling != self.sampling || self.life == Life::JournalLost {
+        if sampling != self.sampling || self.journal_lost {
             return;
         }
         if let Some(Turn {

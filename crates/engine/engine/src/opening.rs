@@ -1,0 +1,256 @@
+//! Opens a thread: what configuration, model, project and journal say about it, put into the values that its task starts from.
+
+use crate::context::instructions::BASE;
+use crate::context::repair::missing_outputs;
+use crate::home::installation_id;
+use crate::settings::TurnOverrides;
+use crate::shared::Shared;
+use crate::thread::resolve;
+use crate::thread::state::{Resumed, ThreadInfo};
+use codex_base::{AbsPath, Timestamp};
+use codex_config::Resolved;
+use codex_model::ModelClient;
+use codex_protocol::items::{GitInfo, Thread, ThreadStatus, Turn, TurnStatus};
+use codex_protocol::journal::{EventMsg, Record, SessionMeta, WorldState};
+use codex_protocol::requests::{RequestError, ThreadSetup};
+use codex_protocol::response_item::ResponseItem;
+use codex_sessions::Loaded;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Configuration for a thread's directory, and what was made of it.
+pub struct Opening {
+    pub cwd: AbsPath,
+    pub resolved: Resolved,
+    pub model_slug: String,
+    pub model: Arc<dyn ModelClient>,
+    pub tools: Box<RawValue>,
+    pub git: Option<GitInfo>,
+    pub instruction_sources: Vec<AbsPath>,
+    /// Of configuration, model and project documents; told with the thread's set-up.
+    pub warnings: Vec<String>,
+}
+
+/// What is particular to one thread.
+pub struct Identity {
+    pub id: String,
+    /// The rollout file; `None` for an ephemeral thread.
+    pub path: Option<AbsPath>,
+    pub created_at: Timestamp,
+    pub base_item: ResponseItem,
+    pub tools: Arc<RawValue>,
+    /// As the model's provider is told: `new` or `cold_resume`.
+    pub history_initialization: &'static str,
+}
+
+impl Opening {
+    /// Reads configuration files, project documents and git facts: for a blocking thread.
+    ///
+    /// # Errors
+    /// If the configuration or the provider cannot be used.
+    pub fn look_up(shared: &Shared, overrides: &TurnOverrides) -> Result<Self, RequestError> {
+        let (cwd, resolved) =
+            resolve::config_for(shared, overrides).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
+        let (model_slug, info) = resolve::model_for(&resolved);
+        let lookup = |name: &str| shared.env.var(name).map(str::to_owned);
+        let model = match &shared.model {
+            Some(model) => Arc::clone(model),
+            None => codex_model::build(&resolved.config.provider, &lookup, None, &shared.identity)
+                .map_err(|error| RequestError::invalid(error.code(), error.to_string()))?,
+        };
+        let docs = resolve::project_docs(shared, &cwd, &resolved);
+        Ok(Self {
+            tools: codex_tools::specs(&resolve::tool_set(&resolved, &info)),
+            git: git_info(&cwd),
+            warnings: resolved.warnings.iter().cloned().chain(resolve::warnings(&info, &docs)).collect(),
+            instruction_sources: docs.sources,
+            model_slug,
+            model,
+            cwd,
+            resolved,
+        })
+    }
+
+    /// The facts that do not change while the thread is loaded.
+    pub fn info(&self, shared: &Shared, identity: Identity) -> ThreadInfo {
+        let Identity {
+            id,
+            path,
+            created_at,
+            base_item,
+            tools,
+            history_initialization,
+        } = identity;
+        ThreadInfo {
+            session_id: id.clone(),
+            id,
+            installation_id: installation_id(&shared.env.codex_home),
+            source: shared.source,
+            originator: shared.identity.originator.clone(),
+            cli_version: codex_protocol::VERSION.to_owned(),
+            ephemeral: path.is_none(),
+            created_at,
+            path,
+            git: self.git.clone(),
+            model_provider: self.resolved.config.provider.id.clone(),
+            history_initialization,
+            attempts_max: self.model.attempts_max(),
+            capabilities: shared.sandbox.capabilities().clone(),
+            base_item,
+            tools,
+        }
+    }
+
+    /// The first line of a new journal.
+    pub fn meta(&self, info: &ThreadInfo, base_instructions: String) -> SessionMeta {
+        SessionMeta {
+            id: info.id.clone(),
+            session_id: info.session_id.clone(),
+            timestamp: info.created_at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            cwd: self.cwd.clone(),
+            originator: info.originator.clone(),
+            cli_version: info.cli_version.clone(),
+            source: info.source,
+            model_provider: info.model_provider.clone(),
+            model: self.model_slug.clone(),
+            base_instructions,
+            base_item: Some(info.base_item.clone()),
+            tools: Some(info.tools.get().to_owned()),
+            git: self.git.clone(),
+        }
+    }
+
+    /// The answer to `thread/start` and `thread/resume`.
+    pub fn setup(&self, thread: Thread) -> ThreadSetup {
+        let config = &self.resolved.config;
+        let model_info = codex_model::catalog().find(&self.model_slug);
+        let summary = config.model_reasoning_summary.unwrap_or(model_info.default_summary);
+        ThreadSetup {
+            thread,
+            model: self.model_slug.clone(),
+            model_provider: config.provider.id.clone(),
+            cwd: self.cwd.clone(),
+            approval_policy: config.approval_policy,
+            approvals_reviewer: "user".to_owned(),
+            sandbox: config.sandbox_policy.clone(),
+            instruction_sources: self.instruction_sources.clone(),
+            reasoning_effort: config.model_reasoning_effort.clone().or(model_info.default_effort),
+            reasoning_summary: Some(summary.as_str().to_owned()),
+            warnings: self.warnings.clone(),
+        }
+    }
+
+    /// What a stored thread goes on with: its history, closed where a crash left it open.
+    pub fn resumed(&self, shared: &Shared, info: &ThreadInfo, loaded: Loaded, turns: &[Turn]) -> Resumed {
+        let mut history = codex_sessions::model_input(&loaded.records);
+        let mut owed = Vec::new();
+        if loaded.meta_missing {
+            owed.push(Record::SessionMeta(Box::new(self.meta(info, BASE.to_owned()))));
+        }
+        let repairs = missing_outputs(&history, &*shared.ids);
+        history.extend(repairs.iter().cloned());
+        owed.extend(repairs.into_iter().map(Record::ResponseItem));
+        owed.extend(unfinished(&loaded, turns, shared.clock.now()));
+        let mut resumed = Resumed {
+            history,
+            owed,
+            preview: preview_of(turns),
+            ..Resumed::default()
+        };
+        for (_, record) in loaded.records {
+            match record {
+                Record::WorldState(state) => resumed.told = Some(*state),
+                Record::Event(event) => {
+                    if let EventMsg::TokenCount {
+                        total,
+                        last,
+                        model_context_window,
+                    } = *event
+                    {
+                        resumed.usage = codex_protocol::items::ThreadTokenUsage {
+                            total,
+                            last,
+                            model_context_window,
+                        };
+                    }
+                }
+                Record::Compacted(_) => resumed.told = None,
+                Record::SessionMeta(_)
+                | Record::TurnContext(_)
+                | Record::ResponseItem(_)
+                | Record::TokenUsage(_)
+                | Record::PrefixBreak { .. } => {}
+            }
+        }
+        if resumed.told == Some(WorldState::default()) {
+            resumed.told = None; // Another program's file: tell everything once more.
+        }
+        resumed
+    }
+}
+
+fn git_info(cwd: &AbsPath) -> Option<GitInfo> {
+    let facts = codex_git::facts(cwd)?;
+    let origin_url = facts.origin_url().map(str::to_owned);
+    Some(GitInfo {
+        sha: facts.commit,
+        branch: facts.branch,
+        origin_url,
+    })
+}
+
+/// The end record that a crash kept from being written.
+fn unfinished(loaded: &Loaded, turns: &[Turn], now: Timestamp) -> Option<Record> {
+    let last = turns.last()?;
+    let ended = loaded.records.iter().rev().find_map(|(_, record)| match record {
+        Record::Event(event) => match &**event {
+            EventMsg::TaskComplete { turn_id, .. } | EventMsg::TurnAborted { turn_id, .. } => Some(*turn_id == last.id),
+            EventMsg::TaskStarted { .. } => Some(false),
+            EventMsg::ItemCompleted { .. } | EventMsg::TokenCount { .. } | EventMsg::ThreadRolledBack { .. } => None,
+        },
+        _ => None,
+    });
+    (ended == Some(false) && last.status != TurnStatus::Completed).then(|| {
+        Record::Event(Box::new(EventMsg::TurnAborted {
+            turn_id: last.id.clone(),
+            reason: "interrupted".to_owned(),
+            started_at: last.started_at.unwrap_or_default(),
+            completed_at: now.as_second(),
+            duration_ms: 0,
+        }))
+    })
+}
+
+/// A thread as its journal tells of it.
+pub fn stored_thread(meta: &SessionMeta, path: AbsPath, preview: String, updated_at: Timestamp) -> Thread {
+    let created_at = meta.timestamp.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    Thread {
+        id: meta.id.clone(),
+        session_id: meta.session_id.clone(),
+        preview,
+        ephemeral: false,
+        model_provider: meta.model_provider.clone(),
+        model: Some(meta.model.clone()),
+        created_at: created_at.as_second(),
+        updated_at: updated_at.as_second(),
+        status: ThreadStatus::NotLoaded,
+        path: Some(path),
+        cwd: meta.cwd.clone(),
+        cli_version: meta.cli_version.clone(),
+        source: meta.source,
+        originator: Some(meta.originator.clone()),
+        project_id: None,
+        name: None,
+        git_info: meta.git.clone(),
+        turns: Vec::new(),
+    }
+}
+
+/// First line of the first thing that the user said.
+pub fn preview_of(turns: &[Turn]) -> String {
+    let first = turns.iter().flat_map(|turn| &turn.items).find_map(|item| match item {
+        codex_protocol::items::ThreadItem::UserMessage { .. } => Some(crate::thread::step::preview(item)),
+        _ => None,
+    });
+    first.unwrap_or_default()
+}

@@ -1,0 +1,80 @@
+//! What is left of a step's effects once the journal cannot be written: nothing new begins, and every end is told.
+
+use super::event::Effect;
+use codex_protocol::errors::TurnError;
+use codex_protocol::items::{ThreadStatus, TurnStatus};
+use codex_protocol::notifications::{ErrorNotification, Notification, ThreadStatusChanged, TurnNotification};
+
+/// Once the journal is lost, what would be committed is only told: the end of the turn must reach the client all the same.
+pub(super) fn untold(effect: Effect) -> Vec<Effect> {
+    match effect {
+        Effect::Commit { records: _, notifications } => notifications
+            .into_iter()
+            .map(|notification| Effect::Notify(Box::new(notification)))
+            .collect(),
+        Effect::Sync => Vec::new(),
+        other => vec![other],
+    }
+}
+
+/// What is still performed of the effects behind a commit that failed: whatever starts or records something is not; who waits for an end
+/// is told all the same, and a turn whose end could not be recorded has failed.
+pub fn after_lost_commit(effects: Vec<Effect>, reason: &str) -> Vec<Effect> {
+    effects.into_iter().flat_map(|effect| ending_part(effect, reason)).collect()
+}
+
+fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
+    match effect {
+        Effect::Notify(notification) => match *notification {
+            Notification::TurnCompleted(completed) => failed_end(completed, reason),
+            told @ (Notification::Error(_) | Notification::ServerRequestResolved(_)) => vec![Effect::Notify(Box::new(told))],
+            _ => Vec::new(),
+        },
+        Effect::Commit { .. }
+        | Effect::Resolve { .. }
+        | Effect::Sample { .. }
+        | Effect::Prepare { .. }
+        | Effect::Ask { .. }
+        | Effect::Run { .. }
+        | Effect::Sync => Vec::new(),
+        ending @ (Effect::Reply { .. }
+        | Effect::ReadInput { .. }
+        | Effect::StopSampling
+        | Effect::Discard { .. }
+        | Effect::Withdraw { .. }
+        | Effect::Cancel { .. }
+        | Effect::SetTimer { .. }
+        | Effect::EndTerminals
+        | Effect::Unload) => vec![ending],
+    }
+}
+
+/// The end of a turn as a client hears of it when the journal does not: failed, whatever it was.
+fn failed_end(mut completed: TurnNotification, reason: &str) -> Vec<Effect> {
+    let thread_id = completed.thread_id.clone();
+    let status = ThreadStatusChanged {
+        thread_id: thread_id.clone(),
+        status: ThreadStatus::SystemError,
+    };
+    let mut told = vec![Notification::ThreadStatusChanged(status)];
+    if completed.turn.error.is_none() {
+        let error = journal_lost(reason);
+        completed.turn.status = TurnStatus::Failed;
+        completed.turn.error = Some(error.clone());
+        told.push(Notification::Error(ErrorNotification {
+            error,
+            thread_id,
+            turn_id: completed.turn.id.clone(),
+            will_retry: false,
+        }));
+    }
+    told.push(Notification::TurnCompleted(completed));
+    told.into_iter()
+        .map(|notification| Effect::Notify(Box::new(notification)))
+        .collect()
+}
+
+pub(super) fn journal_lost(reason: &str) -> TurnError {
+    let message = format!("the journal cannot be written: {reason}");
+    TurnError::new("journal.write_failed", message, codex_protocol::errors::CodexErrorInfo::Other)
+}
