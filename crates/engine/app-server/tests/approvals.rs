@@ -176,7 +176,7 @@ async fn a_patch_outside_the_roots_is_asked_for_and_written_after_accept_only() 
                 }
             }
         });
-        let home = TempHome::new_in(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")));
+        let home = TempHome::outside_temp();
         home.make_repository(&[("a.txt", "one\n")]);
         home.use_model(&mock, "");
         let mut session = Session::open(&home).await;

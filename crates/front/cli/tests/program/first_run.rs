@@ -153,7 +153,7 @@ fn a_broken_configuration_is_told_with_its_place() {
 #[test]
 fn a_directory_without_a_repository_is_refused_unless_told_otherwise() {
     let mock = MockModel::start([Answer::message("Hello.")]);
-    let lab = Lab::in_no_repository();
+    let lab = Lab::new();
     lab.home.use_model(&mock, "");
 
     assert_text!(refused(&lab, &["exec", "hello"]).all(), @"

@@ -23,15 +23,7 @@ pub struct Lab {
 impl Lab {
     /// Outside the folders that every sandbox may write to. The workspace is no repository yet.
     pub fn new() -> Self {
-        Self::of(TempHome::new_in(Path::new(env!("CARGO_TARGET_TMPDIR"))))
-    }
-
-    /// Below the system's temporary folder, so in no repository at all.
-    pub fn in_no_repository() -> Self {
-        Self::of(TempHome::new())
-    }
-
-    fn of(home: TempHome) -> Self {
+        let home = TempHome::outside_temp();
         let program = home.workspace().with_file_name("codex");
         let original = Path::new(env!("CARGO_BIN_EXE_codex"));
         fs::hard_link(original, &program)
