@@ -318,3 +318,32 @@ async fn a_second_subscriber_is_asked_too_and_told_when_it_is_answered() {
     assert_eq!(session.until_turn_ends().await.status, TurnStatus::Completed);
     assert_eq!(home.read("ran"), "ran\n", "the first answer won");
 }
+
+#[tokio::test]
+async fn a_patch_that_was_accepted_for_the_session_is_not_asked_about_again() {
+    let mock = MockModel::start_with(|number, request| {
+        let file = home_of(&request.json) + "/outside.txt";
+        let patch = match number {
+            1 => format!("*** Begin Patch\n*** Add File: {file}\n+one\n*** End Patch\n"),
+            2 => format!("*** Begin Patch\n*** Update File: {file}\n@@\n-one\n+two\n*** End Patch\n"),
+            _ => return Answer::message("done"),
+        };
+        Answer::items([events::apply_patch(&format!("p{number}"), &patch)])
+    });
+    let home = TempHome::outside_temp();
+    home.make_repository(&[("a.txt", "one\n")]);
+    home.use_model(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session
+        .start(params(ApprovalPolicy::OnRequest, SandboxMode::WorkspaceWrite))
+        .await
+        .thread;
+    session.turn(&thread.id, "go").await;
+
+    let (id, _) = session.until_question().await;
+    let decision = ApprovalDecision::AcceptForSession;
+    session.client.respond(id, &ApprovalAnswer { decision }).await.unwrap();
+
+    assert_eq!(session.until_turn_ends().await.status, TurnStatus::Completed);
+    assert_eq!(std::fs::read_to_string(home.home().join("outside.txt")).unwrap(), "two\n");
+}

@@ -121,12 +121,11 @@ impl Lab {
     pub fn turn_event(&self) -> String {
         let text = self.journal_text();
         let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let kinds = lines
+        let mut kinds = lines
             .filter(|line| line["type"] == "event_msg")
             .map(|line| line["payload"]["type"].as_str().unwrap().to_owned());
         kinds
-            .filter(|kind| ["task_started", "task_complete", "turn_aborted"].contains(&kind.as_str()))
-            .last()
+            .rfind(|kind| ["task_started", "task_complete", "turn_aborted"].contains(&kind.as_str()))
             .unwrap()
     }
 }

@@ -24,7 +24,7 @@ pub enum World {
 impl World {
     /// The program that `command` starts will find this world.
     pub fn around(self, command: &mut Command) {
-        let mut enter: Box<dyn FnMut() -> io::Result<()> + Send + Sync> = match self {
+        let enter: Box<dyn FnMut() -> io::Result<()> + Send + Sync> = match self {
             Self::ReadOnly(folder) => read_only(&folder),
             Self::SmallDisk(folder, bytes) => small_disk(&folder, bytes),
             Self::NoUserNamespaces => {
@@ -37,7 +37,7 @@ impl World {
             Self::NamespacesRefused => Box::new(refuse_namespaces),
         };
         // SAFETY: the closures only make system calls, with texts that were made beforehand.
-        unsafe { command.pre_exec(move || enter()) };
+        unsafe { command.pre_exec(enter) };
     }
 }
 
