@@ -8,64 +8,64 @@ use codex_sandbox_linux::{HELPER_ARG0, HostFacts, plan};
 use lab::{Lab, User};
 use std::os::unix::process::CommandExt;
 
-/// In a world without user namespaces: see [`without_user_namespaces_nothing_runs`].
 #[tokio::test]
-#[ignore = "only in a process without user namespaces"]
-async fn inside_without_user_namespaces() {
-    assert_eq!(
-        std::fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap().trim(),
-        "0",
-        "only in a process without user namespaces"
-    );
-    let lab = Lab::new(User::Own);
-    let spec = || lab.spec(&["/bin/sh", "-c", "echo x > ran"], CommandIo::Pipes);
-    let policy = lab.workspace(false);
+async fn without_user_namespaces_nothing_runs() {
+    /// What this test does in the process that it starts of itself.
+    async fn inside_without_user_namespaces() {
+        let allowed = std::fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap();
+        assert_eq!(allowed.trim(), "0", "this process was to have no user namespaces");
+        let lab = Lab::new(User::Own);
+        let spec = || lab.spec(&["/bin/sh", "-c", "echo x > ran"], CommandIo::Pipes);
+        let policy = lab.workspace(false);
 
-    let free = lab
-        .start(&codex_permissions::ResolvedPolicy::unconfined(), spec(), Expiration::default())
-        .await
-        .unwrap();
-    assert!(free.exited().await.exit_code() == 0 && lab.exists("w/ran"), "the control failed");
-    std::fs::remove_file(lab.path("w/ran")).unwrap();
+        let free = lab
+            .start(&codex_permissions::ResolvedPolicy::unconfined(), spec(), Expiration::default())
+            .await
+            .unwrap();
+        assert!(free.exited().await.exit_code() == 0 && lab.exists("w/ran"), "the control failed");
+        std::fs::remove_file(lab.path("w/ran")).unwrap();
 
-    let Err(SandboxError::Unenforceable { missing, .. }) = lab.sandbox.prepare(spec(), &policy) else {
-        panic!("prepared")
-    };
-    assert!(
-        !lab.sandbox.capabilities().confines && missing.contains("user.max_user_namespaces"),
-        "{missing}"
-    );
+        let Err(SandboxError::Unenforceable { missing, .. }) = lab.sandbox.prepare(spec(), &policy) else {
+            panic!("prepared")
+        };
+        assert!(
+            !lab.sandbox.capabilities().confines && missing.contains("user.max_user_namespaces"),
+            "{missing}"
+        );
 
-    // Also when the look beforehand was deceived.
-    let plan = serde_json::to_vec(&plan(&policy, &HostFacts::default()).unwrap()).unwrap();
-    let launch = Launch::Helper {
-        program: lab::PROBE.into(),
-        arg0: HELPER_ARG0.to_owned(),
-        plan,
-    };
-    let started = codex_process::spawn(
-        PreparedCommand {
-            spec: spec(),
-            launch,
-            enforced: Vec::new(),
-        },
-        Expiration::default(),
-    )
-    .await;
-    let Err(SpawnError::Sandbox(SandboxError::Unenforceable { rule, missing })) = started else {
-        panic!("{started:?}")
-    };
-    assert!(
-        rule == "process isolation" && missing.contains("user.max_user_namespaces"),
-        "{rule}: {missing}"
-    );
-    assert!(!lab.exists("w/ran") && !lab.exists("w/.codex"));
-}
+        // Also when the look beforehand was deceived.
+        let plan = serde_json::to_vec(&plan(&policy, &HostFacts::default()).unwrap()).unwrap();
+        let launch = Launch::Helper {
+            program: lab::PROBE.into(),
+            arg0: HELPER_ARG0.to_owned(),
+            plan,
+        };
+        let started = codex_process::spawn(
+            PreparedCommand {
+                spec: spec(),
+                launch,
+                enforced: Vec::new(),
+            },
+            Expiration::default(),
+        )
+        .await;
+        let Err(SpawnError::Sandbox(SandboxError::Unenforceable { rule, missing })) = started else {
+            panic!("{started:?}")
+        };
+        assert!(
+            rule == "process isolation" && missing.contains("user.max_user_namespaces"),
+            "{rule}: {missing}"
+        );
+        assert!(!lab.exists("w/ran") && !lab.exists("w/.codex"));
+    }
 
-#[test]
-fn without_user_namespaces_nothing_runs() {
+    if std::env::var_os("LAB_INSIDE").is_some() {
+        return inside_without_user_namespaces().await;
+    }
     let mut inside = std::process::Command::new(std::env::current_exe().unwrap());
-    inside.args(["inside_without_user_namespaces", "--exact", "--ignored", "--nocapture"]);
+    inside
+        .args(["without_user_namespaces_nothing_runs", "--exact", "--nocapture"])
+        .env("LAB_INSIDE", "1");
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let maps = [
         ("setgroups", "deny".to_owned()),
@@ -84,10 +84,10 @@ fn without_user_namespaces_nothing_runs() {
         });
     }
     let output = inside.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
+        output.status.success() && said.contains("1 passed"),
+        "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
 }

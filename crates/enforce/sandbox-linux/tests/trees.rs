@@ -191,33 +191,31 @@ async fn a_killed_supervisor_takes_its_confined_tree_along_and_the_next_command_
     }
 }
 
-/// The other process of [`a_killed_parent_takes_its_trees_along`].
-#[tokio::test]
-#[ignore = "only as a process to be killed"]
-async fn parent_to_be_killed() {
-    let Ok(marker) = std::env::var("LAB_MARKER") else {
-        panic!("only as a process to be killed")
-    };
-    let mut all = Vec::new();
-    let labs = USERS.map(Lab::new);
-    for lab in &labs {
-        println!("base {}", lab.base);
-        for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
-            for io in [CommandIo::Pipes, CommandIo::PTY] {
-                all.push(lab.start(&policy, tree(lab, &marker, io), Expiration::default()).await.unwrap());
-            }
-        }
-    }
-    println!("started");
-    std::future::pending::<()>().await;
-}
-
 #[tokio::test]
 async fn a_killed_parent_takes_its_trees_along() {
+    /// The process that this test starts of itself and kills.
+    async fn parent_to_be_killed(marker: &str) {
+        let mut all = Vec::new();
+        let labs = USERS.map(Lab::new);
+        for lab in &labs {
+            println!("base {}", lab.base);
+            for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
+                for io in [CommandIo::Pipes, CommandIo::PTY] {
+                    all.push(lab.start(&policy, tree(lab, marker, io), Expiration::default()).await.unwrap());
+                }
+            }
+        }
+        println!("started");
+        std::future::pending::<()>().await;
+    }
+
     use std::io::{BufRead, BufReader};
+    if let Ok(marker) = std::env::var("LAB_MARKER") {
+        return parent_to_be_killed(&marker).await;
+    }
     let marker = marker();
     let mut parent = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["parent_to_be_killed", "--exact", "--ignored", "--nocapture"])
+        .args(["a_killed_parent_takes_its_trees_along", "--exact", "--nocapture"])
         .env("LAB_MARKER", &marker)
         .stdout(std::process::Stdio::piped())
         .spawn()
