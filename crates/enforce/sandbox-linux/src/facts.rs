@@ -37,6 +37,26 @@ fn entry(path: &Path) -> Option<Entry> {
     })
 }
 
+/// One that goes away between two looks, because its last user just ended, is still one: the helper makes it anew.
 fn is_placeholder(path: &Path, mode: u32) -> bool {
-    mode & 0o7777 == PLACEHOLDER_MODE && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+    mode & 0o7777 == PLACEHOLDER_MODE
+        && match fs::read_dir(path) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stand_in_that_vanishes_between_two_looks_is_no_folder_of_the_users() {
+        let folder = tempfile::tempdir().unwrap();
+
+        assert!(is_placeholder(&folder.path().join("gone"), 0o40000 | PLACEHOLDER_MODE));
+        assert!(is_placeholder(folder.path(), 0o40000 | PLACEHOLDER_MODE));
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(!is_placeholder(folder.path(), 0o40000 | PLACEHOLDER_MODE));
+    }
 }
