@@ -16,6 +16,9 @@ use codex_protocol::requests::RequestId;
 use codex_tools::{CallKind, ToolOutcome, ToolOutput};
 use std::sync::Arc;
 
+/// The diff of a whole turn is told up to here; each patch's own diff is in its item all the same.
+const TURN_DIFF_BYTES_MAX: usize = 1024 * 1024;
+
 impl ThreadState {
     /// Prepares every queued call whose turn has come.
     pub(crate) fn start_calls(&mut self, out: &mut Out) {
@@ -245,7 +248,7 @@ impl ThreadState {
             return;
         };
         let (thread_id, turn_id) = (self.info.id.clone(), turn.id.clone());
-        if let Some(diff) = outcome.diff {
+        if let Some(diff) = outcome.diff.filter(|diff| turn.diff.len() + diff.len() <= TURN_DIFF_BYTES_MAX) {
             turn.diff.push_str(&diff);
             let diff = turn.diff.clone();
             out.notify(Notification::TurnDiffUpdated(TurnDiffUpdated {
