@@ -10,6 +10,8 @@ mod first_run;
 #[cfg(target_os = "linux")]
 mod kill_moments;
 #[cfg(target_os = "linux")]
+mod prefix;
+#[cfg(target_os = "linux")]
 mod signals;
 mod support;
 #[cfg(target_os = "linux")]
