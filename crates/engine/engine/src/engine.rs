@@ -8,7 +8,7 @@ use crate::shared::{EngineParts, Shared};
 use crate::thread::actor::{self, Mailbox, Message, Reply};
 use crate::thread::event::{ThreadEvent, ThreadRequest};
 use crate::thread::perform::{Subscriber, Subscribers, Work, World, forward};
-use crate::thread::state::{ThreadInfo, ThreadState};
+use crate::thread::state::ThreadState;
 use codex_base::{AbsPath, Timestamp};
 use codex_model::ModelClient;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
@@ -18,7 +18,6 @@ use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::{RequestError, RequestId, ThreadSetup, ThreadSortKey};
 use codex_sessions::{Journal, JournalError};
 use codex_tools::{Terminals, ToolWorld};
-use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -165,35 +164,8 @@ impl Engine {
         let opened = tokio::task::spawn_blocking(move || Journal::resume(&home, &id)).await;
         let (journal, loaded) = opened.map_err(|panic| internal(&panic))?.map_err(|error| journal_error(&error))?;
         let turns = codex_sessions::turns(&loaded.records);
-        let text = if loaded.meta_missing {
-            BASE
-        } else {
-            &loaded.meta.base_instructions
-        };
-        let base_item = loaded.meta.base_item.clone().unwrap_or_else(|| base_message(text));
-        let stored_tools = loaded.meta.tools.clone().and_then(|tools| RawValue::from_string(tools).ok());
-        let tools = Arc::from(stored_tools.unwrap_or_else(|| opening.tools.clone()));
-        let created_at = loaded.meta.timestamp.parse().unwrap_or_else(|_| self.shared.clock.now());
-        let identity = Identity {
-            id: thread_id.to_owned(),
-            path: journal.path().cloned(),
-            created_at,
-            base_item,
-            tools,
-            history_initialization: "cold_resume",
-        };
-        let info = ThreadInfo {
-            session_id: loaded.meta.session_id.clone(),
-            source: loaded.meta.source,
-            ..opening.info(&self.shared, identity)
-        };
-        let mut warnings = loaded.problems.clone();
-        if !loaded.meta.model.is_empty() && loaded.meta.model != opening.model_slug {
-            let (old, new) = (&loaded.meta.model, &opening.model_slug);
-            warnings.push(format!(
-                "This session was recorded with model `{old}` but is resuming with `{new}`."
-            ));
-        }
+        let info = opening.stored_info(&self.shared, thread_id, journal.path().cloned(), &loaded.meta, loaded.meta_missing);
+        let warnings = opening.resume_warnings(&loaded);
         let resumed = opening.resumed(&self.shared, &info, loaded, &turns);
         let mut state = ThreadState::with(info, opening.model_slug.clone(), opening.cwd.clone(), overrides, resumed);
         state.warned.extend(opening.warnings.iter().cloned());

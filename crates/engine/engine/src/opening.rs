@@ -1,6 +1,7 @@
 //! Opens a thread: what configuration, model, project and journal say about it, put into the values that its task starts from.
 
 use crate::context::instructions::BASE;
+use crate::context::items::base_message;
 use crate::context::repair::missing_outputs;
 use crate::home::installation_id;
 use crate::settings::TurnOverrides;
@@ -99,6 +100,33 @@ impl Opening {
             base_item,
             tools,
         }
+    }
+
+    /// The same for a stored thread: what was sent first is sent again, byte for byte.
+    pub fn stored_info(&self, shared: &Shared, id: &str, path: Option<AbsPath>, meta: &SessionMeta, meta_missing: bool) -> ThreadInfo {
+        let text = if meta_missing { BASE } else { &meta.base_instructions };
+        let stored_tools = meta.tools.clone().and_then(|tools| RawValue::from_string(tools).ok());
+        let identity = Identity {
+            id: id.to_owned(),
+            path,
+            created_at: meta.timestamp.parse().unwrap_or_else(|_| shared.clock.now()),
+            base_item: meta.base_item.clone().unwrap_or_else(|| base_message(text)),
+            tools: Arc::from(stored_tools.unwrap_or_else(|| self.tools.clone())),
+            history_initialization: "cold_resume",
+        };
+        ThreadInfo {
+            session_id: meta.session_id.clone(),
+            source: meta.source,
+            ..self.info(shared, identity)
+        }
+    }
+
+    /// What the user should know before a stored thread goes on.
+    pub fn resume_warnings(&self, loaded: &Loaded) -> Vec<String> {
+        let (old, new) = (&loaded.meta.model, &self.model_slug);
+        let other_model =
+            (!old.is_empty() && old != new).then(|| format!("This session was recorded with model `{old}` but is resuming with `{new}`."));
+        loaded.problems.iter().cloned().chain(other_model).collect()
     }
 
     /// The first line of a new journal.

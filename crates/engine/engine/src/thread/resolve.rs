@@ -118,62 +118,67 @@ pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> code
 /// # Errors
 /// If the configuration became unreadable since the thread started.
 pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
-    let ResolveRequest {
-        shared,
-        terminals,
-        thread_id,
-        session_id,
-        turn_id,
-        overrides,
-        input,
-    } = request;
-    let (cwd, resolved) =
-        config_for(&shared, &overrides).map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
-    let config = &resolved.config;
+    let (cwd, resolved) = config_for(&request.shared, &request.overrides)
+        .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
     let (model, model_info) = model_for(&resolved);
-    let sandbox_policy = config.sandbox_policy.clone();
-    let tmpdir = shared.env.var("TMPDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let facts = codex_process::facts::path_facts(&sandbox_policy, &cwd, tmpdir.as_deref(), &shared.env.codex_home);
-    let policy = codex_permissions::resolve(&sandbox_policy, &cwd, &facts);
-    let docs = project_docs(&shared, &cwd, &resolved);
+    let docs = project_docs(&request.shared, &cwd, &resolved);
     let warnings = warnings(&model_info, &docs);
-    let shell = UserShell {
-        path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")),
-    };
-    let permissions = config
-        .include_permissions_instructions
-        .then(|| instructions::permissions(&policy, config.approval_policy));
-    let environment = if config.include_environment_context {
-        environment(&shared, &cwd, &shell, filesystem_text(&cwd, &policy))
-    } else {
-        BTreeMap::new()
-    };
-    let surroundings = Surroundings {
-        developer_instructions: config.developer_instructions.clone(),
-        permissions,
-        project_docs: docs.text,
-        project_docs_local: docs.has_project_part,
-        environment,
-        cwd: Some(cwd.clone()),
-    };
-    let tools = TurnTools {
-        tools: tool_set(&resolved, &model_info),
+    let tools = turn_tools(&request, &cwd, &resolved, &model_info);
+    let surroundings = surroundings(&request.shared, &resolved, docs, &tools);
+    let settings = turn_settings(&resolved, request.overrides.effort, model, model_info, tools);
+    Ok(TurnSetup {
+        settings: Arc::new(settings),
+        surroundings,
+        input: user_content(request.input, &cwd),
+        warnings,
+    })
+}
+
+fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, model_info: &ModelInfo) -> TurnTools {
+    let (shared, config) = (&request.shared, &resolved.config);
+    let tmpdir = shared.env.var("TMPDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let facts = codex_process::facts::path_facts(&config.sandbox_policy, cwd, tmpdir.as_deref(), &shared.env.codex_home);
+    TurnTools {
+        tools: tool_set(resolved, model_info),
         cwd: cwd.clone(),
-        policy,
-        shell,
+        policy: codex_permissions::resolve(&config.sandbox_policy, cwd, &facts),
+        shell: UserShell {
+            path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")),
+        },
         env: Arc::new(codex_config::shell_environment(&config.shell_environment_policy, &shared.env.vars)),
         allow_login_shell: config.allow_login_shell,
         output_token_limit: config.tool_output_token_limit.unwrap_or(model_info.truncation_tokens),
         background_terminal_max_ms: u64::try_from(config.background_terminal_max_timeout.as_millis()).unwrap_or(u64::MAX),
-        thread_id,
-        session_id,
-        turn_id,
-        terminals,
+        thread_id: request.thread_id.clone(),
+        session_id: request.session_id.clone(),
+        turn_id: request.turn_id.clone(),
+        terminals: Arc::clone(&request.terminals),
+    }
+}
+
+fn surroundings(shared: &Shared, resolved: &Resolved, docs: codex_skills::ProjectDocs, tools: &TurnTools) -> Surroundings {
+    let config = &resolved.config;
+    let environment = if config.include_environment_context {
+        environment(shared, &tools.cwd, &tools.shell, filesystem_text(&tools.cwd, &tools.policy))
+    } else {
+        BTreeMap::new()
     };
-    let settings = TurnSettings {
-        effort: overrides
-            .effort
-            .clone()
+    Surroundings {
+        developer_instructions: config.developer_instructions.clone(),
+        permissions: config
+            .include_permissions_instructions
+            .then(|| instructions::permissions(&tools.policy, config.approval_policy)),
+        project_docs: docs.text,
+        project_docs_local: docs.has_project_part,
+        environment,
+        cwd: Some(tools.cwd.clone()),
+    }
+}
+
+fn turn_settings(resolved: &Resolved, effort: Option<String>, model: String, model_info: ModelInfo, tools: TurnTools) -> TurnSettings {
+    let config = &resolved.config;
+    TurnSettings {
+        effort: effort
             .or_else(|| config.model_reasoning_effort.clone())
             .or_else(|| model_info.default_effort.clone()),
         summary: Some(config.model_reasoning_summary.unwrap_or(model_info.default_summary)),
@@ -182,17 +187,11 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
             .or(model_info.default_verbosity)
             .filter(|_| model_info.supports_verbosity),
         approval_policy: config.approval_policy,
-        sandbox_policy,
+        sandbox_policy: config.sandbox_policy.clone(),
         model,
         model_info,
         tools: Arc::new(tools),
-    };
-    Ok(TurnSetup {
-        settings: Arc::new(settings),
-        surroundings,
-        input: user_content(input, &cwd),
-        warnings,
-    })
+    }
 }
 
 fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: String) -> BTreeMap<String, String> {
