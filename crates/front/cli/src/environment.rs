@@ -7,7 +7,7 @@ use codex_config::{ConfigError, ProcessEnv};
 use codex_exec::ExecError;
 use codex_protocol::VERSION;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the program's command line and set-up need beside [`ProcessEnv`].
 #[derive(Debug, Clone)]
@@ -133,10 +133,18 @@ fn capitalised(word: &str) -> String {
         .unwrap_or_default()
 }
 
-/// `$SHELL`, else what the user database says.
+/// `$SHELL`, else what the user database says, else a common one. The model writes POSIX commands, so only a shell that reads them counts:
+/// neither `fish` nor the `nologin` of a service account.
 fn user_shell() -> Option<PathBuf> {
-    let named = std::env::var_os("SHELL").map(PathBuf::from).filter(|shell| shell.is_absolute());
-    named.or_else(shell_of_user)
+    let named = std::env::var_os("SHELL").map(PathBuf::from);
+    let common = ["/bin/bash", "/bin/sh"].map(|path| Some(PathBuf::from(path)));
+    let candidates = [named, shell_of_user()].into_iter().chain(common).flatten();
+    candidates.into_iter().find(|shell| reads_posix(shell) && shell.is_file())
+}
+
+fn reads_posix(shell: &Path) -> bool {
+    let name = shell.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    shell.is_absolute() && ["bash", "zsh", "sh", "dash", "ash", "ksh"].contains(&name)
 }
 
 #[cfg(target_os = "linux")]
@@ -208,5 +216,20 @@ mod tests {
         assert_eq!(shell_in(users, "1000"), Some("/bin/zsh".into()));
         assert_eq!(shell_in(users, "7"), None);
         assert_eq!(shell_in(users, "8"), None);
+    }
+
+    #[test]
+    fn a_login_program_that_is_no_posix_shell_runs_no_commands() {
+        let usable = [
+            "/bin/zsh",
+            "/usr/bin/dash",
+            "/usr/sbin/nologin",
+            "/bin/false",
+            "/usr/bin/fish",
+            "bash",
+        ]
+        .map(|shell| reads_posix(Path::new(shell)));
+
+        assert_eq!(usable, [true, true, false, false, false, false]);
     }
 }
