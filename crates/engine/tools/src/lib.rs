@@ -5,7 +5,6 @@
 //! | offer | [`specs`] | [`ToolSet`] | the `tools` array of a request |
 //! | understand | [`prepare`] | a call and its [`TurnTools`] | [`Prepared`]: intent and started item, or the text of a [`ToolError`] |
 //! | do | [`run`] | a [`Prepared`] and the policy of its verdict | one [`ToolOutcome`], and [`ToolReport`]s meanwhile |
-//! | not do | [`declined`] | a [`Prepared`] and a reason | a [`ToolOutcome`] |
 //! | answer | [`output_item`] | a [`ToolOutput`] | the item for the model |
 //!
 //! Between understanding and doing somebody decides (`policy/approvals`); nothing here decides what is allowed, and nothing happens before
@@ -35,7 +34,7 @@ mod turn;
 pub use error::ToolError;
 pub use image_view::{IMAGE_FILE_BYTES_MAX, IMAGE_SIDE_MAX};
 pub use login::warm_up;
-pub use outcome::{ToolOutcome, ToolOutput, ToolReport, declined, output_item};
+pub use outcome::{ToolOutcome, ToolOutput, ToolReport, output_item};
 pub use prepare::{CallKind, Prepared, may_overlap, prepare};
 pub use run::run;
 pub use specs::{SPECS_BYTES_MAX, ToolSet, specs};

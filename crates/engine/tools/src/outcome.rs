@@ -1,8 +1,8 @@
 //! What comes of a tool call: the output for the model, the item for clients, and what happened on the way.
 
-use crate::prepare::{CallKind, Prepared};
+use crate::prepare::CallKind;
 use codex_protocol::facts::Denial;
-use codex_protocol::items::{CommandExecutionStatus, PatchApplyStatus, PlanStep, ThreadItem};
+use codex_protocol::items::{PlanStep, ThreadItem};
 use codex_protocol::response_item::ResponseItem;
 use serde_json::{Value, json};
 
@@ -64,22 +64,6 @@ impl ToolOutcome {
     pub(crate) fn with_item(mut self, item: ThreadItem) -> Self {
         self.item = Some(item);
         self
-    }
-}
-
-/// The outcome of a call that was refused or declined before it ran: `message` for the model, and the started item, if any, as declined.
-pub fn declined(prepared: Prepared, message: impl Into<String>) -> ToolOutcome {
-    let item = prepared.started.map(|mut item| {
-        match &mut item {
-            ThreadItem::CommandExecution(command) => command.status = CommandExecutionStatus::Declined,
-            ThreadItem::FileChange { status, .. } => *status = PatchApplyStatus::Declined,
-            _ => {}
-        }
-        item
-    });
-    ToolOutcome {
-        item,
-        ..ToolOutcome::text(message, false)
     }
 }
 

@@ -796,17 +796,6 @@ async fn a_plan_and_a_picture_are_answered() {
     );
 }
 
-#[tokio::test]
-async fn a_declined_call_has_a_declined_item_and_the_reason() {
-    let bench = Bench::new();
-    let prepared = bench.prepare("exec_command", r#"{"cmd":"touch x"}"#, CallKind::Function).unwrap();
-
-    let outcome = declined(prepared, "rejected by user");
-
-    assert_eq!((text(&outcome), outcome.success), ("rejected by user", false));
-    assert_eq!(command(outcome.item.unwrap()).status, CommandExecutionStatus::Declined);
-}
-
 #[test]
 fn an_output_item_has_our_id_and_the_calls() {
     let item = |kind, output: &ToolOutput| serde_json::to_string(&output_item("c1", kind, output, "id_1".into())).unwrap();
