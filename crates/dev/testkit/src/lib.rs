@@ -7,6 +7,7 @@
 //! | [`mock`] | [`MockModel`]: a real HTTP server on 127.0.0.1 that plays answers and records requests |
 //! | [`home`] | [`TempHome`]: `HOME`, `CODEX_HOME` and a workspace that go away with the test |
 //! | [`clock`] | [`SteppedClock`]: time that moves when the test says so |
+//! | [`examples`] | the fenced blocks of a Markdown page, and what each of them promises |
 //! | [`processes`] | [`Marker`]: finds every process that a test started, to prove that none is left |
 //! | [`snapshots`] | [`snapshot_filters`]: ids, times, temporary paths and ports become words |
 //!
@@ -16,6 +17,7 @@
 pub mod answer;
 pub mod clock;
 pub mod events;
+pub mod examples;
 pub mod home;
 mod http;
 pub mod mock;

@@ -6,6 +6,8 @@
 pub mod workspace;
 
 mod codes;
+#[cfg(unix)]
+mod examples;
 mod layers;
 pub mod licences;
 mod report;
@@ -73,6 +75,8 @@ fn check() -> Result<Checked> {
         findings.extend(words::check_file(path)?);
     }
     findings.extend(codes::check(&files)?);
+    #[cfg(unix)]
+    findings.extend(examples::check(&files)?);
     findings.extend(generated()?);
     let (report, too_long) = report::make(&sources);
     findings.extend(too_long);

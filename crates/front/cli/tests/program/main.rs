@@ -6,6 +6,8 @@
 
 #[cfg(target_os = "linux")]
 mod demo;
+#[cfg(target_os = "linux")]
+mod examples;
 mod first_run;
 #[cfg(target_os = "linux")]
 mod kill_moments;
