@@ -7,7 +7,8 @@ mod exec;
 
 pub use exec::{Color, ExecCommand};
 
-use clap::{Args, Parser, Subcommand};
+use crate::commands::{self, Root};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use codex_protocol::settings::SandboxMode;
 use std::path::PathBuf;
 
@@ -15,9 +16,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     Exec(Box<ExecCommand>),
-    Demo {
-        folder: Option<PathBuf>,
-    },
+    /// Any other command, with the options that stand before it.
+    Other(Box<Root>, commands::Sub),
     /// The terminal interface, perhaps with a first prompt.
     Tui {
         prompt: Option<String>,
@@ -33,17 +33,38 @@ where
     I: IntoIterator<Item = T>,
     T: Into<std::ffi::OsString> + Clone,
 {
+    let matches = definition().try_get_matches_from(words)?;
     let Cli {
         shared,
         images,
         command,
         prompt,
-    } = Cli::try_parse_from(words)?;
+    } = Cli::from_arg_matches(&matches)?;
     match command {
         None => Ok(Command::Tui { prompt }),
-        Some(Sub::Demo { folder }) => Ok(Command::Demo { folder }),
-        Some(Sub::Exec(exec)) => exec.merged(shared, images).map(|exec| Command::Exec(Box::new(exec))),
+        Some(Sub::Exec(exec)) => {
+            let exec = exec.merged(shared, images)?;
+            let config = commands::overrides(&matches);
+            Ok(Command::Exec(Box::new(ExecCommand { config, ..exec })))
+        }
+        Some(Sub::Other(command)) => {
+            let root = Root {
+                config: commands::overrides(&matches),
+                model: shared.model,
+                profile: shared.profile,
+                sandbox: shared.sandbox,
+                cd: shared.cd,
+                add_dirs: shared.add_dirs,
+                strict_config: shared.strict_config,
+            };
+            Ok(Command::Other(Box::new(root), command))
+        }
     }
+}
+
+/// The whole command line as clap knows it.
+pub fn definition() -> clap::Command {
+    commands::with_overrides(Cli::command())
 }
 
 /// A coding agent for the terminal.
@@ -71,12 +92,8 @@ enum Sub {
     /// Run one prompt without a terminal interface
     #[command(visible_alias = "e")]
     Exec(Box<exec::Exec>),
-    /// See a real turn in a small repository of its own: no account, no network, scripted words
-    Demo {
-        /// An empty or new folder to make the repository in [default: a new one in the temporary folder]
-        #[arg(value_name = "DIR")]
-        folder: Option<PathBuf>,
-    },
+    #[command(flatten)]
+    Other(commands::Sub),
 }
 
 /// Options of every level.

@@ -17,13 +17,6 @@ fn the_other_commands() {
         },
     );
     check("-m M", Command::Tui { prompt: None });
-    check("demo", Command::Demo { folder: None });
-    check(
-        "demo dir",
-        Command::Demo {
-            folder: Some("dir".into()),
-        },
-    );
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! turns errors into exit codes.
 
 mod args;
-mod demo;
+mod commands;
 mod environment;
 mod hit_points;
 mod prepare;
@@ -57,24 +57,13 @@ const fn become_sandbox_helper_if_called_so() {}
 
 fn run(command: Command) -> Result<ExitCode, ExecError> {
     match command {
-        Command::Tui { .. } => Err(
-            ExecError::new("cli.no_terminal_interface", "the terminal interface is not in this build yet")
-                .with_hint("codex exec PROMPT runs one prompt, codex demo shows how that looks, codex --help names everything"),
-        ),
+        Command::Tui { prompt } => Err(commands::no_terminal_interface(prompt.as_deref())),
         Command::Exec(command) => {
             let surroundings = environment::read()?;
             let prepared = prepare::exec(&command, &surroundings)?;
             start(prepared, &surroundings, wire::sandbox(), |_, _| {})
         }
-        Command::Demo { folder } => {
-            let surroundings = environment::read()?;
-            let sandbox = wire::sandbox();
-            let (prepared, preface) = demo::prepare(folder.as_deref(), &surroundings, sandbox.as_ref())?;
-            tell(&preface);
-            start(prepared, &surroundings, sandbox, |ended, options| {
-                tell(&demo::closing(ended, options))
-            })
-        }
+        Command::Other(root, command) => command.run(&root),
     }
 }
 

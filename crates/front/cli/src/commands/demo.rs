@@ -3,21 +3,40 @@
 //! Sandbox, processes, patch and journal are the real ones; without a sandbox there is no demo. It needs git and a POSIX shell, and
 //! leaves what it names at its end.
 
-use crate::environment::Surroundings;
+use crate::environment::{self, Surroundings};
 use crate::prepare::Prepared;
+use crate::{tell, wire};
 use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::human::Colour;
 use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Output, Session};
 use codex_process::{CommandIo, CommandSpec, Expiration, Sandbox};
 use codex_protocol::settings::{SandboxMode, SandboxPolicy};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How long an empty command may take in the sandbox.
 const TRIAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Arguments of `codex demo`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Demo {
+    /// An empty or new folder to make the repository in [default: a new one in the temporary folder]
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Demo {
+    pub fn run(&self) -> Result<ExitCode, ExecError> {
+        let surroundings = environment::read()?;
+        let sandbox = wire::sandbox();
+        let (prepared, preface) = prepare(self.folder.as_deref(), &surroundings, sandbox.as_ref())?;
+        tell(&preface);
+        crate::start(prepared, &surroundings, sandbox, |ended, options| tell(&closing(ended, options)))
+    }
+}
 
 const PROMPT: &str = "The test in this repository fails. Find out why, mend it, and show that it passes.";
 
@@ -25,7 +44,7 @@ const PROMPT: &str = "The test in this repository fails. Find out why, mend it, 
 ///
 /// # Errors
 /// If the sandbox or git is missing, or the folder is in use.
-pub fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<(Prepared, String), ExecError> {
+fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<(Prepared, String), ExecError> {
     let capabilities = sandbox.capabilities();
     if !capabilities.confines {
         let message = format!(
@@ -106,7 +125,7 @@ fn preface(repository: &AbsPath, mechanism: &str) -> String {
 }
 
 /// What is left, and how to go on; for stderr.
-pub fn closing(ended: &Ended, options: &ExecOptions) -> String {
+fn closing(ended: &Ended, options: &ExecOptions) -> String {
     let outcome = match ended.status {
         ExitStatus::Done => "The demo is over.",
         ExitStatus::Interrupted | ExitStatus::AtOnce => "The demo was interrupted.",

@@ -1,0 +1,146 @@
+//! The commands of `codex` other than `exec`: one module each, with its clap types and a `run`.
+//!
+//! To add one: `mod NAME;`, a variant of [`Sub`] whose first line is its help, an arm of [`Sub::run`]. A command gets what stands before it
+//! as [`Root`], reads [`crate::environment`] if it needs surroundings, asks the server through [`server::ask`] or [`server::with_client`],
+//! and writes its product with [`print`]. `-c`, `--enable` and `--disable` are taken at every level without a word in the module:
+//! [`Root::config`] has them all.
+
+mod absent;
+mod completion;
+mod debug;
+mod demo;
+mod server;
+
+use clap::{ArgMatches, Subcommand};
+use codex_exec::ExecError;
+use codex_protocol::settings::SandboxMode;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Every command but `exec`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Sub {
+    /// See a real turn in a small repository of its own: no account, no network, scripted words
+    Demo(demo::Demo),
+    /// Print a completion script for a shell
+    Completion(completion::Completion),
+    /// Look inside
+    Debug(debug::Debug),
+    #[command(flatten)]
+    Absent(absent::Absent),
+}
+
+impl Sub {
+    /// Runs to the end. What is told on the way goes to stderr, the product to stdout.
+    ///
+    /// # Errors
+    /// Whatever kept the command from its product; told once, by the caller.
+    pub fn run(self, _root: &Root) -> Result<ExitCode, ExecError> {
+        match self {
+            Self::Demo(command) => command.run(),
+            Self::Completion(command) => command.run(),
+            Self::Debug(command) => command.run(),
+            Self::Absent(command) => command.run(),
+        }
+    }
+}
+
+/// What stands before a command on the line, and the configuration overrides of all levels.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Root {
+    /// `key=value` in order of rising precedence, `--enable` and `--disable` included.
+    pub config: Vec<String>,
+    pub model: Option<String>,
+    pub profile: Option<String>,
+    pub sandbox: Option<SandboxMode>,
+    pub cd: Option<PathBuf>,
+    pub add_dirs: Vec<PathBuf>,
+    pub strict_config: bool,
+}
+
+/// What a first word that is no command leads to while there is no terminal interface.
+pub fn no_terminal_interface(_prompt: Option<&str>) -> ExecError {
+    ExecError::new("cli.no_terminal_interface", "the terminal interface is not in this build yet")
+        .with_hint("codex exec PROMPT runs one prompt, codex demo shows how that looks, codex --help names everything")
+}
+
+/// Adds `-c`, `--enable` and `--disable` to every command that does not define them itself.
+pub fn with_overrides(command: clap::Command) -> clap::Command {
+    let has = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+    let missing = OVERRIDES.map(|option| (!has(option.id)).then(|| option.arg()));
+    command.args(missing.into_iter().flatten()).mut_subcommands(with_overrides)
+}
+
+/// The overrides of all levels, outermost first; on each level the switches come after `-c`.
+pub fn overrides(matches: &ArgMatches) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut level = Some(matches);
+    while let Some(matches) = level {
+        for option in OVERRIDES {
+            let values = matches.try_get_many::<String>(option.id).ok().flatten().into_iter().flatten();
+            found.extend(values.map(|value| (option.meaning)(value)));
+        }
+        level = matches.subcommand().map(|(_, matches)| matches);
+    }
+    found
+}
+
+/// An option that every level takes.
+#[derive(Clone, Copy)]
+struct OverrideOption {
+    id: &'static str,
+    short: Option<char>,
+    value: &'static str,
+    help: &'static str,
+    meaning: fn(&str) -> String,
+}
+
+const OVERRIDES: [OverrideOption; 3] = [
+    OverrideOption {
+        id: "config",
+        short: Some('c'),
+        value: "KEY=VALUE",
+        help: "Override a configuration value, e.g. -c model=NAME (a dotted key and a TOML value)",
+        meaning: str::to_owned,
+    },
+    OverrideOption {
+        id: "enable",
+        short: None,
+        value: "FEATURE",
+        help: "Switch a feature on for this run",
+        meaning: |name| format!("features.{name}=true"),
+    },
+    OverrideOption {
+        id: "disable",
+        short: None,
+        value: "FEATURE",
+        help: "Switch a feature off for this run",
+        meaning: |name| format!("features.{name}=false"),
+    },
+];
+
+impl OverrideOption {
+    fn arg(self) -> clap::Arg {
+        clap::Arg::new(self.id)
+            .short(self.short)
+            .long(self.id)
+            .value_name(self.value)
+            .help(self.help)
+            .action(clap::ArgAction::Append)
+    }
+}
+
+/// Writes a command's product to stdout. A reader that has gone away has seen what it wanted.
+fn print(text: &str) -> Result<(), ExecError> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(ExecError::new("output.write_failed", format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

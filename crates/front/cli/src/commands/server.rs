@@ -1,0 +1,73 @@
+//! The server in this process, for commands that ask it something and are done.
+#![expect(dead_code, reason = "the first command that asks the server deletes this line")]
+
+use crate::environment::Surroundings;
+use crate::wire;
+use codex_config::Overrides;
+use codex_exec::ExecError;
+use codex_protocol::VERSION;
+use codex_protocol::requests::{ClientInfo, Initialize, InitializeParams, Method};
+use codex_rpc::Client;
+use std::time::Duration;
+
+/// How long a command's requests may take together.
+const REQUESTS_LIMIT: Duration = Duration::from_secs(300);
+
+/// How long the server may take to end.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Starts the server, makes one request, ends the server.
+///
+/// # Errors
+/// The server's own, with its stable code and hint.
+pub fn ask<M: Method>(surroundings: &Surroundings, overrides: Overrides, params: M::Params) -> Result<M::Result, ExecError> {
+    with_client(surroundings, overrides, async |client| Ok(client.request::<M>(params).await?))
+}
+
+/// Starts the server, hands out a client that has introduced itself, ends the server.
+///
+/// # Errors
+/// What `work` returns, or `server.timeout`.
+pub fn with_client<T>(
+    surroundings: &Surroundings,
+    overrides: Overrides,
+    work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
+) -> Result<T, ExecError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    let result = runtime.block_on(async {
+        let connected = wire::connect(surroundings, overrides, wire::sandbox());
+        let client = connected.client;
+        let done = async {
+            introduce(&client).await?;
+            work(client).await
+        };
+        let result = tokio::time::timeout(REQUESTS_LIMIT, Box::pin(done)).await;
+        // Whatever has not ended by then ends with the process.
+        let _ = tokio::time::timeout(SHUTDOWN_LIMIT, connected.server.shutdown()).await;
+        result
+    });
+    runtime.shutdown_background();
+    result.unwrap_or_else(|_| {
+        let message = format!("no answer within {} s", REQUESTS_LIMIT.as_secs());
+        Err(ExecError::new("server.timeout", message))
+    })
+}
+
+async fn introduce(client: &Client) -> Result<(), ExecError> {
+    let client_info = ClientInfo {
+        name: "codex_cli".to_owned(),
+        title: Some("Codex CLI".to_owned()),
+        version: VERSION.to_owned(),
+    };
+    client
+        .request::<Initialize>(InitializeParams {
+            client_info,
+            capabilities: None,
+        })
+        .await?;
+    Ok(client.notify("initialized", None).await?)
+}
