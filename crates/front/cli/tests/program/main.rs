@@ -14,6 +14,8 @@ mod kill_moments;
 #[cfg(target_os = "linux")]
 mod prefix;
 #[cfg(target_os = "linux")]
+mod sdk;
+#[cfg(target_os = "linux")]
 mod signals;
 mod support;
 #[cfg(target_os = "linux")]
