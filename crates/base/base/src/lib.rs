@@ -5,6 +5,7 @@
 //! | [`path`] | [`AbsPath`], a path that is absolute and lexically normal |
 //! | [`clock`] | [`Clock`]: time and timers, real or stepped |
 //! | [`ids`] | [`Ids`]: thread, item and call ids, real or counted |
+//! | [`nearest()`] | the name that somebody probably meant |
 //! | [`output`] | [`HeadTail`]: the first and last bytes of something long |
 //! | [`truncate`] | cutting text to a token budget |
 //! | [`secret`] | [`Secret`]: a value that is never printed |
@@ -12,6 +13,7 @@
 
 pub mod clock;
 pub mod ids;
+mod nearest;
 pub mod os;
 pub mod output;
 pub mod path;
@@ -20,6 +22,7 @@ pub mod truncate;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{Ids, RandomIds};
+pub use nearest::nearest;
 pub use output::HeadTail;
 pub use path::AbsPath;
 pub use secret::Secret;

@@ -2,6 +2,7 @@
 
 use crate::tree::{Table, Value, dotted};
 use crate::{ConfigError, Place};
+use codex_base::nearest;
 
 /// What may stand under a key.
 enum Known {
@@ -248,7 +249,7 @@ pub(crate) fn unknown_keys(layer: &Table) -> Vec<UnknownKey> {
             None => found.push(UnknownKey {
                 key: dotted("", key),
                 place: node.source.place.clone(),
-                nearest: nearest(key, &names),
+                nearest: nearest(key, names.iter().copied()).map(str::to_owned),
             }),
         }
     }
@@ -282,60 +283,9 @@ fn check_fields(fields: &'static [(&'static str, Known)], table: &Table, path: &
                 found.push(UnknownKey {
                     key: dotted(path, key),
                     place: node.source.place.clone(),
-                    nearest: nearest(key, &names),
+                    nearest: nearest(key, names.iter().copied()).map(str::to_owned),
                 });
             }
         }
-    }
-}
-
-/// The name with the fewest typing errors, if there are few enough.
-pub(crate) fn nearest(key: &str, names: &[&str]) -> Option<String> {
-    let limit = (key.chars().count() / 3).max(1);
-    let distances = names
-        .iter()
-        .map(|name| (edit_distance(key, name), *name))
-        .filter(|(distance, _)| *distance <= limit);
-    distances.min().map(|(_, name)| name.to_owned())
-}
-
-/// Insertions, deletions and replacements between two words.
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (deleted, source) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = deleted + 1;
-        for (at, target) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(source != *target);
-            diagonal = row[at + 1];
-            row[at + 1] = replaced.min(row[at] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_close_or_absent() {
-        let check = |key: &str, expect: Option<&str>| {
-            assert_eq!(
-                nearest(key, &["model", "model_provider", "sandbox_mode"]).as_deref(),
-                expect,
-                "{key}"
-            );
-        };
-
-        check("modle", None);
-        check("modell", Some("model"));
-        check("mode", Some("model"));
-        check("sandbox-mode", Some("sandbox_mode"));
-        check("sandboxmode", Some("sandbox_mode"));
-        check("model_providr", Some("model_provider"));
-        check("colour", None);
-        check("", None);
     }
 }
