@@ -207,7 +207,8 @@ impl Opening {
                 | Record::TurnContext(_)
                 | Record::ResponseItem(_)
                 | Record::TokenUsage(_)
-                | Record::PrefixBreak { .. } => {}
+                | Record::PrefixBreak { .. }
+                | Record::ModelRequest(_) => {}
             }
         }
         if resumed.told == Some(WorldState::default()) {

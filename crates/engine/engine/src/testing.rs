@@ -347,7 +347,8 @@ fn record_name(record: &Record) -> String {
         Record::WorldState(_) => "world_state".into(),
         Record::TokenUsage(_) => "token_usage".into(),
         Record::Compacted(_) => "compacted".into(),
-        Record::PrefixBreak { .. } => "prefix_break".into(),
+        Record::PrefixBreak { reason } => format!("prefix_break {reason}"),
+        Record::ModelRequest(_) => "request".into(),
         Record::Event(event) => match &**event {
             EventMsg::TaskStarted { .. } => "task_started".into(),
             EventMsg::TaskComplete { error: None, .. } => "task_complete".into(),

@@ -10,30 +10,39 @@ use serde_json::json;
 ///
 /// Items of kinds that nobody told us about are left out, as they never were sent. Nothing is repaired: a call without an output stays one.
 pub fn model_input(records: &[(Timestamp, Record)]) -> Vec<ResponseItem> {
-    let mut items: Vec<ResponseItem> = Vec::new();
-    // How many items stood before each turn.
-    let mut starts: Vec<usize> = Vec::new();
+    let mut conversation = Conversation::default();
     for (_, record) in records {
+        conversation.take(record);
+    }
+    conversation.items
+}
+
+/// The conversation as it stands behind some record.
+#[derive(Debug, Clone, Default)]
+pub struct Conversation {
+    /// Behind the base instructions.
+    pub items: Vec<ResponseItem>,
+    /// How many items stood before each turn.
+    starts: Vec<usize>,
+    /// The last request asked for a summary: what the model says to it is no part of the conversation.
+    summing_up: bool,
+}
+
+impl Conversation {
+    /// What one more record does to it.
+    pub fn take(&mut self, record: &Record) {
         match record {
             Record::ResponseItem(item) if matches!(item.view(), ItemView::Unknown { .. }) => {}
-            Record::ResponseItem(item) => items.push(item.clone()),
+            Record::ResponseItem(item) if self.summing_up && is_answer(item) => {}
+            Record::ResponseItem(item) => self.items.push(item.clone()),
             Record::Compacted(compacted) => {
-                items = replacement(compacted);
+                self.summing_up = false;
+                self.items = replacement(compacted);
                 // What came before the compaction cannot be taken back one turn at a time.
-                starts.fill(items.len());
+                self.starts.fill(self.items.len());
             }
-            Record::Event(event) => match &**event {
-                EventMsg::TaskStarted { .. } => starts.push(items.len()),
-                EventMsg::ThreadRolledBack { num_turns } => {
-                    let kept = starts.len().saturating_sub(usize::try_from(*num_turns).unwrap_or(usize::MAX));
-                    items.truncate(starts.get(kept).copied().unwrap_or(items.len()));
-                    starts.truncate(kept);
-                }
-                EventMsg::TaskComplete { .. }
-                | EventMsg::TurnAborted { .. }
-                | EventMsg::ItemCompleted { .. }
-                | EventMsg::TokenCount { .. } => {}
-            },
+            Record::ModelRequest(request) => self.summing_up = request.compaction.is_some(),
+            Record::Event(event) => self.take_event(event),
             Record::SessionMeta(_)
             | Record::TurnContext(_)
             | Record::WorldState(_)
@@ -41,7 +50,33 @@ pub fn model_input(records: &[(Timestamp, Record)]) -> Vec<ResponseItem> {
             | Record::PrefixBreak { .. } => {}
         }
     }
-    items
+
+    fn take_event(&mut self, event: &EventMsg) {
+        match event {
+            EventMsg::TaskStarted { .. } => {
+                self.summing_up = false;
+                self.starts.push(self.items.len());
+            }
+            EventMsg::ThreadRolledBack { num_turns } => {
+                let kept = self.starts.len().saturating_sub(usize::try_from(*num_turns).unwrap_or(usize::MAX));
+                self.items.truncate(self.starts.get(kept).copied().unwrap_or(self.items.len()));
+                self.starts.truncate(kept);
+            }
+            EventMsg::TaskComplete { .. } | EventMsg::TurnAborted { .. } | EventMsg::ItemCompleted { .. } | EventMsg::TokenCount { .. } => {
+            }
+        }
+    }
+}
+
+/// What only a model says.
+fn is_answer(item: &ResponseItem) -> bool {
+    match item.view() {
+        ItemView::Message { role, .. } => role == "assistant",
+        ItemView::Reasoning { .. } | ItemView::FunctionCall(_) | ItemView::CustomToolCall(_) => true,
+        ItemView::FunctionCallOutput { .. } | ItemView::CustomToolCallOutput { .. } | ItemView::Known { .. } | ItemView::Unknown { .. } => {
+            false
+        }
+    }
 }
 
 /// Older files name no new history: their summary is all that is left.

@@ -13,6 +13,7 @@
 //! | [`line`] | one record to one line and back |
 //! | [`turns`] | records to turns, the one reducer |
 //! | [`input`] | records to what the model was sent |
+//! | [`undo`] | taking back a compaction |
 //! | [`list`] | finding sessions while reading little |
 //!
 //! What it refuses: a second writer of a thread, ids that are no file name, interpreting what it does not know.
@@ -25,11 +26,13 @@ pub mod line;
 pub mod list;
 pub mod load;
 pub mod turns;
+pub mod undo;
 
 pub use error::JournalError;
 pub use faults::{Faults, HitPoint};
-pub use input::model_input;
+pub use input::{Conversation, model_input};
 pub use journal::Journal;
 pub use list::{SessionSummary, find, list, list_by_update};
 pub use load::{Loaded, read};
 pub use turns::turns;
+pub use undo::{UndoError, compactions, undo_compaction};

@@ -6,15 +6,17 @@
 //!
 //! Refuses nothing but text that is no JSON object or a known type with an unreadable payload; unknown types are [`Content::Ignored`].
 
+mod compacted;
 mod event;
 mod item;
 mod meta;
 mod older;
+mod request;
 mod values;
 
 use codex_base::Timestamp;
 use codex_protocol::items::TokenUsageBreakdown;
-use codex_protocol::journal::{Compacted, Record, TokenUsageRecord, TurnContext};
+use codex_protocol::journal::{Record, TokenUsageRecord, TurnContext};
 use codex_protocol::response_item::ResponseItem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -67,8 +69,9 @@ impl Encoder {
             Record::ResponseItem(item) => ("response_item", raw(item)?),
             Record::Event(event) => ("event_msg", raw(&event::to_payload(event))?),
             Record::TokenUsage(usage) => ("token_usage_record", raw(&self.token_usage(usage))?),
-            Record::Compacted(compacted) => ("compacted", raw(&CompactedPayload::from(&**compacted))?),
+            Record::Compacted(compacted) => ("compacted", raw(&compacted::to_payload(compacted))?),
             Record::PrefixBreak { reason } => ("event_msg", raw(&json!({"type": "prefix_break", "reason": reason}))?),
+            Record::ModelRequest(request) => ("event_msg", raw(&request::to_payload(request))?),
         })
     }
 
@@ -136,7 +139,7 @@ fn content(kind: &str, payload: &RawValue, at: Timestamp) -> serde_json::Result<
         "response_item" => Record::ResponseItem(received_item(payload)?),
         "event_msg" => return event::from_payload(text, at),
         "token_usage_record" => Record::TokenUsage(Box::new(serde_json::from_str::<TokenUsageIn>(text)?.into())),
-        "compacted" => Record::Compacted(Box::new(serde_json::from_str::<CompactedPayload>(text)?.into())),
+        "compacted" => Record::Compacted(Box::new(compacted::from_payload(text)?)),
         _ => return Ok(None),
     }))
 }
@@ -271,36 +274,6 @@ impl From<TokenUsageIn> for TokenUsageRecord {
             response_id: line.response_id,
             usage: line.usage.into(),
             thread_token_usage: line.thread_token_usage.into(),
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct CompactedPayload {
-    #[serde(default)]
-    message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    replacement_history: Option<Vec<ResponseItem>>,
-    #[serde(default)]
-    window_number: u64,
-}
-
-impl From<&Compacted> for CompactedPayload {
-    fn from(record: &Compacted) -> Self {
-        Self {
-            message: record.message.clone(),
-            replacement_history: record.replacement_history.clone(),
-            window_number: record.window_number,
-        }
-    }
-}
-
-impl From<CompactedPayload> for Compacted {
-    fn from(line: CompactedPayload) -> Self {
-        Self {
-            message: line.message,
-            replacement_history: line.replacement_history,
-            window_number: line.window_number,
         }
     }
 }

@@ -24,6 +24,34 @@ pub enum Record {
     PrefixBreak {
         reason: String,
     },
+    /// A request goes to the model: its input is what the records before say. Ours.
+    ModelRequest(Box<SentRequest>),
+}
+
+/// What the records before a request do not say of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SentRequest {
+    pub turn_id: String,
+    pub model: String,
+    /// First digits of the SHA-256 of the tools that were offered.
+    pub tools_hash: String,
+    /// Items of its input, the base instructions included.
+    pub input_items: u64,
+    /// It asks for a summary. What the model says to it is no part of the conversation.
+    pub compaction: Option<CompactionAsk>,
+}
+
+/// How a request for a summary differs from the conversation so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompactionAsk {
+    /// `auto` or `manual`.
+    pub trigger: String,
+    /// The last item of the input.
+    pub prompt: ResponseItem,
+    /// So many of the conversation's oldest items were left out, because all of it was too long.
+    pub left_out: u64,
+    /// The index of one of those that was sent all the same: the open request.
+    pub kept: Option<u64>,
 }
 
 /// The first line of a rollout.
@@ -118,11 +146,21 @@ pub struct TokenUsageRecord {
     pub thread_token_usage: TokenUsageBreakdown,
 }
 
-/// History was replaced by a shorter one.
-#[derive(Debug, Clone, PartialEq)]
+/// History was replaced by a shorter one, or by the one that a compaction had replaced.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Compacted {
+    /// The text with the summary, as it stands in the last item of the new history.
     pub message: String,
     /// The complete new history; `None` in files of older versions.
     pub replacement_history: Option<Vec<ResponseItem>>,
+    /// Counts compactions, 1 is the first.
     pub window_number: u64,
+    /// Ids of the stretches between compactions: the one that begins here, the one before, the thread's first.
+    pub window_id: Option<String>,
+    pub previous_window_id: Option<String>,
+    pub first_window_id: Option<String>,
+    /// The answer that holds the summary.
+    pub response_id: Option<String>,
+    /// This record takes back the compaction with that window number. Ours.
+    pub undoes: Option<u64>,
 }

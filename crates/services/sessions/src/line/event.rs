@@ -3,7 +3,7 @@
 //! Kinds of event that only older files have are read by [`older`](super::older).
 
 use super::values::{Usage, lenient, turn_error, turn_error_from};
-use super::{item, older};
+use super::{item, older, request};
 use codex_base::Timestamp;
 use codex_protocol::journal::{EventMsg, Record};
 use serde::Deserialize;
@@ -136,6 +136,7 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
         },
         EventIn::ThreadRolledBack { num_turns } => EventMsg::ThreadRolledBack { num_turns },
         EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
+        EventIn::ModelRequest {} => return request::from_payload(text).map(|request| Some(Record::ModelRequest(Box::new(request)))),
         EventIn::TokenCount { info: None } => return Ok(None),
         EventIn::Other => return older::from_payload(text, at),
     };
@@ -195,6 +196,7 @@ enum EventIn {
         #[serde(default)]
         reason: String,
     },
+    ModelRequest {},
     #[serde(other)]
     Other,
 }

@@ -48,6 +48,7 @@ fn compaction_and_a_broken_prefix() {
         message: String::new(),
         replacement_history: Some(vec![item(r#"{ "type":"compaction" }"#)]),
         window_number: 2,
+        ..Compacted::default()
     };
 
     insta::assert_snapshot!(

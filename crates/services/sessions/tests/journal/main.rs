@@ -24,4 +24,6 @@ mod round_trip;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+mod undo;
+#[cfg(test)]
 mod writing;

@@ -152,6 +152,7 @@ fn a_compaction_stands_for_everything_before_it() {
             message: message.to_owned(),
             replacement_history,
             window_number: 1,
+            ..Compacted::default()
         }))
     };
     let input = |record: Record| {

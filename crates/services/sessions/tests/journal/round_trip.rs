@@ -7,7 +7,9 @@ use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, PatchApplyStatus,
     PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
 };
-use codex_protocol::journal::{Compacted, EventMsg, Record, SessionMeta, TokenUsageRecord, TurnContext, WorldState};
+use codex_protocol::journal::{
+    Compacted, CompactionAsk, EventMsg, Record, SentRequest, SessionMeta, TokenUsageRecord, TurnContext, WorldState,
+};
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_sessions::line::{Content, Encoder, from_line};
@@ -256,6 +258,19 @@ fn policies() -> BoxedStrategy<SandboxPolicy> {
     .boxed()
 }
 
+fn asks() -> BoxedStrategy<CompactionAsk> {
+    let prompt =
+        text().prop_map(|text| ResponseItem::make(&serde_json::json!({"type": "message", "role": "user", "content": text})).unwrap());
+    (text(), prompt, any::<u64>(), any::<Option<u64>>())
+        .prop_map(|(trigger, prompt, left_out, kept)| CompactionAsk {
+            trigger,
+            prompt,
+            left_out,
+            kept,
+        })
+        .boxed()
+}
+
 fn records() -> BoxedStrategy<Record> {
     let approval = prop_oneof![
         Just(ApprovalPolicy::Untrusted),
@@ -295,11 +310,34 @@ fn records() -> BoxedStrategy<Record> {
                 thread_token_usage,
             }))
         }),
-        (text(), of(vec(response_items(), 0..3)), any::<u64>()).prop_map(|(message, replacement_history, window_number)| {
-            Record::Compacted(Box::new(Compacted {
-                message,
-                replacement_history,
-                window_number,
+        (
+            text(),
+            of(vec(response_items(), 0..3)),
+            any::<u64>(),
+            any::<[Option<String>; 4]>(),
+            any::<Option<u64>>()
+        )
+            .prop_map(
+                |(message, replacement_history, window_number, [window_id, previous_window_id, first_window_id, response_id], undoes)| {
+                    Record::Compacted(Box::new(Compacted {
+                        message,
+                        replacement_history,
+                        window_number,
+                        window_id,
+                        previous_window_id,
+                        first_window_id,
+                        response_id,
+                        undoes,
+                    }))
+                }
+            ),
+        (any::<[String; 3]>(), any::<u64>(), of(asks())).prop_map(|([turn_id, model, tools_hash], input_items, compaction)| {
+            Record::ModelRequest(Box::new(SentRequest {
+                turn_id,
+                model,
+                tools_hash,
+                input_items,
+                compaction,
             }))
         }),
         text().prop_map(|reason| Record::PrefixBreak { reason }),
