@@ -12,6 +12,8 @@ pub enum Privacy {
     Owner,
     /// What the umask leaves.
     Default,
+    /// Rights and owner of the file that is replaced, the owner only where that is allowed; mode 0600 if there is none.
+    AsBefore,
 }
 
 /// Makes a folder and its parents; new ones are for the owner alone (mode 0700).
@@ -51,7 +53,8 @@ pub fn write_atomic(path: &Path, contents: &[u8], privacy: Privacy) -> io::Resul
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?
         .to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
-    let written = write_new(&temporary, contents, privacy).and_then(|()| fs::rename(&temporary, path));
+    let model = (privacy == Privacy::AsBefore).then(|| fs::metadata(path).ok()).flatten();
+    let written = write_new(&temporary, contents, privacy, model.as_ref()).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // The first error is the one to report; a leftover is only untidy.
         let _ = fs::remove_file(&temporary);
@@ -59,19 +62,35 @@ pub fn write_atomic(path: &Path, contents: &[u8], privacy: Privacy) -> io::Resul
     written
 }
 
-fn write_new(path: &Path, contents: &[u8], privacy: Privacy) -> io::Result<()> {
+fn write_new(path: &Path, contents: &[u8], privacy: Privacy, model: Option<&fs::Metadata>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     owner_only(&mut options, privacy);
     let mut file = options.open(path)?;
     file.write_all(contents)?;
+    if let Some(model) = model {
+        same_rights(&file, model)?;
+    }
     file.sync_all()
+}
+
+fn same_rights(file: &File, model: &fs::Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (model.uid(), model.gid()) {
+            // Only root may give a file away; anybody else's stays theirs.
+            let _ = fchown(file, Some(model.uid()), Some(model.gid()));
+        }
+    }
+    file.set_permissions(model.permissions())
 }
 
 #[cfg(unix)]
 fn owner_only(options: &mut OpenOptions, privacy: Privacy) {
     use std::os::unix::fs::OpenOptionsExt;
-    if privacy == Privacy::Owner {
+    if privacy != Privacy::Default {
         options.mode(0o600);
     }
 }
@@ -152,6 +171,22 @@ mod tests {
 
         drop(first);
         assert!(FileLock::try_acquire(&path).unwrap().is_some());
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_rights_and_a_new_one_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = std::env::temp_dir().join(format!("codex-rights-{}", uuid::Uuid::new_v4()));
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+
+        write_atomic(&path, b"1", Privacy::AsBefore).unwrap();
+        assert_eq!(mode(), 0o600);
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        write_atomic(&path, b"2", Privacy::AsBefore).unwrap();
+        assert_eq!((mode(), fs::read(&path).unwrap()), (0o664, b"2".to_vec()));
         fs::remove_file(&path).unwrap();
     }
 

@@ -181,7 +181,7 @@ fn read_file(file: &AbsPath, layer: Layer, rank: usize) -> Result<Option<Table>,
     }
 }
 
-fn read_bounded(file: &Path) -> io::Result<String> {
+pub(crate) fn read_bounded(file: &Path) -> io::Result<String> {
     let mut text = String::new();
     let read = File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if read as u64 > FILE_BYTES_MAX {

@@ -2,11 +2,12 @@
 //!
 //! Input: the [`ProcessEnv`] that was read once at start, a directory, and what flags and clients override.
 //! Output: a [`Resolved`]: the [`Config`], where each value came from, warnings, and whether the project is trusted.
-//! It reads configuration files and nothing else: no variables, no clock, no writes. A file that is broken, or a value of the wrong
+//! It reads configuration files and nothing else: no variables, no clock, and no writes but in [`edit`]. A file that is broken, or a value of the wrong
 //! type, is a [`ConfigError`] that names file, line and key; an unknown key is only a warning.
 //!
 //! | module | gives |
 //! | --- | --- |
+//! | [`edit`] | edits of the user's file that keep its comments and order |
 //! | [`env`] | [`ProcessEnv`] |
 //! | `layers` | which files count for a directory, trust, and their merge |
 //! | `tree`, `value` | TOML text as a tree in which every value knows its place; typed views of a value |
@@ -15,6 +16,7 @@
 //! | `overrides` | [`parse_override`] |
 //! | `shell_env` | [`shell_environment`] |
 
+pub mod edit;
 pub mod env;
 mod error;
 mod known;

@@ -8,20 +8,23 @@ use std::fs;
 use std::path::Path;
 
 /// First words of codes.
-const FAMILIES: [&str; 17] = [
+const FAMILIES: [&str; 20] = [
     "cli",
     "config",
     "connection",
     "demo",
+    "doctor",
     "exec",
     "internal",
     "journal",
+    "login",
     "model",
     "output",
     "request",
     "rpc",
     "sandbox",
     "server",
+    "service",
     "session",
     "thread",
     "turn",

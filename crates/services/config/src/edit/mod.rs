@@ -1,0 +1,54 @@
+//! Edits of the user's configuration file that leave everything else as it was: comments, order, spacing, rights, a symbolic link.
+//!
+//! [`changed`] is the whole decision, from text to text. [`user_config`] performs it: it takes a lock, so that two programs do not lose each
+//! other's edit, and writes a new file over the old one, so that nobody ever reads half of one.
+
+mod document;
+mod file;
+
+pub use document::{Change, changed};
+
+use crate::{ConfigError, ProcessEnv};
+use codex_base::AbsPath;
+use std::io;
+
+/// Why a file was left as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{file}: `{key}` is not a table, so nothing can be set below it")]
+    NoTable { file: AbsPath, key: String },
+    #[error("{file}: a value for `{key}` cannot be written as TOML")]
+    Unwritable { file: AbsPath, key: String },
+    #[error("another program is editing {file} for too long; its lock is {lock}")]
+    Locked { file: AbsPath, lock: AbsPath },
+    #[error("{file} changes faster than it can be edited")]
+    Unsteady { file: AbsPath },
+    #[error("cannot write {file}")]
+    Write { file: AbsPath, source: io::Error },
+}
+
+impl EditError {
+    /// Stable: never renamed or reused.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Config(error) => error.code(),
+            Self::NoTable { .. } | Self::Unwritable { .. } => "config.edit_refused",
+            Self::Locked { .. } | Self::Unsteady { .. } => "config.edit_locked",
+            Self::Write { .. } => "config.edit_failed",
+        }
+    }
+}
+
+/// Changes the user's `config.toml`, which is made if it is missing. Waits up to five seconds for another editor; blocks meanwhile.
+/// Returns whether the text is another one now.
+///
+/// # Errors
+/// The file is then as it was; one that is not TOML is not touched.
+pub fn user_config(env: &ProcessEnv, changes: &[Change]) -> Result<bool, EditError> {
+    file::edit(&env.codex_home.join("config.toml"), changes)
+}
+
+#[cfg(test)]
+mod tests;
