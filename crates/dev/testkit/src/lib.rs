@@ -8,6 +8,7 @@
 //! | [`home`] | [`TempHome`]: `HOME`, `CODEX_HOME` and a workspace that go away with the test |
 //! | [`clock`] | [`SteppedClock`]: time that moves when the test says so |
 //! | [`examples`] | the fenced blocks of a Markdown page, and what each of them promises |
+//! | [`network`] | a network of a test's own, and a record of every attempt to reach anything (Linux) |
 //! | [`processes`] | [`Marker`]: finds every process that a test started, to prove that none is left |
 //! | [`snapshots`] | [`snapshot_filters`]: ids, times, temporary paths and ports become words |
 //!
@@ -21,6 +22,8 @@ pub mod examples;
 pub mod home;
 mod http;
 pub mod mock;
+#[cfg(target_os = "linux")]
+pub mod network;
 pub mod processes;
 pub mod snapshots;
 

@@ -12,6 +12,8 @@ mod first_run;
 #[cfg(target_os = "linux")]
 mod kill_moments;
 #[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
 mod prefix;
 #[cfg(target_os = "linux")]
 mod sdk;
