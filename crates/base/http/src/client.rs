@@ -249,6 +249,12 @@ impl HttpResponse {
         self.inner.headers().get(name)?.to_str().ok()
     }
 
+    /// Every header whose value is plain text, in no order that counts.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.inner.headers().iter();
+        headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+    }
+
     /// Where the request went, without user, password and query.
     pub fn url(&self) -> &str {
         &self.shown_url

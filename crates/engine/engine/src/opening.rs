@@ -193,6 +193,7 @@ impl Opening {
                         total,
                         last,
                         model_context_window,
+                        rate_limits: _,
                     } = *event
                     {
                         resumed.usage = codex_protocol::items::ThreadTokenUsage {

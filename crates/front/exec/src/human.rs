@@ -105,6 +105,7 @@ impl HumanText {
             | Notification::CommandExecutionOutputDelta(_)
             | Notification::TerminalInteraction(_)
             | Notification::ServerRequestResolved(_)
+            | Notification::AccountRateLimitsUpdated(_)
             | Notification::TurnWaiting(_) => String::new(),
         }
     }

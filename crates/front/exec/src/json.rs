@@ -71,6 +71,7 @@ impl JsonEvents {
             | Notification::CommandExecutionOutputDelta(_)
             | Notification::TerminalInteraction(_)
             | Notification::ServerRequestResolved(_)
+            | Notification::AccountRateLimitsUpdated(_)
             | Notification::TurnWaiting(_) => Vec::new(),
         }
     }

@@ -89,6 +89,7 @@ impl Waits {
             | Notification::CommandExecutionOutputDelta(_)
             | Notification::TerminalInteraction(_)
             | Notification::ServerRequestResolved(_)
+            | Notification::AccountRateLimitsUpdated(_)
             | Notification::Error(_)
             | Notification::Warning(_) => {}
         }

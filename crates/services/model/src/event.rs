@@ -1,6 +1,7 @@
 //! What a model's answer looks like while it arrives.
 
 use crate::error::ModelError;
+use crate::news::News;
 use codex_protocol::items::TokenUsageBreakdown;
 use codex_protocol::response_item::ResponseItem;
 
@@ -11,6 +12,8 @@ use codex_protocol::response_item::ResponseItem;
 pub enum ModelEvent {
     /// The provider accepted the request; items follow.
     HeadReceived,
+    /// Something beside the answer; at any time.
+    News(Box<News>),
     /// An item has begun. `id` is the provider's, or `output_<n>` when it gave none.
     ItemAdded { id: String, kind: AddedKind },
     /// More text of an open message.

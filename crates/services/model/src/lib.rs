@@ -13,6 +13,7 @@
 //! | [`sse`] | bytes -> the data of events, pure |
 //! | [`stream`] | data of events -> [`ModelEvent`]s, pure |
 //! | [`error`], [`failures`] | stable codes; the tables that turn statuses and failed responses into them |
+//! | [`news`], [`limits`] | what an answer tells beside its items |
 //! | [`catalog`] | what is known of each model |
 //! | [`scripted`] | answers from a JSONL file, and the script of the demo |
 
@@ -20,6 +21,8 @@ pub mod catalog;
 pub mod error;
 pub mod event;
 pub mod failures;
+pub mod limits;
+pub mod news;
 pub mod provider;
 pub mod request;
 mod responses;
@@ -30,6 +33,7 @@ pub mod stream;
 pub use catalog::{Catalog, ModelInfo, SCRIPTED_MODEL, catalog};
 pub use error::{ModelError, Retry, backoff};
 pub use event::{AddedKind, ModelEvent};
+pub use news::{News, is_same_model};
 pub use provider::{ClientIdentity, ModelClient, ModelSetupError, build};
 pub use request::{ModelRequest, RequestMetadata};
 pub use scripted::demo::{DemoFile, demo_files, demo_script};

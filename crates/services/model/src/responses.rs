@@ -7,6 +7,7 @@
 use crate::error::{self, ModelError, Retry};
 use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
+use crate::news::News;
 use crate::provider::{ClientIdentity, ModelClient};
 use crate::request::ModelRequest;
 use crate::sse::Decoder;
@@ -120,13 +121,20 @@ impl Inner {
         let deadline = Instant::now() + self.endpoint.idle_limit;
         let sent = timeout_at(deadline, self.http.post(post)).await;
         let response = sent.map_err(|_| idle_timeout())?.map_err(|error| not_sent(&error))?;
-        if !(200..300).contains(&response.status()) {
+        let accepted = (200..300).contains(&response.status());
+        if accepted {
+            send(events, ModelEvent::HeadReceived).await?;
+        }
+        let now = i64::try_from(unix_now().as_secs()).unwrap_or(i64::MAX);
+        if let Some(news) = News::of_headers(&response.headers().collect::<Vec<_>>(), now) {
+            send(events, ModelEvent::News(Box::new(news))).await?;
+        }
+        if !accepted {
             return Err(refused(response, deadline).await.into());
         }
         if let Some(state) = response.header(TURN_STATE) {
             self.keep_turn_state(&request.metadata.turn_id, state);
         }
-        send(events, ModelEvent::HeadReceived).await?;
         self.read(response, events).await
     }
 
@@ -202,6 +210,10 @@ impl Inner {
             states.pop_front();
         }
     }
+}
+
+fn unix_now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 async fn send(events: &mpsc::Sender<ModelEvent>, event: ModelEvent) -> Result<(), Stop> {

@@ -173,6 +173,10 @@ async fn drain(mut receiver: mpsc::Receiver<ModelEvent>) -> Vec<String> {
 fn show(event: &ModelEvent) -> String {
     match event {
         ModelEvent::HeadReceived => "head".to_owned(),
+        ModelEvent::News(news) => {
+            let limits: Vec<_> = news.limits.iter().filter_map(|limit| limit.limit_id.as_deref()).collect();
+            format!("news {limits:?} {:?} {:?}", news.served_by, news.models_etag)
+        }
         ModelEvent::ItemAdded { id, kind } => format!("added {id} {kind:?}"),
         ModelEvent::TextDelta { item_id, delta } => format!("text {item_id} {delta}"),
         ModelEvent::SummaryDelta { item_id, index, delta } => format!("summary {item_id}[{index}] {delta}"),
@@ -543,6 +547,36 @@ async fn headers_of_a_refusal_count() {
 
     let expect = "failed model.rate_limited After(2s): exceeded retry limit, last status: 429 Too Many Requests, request id: req_7";
     assert_eq!(events(&server.provider).await, [expect]);
+}
+
+#[tokio::test]
+async fn limits_and_the_model_that_served_are_told_of_good_and_bad_answers() {
+    let headers = "x-codex-primary-used-percent: 5\r\nx-other-primary-used-percent: 6\r\nOpenAI-Model: m2\r\nx-models-etag: e1\r\n";
+    let good = with_head(sse(&[
+        r#"{"type":"codex.rate_limits","rate_limits":{"primary":{"used_percent":7}}}"#,
+        r#"{"type":"response.metadata","headers":{"openai-model":"m3"}}"#,
+        COMPLETED,
+    ]));
+    let good = String::from_utf8(good).unwrap().replacen("\r\n", &format!("\r\n{headers}"), 1);
+    let bad = format!("HTTP/1.1 500 Broken\r\n{headers}Content-Length: 0\r\n\r\n");
+    let server = serve(vec![vec![Act::Send(good.into())], vec![Act::Send(bad.into())]]).await;
+    let of_headers = r#"news ["codex", "other"] Some("m2") Some("e1")"#;
+
+    let seen = events(&server.provider).await;
+    let refused = events(&server.provider).await;
+
+    assert_eq!(
+        seen,
+        [
+            "head",
+            of_headers,
+            r#"news ["codex"] None None"#,
+            r#"news [] Some("m3") None"#,
+            "completed r1 None None"
+        ]
+    );
+    assert_eq!(refused[0], of_headers);
+    assert!(refused[1].starts_with("failed model.overloaded"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 use crate::error::{self, ModelError};
 use crate::event::{AddedKind, ModelEvent};
 use crate::failures;
+use crate::news::News;
 use codex_protocol::items::TokenUsageBreakdown;
 use codex_protocol::response_item::{ItemView, ResponseItem};
 use serde::Deserialize;
@@ -69,6 +70,10 @@ impl Interpreter {
             "response.incomplete" => Some(ModelEvent::Failed(failures::response_incomplete(
                 event.response.map_or("null", RawValue::get),
             ))),
+            "codex.rate_limits" => News::of_limits_event(data).map(|news| ModelEvent::News(Box::new(news))),
+            "response.created" | "response.in_progress" | "response.metadata" => {
+                News::of_event(data).map(|news| ModelEvent::News(Box::new(news)))
+            }
             "error" => Some(ModelEvent::Failed(failures::error_event(data))),
             _ => None,
         }

@@ -9,6 +9,7 @@
 mod compacted;
 mod event;
 mod item;
+mod limits;
 mod meta;
 mod older;
 mod request;

@@ -5,6 +5,7 @@
 
 use crate::errors::TurnError;
 use crate::items::{SessionSource, ThreadItem, TokenUsageBreakdown};
+use crate::limits::RateLimitSnapshot;
 use crate::response_item::ResponseItem;
 use crate::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_base::AbsPath;
@@ -131,6 +132,8 @@ pub enum EventMsg {
         total: TokenUsageBreakdown,
         last: TokenUsageBreakdown,
         model_context_window: Option<i64>,
+        /// The account's limits as the provider told them last, if it ever did.
+        rate_limits: Option<Box<RateLimitSnapshot>>,
     },
     /// The last `num_turns` turns no longer count.
     ThreadRolledBack { num_turns: u32 },

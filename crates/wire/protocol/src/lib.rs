@@ -12,12 +12,14 @@
 //! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
 //! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
 //! | [`journal`] | the record types of a rollout line |
+//! | [`limits`] | how much of an account's allowance is used |
 //! | [`errors`] | stable error codes |
 
 pub mod errors;
 pub mod facts;
 pub mod items;
 pub mod journal;
+pub mod limits;
 pub mod notifications;
 pub mod questions;
 pub mod requests;

@@ -2,6 +2,7 @@
 
 use crate::errors::TurnError;
 use crate::items::{PlanStep, Thread, ThreadItem, ThreadStatus, ThreadTokenUsage, Turn};
+use crate::limits::RateLimitSnapshot;
 use crate::requests::RequestId;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,8 @@ pub enum Notification {
     Error(ErrorNotification),
     #[serde(rename = "warning")]
     Warning(Warning),
+    #[serde(rename = "account/rateLimits/updated")]
+    AccountRateLimitsUpdated(AccountRateLimitsUpdated),
     /// What a turn is waiting for; ours, for progress lines.
     #[serde(rename = "turn/waiting")]
     TurnWaiting(TurnWaiting),
@@ -67,6 +70,7 @@ impl Notification {
             Self::Error(n) => &n.thread_id,
             Self::TurnWaiting(n) => &n.thread_id,
             Self::Warning(n) => return n.thread_id.as_deref(),
+            Self::AccountRateLimitsUpdated(_) => return None,
         })
     }
 
@@ -203,6 +207,13 @@ pub struct Warning {
     pub message: String,
     #[serde(default)]
     pub thread_id: Option<String>,
+}
+
+/// After an answer that told them; one notification for each limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRateLimitsUpdated {
+    pub rate_limits: RateLimitSnapshot,
 }
 
 /// Sent when a turn starts to wait for something else.

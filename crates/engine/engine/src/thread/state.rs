@@ -2,6 +2,7 @@
 
 use super::event::{RequestKey, ThreadRequest};
 use crate::settings::TurnOverrides;
+use crate::turn::news::ProviderState;
 use crate::turn::phase::{Phase, Turn};
 use codex_base::{AbsPath, Ids, Timestamp};
 use codex_protocol::facts::{Capabilities, Grant};
@@ -56,6 +57,7 @@ pub struct ThreadState {
     /// What the model was last told about its surroundings.
     pub told: Option<WorldState>,
     pub usage: ThreadTokenUsage,
+    pub provider: ProviderState,
     pub grants: Vec<Grant>,
     pub overrides: TurnOverrides,
     /// Those that came with input for a running turn.
@@ -121,6 +123,7 @@ impl ThreadState {
             history: resumed.history,
             told: resumed.told,
             usage: resumed.usage,
+            provider: ProviderState::default(),
             grants: Vec::new(),
             overrides,
             next_overrides: TurnOverrides::default(),

@@ -3,9 +3,10 @@
 use crate::settings::TurnOverrides;
 use crate::testing::Bench;
 use crate::thread::event::{Effect, ThreadEvent, ThreadRequest, Timer};
-use codex_model::Retry;
+use codex_model::{ModelEvent, News, Retry};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::facts::SandboxPermissions;
+use codex_protocol::limits::RateLimitSnapshot;
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::RequestId;
 use codex_protocol::settings::ApprovalPolicy;
@@ -611,4 +612,34 @@ fn settings_that_come_with_input_for_a_running_turn_count_from_the_next() {
 
     assert!(told.contains("the new settings count from the next turn"), "{told}");
     assert_eq!(bench.state.next_overrides.model.as_deref(), Some("other"));
+}
+
+#[test]
+fn limits_are_told_behind_the_usage_and_another_model_at_once() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+    let limits = |limit_id: &str| RateLimitSnapshot {
+        limit_id: Some(limit_id.into()),
+        ..RateLimitSnapshot::default()
+    };
+    let news = News {
+        limits: vec![limits("codex"), limits("other")],
+        served_by: Some("smaller".into()),
+        ..News::default()
+    };
+
+    let told = [
+        bench.model(ModelEvent::News(Box::new(news.clone()))),
+        bench.model(ModelEvent::News(Box::new(news))),
+        bench.message("done"),
+        bench.completed(),
+    ];
+
+    let told = told.join("\n--\n");
+    assert!(told.starts_with("tell warning \"model rerouted: m -> smaller"), "{told}");
+    assert_eq!(told.matches("rerouted").count(), 1, "{told}");
+    let usage = told.find("tell usage").unwrap();
+    let limits: Vec<usize> = told.match_indices("tell AccountRateLimitsUpdated").map(|(at, _)| at).collect();
+    assert_eq!(limits.len(), 2, "{told}");
+    assert!(usage < limits[0] && limits[0] < told.find("tell turn Completed").unwrap(), "{told}");
+    assert_eq!(bench.state.provider.limits.unwrap().limit_id.as_deref(), Some("codex"));
 }

@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod ending;
+pub mod news;
 pub mod phase;
 pub mod sampling;
 pub mod tooling;

@@ -142,6 +142,7 @@ impl ThreadState {
         }
         match event {
             ModelEvent::HeadReceived => {}
+            ModelEvent::News(news) => self.on_news(*news, out),
             ModelEvent::ItemAdded { id, kind } => self.on_item_added(id, kind, env, out),
             ModelEvent::TextDelta { item_id, delta } => {
                 let (thread_id, turn_id) = self.ids();
@@ -328,6 +329,7 @@ impl ThreadState {
         if let Some(usage) = usage {
             self.record_usage(response_id, usage, out);
         }
+        self.tell_limits(out);
         let Some(turn) = &mut self.turn else { return };
         let Some(settings) = turn.phase.settings().cloned() else { return };
         turn.phase = Phase::Working {
@@ -352,6 +354,7 @@ impl ThreadState {
             total: self.usage.total,
             last: usage,
             model_context_window: self.usage.model_context_window,
+            rate_limits: self.provider.limits.clone(),
         };
         let updated = ThreadTokenUsageUpdated {
             thread_id,
@@ -365,6 +368,7 @@ impl ThreadState {
     }
 
     fn on_model_failed(&mut self, error: ModelError, env: &Env, out: &mut Out) {
+        self.tell_limits(out);
         let attempts_max = self.info.attempts_max;
         let sampling = self.sampling;
         let (thread_id, turn_id) = self.ids();

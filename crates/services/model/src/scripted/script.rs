@@ -313,9 +313,10 @@ mod tests {
     fn the_examples_of_the_documentation_can_be_read() {
         let page = include_str!("../../../../../docs/scripted-model.md");
         let examples: Vec<_> = page
-            .split("```jsonl\n")
+            .split("```jsonl")
             .skip(1)
-            .map(|rest| rest.split("```").next().expect("split gives one"))
+            .filter_map(|rest| rest.split("```").next()?.split_once('\n'))
+            .map(|(_, example)| example)
             .collect();
 
         assert!(examples.len() >= 3);

@@ -3,7 +3,7 @@
 //! Kinds of event that only older files have are read by [`older`](super::older).
 
 use super::values::{Usage, lenient, turn_error, turn_error_from};
-use super::{item, older, request};
+use super::{item, limits, older, request};
 use codex_base::Timestamp;
 use codex_protocol::journal::{EventMsg, Record};
 use serde::Deserialize;
@@ -60,13 +60,14 @@ pub fn to_payload(event: &EventMsg) -> Value {
             total,
             last,
             model_context_window,
+            rate_limits,
         } => json!({
             "type": "token_count",
             "info": {
                 "total_token_usage": Usage::from(*total), "last_token_usage": Usage::from(*last), "last_usage_includes_reasoning": true,
                 "model_context_window": model_context_window,
             },
-            "rate_limits": null,
+            "rate_limits": rate_limits.as_deref().map(limits::to_value),
         }),
         EventMsg::ThreadRolledBack { num_turns } => json!({"type": "thread_rolled_back", "num_turns": num_turns}),
     }
@@ -129,15 +130,19 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
                 completed_at_ms: completed_at_ms.unwrap_or(at_ms),
             }
         }
-        EventIn::TokenCount { info: Some(info) } => EventMsg::TokenCount {
+        EventIn::TokenCount {
+            info: Some(info),
+            rate_limits,
+        } => EventMsg::TokenCount {
             total: info.total_token_usage.into(),
             last: info.last_token_usage.into(),
             model_context_window: info.model_context_window,
+            rate_limits: rate_limits.as_ref().and_then(limits::from_value).map(Box::new),
         },
         EventIn::ThreadRolledBack { num_turns } => EventMsg::ThreadRolledBack { num_turns },
         EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
         EventIn::ModelRequest {} => return request::from_payload(text).map(|request| Some(Record::ModelRequest(Box::new(request)))),
-        EventIn::TokenCount { info: None } => return Ok(None),
+        EventIn::TokenCount { info: None, .. } => return Ok(None),
         EventIn::Other => return older::from_payload(text, at),
     };
     Ok(Some(Record::Event(Box::new(event))))
@@ -188,6 +193,8 @@ enum EventIn {
     TokenCount {
         #[serde(default)]
         info: Option<TokenInfo>,
+        #[serde(default)]
+        rate_limits: Option<Value>,
     },
     ThreadRolledBack {
         num_turns: u32,

@@ -10,6 +10,7 @@ use codex_protocol::items::{
 use codex_protocol::journal::{
     Compacted, CompactionAsk, EventMsg, Record, SentRequest, SessionMeta, TokenUsageRecord, TurnContext, WorldState,
 };
+use codex_protocol::limits::{CreditsSnapshot, Percent, RateLimitSnapshot, RateLimitWindow};
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_sessions::line::{Content, Encoder, from_line};
@@ -179,14 +180,42 @@ fn events() -> BoxedStrategy<EventMsg> {
                 completed_at_ms,
             }
         }),
-        (usages(), usages(), of(any::<i64>())).prop_map(|(total, last, model_context_window)| EventMsg::TokenCount {
-            total,
-            last,
-            model_context_window
+        (usages(), usages(), of(any::<i64>()), of(limits())).prop_map(|(total, last, model_context_window, limits)| {
+            EventMsg::TokenCount {
+                total,
+                last,
+                model_context_window,
+                rate_limits: limits.map(Box::new),
+            }
         }),
         any::<u32>().prop_map(|num_turns| EventMsg::ThreadRolledBack { num_turns }),
     ]
     .boxed()
+}
+
+fn limits() -> impl Strategy<Value = RateLimitSnapshot> {
+    let window =
+        (0..1_000_000_u32, of(any::<i64>()), of(any::<i64>())).prop_map(|(hundredths, window_duration_mins, resets_at)| RateLimitWindow {
+            used_percent: Percent::new(f64::from(hundredths) / 100.0).unwrap(),
+            window_duration_mins,
+            resets_at,
+        });
+    let credits = (any::<[bool; 2]>(), of(text())).prop_map(|([has_credits, unlimited], balance)| CreditsSnapshot {
+        has_credits,
+        unlimited,
+        balance,
+    });
+    (of(text()), of(window.clone()), of(window), of(credits), of(text())).prop_map(|(name, primary, secondary, credits, plan_type)| {
+        RateLimitSnapshot {
+            limit_id: name.clone(),
+            limit_name: name.clone(),
+            primary,
+            secondary,
+            credits,
+            plan_type,
+            rate_limit_reached_type: name,
+        }
+    })
 }
 
 fn metas() -> BoxedStrategy<SessionMeta> {

@@ -217,6 +217,7 @@ pub fn turn(turn_id: &str) -> Vec<Record> {
             total: usage(2),
             last: usage(1),
             model_context_window: Some(1000),
+            rate_limits: None,
         }),
         complete(turn_id, "Done."),
     ]
