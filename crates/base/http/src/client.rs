@@ -1,5 +1,6 @@
 //! Sending one request and reading its answer.
 
+use crate::obstacle::{Obstacle, Way};
 use crate::proxy::ProxySettings;
 use crate::url;
 use bytes::Bytes;
@@ -16,19 +17,29 @@ use std::{fs, io};
 pub struct HttpSettings {
     pub user_agent: String,
     pub proxy: ProxySettings,
-    /// Certificates (PEM) that are trusted besides the operating system's.
-    pub extra_roots: Option<PathBuf>,
+    pub extra_roots: Option<ExtraRoots>,
     /// Limit for name look-up, TCP and TLS together.
     pub connect_timeout: Duration,
 }
 
+/// Certificates (PEM) that are trusted besides the operating system's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraRoots {
+    pub path: PathBuf,
+    /// The variable that names the file.
+    pub variable: &'static str,
+}
+
 impl HttpSettings {
-    /// Proxies and `SSL_CERT_FILE` from `lookup`; 15 s to connect.
+    /// Proxies, `CODEX_CA_CERTIFICATE` or else `SSL_CERT_FILE` from `lookup`; 15 s to connect.
     pub fn from_env(user_agent: String, lookup: &dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             user_agent,
             proxy: ProxySettings::from_env(lookup),
-            extra_roots: lookup("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from),
+            extra_roots: ["CODEX_CA_CERTIFICATE", "SSL_CERT_FILE"].into_iter().find_map(|variable| {
+                let path = lookup(variable).filter(|path| !path.is_empty()).map(PathBuf::from)?;
+                Some(ExtraRoots { path, variable })
+            }),
             connect_timeout: Duration::from_secs(15),
         }
     }
@@ -51,23 +62,28 @@ pub enum HttpError {
     BadUrl { problem: String },
     #[error("not a usable header: {name}")]
     BadHeader { name: String },
-    #[error("cannot use the certificates in {}", path.display())]
+    #[error("cannot use the certificates in {} ({})", roots.path.display(), roots.variable)]
     Roots {
-        path: PathBuf,
+        roots: ExtraRoots,
         source: Box<dyn Error + Send + Sync>,
     },
     #[error("cannot set up a connection: {problem}")]
     Setup { problem: String },
-    #[error("error sending request")]
-    Connect { source: reqwest::Error },
+    #[error("{way}")]
+    Connect { way: Way, source: reqwest::Error },
     #[error("network error")]
     Broken { source: reqwest::Error },
 }
 
 impl HttpError {
-    /// The text with its causes behind it.
+    /// The text with its causes behind it; where we know what stood in the way, the first cause alone.
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();
+        if let Self::Connect { way, source } = self
+            && way.obstacle != Obstacle::Other
+        {
+            return format!("{text}: {}", root_cause(source));
+        }
         let mut cause = self.source();
         while let Some(inner) = cause {
             let words = inner.to_string();
@@ -79,6 +95,14 @@ impl HttpError {
         }
         text
     }
+}
+
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 /// Sends requests; cheap to make and to clone, connections are shared between clones.
@@ -132,11 +156,17 @@ impl HttpClient {
         let target = url::parse(&post.url)?;
         let headers = header_map(&post)?;
         let secrets = post.secrets.iter().map(|(_, secret)| secret).chain(&post.bearer).cloned().collect();
-        let client = self.client(Route::of(&target, &self.inner.settings.proxy)).await?;
-        let shown_url = url::shown(&target);
+        let proxies = &self.inner.settings.proxy;
+        let client = self.client(Route::of(&target, proxies)).await?;
+        let (shown_url, host, proxy) = (url::shown(&target), url::host(&target), proxies.of(&target));
+        let plainly_proxied = proxy.is_some() && target.scheme() == "http";
         let sent = client.post(target).headers(headers).body(post.body).send().await;
         let inner = sent.map_err(|error| match error.without_url() {
-            source if source.is_connect() => HttpError::Connect { source },
+            source if source.is_connect() => {
+                let obstacle = Obstacle::of(&source, plainly_proxied);
+                let way = Way { obstacle, host, proxy };
+                HttpError::Connect { way, source }
+            }
             source => HttpError::Broken { source },
         })?;
         Ok(HttpResponse { inner, shown_url, secrets })
@@ -164,7 +194,7 @@ fn make(settings: &HttpSettings, route: Route) -> Result<reqwest::Client, HttpEr
     // Fails only if a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let setup = |error: reqwest::Error| HttpError::Setup {
-        problem: HttpError::Connect {
+        problem: HttpError::Broken {
             source: error.without_url(),
         }
         .with_causes(),
@@ -181,22 +211,23 @@ fn make(settings: &HttpSettings, route: Route) -> Result<reqwest::Client, HttpEr
     };
     builder = match (route.tls, &settings.extra_roots) {
         (false, _) => builder.tls_certs_only([]),
-        (true, Some(path)) => builder.tls_certs_merge(read_roots(path.clone())?),
+        (true, Some(roots)) => builder.tls_certs_merge(read_roots(roots)?),
         (true, None) => builder,
     };
     builder.build().map_err(setup)
 }
 
-fn read_roots(path: PathBuf) -> Result<Vec<reqwest::Certificate>, HttpError> {
-    let bundle = fs::read(&path).map_err(Box::<dyn Error + Send + Sync>::from);
-    let roots = bundle.and_then(|bundle| Ok(reqwest::Certificate::from_pem_bundle(&bundle)?));
-    match roots {
-        Ok(roots) if roots.is_empty() => Err(HttpError::Roots {
-            path,
-            source: io::Error::other("no certificate in the file").into(),
-        }),
+fn read_roots(extra: &ExtraRoots) -> Result<Vec<reqwest::Certificate>, HttpError> {
+    let bundle = fs::read(&extra.path).map_err(Box::<dyn Error + Send + Sync>::from);
+    let read = bundle.and_then(|bundle| Ok(reqwest::Certificate::from_pem_bundle(&bundle)?));
+    let unusable = |source| HttpError::Roots {
+        roots: extra.clone(),
+        source,
+    };
+    match read {
+        Ok(roots) if roots.is_empty() => Err(unusable(io::Error::other("no certificate in the file").into())),
         Ok(roots) => Ok(roots),
-        Err(source) => Err(HttpError::Roots { path, source }),
+        Err(source) => Err(unusable(source)),
     }
 }
 
@@ -465,7 +496,7 @@ mod tests {
         assert!(
             error
                 .with_causes()
-                .starts_with("cannot use the certificates in /nowhere/roots.pem: "),
+                .starts_with("cannot use the certificates in /nowhere/roots.pem (SSL_CERT_FILE): "),
             "{}",
             error.with_causes()
         );

@@ -6,12 +6,15 @@
 //! Refused: redirects (a credential must not travel to a host nobody configured), cookies, compressed bodies. Retries are not made here.
 //!
 //! Making an [`HttpClient`] costs nothing: what a request needs is built when the first one needs it. Root certificates, which take
-//! several milliseconds to load, are loaded for `https` only. They are the operating system's; `SSL_CERT_FILE` adds a bundle.
+//! several milliseconds to load, are loaded for `https` only. They are the operating system's;
+//! `CODEX_CA_CERTIFICATE` or `SSL_CERT_FILE` adds a bundle.
 
 pub mod client;
+mod obstacle;
 pub mod proxy;
 mod url;
 
-pub use client::{HttpClient, HttpError, HttpResponse, HttpSettings, Post};
+pub use client::{ExtraRoots, HttpClient, HttpError, HttpResponse, HttpSettings, Post};
+pub use obstacle::{Obstacle, Way};
 pub use proxy::ProxySettings;
 pub use url::endpoint;

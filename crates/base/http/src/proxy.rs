@@ -1,6 +1,7 @@
 //! Which proxy is used, from variables that the caller looked up.
 
-use reqwest::{ClientBuilder, NoProxy, Proxy};
+use crate::url;
+use reqwest::{ClientBuilder, NoProxy, Proxy, Url};
 
 /// Proxy variables as values. All empty: what the operating system is set to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +32,16 @@ impl ProxySettings {
         self.http.as_ref().is_some_and(|proxy| proxy.starts_with("https://"))
     }
 
+    /// The proxy that a request for `target` goes through, for texts.
+    pub(crate) fn of(&self, target: &Url) -> Option<String> {
+        let proxy = if target.scheme() == "https" { &self.https } else { &self.http };
+        let host = target.host_str().unwrap_or_default();
+        let direct = url::is_loopback(target) || self.no_proxy.as_deref().is_some_and(|list| is_listed(host, list));
+        let shown =
+            |proxy: &String| url::parse(proxy).map_or_else(|_| "the proxy".to_owned(), |url| format!("the proxy {}", url::host(&url)));
+        proxy.as_ref().filter(|_| !direct).map(shown)
+    }
+
     pub(crate) fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, reqwest::Error> {
         if self.http.is_none() && self.https.is_none() {
             return Ok(builder);
@@ -47,9 +58,37 @@ impl ProxySettings {
     }
 }
 
+/// A host itself, everything below a domain, or everything. Networks in the list are not looked at: this is for texts only.
+fn is_listed(host: &str, list: &str) -> bool {
+    let below = |domain: &str| {
+        host.strip_suffix(domain)
+            .is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    };
+    let mut entries = list.split(',').map(|entry| entry.trim().trim_start_matches('.'));
+    entries.any(|entry| entry == "*" || (!entry.is_empty() && below(entry)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_proxy_of_a_request_is_named_without_its_password() {
+        let settings = ProxySettings {
+            http: Some("http://me:pw@p1:3128".into()),
+            https: Some("https://p2".into()),
+            no_proxy: Some("a.test, .b.test".into()),
+        };
+        let check = |url: &str, expect: Option<&str>| assert_eq!(settings.of(&Url::parse(url).unwrap()).as_deref(), expect, "{url}");
+
+        check("http://x.test/", Some("the proxy p1:3128"));
+        check("https://x.test/", Some("the proxy p2"));
+        check("https://aa.test/", Some("the proxy p2"));
+        check("https://a.test/", None);
+        check("https://c.b.test/", None);
+        check("https://localhost/", None);
+        assert!(is_listed("anything", "*") && !is_listed("anything", ""));
+    }
 
     fn check(variables: &[(&str, &str)], http: Option<&str>, https: Option<&str>) {
         let lookup = |name: &str| {

@@ -45,6 +45,12 @@ pub(crate) fn shown(url: &Url) -> String {
     shown.into()
 }
 
+/// Host, with the port if it is not the usual one.
+pub(crate) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// Whether the host is this machine; such requests never take a proxy.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();

@@ -2,11 +2,30 @@
 
 use crate::answer::{Answer, Body, Cut, CutAt, CutHow, Framing, Wait};
 use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 /// A request longer than this is refused; tests send far less.
 const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A connection of the mock, plain or in TLS.
+pub(crate) trait Connection: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Closing sends a reset instead of an end.
+    fn close_with_reset(&self) -> io::Result<()>;
+}
+
+impl Connection for TcpStream {
+    fn close_with_reset(&self) -> io::Result<()> {
+        self.set_zero_linger()
+    }
+}
+
+impl Connection for TlsStream<TcpStream> {
+    fn close_with_reset(&self) -> io::Result<()> {
+        self.get_ref().0.set_zero_linger()
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -28,7 +47,7 @@ impl Request {
 }
 
 /// Reads one request; `None` if the peer closes without sending any.
-pub(crate) async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Request>> {
+pub(crate) async fn read_request(stream: &mut impl Connection) -> io::Result<Option<Request>> {
     let mut buffer = Vec::new();
     let head_end = loop {
         if let Some(at) = find(&buffer, b"\r\n\r\n") {
@@ -68,7 +87,7 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Re
     Ok(Some(request))
 }
 
-async fn more_or_eof(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<()> {
+async fn more_or_eof(stream: &mut impl Connection, buffer: &mut Vec<u8>) -> io::Result<()> {
     if read_more(stream, buffer).await? {
         Ok(())
     } else {
@@ -76,7 +95,7 @@ async fn more_or_eof(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result
     }
 }
 
-async fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<bool> {
+async fn read_more(stream: &mut impl Connection, buffer: &mut Vec<u8>) -> io::Result<bool> {
     if buffer.len() > REQUEST_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
@@ -120,7 +139,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 /// Plays `answer`. An error means that the client went away before the end.
-pub(crate) async fn play(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
+pub(crate) async fn play(stream: &mut impl Connection, answer: &Answer) -> io::Result<()> {
     while_connected(stream, pass(&answer.before_head)).await?;
     let Some(cut) = answer.cut else {
         write_head(stream, answer).await?;
@@ -134,7 +153,7 @@ pub(crate) async fn play(stream: &mut TcpStream, answer: &Answer) -> io::Result<
     end(stream, answer.framing, cut.how).await
 }
 
-async fn write_head(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
+async fn write_head(stream: &mut impl Connection, answer: &Answer) -> io::Result<()> {
     let mut head = format!("HTTP/1.1 {} {}\r\nconnection: close\r\n", answer.status, reason(answer.status));
     if answer.framing == Framing::Chunked {
         head.push_str("transfer-encoding: chunked\r\n");
@@ -146,13 +165,20 @@ async fn write_head(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
     stream.write_all(head.as_bytes()).await
 }
 
-const fn reason(status: u16) -> &'static str {
+pub(crate) const fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        204 => "No Content",
+        302 => "Found",
+        307 => "Temporary Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
+        407 => "Proxy Authentication Required",
+        413 => "Payload Too Large",
+        422 => "Unprocessable Entity",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
@@ -162,7 +188,7 @@ const fn reason(status: u16) -> &'static str {
     }
 }
 
-async fn write_body(stream: &mut TcpStream, answer: &Answer, cut: Option<Cut>) -> io::Result<()> {
+async fn write_body(stream: &mut impl Connection, answer: &Answer, cut: Option<Cut>) -> io::Result<()> {
     let mut bytes_left = match cut {
         Some(Cut {
             at: CutAt::Bytes(count), ..
@@ -200,7 +226,7 @@ async fn write_body(stream: &mut TcpStream, answer: &Answer, cut: Option<Cut>) -
     Ok(())
 }
 
-async fn write_piece(stream: &mut TcpStream, framing: Framing, piece: &[u8]) -> io::Result<()> {
+async fn write_piece(stream: &mut impl Connection, framing: Framing, piece: &[u8]) -> io::Result<()> {
     if piece.is_empty() {
         return Ok(());
     }
@@ -213,12 +239,12 @@ async fn write_piece(stream: &mut TcpStream, framing: Framing, piece: &[u8]) -> 
     stream.write_all(&chunk).await
 }
 
-async fn end(stream: &mut TcpStream, framing: Framing, how: CutHow) -> io::Result<()> {
+async fn end(stream: &mut impl Connection, framing: Framing, how: CutHow) -> io::Result<()> {
     match how {
         CutHow::Clean if framing == Framing::Chunked => stream.write_all(b"0\r\n\r\n").await?,
         CutHow::Clean | CutHow::Drop => {}
         // Closing with a linger time of zero sends a reset; everything written before has left by then.
-        CutHow::Reset => return stream.set_zero_linger(),
+        CutHow::Reset => return stream.close_with_reset(),
     }
     stream.shutdown().await
 }
@@ -232,7 +258,7 @@ async fn pass(wait: &Wait) {
 }
 
 /// Waits for `wait`, or fails as soon as the client closes its side.
-async fn while_connected(stream: &mut TcpStream, wait: impl Future<Output = ()>) -> io::Result<()> {
+async fn while_connected(stream: &mut impl Connection, wait: impl Future<Output = ()>) -> io::Result<()> {
     let mut byte = [0];
     tokio::select! {
         biased;

@@ -5,6 +5,8 @@
 //! | [`events`] | the events and items of a model answer, as JSON |
 //! | [`answer`] | [`Answer`]: a whole HTTP answer with the faults a test wants |
 //! | [`mock`] | [`MockModel`]: a real HTTP server on 127.0.0.1 that plays answers and records requests |
+//! | [`tls`] | [`Tls`]: a certificate authority of its own, for a server that speaks TLS |
+//! | [`proxy`] | [`MockProxy`]: a proxy that leads everything to one server, or fails |
 //! | [`home`] | [`TempHome`]: `HOME`, `CODEX_HOME` and a workspace that go away with the test |
 //! | [`clock`] | [`SteppedClock`]: time that moves when the test says so |
 //! | [`examples`] | the fenced blocks of a Markdown page, and what each of them promises |
@@ -25,11 +27,15 @@ pub mod mock;
 #[cfg(target_os = "linux")]
 pub mod network;
 pub mod processes;
+pub mod proxy;
 pub mod snapshots;
+pub mod tls;
 
 pub use answer::{Answer, Gate};
 pub use clock::SteppedClock;
 pub use home::TempHome;
 pub use mock::{Ended, MockModel, Recorded};
 pub use processes::{Marker, is_alive};
+pub use proxy::{MockProxy, ProxyManner};
 pub use snapshots::snapshot_filters;
+pub use tls::Tls;

@@ -5,14 +5,16 @@
 //! answer; when the answers are used up, a request gets status 400, which no client tries again.
 
 use crate::answer::Answer;
-use crate::http::{self, Request};
+use crate::http::{self, Connection, Request};
+use crate::tls::Tls;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// How long a test waits for the program under test before it gives up.
@@ -98,15 +100,23 @@ impl MockModel {
     /// # Panics
     /// If no port or thread can be had.
     pub fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
-        Self::launch(answers.into_iter().collect(), None)
+        Self::launch(answers.into_iter().collect(), None, None)
+    }
+
+    /// As [`Self::start`], over TLS. [`Self::base_url`] does not say so: the caller knows the host's name.
+    ///
+    /// # Panics
+    /// If no port or thread can be had.
+    pub fn start_tls(answers: impl IntoIterator<Item = Answer>, tls: &Tls) -> Self {
+        Self::launch(answers.into_iter().collect(), None, Some(tls.acceptor()))
     }
 
     /// Starts a server that asks `responder` for each answer; it gets the number of the sampling request (1 first) and the request.
     pub fn start_with(responder: impl FnMut(usize, &Recorded) -> Answer + Send + 'static) -> Self {
-        Self::launch(VecDeque::new(), Some(Box::new(responder)))
+        Self::launch(VecDeque::new(), Some(Box::new(responder)), None)
     }
 
-    fn launch(answers: VecDeque<Answer>, responder: Option<Responder>) -> Self {
+    fn launch(answers: VecDeque<Answer>, responder: Option<Responder>, tls: Option<TlsAcceptor>) -> Self {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port on 127.0.0.1");
         listener.set_nonblocking(true).expect("a listener can be made non-blocking");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -130,7 +140,7 @@ impl MockModel {
                     .build()
                     .expect("a runtime");
                 // Dropping the runtime drops every connection.
-                runtime.block_on(async { stopped.run_until_cancelled(accept(listener, for_thread)).await });
+                runtime.block_on(async { stopped.run_until_cancelled(accept(listener, for_thread, tls)).await });
             })
             .expect("a thread");
         Self {
@@ -296,16 +306,27 @@ impl State {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: std::net::TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     let listener = TcpListener::from_std(listener).expect("a non-blocking listener");
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, Arc::clone(&shared)));
+        // Without it an event waits for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let (shared, tls) = (Arc::clone(&shared), tls.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => serve(stream, shared).await,
+                // A client that does not like the certificate goes away; it has asked for nothing.
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, shared).await;
+                    }
+                }
+            }
+        });
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
-    // Without it an event waits for the acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
+async fn serve(mut stream: impl Connection, shared: Arc<Shared>) {
     let Ok(Some(request)) = http::read_request(&mut stream).await else {
         return;
     };

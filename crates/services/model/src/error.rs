@@ -17,12 +17,21 @@
 //! | `model.failed` | `response.failed` with any other code | yes |
 //! | `model.incomplete` | `response.incomplete` | no |
 //! | `model.content_filter` | `response.incomplete`, reason `content_filter` | yes |
-//! | `model.stream_closed` | the stream ended before `response.completed`, or was no event stream at all | yes |
+//! | `model.stream_closed` | the stream ended before `response.completed` | yes |
+//! | `model.not_a_stream` | status 200 with a web page or JSON in place of a stream, as captive portals send | yes |
+//! | `model.redirected` | status 3xx with a `Location`; redirects are not followed | no |
+//! | `model.encoding` | the answer is compressed, which was not asked for | no |
 //! | `model.idle_timeout` | nothing arrived for `stream_idle_timeout_ms`, the response head included | yes |
 //! | `model.connect` | no connection | yes |
+//! | `model.dns` | the host's name has no address | yes |
+//! | `model.tls` | the host's certificate is not accepted, or it does not speak TLS | no |
+//! | `model.proxy` | the proxy gives no connection | yes, unless it wants a login |
+//! | `model.certificates` | the file of `CODEX_CA_CERTIFICATE` or `SSL_CERT_FILE` cannot be used; nothing was sent | no |
 //! | `model.transport` | the connection broke | yes |
 //! | `model.invalid_response` | `response.completed` cannot be understood | yes |
-//! | `model.event_too_large` | one event over 16 MiB | no |
+//! | `model.event_too_large` | one event over 64 MiB | no |
+//! | `model.answer_too_large` | one answer over 512 MiB | no |
+//! | `model.answer_too_long` | one answer over 4 hours | no |
 //! | `model.script_mismatch` | scripted provider: a step expected something else | no |
 //! | `model.script_ended` | scripted provider: no step is left | no |
 //! | `model.script_invalid` | scripted provider: a step names something that is not there | no |
@@ -49,11 +58,20 @@ pub const FAILED: &str = "model.failed";
 pub const INCOMPLETE: &str = "model.incomplete";
 pub const CONTENT_FILTER: &str = "model.content_filter";
 pub const STREAM_CLOSED: &str = "model.stream_closed";
+pub const NOT_A_STREAM: &str = "model.not_a_stream";
+pub const REDIRECTED: &str = "model.redirected";
+pub const ENCODING: &str = "model.encoding";
 pub const IDLE_TIMEOUT: &str = "model.idle_timeout";
 pub const CONNECT: &str = "model.connect";
+pub const DNS: &str = "model.dns";
+pub const TLS: &str = "model.tls";
+pub const PROXY: &str = "model.proxy";
+pub const CERTIFICATES: &str = "model.certificates";
 pub const TRANSPORT: &str = "model.transport";
 pub const INVALID_RESPONSE: &str = "model.invalid_response";
 pub const EVENT_TOO_LARGE: &str = "model.event_too_large";
+pub const ANSWER_TOO_LARGE: &str = "model.answer_too_large";
+pub const ANSWER_TOO_LONG: &str = "model.answer_too_long";
 pub const SCRIPT_MISMATCH: &str = "model.script_mismatch";
 pub const SCRIPT_ENDED: &str = "model.script_ended";
 pub const SCRIPT_INVALID: &str = "model.script_invalid";

@@ -28,6 +28,7 @@ pub struct StatusFacts<'a> {
     pub body: &'a str,
     /// Without query and credentials.
     pub url: &'a str,
+    pub location: Option<&'a str>,
     pub retry_after: Option<&'a str>,
     pub request_id: Option<&'a str>,
     pub cf_ray: Option<&'a str>,
@@ -47,6 +48,7 @@ pub fn status(facts: &StatusFacts, now: SystemTime) -> ModelError {
             CodexErrorInfo::Unauthorized,
             backoff,
         ),
+        (300..=399, _) if facts.location.is_some() => redirected(facts),
         (429, _) => too_many(facts, &detail, backoff),
         (503, "server_is_overloaded") => ModelError::new(error::OVERLOADED, NO_CAPACITY, CodexErrorInfo::ServerOverloaded, backoff),
         (503, "slow_down") => ModelError::new(error::RATE_LIMITED, rate_limit(&detail), CodexErrorInfo::RateLimitExceeded, backoff),
@@ -63,6 +65,21 @@ pub fn status(facts: &StatusFacts, now: SystemTime) -> ModelError {
             ModelError::new(error::HTTP_STATUS, unexpected(facts, &detail), info, backoff)
         }
     }
+}
+
+/// Not followed: the key would travel to a host that nobody configured.
+fn redirected(facts: &StatusFacts) -> ModelError {
+    // Without query and fragment, which may hold tokens.
+    let target = facts.location.unwrap_or_default().split(['?', '#']).next().unwrap_or_default();
+    let text = format!(
+        "unexpected status {}: the provider sends codex on to {}, and codex does not follow; does the network want a login, or has base_url moved?",
+        facts.status_text,
+        shortened(target)
+    );
+    let info = CodexErrorInfo::ResponseStreamConnectionFailed {
+        http_status_code: Some(facts.status),
+    };
+    never(error::REDIRECTED, text, info)
 }
 
 fn too_many(facts: &StatusFacts, detail: &ErrorDetail, backoff: Retry) -> ModelError {
@@ -103,6 +120,12 @@ pub fn error_event(event: &str) -> ModelError {
         nested
     };
     failed(&detail)
+}
+
+/// The error inside a body that should have been a stream.
+pub fn error_in_body(body: &str) -> Option<ModelError> {
+    let detail = ErrorDetail::of_body(body);
+    (!detail.key().is_empty() || detail.message.is_some()).then(|| failed(&detail))
 }
 
 fn failed(detail: &ErrorDetail) -> ModelError {
@@ -289,6 +312,7 @@ mod tests {
             (403, "", None),
             (404, r#"{"error":"odd"}"#, None),
             (302, "", None),
+            (307, "", None),
             (429, "", None),
             (429, "", Some("7")),
             (
@@ -311,6 +335,7 @@ mod tests {
                 status_text: &status.to_string(),
                 body,
                 url: "u",
+                location: (status == 307).then_some("https://portal.test/login?token=t#f"),
                 retry_after,
                 request_id: Some("req"),
                 cf_ray: None,
@@ -326,6 +351,7 @@ mod tests {
         403 model.unauthorized | Backoff | Unauthorized | unexpected status 403: , url: u, request id: req
         404 model.http_status | Backoff | ResponseStreamConnectionFailed { http_status_code: Some(404) } | unexpected status 404: {"error":"odd"}, url: u, request id: req
         302 model.http_status | Backoff | ResponseStreamConnectionFailed { http_status_code: Some(302) } | unexpected status 302: , url: u, request id: req
+        307 model.redirected | Never | ResponseStreamConnectionFailed { http_status_code: Some(307) } | unexpected status 307: the provider sends codex on to https://portal.test/login, and codex does not follow; does the network want a login, or has base_url moved?
         429 model.rate_limited | Never | RateLimitExceeded | exceeded retry limit, last status: 429, request id: req
         429 model.rate_limited | After(7s) | RateLimitExceeded | exceeded retry limit, last status: 429, request id: req
         429 model.quota | Never | UsageLimitExceeded | The usage limit of the plus plan is reached. It is free again at 2027-01-15T08:10:00Z.

@@ -9,7 +9,8 @@
 //! | --- | --- |
 //! | [`provider`] | [`build`]: which client serves which settings, and with which key |
 //! | [`request`] | the request as data, its body and its headers |
-//! | `responses` | one attempt over HTTP: idle limit, cancel, back-pressure |
+//! | `responses` | one attempt over HTTP: limits in time, cancel, back-pressure |
+//! | `reading` | bytes of a body -> batches of events, with the limits in size, pure |
 //! | [`sse`] | bytes -> the data of events, pure |
 //! | [`stream`] | data of events -> [`ModelEvent`]s, pure |
 //! | [`error`], [`failures`] | stable codes; the tables that turn statuses and failed responses into them |
@@ -17,6 +18,7 @@
 //! | [`catalog`] | what is known of each model |
 //! | [`scripted`] | answers from a JSONL file, and the script of the demo |
 
+mod bounds;
 pub mod catalog;
 pub mod error;
 pub mod event;
@@ -24,6 +26,7 @@ pub mod failures;
 pub mod limits;
 pub mod news;
 pub mod provider;
+mod reading;
 pub mod request;
 mod responses;
 pub mod scripted;

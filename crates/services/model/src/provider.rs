@@ -1,5 +1,6 @@
 //! Which client serves which provider settings, and with which key.
 
+use crate::bounds::Bounds;
 use crate::error::{self, ModelError, Retry};
 use crate::event::ModelEvent;
 use crate::request::ModelRequest;
@@ -117,7 +118,7 @@ fn endpoint(
         headers: headers(provider),
         secrets: secret_headers(provider, &value),
         credential: credential(provider, &value, auth),
-        idle_limit: Duration::from_millis(provider.stream_idle_timeout_ms),
+        bounds: Bounds::new(Duration::from_millis(provider.stream_idle_timeout_ms)),
         attempts_max: provider.attempts_max(),
     })
 }

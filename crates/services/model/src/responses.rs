@@ -1,19 +1,19 @@
 //! One attempt over HTTP: request out, events in.
 //!
-//! Decides nothing: the body is [`ModelRequest::body`], bytes become events in [`crate::sse`] and [`crate::stream`], bad answers become
-//! errors in [`crate::failures`]. Here are the limits: one idle limit for the head, for every event and for the body of an error; a
-//! bounded channel; and an end of the connection as soon as nobody wants the answer.
+//! Decides nothing: the body is [`ModelRequest::body`], bytes become events in [`crate::reading`], bad answers become errors in
+//! [`crate::failures`]. Here are the limits in time (one for the head, for every event and for the body of an error; one for the whole
+//! answer), a bounded channel, and an end of the connection as soon as nobody wants the answer.
 
+use crate::bounds::Bounds;
 use crate::error::{self, ModelError, Retry};
 use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
 use crate::news::News;
 use crate::provider::{ClientIdentity, ModelClient};
+use crate::reading::Reading;
 use crate::request::ModelRequest;
-use crate::sse::Decoder;
-use crate::stream::Interpreter;
 use codex_base::Secret;
-use codex_http::{HttpClient, HttpError, HttpResponse, Post};
+use codex_http::{HttpClient, HttpError, HttpResponse, Obstacle, Post};
 use codex_protocol::errors::CodexErrorInfo;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +28,8 @@ pub(crate) const EVENTS_WAITING_MAX: usize = 64;
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// Turns whose sticky-routing value is remembered.
 const TURN_STATES_MAX: usize = 64;
+/// The way out for a network whose proxy signs certificates itself.
+const TRUST_HINT: &str = "; if it is your network's own, name a file with its authority in CODEX_CA_CERTIFICATE";
 const TURN_STATE: &str = "x-codex-turn-state";
 
 /// A provider that speaks the Responses API.
@@ -44,7 +46,7 @@ pub(crate) struct Endpoint {
     /// Headers that the user configured, by value or by variable; these win over all others and their values are never shown.
     pub secrets: Vec<(String, Secret)>,
     pub credential: Credential,
-    pub idle_limit: Duration,
+    pub bounds: Bounds,
     pub attempts_max: u32,
 }
 
@@ -118,9 +120,10 @@ impl Inner {
 
     async fn run(&self, request: &ModelRequest, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
         let post = self.post(request)?;
-        let deadline = Instant::now() + self.endpoint.idle_limit;
+        let idle = self.endpoint.bounds.idle;
+        let deadline = Instant::now() + idle;
         let sent = timeout_at(deadline, self.http.post(post)).await;
-        let response = sent.map_err(|_| idle_timeout())?.map_err(|error| not_sent(&error))?;
+        let response = sent.map_err(|_| no_head(idle))?.map_err(|error| not_sent(&error))?;
         let accepted = (200..300).contains(&response.status());
         if accepted {
             send(events, ModelEvent::HeadReceived).await?;
@@ -132,6 +135,9 @@ impl Inner {
         if !accepted {
             return Err(refused(response, deadline).await.into());
         }
+        if let Some(encoding) = encoding(&response) {
+            return Err(compressed(encoding).into());
+        }
         if let Some(state) = response.header(TURN_STATE) {
             self.keep_turn_state(&request.metadata.turn_id, state);
         }
@@ -140,33 +146,32 @@ impl Inner {
 
     /// Passes on events until the last one.
     async fn read(&self, mut response: HttpResponse, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
-        let mut decoder = Decoder::default();
-        let mut interpreter = Interpreter::default();
-        let mut deadline = Instant::now() + self.endpoint.idle_limit;
+        let bounds = &self.endpoint.bounds;
+        let mut reading = Reading::new(bounds);
+        let whole = Instant::now() + bounds.answer_time;
+        let mut idle = Instant::now() + bounds.idle;
         loop {
-            let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| idle_timeout())?;
-            let (data, ended) = match chunk.map_err(|error| broken(&error))? {
-                Some(bytes) => (decoder.feed(&bytes).map_err(too_large)?, false),
-                None => (std::mem::take(&mut decoder).finish().into_iter().collect(), true),
+            let chunk = timeout_at(idle.min(whole), response.chunk()).await;
+            let now = Instant::now();
+            if now >= whole {
+                return Err(too_long(bounds.answer_time).into());
+            }
+            let chunk = chunk.map_err(|_| idle_timeout())?.map_err(|error| broken(&error))?;
+            let mut batch = match &chunk {
+                Some(bytes) => reading.chunk(bytes),
+                None => std::mem::replace(&mut reading, Reading::new(bounds)).end(),
             };
-            // Comments and halves of events are no sign of life; only whole events are.
-            let alive = !data.is_empty();
-            for mut event in data.iter().filter_map(|data| interpreter.read(data)) {
-                if let ModelEvent::Failed(error) = &mut event {
-                    error.message = response.without_secrets(&error.message);
-                }
-                if matches!(event, ModelEvent::Completed { .. } | ModelEvent::Failed(_)) {
-                    tokio::spawn(read_out(response));
-                    return send(events, event).await;
-                }
-                send(events, event).await?;
+            if batch.alive {
+                idle = now + bounds.idle;
             }
-            if ended {
-                return Err(ModelError::disconnected(error::STREAM_CLOSED, "stream closed before response.completed").into());
+            if let Some(ModelEvent::Failed(error)) = batch.events.last_mut() {
+                error.message = response.without_secrets(&error.message);
             }
-            if alive {
-                deadline = Instant::now() + self.endpoint.idle_limit;
+            if batch.is_last() {
+                tokio::spawn(read_out(response));
+                return send_all(events, batch.events).await;
             }
+            send_all(events, batch.events).await?;
         }
     }
 
@@ -220,6 +225,13 @@ async fn send(events: &mpsc::Sender<ModelEvent>, event: ModelEvent) -> Result<()
     events.send(event).await.map_err(|_| Stop::ReaderGone)
 }
 
+async fn send_all(events: &mpsc::Sender<ModelEvent>, batch: Vec<ModelEvent>) -> Result<(), Stop> {
+    for event in batch {
+        send(events, event).await?;
+    }
+    Ok(())
+}
+
 /// Reads the few bytes behind the last event, so that the connection can serve the next request: a new one costs several round trips.
 async fn read_out(mut response: HttpResponse) {
     let deadline = Instant::now() + Duration::from_millis(500);
@@ -233,7 +245,7 @@ async fn read_out(mut response: HttpResponse) {
 /// Reads an error's body, as much of it as there is before the deadline, and looks it up in the table.
 async fn refused(mut response: HttpResponse, deadline: Instant) -> ModelError {
     let mut body = Vec::new();
-    while body.len() < ERROR_BYTES_MAX {
+    while body.len() < ERROR_BYTES_MAX && encoding(&response).is_none() {
         // A body that breaks off or stalls is as good as one that ends here: the status says enough.
         let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await else {
             break;
@@ -246,6 +258,7 @@ async fn refused(mut response: HttpResponse, deadline: Instant) -> ModelError {
         status_text: &response.status_text(),
         body: &response.without_secrets(&String::from_utf8_lossy(&body)),
         url: response.url(),
+        location: response.header("location"),
         retry_after: response.header("retry-after"),
         request_id: response.header("x-request-id").or_else(|| response.header("x-oai-request-id")),
         cf_ray: response.header("cf-ray"),
@@ -253,13 +266,35 @@ async fn refused(mut response: HttpResponse, deadline: Instant) -> ModelError {
     failures::status(&facts, SystemTime::now())
 }
 
+/// How the body is packed, if it is: nothing of that kind was asked for.
+fn encoding(response: &HttpResponse) -> Option<&str> {
+    let encoding = response.header("content-encoding")?.trim();
+    (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")).then_some(encoding)
+}
+
+fn compressed(encoding: &str) -> ModelError {
+    let encoding: String = encoding.chars().take(40).collect();
+    let text =
+        format!("the answer is packed as {encoding}, which codex did not ask for; something between here and the provider does that");
+    let info = CodexErrorInfo::ResponseStreamConnectionFailed {
+        http_status_code: Some(200),
+    };
+    ModelError::new(error::ENCODING, text, info, Retry::Never)
+}
+
+fn no_head(limit: Duration) -> ModelError {
+    let text = format!("no answer has begun within {limit:?} (stream_idle_timeout_ms)");
+    ModelError::disconnected(error::IDLE_TIMEOUT, text)
+}
+
 fn idle_timeout() -> ModelError {
     ModelError::disconnected(error::IDLE_TIMEOUT, "idle timeout waiting for SSE")
 }
 
-fn too_large(problem: crate::sse::TooLarge) -> ModelError {
+fn too_long(limit: Duration) -> ModelError {
     let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
-    ModelError::new(error::EVENT_TOO_LARGE, problem.to_string(), info, Retry::Never)
+    let text = format!("the answer has no end after {limit:?}");
+    ModelError::new(error::ANSWER_TOO_LONG, text, info, Retry::Never)
 }
 
 fn broken(problem: &HttpError) -> ModelError {
@@ -278,20 +313,27 @@ fn invalid_request(problem: &dyn std::fmt::Display) -> ModelError {
 /// No head of an answer.
 fn not_sent(problem: &HttpError) -> ModelError {
     let info = CodexErrorInfo::HttpConnectionFailed { http_status_code: None };
-    let failed = |code| {
+    let failed = |code, retry, hint: &str| {
         ModelError::new(
             code,
-            format!("Connection failed: {}", problem.with_causes()),
+            format!("Connection failed: {}{hint}", problem.with_causes()),
             info.clone(),
-            Retry::Backoff,
+            retry,
         )
     };
     match problem {
-        HttpError::Connect { .. } => failed(error::CONNECT),
-        HttpError::Broken { .. } => failed(error::TRANSPORT),
-        HttpError::BadUrl { .. } | HttpError::BadHeader { .. } | HttpError::Roots { .. } | HttpError::Setup { .. } => {
-            invalid_request(&problem.with_causes())
-        }
+        HttpError::Connect { way, .. } => match way.obstacle {
+            Obstacle::Name => failed(error::DNS, Retry::Backoff, ""),
+            Obstacle::Certificate => failed(error::TLS, Retry::Never, TRUST_HINT),
+            Obstacle::NotTls => failed(error::TLS, Retry::Never, "; should base_url begin with http:// ?"),
+            Obstacle::Handshake => failed(error::TLS, Retry::Never, ""),
+            Obstacle::Proxy => failed(error::PROXY, Retry::Backoff, ""),
+            Obstacle::ProxyLogin => failed(error::PROXY, Retry::Never, "; put user and password into the proxy's URL"),
+            Obstacle::Other => failed(error::CONNECT, Retry::Backoff, ""),
+        },
+        HttpError::Broken { .. } => failed(error::TRANSPORT, Retry::Backoff, ""),
+        HttpError::Roots { .. } => failed(error::CERTIFICATES, Retry::Never, ""),
+        HttpError::BadUrl { .. } | HttpError::BadHeader { .. } | HttpError::Setup { .. } => invalid_request(&problem.with_causes()),
     }
 }
 

@@ -272,8 +272,6 @@ async fn what_is_not_understood_is_skipped() {
         &[done, "completed r1 None None"],
     )
     .await;
-    check(b"<html>not an event stream</html>".to_vec(), &[CLOSED]).await;
-    check(Vec::new(), &[CLOSED]).await;
 }
 
 #[tokio::test]
@@ -283,7 +281,7 @@ async fn a_delta_goes_to_the_open_item_whatever_it_names() {
         r#"{"type":"response.output_text.delta","delta":"a"}"#,
         r#"{"type":"response.output_text.delta","item_id":"zz","delta":"b"}"#,
     ];
-    check(sse(&body), &["added m1 Message", "text m1 a", "text m1 b", CLOSED]).await;
+    check(sse(&body), &["added m1 Message", "text m1 ab", CLOSED]).await;
 
     let unnamed = r#"{"type":"response.output_item.added","item":{"type":"message"}}"#;
     check(sse(&[unnamed, DELTA]), &["added output_0 Message", "text output_0 Hi", CLOSED]).await;
@@ -372,7 +370,11 @@ async fn silence_ends_an_attempt_before_and_after_the_head_and_comments_are_sile
         ..server.provider
     };
 
-    assert_eq!(events(&provider).await, [IDLE]);
+    let no_head = IDLE.replace(
+        "idle timeout waiting for SSE",
+        "no answer has begun within 120ms (stream_idle_timeout_ms)",
+    );
+    assert_eq!(events(&provider).await, [no_head]);
     assert_eq!(events(&provider).await, ["head", "added m1 Message", IDLE]);
     assert_eq!(events(&provider).await, ["head", "added m1 Message", IDLE]);
     let url = provider.base_url.clone().unwrap();
@@ -431,12 +433,12 @@ async fn a_line_without_end_is_given_up_at_the_limit() {
         seen,
         [
             "head",
-            "failed model.event_too_large Never: an event of the stream is over 16777216 bytes"
+            "failed model.event_too_large Never: an event of the stream is over 67108864 bytes"
         ]
     );
     server.requests.await.unwrap();
     let written = server.written.load(Ordering::Relaxed);
-    assert!(written < 60_000_000, "the server could write {written} bytes");
+    assert!(written < 90_000_000, "the server could write {written} bytes");
 }
 
 #[tokio::test]
@@ -456,7 +458,7 @@ async fn a_slow_reader_slows_the_stream_down_and_loses_nothing() {
 
     let written = server.written.load(Ordering::Relaxed);
     assert!(written < 200 * size, "all {written} bytes were taken while nobody read");
-    assert_eq!(drain(receiver).await.len(), 1 + 200_000 + 1);
+    assert_eq!(drain(receiver).await.concat().matches("Hi").count(), 200_000);
 }
 
 #[tokio::test]

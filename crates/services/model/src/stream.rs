@@ -13,6 +13,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
+/// Items that may be open at once; then the oldest is forgotten.
+const OPEN_MAX: usize = 256;
+
 /// Remembers which items are open, so that deltas find theirs.
 #[derive(Default)]
 pub struct Interpreter {
@@ -94,6 +97,9 @@ impl Interpreter {
             "function_call" | "custom_tool_call" => AddedKind::ToolCall,
             _ => AddedKind::Other,
         };
+        if self.open.len() == OPEN_MAX {
+            self.open.remove(0);
+        }
         self.open.push(OpenItem { id: id.clone(), kind });
         Some(ModelEvent::ItemAdded { id, kind })
     }

@@ -1,0 +1,114 @@
+//! An HTTP proxy on 127.0.0.1: `CONNECT` and plain requests, every one of them led to the same server whatever host it names.
+
+use crate::http;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// How the proxy behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyManner {
+    Works,
+    /// Answers every request with this status.
+    Refuses(u16),
+    /// Closes the connection instead of answering.
+    Closes,
+    /// Never answers.
+    Stalls,
+}
+
+/// The proxy; it stops, open connections included, when dropped.
+pub struct MockProxy {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+    stop: CancellationToken,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl MockProxy {
+    /// In front of the server at `port` of 127.0.0.1.
+    ///
+    /// # Panics
+    /// If no port or thread can be had.
+    pub fn start(port: u16, manner: ProxyManner) -> Self {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port on 127.0.0.1");
+        listener.set_nonblocking(true).expect("a listener can be made non-blocking");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let stop = CancellationToken::new();
+        let (for_thread, stopped) = (Arc::clone(&asked), stop.clone());
+        let thread = std::thread::Builder::new()
+            .name("mock-proxy".to_owned())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
+                let accepting = async {
+                    let listener = TcpListener::from_std(listener).expect("a non-blocking listener");
+                    while let Ok((stream, _)) = listener.accept().await {
+                        tokio::spawn(serve(stream, port, manner, Arc::clone(&for_thread)));
+                    }
+                };
+                runtime.block_on(async { stopped.run_until_cancelled(accepting).await });
+            })
+            .expect("a thread");
+        Self {
+            address,
+            asked,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The first line of every request so far.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for MockProxy {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One connection; any error on the way ends it.
+async fn serve(mut client: TcpStream, port: u16, manner: ProxyManner, asked: Arc<Mutex<Vec<String>>>) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(client.read_u8().await?);
+    }
+    let text = String::from_utf8_lossy(&head);
+    let first = text.lines().next().unwrap_or_default().to_owned();
+    let connect = first.starts_with("CONNECT ");
+    asked.lock().unwrap_or_else(PoisonError::into_inner).push(first);
+    match manner {
+        ProxyManner::Works => {}
+        ProxyManner::Refuses(status) => {
+            let answer = format!("HTTP/1.1 {status} {}\r\ncontent-length: 0\r\n\r\n", http::reason(status));
+            client.write_all(answer.as_bytes()).await?;
+            return client.shutdown().await;
+        }
+        ProxyManner::Closes => return Ok(()),
+        ProxyManner::Stalls => return client.read_to_end(&mut Vec::new()).await.map(drop),
+    }
+    let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
+    if connect {
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    } else {
+        server.write_all(&head).await?;
+    }
+    copy_bidirectional(&mut client, &mut server).await.map(drop)
+}
