@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use tokio::sync::watch;
 
-/// Counts SIGINT, SIGTERM and SIGHUP (Ctrl-C where there are no signals).
+/// Counts SIGINT, SIGTERM, SIGQUIT and SIGHUP (Ctrl-C where there are no signals). A SIGHUP that was ignored when the program started, as
+/// under `nohup`, stays ignored.
 pub struct Signals {
     pub count: watch::Receiver<u32>,
     first: Arc<AtomicI32>,
@@ -22,7 +23,7 @@ impl Signals {
         Ok(Self { count, first })
     }
 
-    /// Ends the process the way it was asked to: by SIGTERM or SIGHUP itself, if one of them was the first signal.
+    /// Ends the process the way it was asked to: by SIGTERM, SIGQUIT or SIGHUP itself, if one of them was the first signal.
     ///
     /// Whoever started us then sees a death by signal, as of any program that does not handle it.
     pub fn die_if_told_to(&self) {
@@ -33,7 +34,16 @@ impl Signals {
 #[cfg(unix)]
 fn listen_to_each(sender: &watch::Sender<u32>, first: &Arc<AtomicI32>) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::quit(),
+        SignalKind::hangup(),
+    ];
+    for kind in kinds {
+        if kind == SignalKind::hangup() && is_ignored(kind.as_raw_value()) {
+            continue;
+        }
         let mut signals = signal(kind)?;
         let (sender, first) = (sender.clone(), Arc::clone(first));
         tokio::spawn(async move {
@@ -59,9 +69,18 @@ fn listen_to_each(sender: &watch::Sender<u32>, _: &Arc<AtomicI32>) -> std::io::R
 }
 
 #[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: the structure may be all zeros; the call only fills it.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+#[cfg(unix)]
 fn die(signal: i32) {
-    if signal == libc::SIGTERM || signal == libc::SIGHUP {
-        // SAFETY: both calls take plain numbers; the default action replaces our handler, and the process ends in `raise`.
+    if [libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP].contains(&signal) {
+        // SAFETY: both calls take plain numbers; the default action (no core file, see below) replaces our handler, and the process ends in `raise`.
         unsafe {
             libc::signal(signal, libc::SIG_DFL);
             libc::raise(signal);

@@ -18,6 +18,8 @@ mod prefix;
 #[cfg(target_os = "linux")]
 mod sdk;
 #[cfg(target_os = "linux")]
+mod signal_matrix;
+#[cfg(target_os = "linux")]
 mod signals;
 mod support;
 #[cfg(target_os = "linux")]
