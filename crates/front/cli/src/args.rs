@@ -9,6 +9,7 @@ pub use exec::{Color, ExecCommand};
 
 use crate::commands::{self, Root};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use codex_exec::ExecError;
 use codex_protocol::settings::SandboxMode;
 use std::path::PathBuf;
 
@@ -18,6 +19,8 @@ pub enum Command {
     Exec(Box<ExecCommand>),
     /// Any other command, with the options that stand before it.
     Other(Box<Root>, commands::Sub),
+    /// Well-formed, and not to be run.
+    Refused(ExecError),
     /// The terminal interface, perhaps with a first prompt.
     Tui {
         prompt: Option<String>,
@@ -33,7 +36,15 @@ where
     I: IntoIterator<Item = T>,
     T: Into<std::ffi::OsString> + Clone,
 {
-    let matches = definition().try_get_matches_from(words)?;
+    let words: Vec<std::ffi::OsString> = words.into_iter().map(Into::into).collect();
+    let definition = definition();
+    let matches = definition
+        .clone()
+        .try_get_matches_from(&words)
+        .map_err(|error| commands::explained(error, &words, &definition))?;
+    if let Some(refusal) = commands::refusal(&matches) {
+        return Ok(Command::Refused(refusal));
+    }
     let Cli {
         shared,
         images,

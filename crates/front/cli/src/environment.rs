@@ -3,6 +3,7 @@
 //! This is the only file of the program that asks the environment. Everything below gets values.
 
 use codex_base::AbsPath;
+use codex_config::edit::EditError;
 use codex_config::{ConfigError, ProcessEnv};
 use codex_exec::ExecError;
 use codex_protocol::VERSION;
@@ -55,13 +56,22 @@ pub fn read() -> Result<Surroundings, ExecError> {
 
 /// A configuration error as the user sees it: its cause behind it, its code in brackets.
 pub fn config_error(error: ConfigError) -> ExecError {
+    ExecError::new(error.code(), with_causes(&error))
+}
+
+/// The same for an edit of the configuration.
+pub fn edit_error(error: EditError) -> ExecError {
+    ExecError::new(error.code(), with_causes(&error))
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         message += &format!(": {error}");
         cause = error.source();
     }
-    ExecError::new(error.code(), message)
+    message
 }
 
 impl Surroundings {

@@ -63,6 +63,7 @@ fn run(command: Command) -> Result<ExitCode, ExecError> {
             let prepared = prepare::exec(&command, &surroundings)?;
             start(prepared, &surroundings, wire::sandbox(), |_, _| {})
         }
+        Command::Refused(error) => Err(error),
         Command::Other(root, command) => command.run(&root),
     }
 }

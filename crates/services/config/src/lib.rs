@@ -8,6 +8,7 @@
 //! | module | gives |
 //! | --- | --- |
 //! | [`edit`] | edits of the user's file that keep its comments and order |
+//! | [`features`] | every feature flag and its state |
 //! | [`env`] | [`ProcessEnv`] |
 //! | `layers` | which files count for a directory, trust, and their merge |
 //! | `tree`, `value` | TOML text as a tree in which every value knows its place; typed views of a value |
@@ -19,6 +20,7 @@
 pub mod edit;
 pub mod env;
 mod error;
+pub mod features;
 mod known;
 mod layers;
 mod overrides;

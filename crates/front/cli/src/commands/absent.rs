@@ -58,7 +58,6 @@ const COMMANDS: &[Row] = &[
     row("delete", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("show", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("config", Why::NotYet, "docs/config.md names every key"),
-    row("features", Why::NotYet, "--enable NAME and --disable NAME switch a feature for one run"),
     row("login", Why::NotYet, "set CODEX_API_KEY or OPENAI_API_KEY"),
     row("logout", Why::NotYet, "nothing is stored"),
     row("doctor", Why::NotYet, "codex demo tries sandbox, git and journal"),

@@ -9,9 +9,15 @@ mod absent;
 mod completion;
 mod debug;
 mod demo;
+mod features;
+mod line;
 mod server;
 
+use crate::environment::config_error;
+pub use line::{explained, no_terminal_interface, refusal};
+
 use clap::{ArgMatches, Subcommand};
+use codex_config::Overrides;
 use codex_exec::ExecError;
 use codex_protocol::settings::SandboxMode;
 use std::io::Write;
@@ -25,6 +31,8 @@ pub enum Sub {
     Demo(demo::Demo),
     /// Print a completion script for a shell
     Completion(completion::Completion),
+    /// List feature flags, switch one
+    Features(features::Features),
     /// Look inside
     Debug(debug::Debug),
     #[command(flatten)]
@@ -36,10 +44,11 @@ impl Sub {
     ///
     /// # Errors
     /// Whatever kept the command from its product; told once, by the caller.
-    pub fn run(self, _root: &Root) -> Result<ExitCode, ExecError> {
+    pub fn run(self, root: &Root) -> Result<ExitCode, ExecError> {
         match self {
             Self::Demo(command) => command.run(),
             Self::Completion(command) => command.run(),
+            Self::Features(command) => command.run(root),
             Self::Debug(command) => command.run(),
             Self::Absent(command) => command.run(),
         }
@@ -59,10 +68,20 @@ pub struct Root {
     pub strict_config: bool,
 }
 
-/// What a first word that is no command leads to while there is no terminal interface.
-pub fn no_terminal_interface(_prompt: Option<&str>) -> ExecError {
-    ExecError::new("cli.no_terminal_interface", "the terminal interface is not in this build yet")
-        .with_hint("codex exec PROMPT runs one prompt, codex demo shows how that looks, codex --help names everything")
+impl Root {
+    /// The configuration overrides of `-c`, `--enable` and `--disable`, the profile and `--strict-config`.
+    ///
+    /// # Errors
+    /// `config.override`.
+    pub fn overrides(&self) -> Result<Overrides, ExecError> {
+        let cli = self.config.iter().map(|text| codex_config::parse_override(text));
+        Ok(Overrides {
+            profile: self.profile.clone(),
+            cli: cli.collect::<Result<_, _>>().map_err(config_error)?,
+            strict: self.strict_config,
+            ..Overrides::default()
+        })
+    }
 }
 
 /// Adds `-c`, `--enable` and `--disable` to every command that does not define them itself.
@@ -74,16 +93,8 @@ pub fn with_overrides(command: clap::Command) -> clap::Command {
 
 /// The overrides of all levels, outermost first; on each level the switches come after `-c`.
 pub fn overrides(matches: &ArgMatches) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut level = Some(matches);
-    while let Some(matches) = level {
-        for option in OVERRIDES {
-            let values = matches.try_get_many::<String>(option.id).ok().flatten().into_iter().flatten();
-            found.extend(values.map(|value| (option.meaning)(value)));
-        }
-        level = matches.subcommand().map(|(_, matches)| matches);
-    }
-    found
+    let of_level = |(_, level)| OVERRIDES.map(|option| line::values(level, option.id).map(option.meaning).collect::<Vec<_>>());
+    line::levels(matches).flat_map(of_level).flatten().collect()
 }
 
 /// An option that every level takes.
@@ -109,14 +120,14 @@ const OVERRIDES: [OverrideOption; 3] = [
         short: None,
         value: "FEATURE",
         help: "Switch a feature on for this run",
-        meaning: |name| format!("features.{name}=true"),
+        meaning: |name| format!("features.{}=true", features::canonical(name)),
     },
     OverrideOption {
         id: "disable",
         short: None,
         value: "FEATURE",
         help: "Switch a feature off for this run",
-        meaning: |name| format!("features.{name}=false"),
+        meaning: |name| format!("features.{}=false", features::canonical(name)),
     },
 ];
 
