@@ -115,6 +115,7 @@ impl Processor {
             model,
             model_provider,
             approval_policy,
+            approvals_reviewer,
             sandbox,
             config,
             base_instructions,
@@ -126,6 +127,7 @@ impl Processor {
             model,
             model_provider,
             approval_policy,
+            approvals_reviewer,
             sandbox_mode: sandbox,
             developer_instructions,
             config: config.unwrap_or_default(),
@@ -150,6 +152,7 @@ impl Processor {
             model,
             model_provider,
             approval_policy,
+            approvals_reviewer,
             sandbox,
             config,
             developer_instructions,
@@ -160,6 +163,7 @@ impl Processor {
             model,
             model_provider,
             approval_policy,
+            approvals_reviewer,
             sandbox_mode: sandbox,
             developer_instructions,
             config: config.unwrap_or_default(),
@@ -218,6 +222,7 @@ impl Processor {
             model,
             effort,
             approval_policy,
+            approvals_reviewer,
             sandbox_policy,
             output_schema,
         } = params;
@@ -226,6 +231,7 @@ impl Processor {
             model,
             effort,
             approval_policy,
+            approvals_reviewer,
             sandbox_policy,
             ..TurnOverrides::default()
         };

@@ -13,6 +13,7 @@ pub mod context;
 mod engine;
 mod home;
 mod opening;
+pub mod reviewer;
 pub mod settings;
 mod shared;
 #[cfg(test)]

@@ -159,7 +159,7 @@ impl Opening {
             model_provider: config.provider.id.clone(),
             cwd: self.cwd.clone(),
             approval_policy: config.approval_policy,
-            approvals_reviewer: "user".to_owned(),
+            approvals_reviewer: config.approvals_reviewer,
             sandbox: config.sandbox_policy.clone(),
             instruction_sources: self.instruction_sources.clone(),
             reasoning_effort: config.model_reasoning_effort.clone().or(model_info.default_effort),
@@ -236,7 +236,10 @@ fn unfinished(loaded: &Loaded, turns: &[Turn], now: Timestamp) -> Option<Record>
         Record::Event(event) => match &**event {
             EventMsg::TaskComplete { turn_id, .. } | EventMsg::TurnAborted { turn_id, .. } => Some(*turn_id == last.id),
             EventMsg::TaskStarted { .. } => Some(false),
-            EventMsg::ItemCompleted { .. } | EventMsg::TokenCount { .. } | EventMsg::ThreadRolledBack { .. } => None,
+            EventMsg::ItemCompleted { .. }
+            | EventMsg::TokenCount { .. }
+            | EventMsg::ThreadRolledBack { .. }
+            | EventMsg::ApprovalReviewed { .. } => None,
         },
         _ => None,
     });

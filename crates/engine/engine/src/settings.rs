@@ -5,7 +5,7 @@ use codex_base::AbsPath;
 use codex_model::ModelInfo;
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::items::UserInput;
-use codex_protocol::settings::{ApprovalPolicy, ReasoningSummary, SandboxMode, SandboxPolicy, Verbosity};
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, ReasoningSummary, SandboxMode, SandboxPolicy, Verbosity};
 use codex_tools::TurnTools;
 use serde_json::Value;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub struct TurnOverrides {
     pub model_provider: Option<String>,
     pub effort: Option<String>,
     pub approval_policy: Option<ApprovalPolicy>,
+    pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox_mode: Option<SandboxMode>,
     /// A complete policy from `turn/start`; beats `sandbox_mode`.
     pub sandbox_policy: Option<SandboxPolicy>,
@@ -34,6 +35,7 @@ pub struct TurnSettings {
     pub summary: Option<ReasoningSummary>,
     pub verbosity: Option<Verbosity>,
     pub approval_policy: ApprovalPolicy,
+    pub reviewer: ApprovalsReviewer,
     pub sandbox_policy: SandboxPolicy,
     pub tools: Arc<TurnTools>,
 }

@@ -15,7 +15,7 @@ use codex_protocol::items::{
 use codex_protocol::journal::{EventMsg, Record, SessionMeta};
 use codex_protocol::notifications::Notification;
 use codex_protocol::response_item::ResponseItem;
-use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 use codex_tools::{Terminals, ToolOutcome, ToolOutput, ToolSet, TurnTools, UserShell};
 use serde_json::json;
 use std::cell::Cell;
@@ -28,6 +28,7 @@ pub struct Bench {
     requests: Cell<i64>,
     keys: u64,
     approval: ApprovalPolicy,
+    pub reviewer: ApprovalsReviewer,
     now: Timestamp,
 }
 
@@ -82,6 +83,7 @@ impl Bench {
             requests: Cell::new(0),
             keys: 0,
             approval,
+            reviewer: ApprovalsReviewer::User,
             now: Timestamp::UNIX_EPOCH,
         }
     }
@@ -154,7 +156,7 @@ impl Bench {
         }
     }
 
-    fn settings(&self) -> TurnSettings {
+    pub fn settings(&self) -> TurnSettings {
         let (reports, _) = tokio::sync::mpsc::channel(1);
         let policy = ResolvedPolicy {
             mode: codex_protocol::settings::SandboxMode::ReadOnly,
@@ -191,6 +193,7 @@ impl Bench {
             summary: None,
             verbosity: None,
             approval_policy: self.approval,
+            reviewer: self.reviewer,
             sandbox_policy: SandboxPolicy::read_only(),
             tools: Arc::new(tools),
         }
@@ -316,6 +319,7 @@ fn lines(effect: &Effect) -> Vec<String> {
         Effect::Prepare { call, .. } => vec![format!("prepare {}", call.call_id)],
         Effect::Discard { call_id } => vec![format!("discard {call_id}")],
         Effect::Ask { request_id, request } => vec![format!("ask {request_id} about {}", request.item_id())],
+        Effect::Review { request_id, .. } => vec![format!("review {request_id}")],
         Effect::Withdraw { request_id } => vec![format!("withdraw {request_id}")],
         Effect::Run { call_id, policy } => vec![format!("run {call_id} {}", if policy.confined { "confined" } else { "unconfined" })],
         Effect::Cancel { call_id } => vec![format!("cancel {call_id}")],
@@ -357,6 +361,7 @@ fn record_name(record: &Record) -> String {
             EventMsg::ItemCompleted { item, .. } => format!("item_completed {}", thread_item(item)),
             EventMsg::TokenCount { .. } => "token_count".into(),
             EventMsg::ThreadRolledBack { .. } => "rolled back".into(),
+            EventMsg::ApprovalReviewed { review, .. } => format!("approval_reviewed {:?}", review.status),
         },
     }
 }
@@ -379,6 +384,8 @@ fn notification_name(notification: &Notification) -> String {
         Notification::ItemCompleted(n) => format!("completed {}", thread_item(&n.item)),
         Notification::ThreadTokenUsageUpdated(_) => "usage".into(),
         Notification::ServerRequestResolved(n) => format!("resolved {}", n.request_id),
+        Notification::AutoApprovalReviewStarted(_) => "review started".into(),
+        Notification::AutoApprovalReviewCompleted(n) => format!("review {:?}", n.review.status),
         Notification::Error(n) => format!("error {:?} retry={}", n.error.message, n.will_retry),
         Notification::Warning(n) => format!("warning {:?}", n.message),
         Notification::TurnWaiting(n) => format!("waiting for {}", format!("{:?}", n.waiting_for).split(" {").next().unwrap()),

@@ -53,6 +53,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         model: command.model.clone(),
         model_provider: None,
         sandbox: command.sandbox,
+        approve_for_me: false,
         config: None,
         ephemeral: command.ephemeral,
         output_schema,

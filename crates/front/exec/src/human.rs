@@ -6,6 +6,7 @@
 use crate::diff;
 use codex_base::AbsPath;
 use codex_protocol::VERSION;
+use codex_protocol::assessment::{ApprovalReview, ApprovalReviewStatus};
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{
     CommandExecutionItem, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus, PlanStep, PlanStepStatus, ThreadItem,
@@ -95,6 +96,7 @@ impl HumanText {
             Notification::Error(n) if n.will_retry => format!("{}\n", visible(&n.error.message)),
             Notification::Error(n) => self.fatal(&n.error),
             Notification::Warning(n) => self.warning(&n.message),
+            Notification::AutoApprovalReviewCompleted(n) => self.reviewed(&n.review),
             Notification::ThreadStarted(_)
             | Notification::ThreadStatusChanged(_)
             | Notification::ThreadClosed(_)
@@ -106,8 +108,27 @@ impl HumanText {
             | Notification::TerminalInteraction(_)
             | Notification::ServerRequestResolved(_)
             | Notification::AccountRateLimitsUpdated(_)
+            | Notification::AutoApprovalReviewStarted(_)
             | Notification::TurnWaiting(_) => String::new(),
         }
+    }
+
+    /// What the automatic reviewer said.
+    fn reviewed(&self, review: &ApprovalReview) -> String {
+        let word = match review.status {
+            ApprovalReviewStatus::Approved => "allowed",
+            ApprovalReviewStatus::Denied => "denied",
+            ApprovalReviewStatus::TimedOut => "no answer in time",
+            ApprovalReviewStatus::Aborted | ApprovalReviewStatus::InProgress => "no decision",
+        };
+        let risk = review
+            .risk_level
+            .map_or_else(String::new, |risk| format!(" (risk {})", risk.as_str()));
+        let why = review
+            .rationale
+            .as_deref()
+            .map_or_else(String::new, |why| format!(": {}", visible(why)));
+        format!("{} {word}{risk}{why}\n", self.accent("auto review:"))
     }
 
     /// A line of progress, e.g. what is waited for. A command that ends after it still needs no second heading.

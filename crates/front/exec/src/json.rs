@@ -72,6 +72,8 @@ impl JsonEvents {
             | Notification::TerminalInteraction(_)
             | Notification::ServerRequestResolved(_)
             | Notification::AccountRateLimitsUpdated(_)
+            | Notification::AutoApprovalReviewStarted(_)
+            | Notification::AutoApprovalReviewCompleted(_)
             | Notification::TurnWaiting(_) => Vec::new(),
         }
     }

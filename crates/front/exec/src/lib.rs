@@ -38,6 +38,8 @@ pub struct ExecOptions {
     pub model: Option<String>,
     pub model_provider: Option<String>,
     pub sandbox: Option<SandboxMode>,
+    /// A model answers approval questions; otherwise nothing is asked and what would be is declined.
+    pub approve_for_me: bool,
     /// Dotted keys as with `-c`, beside what the server was started with.
     pub config: Option<serde_json::Map<String, serde_json::Value>>,
     pub ephemeral: bool,

@@ -92,6 +92,7 @@ fn options(output: Output) -> ExecOptions {
         model: None,
         model_provider: None,
         sandbox: None,
+        approve_for_me: false,
         config: None,
         ephemeral: false,
         output_schema: None,

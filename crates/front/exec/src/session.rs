@@ -7,7 +7,7 @@ use codex_protocol::requests::{
     ClientInfo, Initialize, InitializeParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadSortKey,
     ThreadStart, ThreadStartParams,
 };
-use codex_protocol::settings::ApprovalPolicy;
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
 use codex_rpc::Client;
 
 /// Which conversation the prompt goes to.
@@ -58,12 +58,22 @@ fn start_params(options: &ExecOptions) -> ThreadStartParams {
         cwd: Some(options.cwd.to_string()),
         model: options.model.clone(),
         model_provider: options.model_provider.clone(),
-        approval_policy: Some(ApprovalPolicy::Never),
+        approval_policy: Some(approval_policy(options)),
+        approvals_reviewer: options.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
         sandbox: options.sandbox,
         config: options.config.clone(),
         base_instructions: None,
         developer_instructions: None,
         ephemeral: options.ephemeral.then_some(true),
+    }
+}
+
+/// Nobody is there to be asked, but for a reviewer that was asked for.
+const fn approval_policy(options: &ExecOptions) -> ApprovalPolicy {
+    if options.approve_for_me {
+        ApprovalPolicy::OnRequest
+    } else {
+        ApprovalPolicy::Never
     }
 }
 
@@ -73,7 +83,8 @@ async fn resume(options: &ExecOptions, client: &Client, thread_id: &str) -> Resu
         cwd: Some(options.cwd.to_string()),
         model: options.model.clone(),
         model_provider: options.model_provider.clone(),
-        approval_policy: Some(ApprovalPolicy::Never),
+        approval_policy: Some(approval_policy(options)),
+        approvals_reviewer: options.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
         sandbox: options.sandbox,
         config: options.config.clone(),
         developer_instructions: None,

@@ -5,7 +5,7 @@ use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::*;
 use codex_protocol::notifications::*;
 use codex_protocol::requests::ThreadSetup;
-use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 
 pub const THREAD: &str = "01a1f84b-c74f-7223-8daf-c7c8e964d410";
 pub const TURN: &str = "turn-1";
@@ -40,7 +40,7 @@ pub fn setup() -> ThreadSetup {
         model_provider: "scripted".to_owned(),
         cwd: path("/w"),
         approval_policy: ApprovalPolicy::Never,
-        approvals_reviewer: "user".to_owned(),
+        approvals_reviewer: ApprovalsReviewer::User,
         sandbox: SandboxPolicy::WorkspaceWrite {
             writable_roots: vec![path("/more")],
             network_access: true,

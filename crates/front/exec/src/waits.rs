@@ -90,6 +90,8 @@ impl Waits {
             | Notification::TerminalInteraction(_)
             | Notification::ServerRequestResolved(_)
             | Notification::AccountRateLimitsUpdated(_)
+            | Notification::AutoApprovalReviewStarted(_)
+            | Notification::AutoApprovalReviewCompleted(_)
             | Notification::Error(_)
             | Notification::Warning(_) => {}
         }

@@ -225,6 +225,11 @@ fn flag_layer(overrides: &Overrides) -> Table {
             "-a",
             overrides.approval_policy.map(|policy| policy.as_str().to_owned()),
         ),
+        (
+            "approvals_reviewer",
+            "--approve-for-me",
+            overrides.approvals_reviewer.map(|reviewer| reviewer.as_str().to_owned()),
+        ),
         ("sandbox_mode", "-s", overrides.sandbox_mode.map(|mode| mode.as_str().to_owned())),
     ];
     let set = flags.into_iter().filter_map(|(key, flag, value)| {

@@ -5,7 +5,7 @@ use crate::tree::{Node, Table, Value, dotted};
 use crate::{Config, ConfigError, Overrides, ProcessEnv, ToolSwitches};
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, EnvironmentInherit, ReasoningSummary, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy, Verbosity,
+    ApprovalPolicy, ApprovalsReviewer, EnvironmentInherit, ReasoningSummary, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy, Verbosity,
 };
 use std::time::Duration;
 
@@ -15,6 +15,11 @@ const MODES: [(&str, SandboxMode); 3] = [
     ("read-only", SandboxMode::ReadOnly),
     ("workspace-write", SandboxMode::WorkspaceWrite),
     ("danger-full-access", SandboxMode::DangerFullAccess),
+];
+const REVIEWERS: [(&str, ApprovalsReviewer); 3] = [
+    ("user", ApprovalsReviewer::User),
+    ("auto_review", ApprovalsReviewer::AutoReview),
+    ("guardian_subagent", ApprovalsReviewer::AutoReview),
 ];
 const SUMMARIES: [(&str, ReasoningSummary); 4] = [
     ("auto", ReasoningSummary::Auto),
@@ -52,6 +57,9 @@ impl Reader<'_> {
             model: self.read("model", Node::non_empty)?,
             provider: providers::selected(self.tree, self.env, self.cwd)?,
             approval_policy: self.approval_policy()?,
+            approvals_reviewer: self
+                .read("approvals_reviewer", |node, key| node.one_of(key, &REVIEWERS))?
+                .unwrap_or_default(),
             sandbox_policy: self.sandbox_policy(overrides)?,
             model_reasoning_effort: self.read("model_reasoning_effort", Node::non_empty)?,
             model_reasoning_summary: self.read("model_reasoning_summary", |node, key| node.one_of(key, &SUMMARIES))?,

@@ -2,7 +2,8 @@
 
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, Origin, ProviderSettings, ReasoningSummary, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy, Verbosity,
+    ApprovalPolicy, ApprovalsReviewer, Origin, ProviderSettings, ReasoningSummary, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy,
+    Verbosity,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub struct Config {
     pub model: Option<String>,
     pub provider: ProviderSettings,
     pub approval_policy: ApprovalPolicy,
+    pub approvals_reviewer: ApprovalsReviewer,
     pub sandbox_policy: SandboxPolicy,
     pub model_reasoning_effort: Option<String>,
     pub model_reasoning_summary: Option<ReasoningSummary>,
@@ -55,6 +57,7 @@ pub struct Overrides {
     pub model: Option<String>,
     pub model_provider: Option<String>,
     pub approval_policy: Option<ApprovalPolicy>,
+    pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox_mode: Option<SandboxMode>,
     /// A complete policy of a client; beats `sandbox_mode`.
     pub sandbox_policy: Option<SandboxPolicy>,

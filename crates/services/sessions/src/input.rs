@@ -62,8 +62,11 @@ impl Conversation {
                 self.items.truncate(self.starts.get(kept).copied().unwrap_or(self.items.len()));
                 self.starts.truncate(kept);
             }
-            EventMsg::TaskComplete { .. } | EventMsg::TurnAborted { .. } | EventMsg::ItemCompleted { .. } | EventMsg::TokenCount { .. } => {
-            }
+            EventMsg::TaskComplete { .. }
+            | EventMsg::TurnAborted { .. }
+            | EventMsg::ItemCompleted { .. }
+            | EventMsg::TokenCount { .. }
+            | EventMsg::ApprovalReviewed { .. } => {}
         }
     }
 }

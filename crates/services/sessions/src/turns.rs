@@ -78,7 +78,7 @@ impl Reducer {
                 let kept = self.turns.len().saturating_sub(usize::try_from(*num_turns).unwrap_or(usize::MAX));
                 self.turns.truncate(kept);
             }
-            EventMsg::TokenCount { .. } => {}
+            EventMsg::TokenCount { .. } | EventMsg::ApprovalReviewed { .. } => {}
         }
     }
 

@@ -3,6 +3,7 @@
 //! One line is `{"timestamp", "ordinal"?, "type", "payload", "metadata"?}`. Shapes are those that existing tools read; readers keep lines of
 //! unknown type and ignore unknown fields.
 
+use crate::assessment::{ApprovalReview, ReviewedAction};
 use crate::errors::TurnError;
 use crate::items::{SessionSource, ThreadItem, TokenUsageBreakdown};
 use crate::limits::RateLimitSnapshot;
@@ -137,6 +138,13 @@ pub enum EventMsg {
     },
     /// The last `num_turns` turns no longer count.
     ThreadRolledBack { num_turns: u32 },
+    /// An automatic reviewer decided about a call. Ours.
+    ApprovalReviewed {
+        turn_id: String,
+        call_id: String,
+        action: ReviewedAction,
+        review: ApprovalReview,
+    },
 }
 
 /// Per response of the model.

@@ -9,12 +9,14 @@
 //! | [`requests`] | what a client may ask, with parameters and results |
 //! | [`notifications`] | what the server tells |
 //! | [`questions`] | server requests: their parameters and answers |
+//! | [`assessment`] | what an automatic reviewer says about a question |
 //! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
 //! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
 //! | [`journal`] | the record types of a rollout line |
 //! | [`limits`] | how much of an account's allowance is used |
 //! | [`errors`] | stable error codes |
 
+pub mod assessment;
 pub mod errors;
 pub mod facts;
 pub mod items;

@@ -1,5 +1,6 @@
 //! What the server tells its clients. Notifications of one thread are totally ordered.
 
+use crate::assessment::{ApprovalReview, ReviewedAction};
 use crate::errors::TurnError;
 use crate::items::{PlanStep, Thread, ThreadItem, ThreadStatus, ThreadTokenUsage, Turn};
 use crate::limits::RateLimitSnapshot;
@@ -39,6 +40,11 @@ pub enum Notification {
     TerminalInteraction(TerminalInteraction),
     #[serde(rename = "serverRequest/resolved")]
     ServerRequestResolved(ServerRequestResolved),
+    /// A model decides about an action in the user's place.
+    #[serde(rename = "item/autoApprovalReview/started")]
+    AutoApprovalReviewStarted(AutoApprovalReviewStarted),
+    #[serde(rename = "item/autoApprovalReview/completed")]
+    AutoApprovalReviewCompleted(AutoApprovalReviewCompleted),
     #[serde(rename = "error")]
     Error(ErrorNotification),
     #[serde(rename = "warning")]
@@ -67,6 +73,8 @@ impl Notification {
             Self::ReasoningSummaryTextDelta(n) => &n.thread_id,
             Self::TerminalInteraction(n) => &n.thread_id,
             Self::ServerRequestResolved(n) => &n.thread_id,
+            Self::AutoApprovalReviewStarted(n) => &n.thread_id,
+            Self::AutoApprovalReviewCompleted(n) => &n.thread_id,
             Self::Error(n) => &n.thread_id,
             Self::TurnWaiting(n) => &n.thread_id,
             Self::Warning(n) => return n.thread_id.as_deref(),
@@ -189,6 +197,35 @@ pub struct TerminalInteraction {
 pub struct ServerRequestResolved {
     pub thread_id: String,
     pub request_id: RequestId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoApprovalReviewStarted {
+    pub thread_id: String,
+    pub turn_id: String,
+    pub review_id: String,
+    #[serde(default)]
+    pub target_item_id: Option<String>,
+    pub action: ReviewedAction,
+    pub review: ApprovalReview,
+    pub started_at_ms: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoApprovalReviewCompleted {
+    pub thread_id: String,
+    pub turn_id: String,
+    pub review_id: String,
+    #[serde(default)]
+    pub target_item_id: Option<String>,
+    pub action: ReviewedAction,
+    pub review: ApprovalReview,
+    /// `agent`: the reviewing model.
+    pub decision_source: String,
+    pub started_at_ms: i64,
+    pub completed_at_ms: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What a client may ask: method names, parameters, results.
 
 use crate::items::{Thread, Turn, UserInput};
-use crate::settings::{ApprovalPolicy, SandboxMode, SandboxPolicy};
+use crate::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
 use codex_base::AbsPath;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -131,6 +131,7 @@ pub struct ThreadStartParams {
     pub model: Option<String>,
     pub model_provider: Option<String>,
     pub approval_policy: Option<ApprovalPolicy>,
+    pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox: Option<SandboxMode>,
     pub config: Option<serde_json::Map<String, serde_json::Value>>,
     pub base_instructions: Option<String>,
@@ -146,6 +147,7 @@ pub struct ThreadResumeParams {
     pub model: Option<String>,
     pub model_provider: Option<String>,
     pub approval_policy: Option<ApprovalPolicy>,
+    pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox: Option<SandboxMode>,
     pub config: Option<serde_json::Map<String, serde_json::Value>>,
     pub developer_instructions: Option<String>,
@@ -162,7 +164,7 @@ pub struct ThreadSetup {
     pub model_provider: String,
     pub cwd: AbsPath,
     pub approval_policy: ApprovalPolicy,
-    pub approvals_reviewer: String,
+    pub approvals_reviewer: ApprovalsReviewer,
     pub sandbox: SandboxPolicy,
     /// The AGENTS.md files that will be told to the model.
     #[serde(default)]
@@ -248,6 +250,7 @@ pub struct TurnStartParams {
     pub model: Option<String>,
     pub effort: Option<String>,
     pub approval_policy: Option<ApprovalPolicy>,
+    pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox_policy: Option<SandboxPolicy>,
     pub output_schema: Option<serde_json::Value>,
 }

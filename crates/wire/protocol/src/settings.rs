@@ -27,6 +27,26 @@ impl ApprovalPolicy {
     }
 }
 
+/// Who answers approval questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalsReviewer {
+    #[default]
+    User,
+    /// A model decides in the user's place. `guardian_subagent` is an older spelling.
+    #[serde(alias = "guardian_subagent")]
+    AutoReview,
+}
+
+impl ApprovalsReviewer {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::AutoReview => "auto_review",
+        }
+    }
+}
+
 /// The three named sandbox modes of config and command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -97,7 +97,7 @@ impl Mailbox {
 
 fn is_urgent(message: &Message) -> bool {
     match message {
-        Message::Event(ThreadEvent::Answered { .. } | ThreadEvent::Shutdown | ThreadEvent::Timer(_))
+        Message::Event(ThreadEvent::Answered { .. } | ThreadEvent::Reviewed { .. } | ThreadEvent::Shutdown | ThreadEvent::Timer(_))
         | Message::Request {
             request: ThreadRequest::Interrupt { .. },
             ..
@@ -131,8 +131,10 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
     while let Some(message) = inbox.next().await {
         let event = match message {
             Message::Event(event) => {
-                if let ThreadEvent::Finished { call_id, .. } = &event {
-                    world.call_ended(call_id);
+                match &event {
+                    ThreadEvent::Finished { call_id, .. } => world.call_ended(call_id),
+                    ThreadEvent::Reviewed { request_id, .. } => world.review_ended(request_id),
+                    _ => {}
                 }
                 event
             }

@@ -1,9 +1,11 @@
 //! Everything that can wake a thread, and everything it can cause: two closed lists.
 
+use crate::reviewer::NoAssessment;
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
 use codex_base::AbsPath;
 use codex_model::{ModelEvent, ModelRequest};
 use codex_permissions::ResolvedPolicy;
+use codex_protocol::assessment::Assessment;
 use codex_protocol::errors::TurnError;
 use codex_protocol::facts::ToolIntent;
 use codex_protocol::items::{ThreadItem, Turn, UserInput};
@@ -74,6 +76,11 @@ pub enum ThreadEvent {
     Answered {
         request_id: RequestId,
         answer: Result<ApprovalDecision, String>,
+    },
+    /// The automatic reviewer has decided, or could not.
+    Reviewed {
+        request_id: RequestId,
+        result: Result<Assessment, NoAssessment>,
     },
     Report(ToolReport),
     Finished {
@@ -152,6 +159,12 @@ pub enum Effect {
         request_id: RequestId,
         request: Box<ServerRequest>,
     },
+    /// Asks the automatic reviewer instead of the client.
+    Review {
+        request_id: RequestId,
+        request: Box<ModelRequest>,
+    },
+    /// Takes a question back, from whomever it was put to.
     Withdraw {
         request_id: RequestId,
     },

@@ -35,6 +35,7 @@ fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
         | Effect::Sample { .. }
         | Effect::Prepare { .. }
         | Effect::Ask { .. }
+        | Effect::Review { .. }
         | Effect::Run { .. }
         | Effect::Sync => Vec::new(),
         ending @ (Effect::Reply { .. }

@@ -6,10 +6,12 @@ use super::actor::{Gone, Mailbox, Message, Reply, facts_of};
 use super::event::{Effect, PreparedCall, RequestKey, ThreadEvent};
 use super::resolve;
 use super::state::{Env, ThreadState};
+use crate::reviewer::{self, NoAssessment};
 use crate::shared::Shared;
 use codex_base::{AbsPath, Timestamp};
 use codex_model::{ModelClient, ModelError, ModelEvent, ModelRequest, Retry};
 use codex_permissions::ResolvedPolicy;
+use codex_protocol::assessment::Assessment;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{Thread, TurnStatus};
 use codex_protocol::journal::Record;
@@ -64,6 +66,7 @@ pub struct Work {
     calls: HashMap<String, CancellationToken>,
     sampling: Option<CancellationToken>,
     questions: BTreeMap<RequestId, ServerRequest>,
+    reviews: BTreeMap<RequestId, CancellationToken>,
 }
 
 impl World {
@@ -95,6 +98,10 @@ impl World {
     /// The call has reported; there is nothing left to cancel.
     pub fn call_ended(&mut self, call_id: &str) {
         self.work.calls.remove(call_id);
+    }
+
+    pub fn review_ended(&mut self, request_id: &RequestId) {
+        self.work.reviews.remove(request_id);
     }
 
     /// A new subscriber is asked everything that still waits for an answer.
@@ -176,8 +183,12 @@ impl World {
                 self.each_subscriber(|subscriber| subscriber.ask(&request_id, &request));
                 self.work.questions.insert(request_id, *request);
             }
+            Effect::Review { request_id, request } => self.review(request_id, *request),
             Effect::Withdraw { request_id } => {
                 self.work.questions.remove(&request_id);
+                if let Some(cancel) = self.work.reviews.remove(&request_id) {
+                    cancel.cancel();
+                }
             }
             Effect::Run { call_id, policy } => self.run(call_id, *policy),
             Effect::Cancel { call_id } => {
@@ -313,6 +324,22 @@ impl World {
         });
     }
 
+    fn review(&mut self, request_id: RequestId, request: ModelRequest) {
+        let cancel = self.cancel.child_token();
+        self.work.reviews.insert(request_id.clone(), cancel.clone());
+        let model = Arc::clone(&self.model);
+        let limit = self.shared.clock.sleep(reviewer::LIMIT);
+        self.spawn_report(async move {
+            let result = tokio::select! {
+                result = assess(&*model, &request, &cancel) => result,
+                () = limit => Err(NoAssessment::TimedOut),
+                () = cancel.cancelled() => Err(NoAssessment::Failed("the question was withdrawn".to_owned())),
+            };
+            cancel.cancel();
+            ThreadEvent::Reviewed { request_id, result }
+        });
+    }
+
     fn prepare(&self, call: codex_protocol::response_item::ToolCallView, kind: codex_tools::CallKind, turn: Arc<codex_tools::TurnTools>) {
         let mailbox = self.mailbox.clone();
         let call_id = call.call_id.clone();
@@ -357,6 +384,40 @@ impl World {
             );
         });
     }
+}
+
+/// The reviewer's answer. What breaks on the way is tried once more.
+async fn assess(model: &dyn ModelClient, request: &ModelRequest, cancel: &CancellationToken) -> Result<Assessment, NoAssessment> {
+    let first = answer_text(model.sample(request.clone(), cancel.child_token())).await;
+    let text = match first {
+        Err(error) if error.retry != Retry::Never => answer_text(model.sample(request.clone(), cancel.child_token())).await,
+        other => other,
+    };
+    reviewer::parse(&text.map_err(|error| NoAssessment::Failed(error.message))?)
+}
+
+/// The last message of an answer.
+async fn answer_text(mut events: mpsc::Receiver<ModelEvent>) -> Result<String, ModelError> {
+    let mut text = String::new();
+    while let Some(event) = events.recv().await {
+        match event {
+            ModelEvent::ItemDone(item) => text = item.view().message_text().unwrap_or(text),
+            ModelEvent::Completed { .. } => return Ok(text),
+            ModelEvent::Failed(error) => return Err(error),
+            ModelEvent::HeadReceived
+            | ModelEvent::ItemAdded { .. }
+            | ModelEvent::TextDelta { .. }
+            | ModelEvent::SummaryDelta { .. }
+            | ModelEvent::News(_) => {}
+        }
+    }
+    let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
+    Err(ModelError::new(
+        codex_model::error::STREAM_CLOSED,
+        "its answer broke off",
+        info,
+        Retry::Backoff,
+    ))
 }
 
 /// The reducer's view of a journal as the thread's turns.

@@ -46,6 +46,7 @@ pub fn config_for(shared: &Shared, overrides: &TurnOverrides) -> Result<(AbsPath
     set(&mut merged.model, &overrides.model);
     set(&mut merged.model_provider, &overrides.model_provider);
     set(&mut merged.approval_policy, &overrides.approval_policy);
+    set(&mut merged.approvals_reviewer, &overrides.approvals_reviewer);
     set(&mut merged.sandbox_mode, &overrides.sandbox_mode);
     set(&mut merged.sandbox_policy, &overrides.sandbox_policy);
     set(&mut merged.developer_instructions, &overrides.developer_instructions);
@@ -187,6 +188,7 @@ fn turn_settings(resolved: &Resolved, effort: Option<String>, model: String, mod
             .or(model_info.default_verbosity)
             .filter(|_| model_info.supports_verbosity),
         approval_policy: config.approval_policy,
+        reviewer: config.approvals_reviewer,
         sandbox_policy: config.sandbox_policy.clone(),
         model,
         model_info,

@@ -35,6 +35,7 @@ impl ThreadState {
             ThreadEvent::Model { sampling, event } => self.on_model(sampling, event, env, &mut out),
             ThreadEvent::Prepared { call_id, result } => self.on_prepared(&call_id, result, env, &mut out),
             ThreadEvent::Answered { request_id, answer } => self.on_answered(&request_id, answer, env, &mut out),
+            ThreadEvent::Reviewed { request_id, result } => self.on_reviewed(&request_id, &result, env, &mut out),
             ThreadEvent::Report(report) => self.on_report(report, env, &mut out),
             ThreadEvent::Finished { call_id, outcome } => self.on_finished(&call_id, *outcome, env, &mut out),
             ThreadEvent::Timer(timer) => self.on_timer(timer, env, &mut out),
@@ -430,6 +431,7 @@ impl TurnOverrides {
         newest(&mut self.model_provider, newer.model_provider);
         newest(&mut self.effort, newer.effort);
         newest(&mut self.approval_policy, newer.approval_policy);
+        newest(&mut self.approvals_reviewer, newer.approvals_reviewer);
         newest(&mut self.sandbox_mode, newer.sandbox_mode);
         newest(&mut self.sandbox_policy, newer.sandbox_policy);
         newest(&mut self.developer_instructions, newer.developer_instructions);

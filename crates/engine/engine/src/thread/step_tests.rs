@@ -1,15 +1,17 @@
 //! Events in, effects out.
 
+use crate::reviewer::NoAssessment;
 use crate::settings::TurnOverrides;
 use crate::testing::Bench;
 use crate::thread::event::{Effect, ThreadEvent, ThreadRequest, Timer};
 use codex_model::{ModelEvent, News, Retry};
+use codex_protocol::assessment::{Assessment, AssessmentOutcome, RiskLevel};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::facts::SandboxPermissions;
 use codex_protocol::limits::RateLimitSnapshot;
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::RequestId;
-use codex_protocol::settings::ApprovalPolicy;
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
 use insta::assert_snapshot;
 
 #[test]
@@ -155,6 +157,91 @@ fn an_escalated_command_is_asked_for_and_runs_unconfined_after_yes() {
     tell waiting for Tool
     run c1 unconfined
     ");
+}
+
+fn reviewed(outcome: AssessmentOutcome) -> ThreadEvent {
+    ThreadEvent::Reviewed {
+        request_id: RequestId::Integer(0),
+        result: Ok(Assessment {
+            outcome,
+            risk_level: RiskLevel::Medium,
+            rationale: "the user asked for it".into(),
+        }),
+    }
+}
+
+/// A turn with an escalated call before the automatic reviewer.
+fn under_review() -> (Bench, String) {
+    let mut bench = Bench::new(ApprovalPolicy::OnRequest);
+    bench.reviewer = ApprovalsReviewer::AutoReview;
+    bench.start();
+    bench.resolved();
+    bench.call("c1", "exec_command");
+    let asked = bench.prepared("c1", SandboxPermissions::RequireEscalated);
+    (bench, asked)
+}
+
+#[test]
+fn the_reviewer_is_asked_in_the_clients_place_and_its_word_is_journaled_before_the_command_runs() {
+    let (mut bench, asked) = under_review();
+    let by_client = bench.told(ThreadEvent::Answered {
+        request_id: RequestId::Integer(0),
+        answer: Ok(ApprovalDecision::Accept),
+    });
+    let told = bench.told(reviewed(AssessmentOutcome::Allow));
+
+    assert_eq!(by_client, "");
+    assert_snapshot!([asked, told].join("\n--\n"), @"
+    tell started command c1 InProgress
+    tell status Active { active_flags: [WaitingOnApproval] }
+    tell review started
+    tell waiting for Approval
+    review 0
+    --
+    journal approval_reviewed Approved
+    tell review Approved
+    tell status Active { active_flags: [] }
+    tell waiting for Tool
+    run c1 unconfined
+    ");
+}
+
+#[test]
+fn what_the_reviewer_denies_or_does_not_answer_is_declined_and_the_turn_goes_on() {
+    let (mut bench, _) = under_review();
+    let denied = bench.told(reviewed(AssessmentOutcome::Deny));
+    let (mut bench, _) = under_review();
+    let late = bench.told(ThreadEvent::Reviewed {
+        request_id: RequestId::Integer(0),
+        result: Err(NoAssessment::TimedOut),
+    });
+
+    assert_snapshot!([denied, late].join("\n--\n"), @"
+    journal approval_reviewed Denied
+    tell review Denied
+    tell status Active { active_flags: [] }
+    discard c1
+    journal item_completed command c1 Declined
+    tell completed command c1 Declined
+    --
+    journal approval_reviewed TimedOut
+    tell review TimedOut
+    tell status Active { active_flags: [] }
+    discard c1
+    journal item_completed command c1 Declined
+    tell completed command c1 Declined
+    ");
+}
+
+#[test]
+fn an_interrupt_during_a_review_takes_the_question_back() {
+    let (mut bench, _) = under_review();
+
+    let told = bench.request(ThreadRequest::Interrupt { turn_id: String::new() });
+    let late = bench.told(reviewed(AssessmentOutcome::Allow));
+
+    assert!(told.contains("withdraw 0") && !told.contains("resolved"), "{told}");
+    assert_eq!(late, "");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! the order of the calls, whatever order they end in.
 
 use crate::thread::event::PreparedCall;
+use codex_protocol::assessment::ReviewedAction;
 use codex_protocol::requests::RequestId;
 use codex_protocol::response_item::{ResponseItem, ToolCallView};
 use codex_tools::CallKind;
@@ -26,6 +27,7 @@ pub enum CallState {
     Asking {
         prepared: Box<PreparedCall>,
         request_id: RequestId,
+        asked: Asked,
     },
     Running {
         prepared: Box<PreparedCall>,
@@ -34,6 +36,13 @@ pub enum CallState {
         output: ResponseItem,
     },
     Recorded,
+}
+
+/// Who is to answer.
+#[derive(Debug)]
+pub enum Asked {
+    Client,
+    Reviewer { action: ReviewedAction, started_at_ms: i64 },
 }
 
 impl CallState {

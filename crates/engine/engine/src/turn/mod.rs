@@ -4,5 +4,6 @@ pub mod calls;
 pub mod ending;
 pub mod news;
 pub mod phase;
+pub mod reviewing;
 pub mod sampling;
 pub mod tooling;

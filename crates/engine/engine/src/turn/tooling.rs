@@ -1,6 +1,6 @@
 //! Steps of a turn that concern tool calls: prepare, decide, ask, run, record.
 
-use super::calls::{Call, CallState};
+use super::calls::{Asked, Call, CallState};
 use super::phase::{Phase, Turn};
 use crate::context::repair::output_item;
 use crate::settings::TurnSettings;
@@ -13,6 +13,7 @@ use codex_protocol::journal::Record;
 use codex_protocol::notifications::{Notification, ServerRequestResolved, TurnDiffUpdated, TurnPlanUpdated, WaitingFor};
 use codex_protocol::questions::{ApprovalDecision, CommandExecutionApprovalParams, FileChangeApprovalParams, Question, ServerRequest};
 use codex_protocol::requests::RequestId;
+use codex_protocol::settings::ApprovalsReviewer;
 use codex_tools::{CallKind, ToolOutcome, ToolOutput};
 use std::sync::Arc;
 
@@ -77,7 +78,10 @@ impl ThreadState {
                 }
                 self.run(call_id, prepared, policy, out);
             }
-            Action::Ask { question, offers } => self.ask(call_id, prepared, question, offers, env, out),
+            Action::Ask { question, offers } => match settings.reviewer {
+                ApprovalsReviewer::User => self.ask(call_id, prepared, question, offers, env, out),
+                ApprovalsReviewer::AutoReview => self.review(call_id, prepared, &verdict.reasons, settings, env, out),
+            },
             Action::Refuse { message } => {
                 if let Some(item) = &prepared.started {
                     out.notify(self.item_started(item, env));
@@ -171,6 +175,7 @@ impl ThreadState {
             call.state = CallState::Asking {
                 prepared,
                 request_id: request_id.clone(),
+                asked: Asked::Client,
             };
         }
         out.notify(self.status_notification());
@@ -189,6 +194,9 @@ impl ThreadState {
         let Some(settings) = turn.phase.settings().cloned() else { return };
         let Some(call) = turn.calls.asking(request_id) else { return };
         let call_id = call.view.call_id.clone();
+        if !matches!(call.state, CallState::Asking { asked: Asked::Client, .. }) {
+            return; // A client cannot answer in the reviewer's place.
+        }
         let CallState::Asking { prepared, .. } = std::mem::replace(&mut call.state, CallState::Preparing) else {
             return;
         };
@@ -202,17 +210,29 @@ impl ThreadState {
                 return self.after_call(env, out);
             }
         };
-        match codex_approvals::after_answer(&self.facts(&prepared, &settings), decision) {
+        self.act_on_answer(&call_id, prepared, &settings, decision, env, out);
+    }
+
+    pub(crate) fn act_on_answer(
+        &mut self,
+        call_id: &str,
+        prepared: Box<PreparedCall>,
+        settings: &TurnSettings,
+        decision: ApprovalDecision,
+        env: &Env,
+        out: &mut Out,
+    ) {
+        match codex_approvals::after_answer(&self.facts(&prepared, settings), decision) {
             AfterAnswer::Run { policy, grant } => {
                 self.grants.extend(grant);
-                self.run(&call_id, prepared, policy, out);
+                self.run(call_id, prepared, policy, out);
             }
             AfterAnswer::Decline { message } => {
-                self.decline(&call_id, &prepared, message, env, out);
+                self.decline(call_id, &prepared, message, env, out);
                 self.after_call(env, out);
             }
             AfterAnswer::Cancel { message } => {
-                self.decline(&call_id, &prepared, message, env, out);
+                self.decline(call_id, &prepared, message, env, out);
                 self.interrupt(Vec::new(), env, out);
             }
         }
@@ -283,7 +303,7 @@ impl ThreadState {
     }
 
     /// Something ended: start what waited for it, and see whether the turn can go on.
-    fn after_call(&mut self, env: &Env, out: &mut Out) {
+    pub(crate) fn after_call(&mut self, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
         if matches!(turn.phase, Phase::Ending { .. }) {
             return self.end_turn_if_quiet(env, out);
@@ -312,19 +332,21 @@ impl ThreadState {
                     discarded.push(call_id.clone());
                     closed.push((call_id, call.kind));
                 }
-                CallState::Asking { request_id, .. } => {
-                    withdrawn.push(request_id.clone());
+                CallState::Asking { request_id, asked, .. } => {
+                    withdrawn.push((request_id.clone(), matches!(asked, Asked::Client)));
                     discarded.push(call_id.clone());
                     closed.push((call_id, call.kind));
                 }
             }
         }
         out.0.extend(discarded.into_iter().map(|call_id| Effect::Discard { call_id }));
-        for request_id in withdrawn {
+        for (request_id, by_client) in withdrawn {
             out.push(Effect::Withdraw {
                 request_id: request_id.clone(),
             });
-            out.notify(self.resolved(&request_id));
+            if by_client {
+                out.notify(self.resolved(&request_id));
+            }
         }
         for (call_id, _) in closed {
             self.close_call(&call_id, ToolOutput::Text(text.to_owned()), env);
@@ -333,7 +355,7 @@ impl ThreadState {
 }
 
 /// The item while it waits for an answer: nobody has started a process yet.
-fn before_approval(item: &ThreadItem) -> ThreadItem {
+pub(crate) fn before_approval(item: &ThreadItem) -> ThreadItem {
     let mut item = item.clone();
     if let ThreadItem::CommandExecution(command) = &mut item {
         command.source = CommandExecutionSource::Agent;

@@ -68,6 +68,7 @@ fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn San
         model_provider: Some("scripted".to_owned()),
         sandbox: Some(SandboxMode::WorkspaceWrite),
         config: None,
+        approve_for_me: false,
         ephemeral: false,
         output_schema: None,
         last_message_file: None,

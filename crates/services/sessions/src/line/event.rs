@@ -5,6 +5,7 @@
 use super::values::{Usage, lenient, turn_error, turn_error_from};
 use super::{item, limits, older, request};
 use codex_base::Timestamp;
+use codex_protocol::assessment::{ApprovalReview, ReviewedAction};
 use codex_protocol::journal::{EventMsg, Record};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,6 +71,12 @@ pub fn to_payload(event: &EventMsg) -> Value {
             "rate_limits": rate_limits.as_deref().map(limits::to_value),
         }),
         EventMsg::ThreadRolledBack { num_turns } => json!({"type": "thread_rolled_back", "num_turns": num_turns}),
+        EventMsg::ApprovalReviewed {
+            turn_id,
+            call_id,
+            action,
+            review,
+        } => json!({"type": "approval_reviewed", "turn_id": turn_id, "call_id": call_id, "action": action, "review": review}),
     }
 }
 
@@ -140,6 +147,17 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
             rate_limits: rate_limits.as_ref().and_then(limits::from_value).map(Box::new),
         },
         EventIn::ThreadRolledBack { num_turns } => EventMsg::ThreadRolledBack { num_turns },
+        EventIn::ApprovalReviewed {
+            turn_id,
+            call_id,
+            action,
+            review,
+        } => EventMsg::ApprovalReviewed {
+            turn_id,
+            call_id,
+            action,
+            review,
+        },
         EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
         EventIn::ModelRequest {} => return request::from_payload(text).map(|request| Some(Record::ModelRequest(Box::new(request)))),
         EventIn::TokenCount { info: None, .. } => return Ok(None),
@@ -198,6 +216,12 @@ enum EventIn {
     },
     ThreadRolledBack {
         num_turns: u32,
+    },
+    ApprovalReviewed {
+        turn_id: String,
+        call_id: String,
+        action: ReviewedAction,
+        review: ApprovalReview,
     },
     PrefixBreak {
         #[serde(default)]

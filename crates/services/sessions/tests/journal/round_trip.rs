@@ -2,6 +2,7 @@
 
 use crate::sample::{THREAD, at, event, home, item, meta, only_records, path, store, text_of, thread};
 use codex_base::AbsPath;
+use codex_protocol::assessment::{ApprovalReview, ApprovalReviewStatus, ReviewedAction, RiskLevel};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, PatchApplyStatus,
@@ -189,6 +190,20 @@ fn events() -> BoxedStrategy<EventMsg> {
             }
         }),
         any::<u32>().prop_map(|num_turns| EventMsg::ThreadRolledBack { num_turns }),
+        (text(), text(), text(), of(text())).prop_map(|(turn_id, call_id, command, rationale)| EventMsg::ApprovalReviewed {
+            turn_id,
+            call_id,
+            action: ReviewedAction::Command {
+                source: "unifiedExec".into(),
+                command,
+                cwd: codex_base::AbsPath::new(std::env::temp_dir()).unwrap(),
+            },
+            review: ApprovalReview {
+                status: ApprovalReviewStatus::Denied,
+                risk_level: rationale.is_some().then_some(RiskLevel::High),
+                rationale,
+            },
+        }),
     ]
     .boxed()
 }
