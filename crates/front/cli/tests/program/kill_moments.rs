@@ -1,29 +1,38 @@
-//! `kill -9` at a hundred moments of a turn with twelve calls: the session goes on, no byte of a request is missing in the journal, and
-//! no command runs twice.
+//! `kill -9` at three hundred moments: the session goes on, no byte of a request is missing in the journal, nothing is left running, and no
+//! command runs twice.
 //!
-//! Half of the moments are hit points around appends and spawns, where the program kills itself (see `src/hit_points.rs`); the other half
-//! are times. Every command leaves a mark when it begins and one when it ends, so that a second run shows. The model asks for each call
-//! once; what was running when the process died is told as aborted and left to the model.
+//! Two turns are killed: one with twelve calls, and one on a bad day, where answers break off, the server refuses, and a terminal is
+//! handed to the model. Two thirds of the moments are hit points around appends and spawns, where the program kills itself (see
+//! `src/hit_points.rs`); the others are times. Every command leaves a mark when it begins and one when it ends, so that a second run
+//! shows. The model asks for each call once; what was running when the process died is told as aborted and left to the model.
 
 use crate::support::{Lab, Ran, assert_grows_and_is_journaled};
 use codex_testkit::{Answer, MockModel, Recorded, events};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const PATCHED: &str = "new\n";
 const PATCH: &str = "*** Begin Patch\n*** Update File: patched.txt\n@@\n-old\n+new\n*** End Patch\n";
-/// The call of the patch; the other eleven are commands.
+/// The call of the patch; the others are commands.
 const PATCH_CALL: &str = "c4";
-/// How long after the end of the program its processes may live.
-const GONE: Duration = Duration::from_secs(1);
+/// How long after the end of the program its processes may live; a second, on a machine that does nothing else.
+const GONE: Duration = Duration::from_secs(5);
 
-/// What the model says, answer by answer.
-fn script() -> Vec<Vec<Value>> {
-    vec![
+/// What the model says, answer by answer, and how many calls it makes: `c1` and so on.
+struct Script {
+    answers: Vec<Answer>,
+    calls: usize,
+}
+
+fn twelve_calls() -> Script {
+    let items = vec![
         vec![
             events::reasoning("rs_1", &["Look first."], "sealed"),
             events::message("msg_1", "I'll look."),
@@ -47,7 +56,30 @@ fn script() -> Vec<Vec<Value>> {
         vec![command("c11", "sleep 0.02")],
         vec![command("c12", "sleep 0.02")],
         vec![events::message("msg_3", "All done.")],
-    ]
+    ];
+    let slowly = |items| Answer::items(items).delay_between_events(Duration::from_millis(1));
+    Script {
+        answers: items.into_iter().map(slowly).collect(),
+        calls: 12,
+    }
+}
+
+fn bad_day() -> Script {
+    let broken = Answer::items([command("c1", "sleep 0.05"), events::message("msg_1", "I'll lo")]);
+    let cut = broken.event_count() - 3;
+    let handed_over = json!({ "cmd": text_of("c5", "sleep 0.4"), "tty": true, "yield_time_ms": 250 });
+    let answers = vec![
+        broken.drop_after_events(cut),
+        Answer::error(503, "server_is_overloaded", "busy").header("retry-after", "0"),
+        Answer::items([command("c2", "sleep 0.05"), command("c3", "sleep 0.1")]),
+        Answer::items([events::apply_patch(PATCH_CALL, PATCH)]),
+        Answer::reset(),
+        Answer::items([events::function_call("c5", "exec_command", &handed_over)]),
+        Answer::error(500, "server_error", "oops").header("retry-after", "0"),
+        Answer::items([command("c6", "sleep 0.02")]),
+        Answer::message("All done."),
+    ];
+    Script { answers, calls: 6 }
 }
 
 fn text_of(call: &str, work: &str) -> String {
@@ -68,31 +100,39 @@ struct Turn {
     mock: MockModel,
     /// Answers that were given so far; shared with the mock.
     given: Arc<Mutex<usize>>,
+    calls: usize,
 }
 
 impl Turn {
-    fn new() -> Self {
+    fn new(script: Script) -> Self {
+        let calls = script.calls;
         let given = Arc::new(Mutex::new(0));
         let counter = Arc::clone(&given);
-        let mut script = script().into_iter();
+        let mut answers = script.answers.into_iter();
         let mock = MockModel::start_with(move |_, _: &Recorded| {
             *counter.lock().unwrap() += 1;
-            let next = script.next().unwrap_or_else(|| vec![events::message("msg_4", "All done.")]);
-            Answer::items(next).delay_between_events(Duration::from_millis(1))
+            answers.next().unwrap_or_else(|| Answer::message("All done."))
         });
         let lab = Lab::new();
         lab.home.use_model(&mock, "");
         lab.home.write("patched.txt", "old\n");
-        Self { lab, mock, given }
+        Self { lab, mock, given, calls }
     }
 
-    fn command(&self) -> std::process::Command {
-        self.lab
-            .command(&["exec", "--skip-git-repo-check", "-s", "workspace-write", "do it all"])
+    fn command(&self, words: &[&str]) -> Command {
+        let common = ["exec", "--skip-git-repo-check", "-s", "workspace-write"];
+        self.lab.command(&[&common[..], words].concat())
     }
 
-    fn killed_at_hit_point(&self, hit_point: &str) {
-        let mut command = self.command();
+    fn first(&self) -> Command {
+        self.command(&["do it all"])
+    }
+
+    fn resumed(&self) -> Command {
+        self.command(&["resume", &self.lab.session_id(), "go on"])
+    }
+
+    fn killed_at_hit_point(&self, mut command: Command, hit_point: &str) {
         command.env("CODEX_TEST_HIT_POINT", hit_point);
         let ran = self.lab.start(command).ended(crate::support::PATIENCE);
         assert_eq!(ran.end(), Err(libc::SIGKILL), "the hit point was not met: {}", ran.all());
@@ -101,7 +141,7 @@ impl Turn {
     /// It may have ended before.
     fn killed_after(&self, time: Duration) -> Ran {
         let begin = Instant::now();
-        let mut started = self.lab.start(self.command());
+        let mut started = self.lab.start(self.first());
         std::thread::sleep(time.saturating_sub(begin.elapsed()));
         started.child.kill().unwrap();
         started.ended(crate::support::PATIENCE)
@@ -117,10 +157,7 @@ impl Turn {
             assert!(resumed.stderr.contains("[session.not_found]"), "{}", resumed.stderr);
             return;
         }
-        let id = self.lab.session_id();
-        let sandbox = ["-s", "workspace-write"];
-        let arguments = [&["exec", "resume", "--skip-git-repo-check"][..], &sandbox, &[id.as_str(), "go on"]].concat();
-        let resumed = self.lab.run(&arguments);
+        let resumed = self.lab.start(self.resumed()).ended(crate::support::PATIENCE);
         resumed.assert_code(0);
         assert_eq!(resumed.stdout, "All done.\n");
         self.lab.assert_none_left(GONE);
@@ -136,7 +173,7 @@ impl Turn {
     fn assert_nothing_ran_twice(&self) {
         let requests = self.mock.requests();
         let last = requests.last().unwrap();
-        for call in (1..=12).map(|number| format!("c{number}")) {
+        for call in (1..=self.calls).map(|number| format!("c{number}")) {
             let outputs: Vec<&Value> = last
                 .input()
                 .iter()
@@ -154,6 +191,9 @@ impl Turn {
                 // Never received, or received and lost with the process.
                 None => assert_eq!(marks, [0, 0], "{call} was not asked for"),
                 Some("aborted") => assert!(marks[0] < 2 && marks[1] <= marks[0], "{call}: {marks:?}"),
+                Some(text) if text.contains("Process running with session ID") => {
+                    assert!(marks[0] == 1 && marks[1] < 2, "{call}: {marks:?}")
+                }
                 Some(text) => {
                     assert!(text.contains("Process exited with code 0"), "{call}: {text}");
                     assert_eq!(marks, [1, 1], "{call}: {text}");
@@ -189,85 +229,147 @@ impl Turn {
 }
 
 /// The turn when nobody disturbs it: the control of everything below. Returns how long it takes.
-fn undisturbed() -> Duration {
-    let turn = Turn::new();
+fn undisturbed(script: fn() -> Script) -> Duration {
+    let answers = script().answers.len();
+    let turn = Turn::new(script());
     let begin = Instant::now();
-    let ran = turn.lab.start(turn.command()).ended(crate::support::PATIENCE);
+    let ran = turn.lab.start(turn.first()).ended(crate::support::PATIENCE);
     let time = begin.elapsed();
     ran.assert_code(0);
     turn.lab.assert_none_left(GONE);
-    assert_eq!(*turn.given.lock().unwrap(), 8);
-    for number in (1..=12).filter(|number| format!("c{number}") != PATCH_CALL) {
-        let call = format!("c{number}");
-        assert_eq!([turn.marks("began", &call), turn.marks("ended", &call)], [1, 1], "{call}");
+    assert_eq!(*turn.given.lock().unwrap(), answers);
+    for call in (1..=turn.calls)
+        .map(|number| format!("c{number}"))
+        .filter(|call| call != PATCH_CALL)
+    {
+        // What was handed to the model ends with the program.
+        let ended = usize::from(call != "c5" || turn.calls == 12);
+        assert_eq!(
+            [turn.marks("began", &call), turn.marks("ended", &call).min(ended)],
+            [1, ended],
+            "{call}"
+        );
     }
     assert_grows_and_is_journaled(&turn.mock, &turn.lab.journal_text());
     turn.assert_nothing_ran_twice();
     time
 }
 
-fn hit_points(hits: impl IntoIterator<Item = String>) {
-    for hit in hits {
-        println_hit(&hit);
-        let turn = Turn::new();
-        turn.killed_at_hit_point(&hit);
-        turn.assert_goes_on();
-    }
+/// Several at a time: they mostly wait.
+const AT_A_TIME: usize = 3;
+
+/// Checks a fresh turn at each moment; names the moment if one fails.
+fn at_each<M: std::fmt::Debug + Send>(script: fn() -> Script, moments: impl IntoIterator<Item = M>, kill: impl Fn(&Turn, &M) + Sync) {
+    let moments = Mutex::new(moments.into_iter().collect::<VecDeque<M>>());
+    let work = || {
+        // The lock is not held while a turn runs.
+        while let Some(moment) = { moments.lock().unwrap().pop_front() } {
+            let checked = catch_unwind(AssertUnwindSafe(|| {
+                let turn = Turn::new(script());
+                kill(&turn, &moment);
+                turn.assert_goes_on();
+            }));
+            if let Err(why) = checked {
+                tell(&format!("killed at {moment:?}"));
+                resume_unwind(why);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(work);
+        }
+    });
 }
 
-/// In the output of a test that fails, the last of these lines names the moment.
 #[expect(clippy::print_stdout, reason = "only seen when the test fails")]
-fn println_hit(moment: &str) {
-    println!("killed at {moment}");
+fn tell(moment: &str) {
+    println!("{moment}");
+}
+
+fn at_hit_points(script: fn() -> Script, hits: impl IntoIterator<Item = String>) {
+    at_each(script, hits, |turn, hit| turn.killed_at_hit_point(turn.first(), hit));
 }
 
 /// Kills at `count` times spread over the turn, shifted by `shift` thousandths of their distance.
-fn times(count: u32, shift: u32) {
-    let whole = undisturbed();
-    let mut killed = 0;
-    for number in 0..count {
-        let time = whole * (number * 1000 + shift) / (count * 1000);
-        println_hit(&format!("{time:?} of {whole:?}"));
-        let turn = Turn::new();
-        killed += u32::from(turn.killed_after(time).end() == Err(libc::SIGKILL));
-        turn.assert_goes_on();
-    }
+fn at_times(script: fn() -> Script, count: u32, shift: u32) {
+    let whole = undisturbed(script);
+    let killed = AtomicU32::new(0);
+    let times = (0..count).map(|number| whole * (number * 1000 + shift) / (count * 1000));
+    at_each(script, times, |turn, time| {
+        let end = turn.killed_after(*time).end();
+        killed.fetch_add(u32::from(end == Err(libc::SIGKILL)), Ordering::Relaxed);
+    });
     // A turn that happens to be quicker than the first ends before its time has come.
+    let killed = killed.into_inner();
     assert!(killed > count / 2, "only {killed} of {count} were killed");
 }
 
-fn appends(numbers: impl IntoIterator<Item = u32>) -> impl Iterator<Item = String> {
+/// One hit point for each number; which moment of its append it is goes in turn, beginning with the `first`.
+fn appends(numbers: impl IntoIterator<Item = u32>, first: usize) -> impl Iterator<Item = String> {
     let moments = ["before", "mid", "after"];
+    let cycle = moments.into_iter().cycle().skip(first);
     numbers
         .into_iter()
-        .zip(moments.into_iter().cycle())
+        .zip(cycle)
         .map(|(number, moment)| format!("append:{number}:{moment}"))
 }
 
 #[test]
-fn at_the_first_appends_of_a_turn() {
-    hit_points(appends([1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
+fn at_the_appends_of_a_turn() {
+    at_hit_points(twelve_calls, appends(1..=48, 0));
 }
 
 #[test]
-fn at_later_appends_of_a_turn() {
-    hit_points(appends((16..50).step_by(2)));
+fn at_other_moments_of_the_same_appends() {
+    at_hit_points(twelve_calls, appends(1..=48, 1));
+}
+
+#[test]
+fn at_the_remaining_moments_of_the_same_appends() {
+    at_hit_points(twelve_calls, appends(1..=48, 2));
 }
 
 #[test]
 fn around_each_spawn() {
     let moments = ["before", "after", "running"];
-    let spawns = (1..=12).map(|number| format!("spawn:{number}:{}", moments[number % 3]));
-    let more = ["spawn:1:running", "spawn:2:running", "spawn:6:running", "spawn:8:running"].map(str::to_owned);
-    hit_points(spawns.chain(more));
+    at_hit_points(
+        twelve_calls,
+        moments
+            .iter()
+            .flat_map(|moment| (1..=12).map(move |number| format!("spawn:{number}:{moment}"))),
+    );
 }
 
 #[test]
 fn at_twenty_five_times() {
-    times(25, 0);
+    at_times(twelve_calls, 25, 0);
 }
 
 #[test]
 fn at_twenty_five_other_times() {
-    times(25, 500);
+    at_times(twelve_calls, 25, 500);
+}
+
+#[test]
+fn at_the_appends_of_a_bad_day() {
+    at_hit_points(bad_day, appends(1..=24, 1));
+}
+
+#[test]
+fn at_thirty_times_of_a_bad_day() {
+    at_times(bad_day, 30, 300);
+}
+
+/// Whoever goes on after a kill is killed as well.
+#[test]
+fn and_once_more_while_it_goes_on() {
+    let pairs = (1..=16).zip(appends((2..=17).rev(), 0));
+    at_each(twelve_calls, pairs, |turn, (number, again)| {
+        turn.killed_at_hit_point(turn.first(), &format!("append:{number}:mid"));
+        turn.lab.assert_none_left(GONE);
+        if turn.lab.journal().is_some() {
+            turn.killed_at_hit_point(turn.resumed(), again);
+        }
+    });
 }
