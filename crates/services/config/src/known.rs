@@ -74,7 +74,16 @@ const USED: &[(&str, Known)] = &[
 ];
 
 const PROVIDER: &[(&str, Known)] = &[
-    ("auth", Any),
+    (
+        "auth",
+        Fields(&[
+            ("command", Any),
+            ("args", Any),
+            ("timeout_ms", Any),
+            ("refresh_interval_ms", Any),
+            ("cwd", Any),
+        ]),
+    ),
     ("aws", Any),
     ("base_url", Any),
     ("capabilities", Any),

@@ -3,7 +3,7 @@
 use crate::tree::{Node, Table, dotted};
 use crate::{ConfigError, ProcessEnv};
 use codex_base::AbsPath;
-use codex_protocol::settings::{ProviderSettings, WireApi};
+use codex_protocol::settings::{ProviderSettings, TokenCommand, WireApi};
 
 const OPENAI: &str = "openai";
 const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
@@ -28,7 +28,7 @@ pub(crate) fn selected(tree: &Table, env: &ProcessEnv, cwd: &AbsPath) -> Result<
     for entry in &entries {
         match known.iter_mut().find(|provider| provider.id == SCRIPTED) {
             Some(scripted) if entry.id == SCRIPTED => *scripted = entry.scripted(scripted, env, cwd)?,
-            Some(_) | None => known.push(entry.custom()?),
+            Some(_) | None => known.push(entry.custom(env, cwd)?),
         }
     }
     let Some(choice) = tree.get("model_provider") else {
@@ -80,6 +80,7 @@ fn openai(tree: &Table) -> Result<ProviderSettings, ConfigError> {
     let base_url = configured.unwrap_or_else(|| OPENAI_BASE_URL.to_owned());
     Ok(ProviderSettings {
         requires_openai_auth: true,
+        supports_websockets: true,
         ..built_in(OPENAI, "OpenAI", Some(base_url))
     })
 }
@@ -101,7 +102,7 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    fn custom(&self) -> Result<ProviderSettings, ConfigError> {
+    fn custom(&self, env: &ProcessEnv, cwd: &AbsPath) -> Result<ProviderSettings, ConfigError> {
         if BUILT_IN.contains(&self.id) {
             let hint = if self.id == OPENAI { ", or set openai_base_url" } else { "" };
             return Err(ConfigError::ReservedProvider {
@@ -125,12 +126,58 @@ impl Entry<'_> {
         provider.env_key = self.read("env_key", Node::non_empty)?;
         provider.env_key_instructions = self.read("env_key_instructions", Node::string)?;
         provider.experimental_bearer_token = self.read("experimental_bearer_token", Node::non_empty)?;
+        provider.auth = self.token_command(env, cwd)?;
         provider.query_params = self.read("query_params", Node::string_map)?.unwrap_or_default();
         provider.http_headers = self.read("http_headers", Node::string_map)?.unwrap_or_default();
         provider.env_http_headers = self.read("env_http_headers", Node::string_map)?.unwrap_or_default();
         provider.requires_openai_auth = self.read("requires_openai_auth", Node::boolean)?.unwrap_or(false);
+        provider.supports_websockets = self.read("supports_websockets", Node::boolean)?.unwrap_or(false);
         self.limits(&mut provider)?;
+        self.one_way_to_sign_in()?;
         Ok(provider)
+    }
+
+    /// `auth`: the program that prints the token.
+    fn token_command(&self, env: &ProcessEnv, cwd: &AbsPath) -> Result<Option<TokenCommand>, ConfigError> {
+        let Some(node) = self.table.get("auth") else { return Ok(None) };
+        let key = dotted(&self.key, "auth");
+        let table = node.table(&key)?;
+        let inner = Entry {
+            id: self.id,
+            key: key.clone(),
+            table,
+            node,
+        };
+        let count = |name: &str, default: u64| -> Result<u64, ConfigError> { Ok(inner.read(name, Node::count)?.unwrap_or(default)) };
+        let timeout_ms = count("timeout_ms", 5000)?;
+        if timeout_ms == 0 {
+            return Err(self.invalid("`auth.timeout_ms` must be 1 or more"));
+        }
+        let working = table.get("cwd").map(|node| -> Result<AbsPath, ConfigError> {
+            let text = node.non_empty(&dotted(&key, "cwd"))?;
+            Ok(node.path(&text, env, cwd))
+        });
+        Ok(Some(TokenCommand {
+            command: inner
+                .read("command", Node::non_empty)?
+                .ok_or_else(|| self.invalid("`auth.command` is missing"))?,
+            args: inner.read("args", Node::strings)?.unwrap_or_default(),
+            timeout_ms,
+            refresh_interval_ms: count("refresh_interval_ms", 300_000)?,
+            cwd: working.transpose()?,
+        }))
+    }
+
+    fn one_way_to_sign_in(&self) -> Result<(), ConfigError> {
+        let others = ["env_key", "experimental_bearer_token", "requires_openai_auth"];
+        let set = |key: &&&str| match self.table.get(**key) {
+            Some(node) => node.boolean(key).unwrap_or(true),
+            None => false,
+        };
+        match others.iter().find(set) {
+            Some(other) if self.table.contains_key("auth") => Err(self.invalid(&format!("`auth` cannot be combined with `{other}`"))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The built-in scripted provider takes its script and limits from its table, and nothing else.
@@ -146,8 +193,8 @@ impl Entry<'_> {
 
     /// Ways to sign in that an existing file may name, and that only matter once this provider is chosen.
     fn usable(&self) -> Result<(), ConfigError> {
-        match ["auth", "aws", "gateway_oauth"].iter().find(|key| self.table.contains_key(**key)) {
-            Some(key) => Err(self.invalid(&format!("`{key}` is not supported yet (use `env_key`)"))),
+        match ["aws", "gateway_oauth"].iter().find(|key| self.table.contains_key(**key)) {
+            Some(key) => Err(self.invalid(&format!("`{key}` is not supported yet (use `env_key` or `auth`)"))),
             None => Ok(()),
         }
     }
@@ -160,6 +207,9 @@ impl Entry<'_> {
         provider.stream_idle_timeout_ms = self
             .read("stream_idle_timeout_ms", Node::count)?
             .unwrap_or(provider.stream_idle_timeout_ms);
+        provider.websocket_connect_timeout_ms = self
+            .read("websocket_connect_timeout_ms", Node::count)?
+            .unwrap_or(provider.websocket_connect_timeout_ms);
         Ok(())
     }
 

@@ -141,12 +141,15 @@ fn defaults_without_any_file() {
             env_key: None,
             env_key_instructions: None,
             experimental_bearer_token: None,
+            auth: None,
             query_params: {},
             http_headers: {},
             env_http_headers: {},
             request_max_retries: 4,
             stream_max_retries: 5,
             stream_idle_timeout_ms: 300000,
+            supports_websockets: true,
+            websocket_connect_timeout_ms: 15000,
             requires_openai_auth: true,
             script: None,
         },
@@ -471,6 +474,7 @@ supports_websockets = false
             "ask Ada",
         ),
         experimental_bearer_token: None,
+        auth: None,
         query_params: {
             "api-version": "1",
         },
@@ -483,6 +487,8 @@ supports_websockets = false
         request_max_retries: 2,
         stream_max_retries: 100,
         stream_idle_timeout_ms: 60000,
+        supports_websockets: false,
+        websocket_connect_timeout_ms: 15000,
         requires_openai_auth: true,
         script: None,
     }
@@ -682,4 +688,44 @@ fn the_home_itself_is_no_project() {
 
     assert_eq!((resolved.warnings, resolved.trusted), (vec![], Some(true)));
     assert!(matches!(&resolved.origins["model"], Origin::User { .. }));
+}
+
+#[test]
+fn a_token_command_is_read_whole_and_stands_alone() {
+    let check = |table: &str, expect: &str| {
+        let user = format!("model_provider = \"x\"\n[model_providers.x]\nname = \"X\"\n{table}");
+        let world = World::new(&[(USER, &user)]);
+        let shown = match resolve(&world.env(), &world.root.join("w"), &Overrides::default()) {
+            Ok(resolved) => {
+                let auth = resolved.config.provider.auth.expect("a command");
+                let cwd = auth.cwd.map(|cwd| cwd.to_string().replace(&world.root.to_string(), "/t"));
+                format!(
+                    "{} {:?} {} {} {cwd:?}",
+                    auth.command, auth.args, auth.timeout_ms, auth.refresh_interval_ms
+                )
+            }
+            Err(error) => error.to_string().split_once("config.toml").expect("a place").1.to_owned(),
+        };
+        assert_eq!(shown, expect, "{table}");
+    };
+
+    check("auth = { command = \"tok\" }", "tok [] 5000 300000 None");
+    check(
+        "[model_providers.x.auth]\ncommand = \"tok\"\nargs = [\"-f\"]\ntimeout_ms = 40\nrefresh_interval_ms = 0\ncwd = \"in\"",
+        "tok [\"-f\"] 40 0 Some(\"/t/home/.codex/in\")",
+    );
+    let invalid = |problem: &str| format!(":2:18: {problem} in model provider `x`");
+    check("auth = { args = [] }", &invalid("`auth.command` is missing"));
+    check(
+        "auth = { command = \"tok\", timeout_ms = 0 }",
+        &invalid("`auth.timeout_ms` must be 1 or more"),
+    );
+    check(
+        "env_key = \"K\"\nauth = { command = \"tok\" }",
+        &invalid("`auth` cannot be combined with `env_key`"),
+    );
+    check(
+        "requires_openai_auth = true\nauth = { command = \"tok\" }",
+        &invalid("`auth` cannot be combined with `requires_openai_auth`"),
+    );
 }

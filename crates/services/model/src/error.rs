@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `model.missing_key` | the provider's `env_key` variable is unset or empty; nothing was sent | no |
 //! | `model.no_credentials` | the built-in provider has no key; nothing was sent | no |
+//! | `model.token_command` | the program of `auth` gave no token; nothing was sent | no |
 //! | `model.invalid_request` | the request cannot be put together (URL, header value); nothing was sent | no |
 //! | `model.bad_request` | status 400, `invalid_prompt` | no |
 //! | `model.unauthorized` | status 401, 403 | yes |
@@ -44,6 +45,7 @@ use std::time::Duration;
 
 pub const MISSING_KEY: &str = "model.missing_key";
 pub const NO_CREDENTIALS: &str = "model.no_credentials";
+pub const TOKEN_COMMAND: &str = "model.token_command";
 pub const INVALID_REQUEST: &str = "model.invalid_request";
 pub const BAD_REQUEST: &str = "model.bad_request";
 pub const UNAUTHORIZED: &str = "model.unauthorized";

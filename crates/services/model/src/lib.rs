@@ -13,6 +13,7 @@
 //! | `reading` | bytes of a body -> batches of events, with the limits in size, pure |
 //! | [`sse`] | bytes -> the data of events, pure |
 //! | [`stream`] | data of events -> [`ModelEvent`]s, pure |
+//! | `token` | a bearer token that a program prints |
 //! | [`error`], [`failures`] | stable codes; the tables that turn statuses and failed responses into them |
 //! | [`news`], [`limits`] | what an answer tells beside its items |
 //! | [`catalog`] | what is known of each model |
@@ -32,6 +33,7 @@ mod responses;
 pub mod scripted;
 pub mod sse;
 pub mod stream;
+mod token;
 
 pub use catalog::{Catalog, ModelInfo, SCRIPTED_MODEL, catalog};
 pub use error::{ModelError, Retry, backoff};

@@ -7,10 +7,11 @@ use crate::request::ModelRequest;
 use crate::responses::{Credential, Endpoint, Responses};
 use crate::scripted::script::Script;
 use crate::scripted::{Scripted, demo};
+use crate::token::TokenSource;
 use codex_base::Secret;
 use codex_http::{HttpClient, HttpSettings};
 use codex_protocol::errors::CodexErrorInfo;
-use codex_protocol::settings::{ProviderSettings, WireApi};
+use codex_protocol::settings::{ProviderSettings, TokenCommand, WireApi};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,11 +154,15 @@ enum KeySource<'a> {
     Variable(&'a str),
     Literal(&'a str),
     Stored,
+    Command(&'a TokenCommand),
     Missing(ModelError),
 }
 
 /// The provider's own token keys win; the account's keys are for providers that ask for them and never reach another one.
 fn key_source<'a>(provider: &'a ProviderSettings, is_set: &dyn Fn(&str) -> bool, stored: bool) -> KeySource<'a> {
+    if let Some(command) = &provider.auth {
+        return KeySource::Command(command);
+    }
     if let Some(variable) = &provider.env_key {
         return if is_set(variable) {
             KeySource::Variable(variable)
@@ -186,6 +191,7 @@ fn credential(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String
         KeySource::Variable(name) => bearer(value(name).map(Secret::new)),
         KeySource::Literal(token) => bearer(Some(Secret::new(token.to_owned()))),
         KeySource::Stored => bearer(auth),
+        KeySource::Command(command) => Credential::Command(TokenSource::new(&provider.id, command.clone())),
         KeySource::Missing(error) => Credential::Missing(error),
     }
 }

@@ -12,6 +12,7 @@ use crate::news::News;
 use crate::provider::{ClientIdentity, ModelClient};
 use crate::reading::Reading;
 use crate::request::ModelRequest;
+use crate::token::{Lease, TokenSource};
 use codex_base::Secret;
 use codex_http::{HttpClient, HttpError, HttpResponse, Obstacle, Post};
 use codex_protocol::errors::CodexErrorInfo;
@@ -53,8 +54,27 @@ pub(crate) struct Endpoint {
 pub(crate) enum Credential {
     None,
     Bearer(Secret),
+    /// Made by a program when it is needed.
+    Command(TokenSource),
     /// There should be one; every sampling fails with this before anything is sent.
     Missing(ModelError),
+}
+
+/// What one request signs in with.
+enum Bearer {
+    None,
+    Fixed(Secret),
+    Leased(Lease),
+}
+
+impl Bearer {
+    fn token(&self) -> Option<&Secret> {
+        match self {
+            Self::None => None,
+            Self::Fixed(token) => Some(token),
+            Self::Leased(lease) => Some(&lease.token),
+        }
+    }
 }
 
 struct Inner {
@@ -119,11 +139,21 @@ impl Inner {
     }
 
     async fn run(&self, request: &ModelRequest, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
-        let post = self.post(request)?;
+        let body = request.body().map_err(|problem| invalid_request(&problem))?;
         let idle = self.endpoint.bounds.idle;
-        let deadline = Instant::now() + idle;
-        let sent = timeout_at(deadline, self.http.post(post)).await;
-        let response = sent.map_err(|_| no_head(idle))?.map_err(|error| not_sent(&error))?;
+        let mut bearer = self.bearer().await?;
+        let mut deadline = Instant::now() + idle;
+        let mut response = self.send(request, &bearer, body.clone(), deadline).await?;
+        if response.status() == 401
+            && let Some(renewed) = self.renewed(&bearer).await?
+        {
+            bearer = renewed;
+            deadline = Instant::now() + idle;
+            response = self.send(request, &bearer, body, deadline).await?;
+        }
+        if let (Credential::Command(source), Bearer::Leased(lease)) = (&self.endpoint.credential, &bearer) {
+            source.answered(lease, response.status()).await;
+        }
         let accepted = (200..300).contains(&response.status());
         if accepted {
             send(events, ModelEvent::HeadReceived).await?;
@@ -175,13 +205,32 @@ impl Inner {
         }
     }
 
-    fn post(&self, request: &ModelRequest) -> Result<Post, ModelError> {
-        let bearer = match &self.endpoint.credential {
-            Credential::None => None,
-            Credential::Bearer(token) => Some(token.clone()),
-            Credential::Missing(error) => return Err(error.clone()),
-        };
-        let body = request.body().map_err(|problem| invalid_request(&problem))?;
+    async fn send(&self, request: &ModelRequest, bearer: &Bearer, body: Vec<u8>, deadline: Instant) -> Result<HttpResponse, ModelError> {
+        let sent = timeout_at(deadline, self.http.post(self.post(request, bearer, body))).await;
+        sent.map_err(|_| no_head(self.endpoint.bounds.idle))?
+            .map_err(|error| not_sent(&error))
+    }
+
+    async fn bearer(&self) -> Result<Bearer, ModelError> {
+        match &self.endpoint.credential {
+            Credential::None => Ok(Bearer::None),
+            Credential::Bearer(token) => Ok(Bearer::Fixed(token.clone())),
+            Credential::Command(source) => Ok(Bearer::Leased(source.token().await?)),
+            Credential::Missing(error) => Err(error.clone()),
+        }
+    }
+
+    /// Another token for one that was refused, where there can be another and asking again may help.
+    async fn renewed(&self, refused: &Bearer) -> Result<Option<Bearer>, ModelError> {
+        match (&self.endpoint.credential, refused) {
+            (Credential::Command(source), Bearer::Leased(lease)) if source.refused(lease).await => {
+                Ok(Some(Bearer::Leased(source.token().await?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn post(&self, request: &ModelRequest, bearer: &Bearer, body: Vec<u8>) -> Post {
         let mut headers = vec![
             ("accept".to_owned(), "text/event-stream".to_owned()),
             ("content-type".to_owned(), "application/json".to_owned()),
@@ -193,13 +242,13 @@ impl Inner {
                 .map(|state| (TURN_STATE.to_owned(), state)),
         );
         headers.extend(self.endpoint.headers.iter().cloned());
-        Ok(Post {
+        Post {
             url: self.endpoint.url.clone(),
             headers,
             secrets: self.endpoint.secrets.clone(),
-            bearer,
+            bearer: bearer.token().cloned(),
             body,
-        })
+        }
     }
 
     fn turn_state(&self, turn_id: &str) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{RequestMetadata, build};
 use codex_protocol::response_item::ResponseItem;
-use codex_protocol::settings::ProviderSettings;
+use codex_protocol::settings::{ProviderSettings, TokenCommand};
 use pretty_assertions::assert_eq;
 use serde_json::value::RawValue;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -644,6 +644,87 @@ async fn nobody_listening_is_a_connect_error() {
 
     assert!(
         seen[0].starts_with("failed model.connect Backoff: Connection failed: error sending request: "),
+        "{seen:?}"
+    );
+}
+
+/// A provider whose token is the number of times that its program ran.
+fn counting(provider: &ProviderSettings, folder: &tempfile::TempDir) -> ProviderSettings {
+    let runs = folder.path().join("runs").display().to_string();
+    ProviderSettings {
+        auth: Some(TokenCommand {
+            command: "sh".into(),
+            args: vec!["-c".into(), format!("echo x >> {runs}; echo token-$(wc -l < {runs})")],
+            timeout_ms: 5_000,
+            refresh_interval_ms: 60_000,
+            cwd: None,
+        }),
+        ..provider.clone()
+    }
+}
+
+fn bearers(requests: &[String]) -> Vec<&str> {
+    requests
+        .iter()
+        .filter_map(|request| request.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_refused_token_is_made_anew_and_the_request_sent_again_unnoticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = || Act::Send(b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let good = || Act::Send(with_head(sse(&[COMPLETED])));
+    let server = serve(vec![vec![good()], vec![good()], vec![refusal()], vec![good()]]).await;
+    let client = client(&counting(&server.provider, &folder), &|_| None);
+
+    for _ in 0..3 {
+        let seen = drain(client.sample(request(), CancellationToken::new())).await;
+        assert_eq!(seen, ["head", "completed r1 None None"]);
+    }
+
+    let requests = server.requests.await.unwrap();
+    assert_eq!(bearers(&requests), ["token-1", "token-1", "token-1", "token-2"]);
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_every_token_is_asked_twice_once_and_then_once_per_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = || {
+        vec![Act::Send(
+            b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        )]
+    };
+    let server = serve(vec![refusal(), refusal(), refusal(), refusal()]).await;
+    let client = client(&counting(&server.provider, &folder), &|_| None);
+
+    for _ in 0..3 {
+        let seen = drain(client.sample(request(), CancellationToken::new())).await;
+        assert!(seen.len() == 1 && seen[0].starts_with("failed model.unauthorized"), "{seen:?}");
+    }
+
+    let requests = server.requests.await.unwrap();
+    assert_eq!(bearers(&requests), ["token-1", "token-2", "token-3", "token-4"]);
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_sent() {
+    let provider = ProviderSettings {
+        base_url: Some("http://127.0.0.1:1".into()),
+        auth: Some(TokenCommand {
+            command: "false".into(),
+            args: vec![],
+            timeout_ms: 5_000,
+            refresh_interval_ms: 0,
+            cwd: None,
+        }),
+        ..Default::default()
+    };
+
+    let seen = events(&provider).await;
+
+    assert!(
+        seen.len() == 1 && seen[0].starts_with("failed model.token_command Never: "),
         "{seen:?}"
     );
 }

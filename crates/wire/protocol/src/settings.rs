@@ -162,6 +162,8 @@ pub struct ProviderSettings {
     pub env_key: Option<String>,
     pub env_key_instructions: Option<String>,
     pub experimental_bearer_token: Option<String>,
+    /// A program whose output is the bearer token; never beside the keys above.
+    pub auth: Option<TokenCommand>,
     pub query_params: BTreeMap<String, String>,
     pub http_headers: BTreeMap<String, String>,
     /// Header name to environment variable; skipped when the variable is unset or blank.
@@ -170,6 +172,10 @@ pub struct ProviderSettings {
     pub stream_max_retries: u32,
     /// Longest silence between two stream events, the response head included.
     pub stream_idle_timeout_ms: u64,
+    /// Try a websocket before HTTP.
+    pub supports_websockets: bool,
+    /// Limit for opening one, the handshake included.
+    pub websocket_connect_timeout_ms: u64,
     /// Use `CODEX_API_KEY` / `OPENAI_API_KEY` or a stored login.
     pub requires_openai_auth: bool,
     /// Script of the scripted provider; `None` plays the embedded demo script.
@@ -187,12 +193,15 @@ impl Default for ProviderSettings {
             env_key: None,
             env_key_instructions: None,
             experimental_bearer_token: None,
+            auth: None,
             query_params: BTreeMap::new(),
             http_headers: BTreeMap::new(),
             env_http_headers: BTreeMap::new(),
             request_max_retries: 4,
             stream_max_retries: 5,
             stream_idle_timeout_ms: 300_000,
+            supports_websockets: false,
+            websocket_connect_timeout_ms: 15_000,
             requires_openai_auth: false,
             script: None,
         }
@@ -204,6 +213,20 @@ impl ProviderSettings {
     pub fn attempts_max(&self) -> u32 {
         1 + self.request_max_retries.max(self.stream_max_retries).min(100)
     }
+}
+
+/// `[model_providers.X.auth]`: a program that prints a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCommand {
+    /// A name without a slash is looked up in `PATH`.
+    pub command: String,
+    pub args: Vec<String>,
+    /// Time it may take; at least 1.
+    pub timeout_ms: u64,
+    /// How long a token is used before the program runs again; 0: until the provider refuses it.
+    pub refresh_interval_ms: u64,
+    /// Where it runs; `None`: codex's own working directory.
+    pub cwd: Option<AbsPath>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
