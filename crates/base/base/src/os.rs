@@ -122,6 +122,25 @@ impl FileLock {
     }
 }
 
+/// The process that holds the lock of a file, where the system tells: on Linux, and not across containers.
+pub fn lock_holder(path: &Path) -> Option<u32> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let inode = format!(":{}", fs::metadata(path).ok()?.ino());
+        let locks = fs::read_to_string("/proc/locks").ok()?;
+        // `1: FLOCK  ADVISORY  WRITE 1234 fe:01:5678 0 EOF`
+        let mut lines = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let line = lines.find(|words| words.get(1) == Some(&"FLOCK") && words.get(5).is_some_and(|file| file.ends_with(&inode)))?;
+        line.get(4)?.parse().ok().filter(|pid| *pid > 0)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path; // No way to ask.
+        None
+    }
+}
+
 /// Where the system-wide configuration lies.
 pub fn system_config_dir() -> PathBuf {
     #[cfg(windows)]
@@ -168,8 +187,11 @@ mod tests {
         let first = FileLock::try_acquire(&path).unwrap();
         assert!(first.is_some());
         assert!(FileLock::try_acquire(&path).unwrap().is_none());
+        let holder = lock_holder(&path);
+        assert_eq!(holder, cfg!(target_os = "linux").then(std::process::id));
 
         drop(first);
+        assert_eq!(lock_holder(&path), None);
         assert!(FileLock::try_acquire(&path).unwrap().is_some());
         fs::remove_file(&path).unwrap();
     }

@@ -6,6 +6,7 @@
 //! To add a method: its types in `protocol::requests`, its branch in [`processor`].
 
 mod processor;
+mod store;
 mod subscriber;
 
 use codex_base::AbsPath;

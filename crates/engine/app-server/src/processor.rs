@@ -5,29 +5,26 @@ use crate::subscriber::ConnectionSubscriber;
 use codex_base::{AbsPath, os};
 use codex_engine::settings::TurnOverrides;
 use codex_engine::thread::event::{ThreadReply, ThreadRequest};
-use codex_engine::{Engine, Subscriber, ThreadHandle};
+use codex_engine::{Cut, Engine, ForkOptions, Subscriber, ThreadHandle};
+use codex_protocol::items::Thread;
 use codex_protocol::notifications::{Notification, ThreadStarted};
 use codex_protocol::questions::ApprovalAnswer;
 use codex_protocol::requests::{
-    ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ThreadIdParams, ThreadListParams, ThreadListResult,
-    ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult, ThreadUnsubscribeStatus, TurnInterruptParams,
-    TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+    ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ThreadForkParams, ThreadIdParams, ThreadReadResult,
+    ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult, ThreadUnsubscribeStatus, TurnInterruptParams, TurnStartParams,
+    TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
 use codex_rpc::{Connection, Incoming, ServerHandle};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Threads that one `thread/list` answers at most, and unless asked otherwise.
-const LIST_MAX: u32 = 1000;
-const LIST_DEFAULT: u32 = 50;
-
 pub struct Processor {
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     facts: Arc<ServerFacts>,
     handle: ServerHandle,
-    subscriber: Arc<ConnectionSubscriber>,
-    subscribed: HashSet<String>,
+    pub(crate) subscriber: Arc<ConnectionSubscriber>,
+    pub(crate) subscribed: HashSet<String>,
     initialized: bool,
 }
 
@@ -77,10 +74,12 @@ impl Processor {
                 let thread = self.engine.read(&params.thread_id, params.include_turns).await;
                 self.reply(id, thread.map(|thread| ThreadReadResult { thread }));
             }
-            ClientRequest::ThreadList(params) => {
-                let result = self.thread_list(params).await;
-                self.reply(id, result);
-            }
+            ClientRequest::ThreadFork(params) => self.thread_fork(id, params).await,
+            ClientRequest::ThreadList(_)
+            | ClientRequest::ThreadArchive(_)
+            | ClientRequest::ThreadUnarchive(_)
+            | ClientRequest::ThreadDelete(_)
+            | ClientRequest::ThreadNameSet(_) => self.on_stored(id, request).await,
             ClientRequest::ThreadUnsubscribe(params) => {
                 let status = self.unsubscribe(params).await;
                 self.reply(id, Ok(ThreadUnsubscribeResult { status }));
@@ -141,6 +140,7 @@ impl Processor {
         self.reply(id, setup);
         if let Some(thread) = started {
             self.subscribed.insert(thread.id.clone());
+            let thread = Box::new(thread);
             self.subscriber.notify(&Notification::ThreadStarted(ThreadStarted { thread }));
         }
     }
@@ -179,28 +179,52 @@ impl Processor {
         self.reply(id, setup);
     }
 
-    async fn thread_list(&self, params: ThreadListParams) -> Result<ThreadListResult, RequestError> {
-        let limit = params.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_MAX) as usize;
-        let skip = match params.cursor.as_deref().map(str::parse::<usize>) {
-            None => 0,
-            Some(Ok(skip)) => skip,
-            Some(Err(_)) => {
-                return Err(RequestError::invalid(
-                    "request.bad_cursor",
-                    "the cursor is not one that thread/list returned",
-                ));
+    async fn thread_fork(&mut self, id: RequestId, params: ThreadForkParams) {
+        let ThreadForkParams {
+            thread_id,
+            last_turn_id,
+            before_turn_id,
+            cwd,
+            model,
+            model_provider,
+            approval_policy,
+            sandbox,
+            config,
+            developer_instructions,
+            ephemeral,
+            exclude_turns,
+        } = params;
+        let cut = match (last_turn_id, before_turn_id) {
+            (None, None) => Cut::End,
+            (Some(turn_id), None) => Cut::After(turn_id),
+            (None, Some(turn_id)) => Cut::Before(turn_id),
+            (Some(_), Some(_)) => {
+                let error = RequestError::invalid("request.fork_cut", "lastTurnId and beforeTurnId exclude each other");
+                return self.reply::<Empty>(id, Err(error));
             }
         };
-        let cwd = self.directory(params.cwd);
-        let order = params.sort_key.unwrap_or_default();
-        let mut data = self.engine.list(cwd, skip.saturating_add(limit).saturating_add(1), order).await?;
-        data.drain(..skip.min(data.len()));
-        let more = data.len() > limit;
-        data.truncate(limit);
-        Ok(ThreadListResult {
-            data,
-            next_cursor: more.then(|| (skip + limit).to_string()),
-        })
+        let overrides = TurnOverrides {
+            cwd: self.directory(cwd),
+            model,
+            model_provider,
+            approval_policy,
+            sandbox_mode: sandbox,
+            developer_instructions,
+            config: config.unwrap_or_default(),
+            ..TurnOverrides::default()
+        };
+        let options = ForkOptions { ephemeral, exclude_turns };
+        let setup = self.engine.fork(&thread_id, cut, overrides, options, self.subscriber.clone()).await;
+        let started = setup.as_ref().ok().map(|setup| Thread {
+            turns: Vec::new(),
+            ..setup.thread.clone()
+        });
+        self.reply(id, setup);
+        if let Some(thread) = started {
+            self.subscribed.insert(thread.id.clone());
+            let thread = Box::new(thread);
+            self.subscriber.notify(&Notification::ThreadStarted(ThreadStarted { thread }));
+        }
     }
 
     async fn unsubscribe(&mut self, params: ThreadIdParams) -> ThreadUnsubscribeStatus {
@@ -306,11 +330,11 @@ impl Processor {
     }
 
     /// Relative directories count from the server's.
-    fn directory(&self, cwd: Option<String>) -> Option<AbsPath> {
+    pub(crate) fn directory(&self, cwd: Option<String>) -> Option<AbsPath> {
         cwd.map(|cwd| self.facts.cwd.join(cwd))
     }
 
-    fn reply<T: serde::Serialize + Send + Sync + 'static>(&self, id: RequestId, result: Result<T, RequestError>) {
+    pub(crate) fn reply<T: serde::Serialize + Send + Sync + 'static>(&self, id: RequestId, result: Result<T, RequestError>) {
         send_reply(&self.handle, id, result);
     }
 }

@@ -2,21 +2,21 @@
 
 use crate::context::instructions::BASE;
 use crate::context::items::base_message;
-use crate::opening::{Identity, Opening, preview_of, stored_thread};
+use crate::opening::{Identity, Opening};
 use crate::settings::TurnOverrides;
 use crate::shared::{EngineParts, Shared};
 use crate::thread::actor::{self, Mailbox, Message, Reply};
 use crate::thread::event::{ThreadEvent, ThreadRequest};
 use crate::thread::perform::{Subscriber, Subscribers, Work, World, forward};
-use crate::thread::state::ThreadState;
-use codex_base::{AbsPath, Timestamp};
+use crate::thread::state::{ThreadInfo, ThreadState};
+use codex_base::AbsPath;
 use codex_model::ModelClient;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::Thread;
 use codex_protocol::notifications::{ErrorNotification, Notification, ThreadClosed, Warning};
 use codex_protocol::questions::ApprovalDecision;
-use codex_protocol::requests::{RequestError, RequestId, ThreadSetup, ThreadSortKey};
-use codex_sessions::{Journal, JournalError};
+use codex_protocol::requests::{RequestError, RequestId, ThreadSetup};
+use codex_sessions::{Cut, Fork, Journal, JournalError, Loaded};
 use codex_tools::{Terminals, ToolWorld};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,9 +30,26 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(8);
 
 /// All loaded threads.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// Looked up and changed for a moment at a time, never across a wait.
     threads: Mutex<HashMap<String, Loading>>,
+}
+
+/// How a fork is answered and kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ForkOptions {
+    /// In memory only.
+    pub ephemeral: bool,
+    /// Its turns are not told.
+    pub exclude_turns: bool,
+}
+
+/// A thread with a history, about to be loaded.
+struct Stored {
+    info: ThreadInfo,
+    loaded: Loaded,
+    name: Option<String>,
+    journal: Journal,
 }
 
 struct Loading {
@@ -64,6 +81,10 @@ impl ThreadHandle {
 
     pub async fn unsubscribe(&self, connection: u64) {
         drop(self.mailbox.send(Message::Unsubscribe { connection }).await);
+    }
+
+    pub(crate) async fn renamed(&self, name: String) {
+        drop(self.mailbox.send(Message::Renamed { name }).await);
     }
 
     /// What the thread's settings differ in from the configuration.
@@ -130,6 +151,7 @@ impl Engine {
         let identity = Identity {
             id,
             path: journal.path().cloned(),
+            forked_from_id: None,
             created_at: now,
             base_item: base_message(&text),
             tools: Arc::from(opening.tools.clone()),
@@ -161,30 +183,96 @@ impl Engine {
         let opening = self.open(overrides.clone()).await?;
         let home = self.shared.env.codex_home.clone();
         let id = thread_id.to_owned();
-        let opened = tokio::task::spawn_blocking(move || Journal::resume(&home, &id)).await;
-        let (journal, loaded) = opened.map_err(|panic| internal(&panic))?.map_err(|error| journal_error(&error))?;
-        let turns = codex_sessions::turns(&loaded.records);
+        let opened = tokio::task::spawn_blocking(move || {
+            let opened = Journal::resume(&home, &id)?;
+            Ok((opened, codex_sessions::names(&home).remove(&id)))
+        });
+        let opened: Result<_, JournalError> = opened.await.map_err(|panic| internal(&panic))?;
+        let ((journal, loaded), name) = opened.map_err(|error| journal_error(&error))?;
         let info = opening.stored_info(&self.shared, thread_id, journal.path().cloned(), &loaded.meta, loaded.meta_missing);
+        let stored = Stored {
+            info,
+            loaded,
+            name,
+            journal,
+        };
+        Ok(self.go_on(opening, stored, overrides, exclude_turns, subscriber))
+    }
+
+    /// A thread of its own that begins with what another one says up to `cut`. Its file appears at once.
+    ///
+    /// # Errors
+    /// If there is no such thread or turn, or the new journal's place cannot be used.
+    pub async fn fork(
+        self: &Arc<Self>,
+        source_id: &str,
+        cut: Cut,
+        overrides: TurnOverrides,
+        ForkOptions { ephemeral, exclude_turns }: ForkOptions,
+        subscriber: Arc<dyn Subscriber>,
+    ) -> Result<ThreadSetup, RequestError> {
+        let opening = self.open(overrides.clone()).await?;
+        let id = self.shared.ids.uuid().to_string();
+        let (shared, source_id) = (Arc::clone(&self.shared), source_id.to_owned());
+        let forked = tokio::task::spawn_blocking(move || {
+            let home = &shared.env.codex_home;
+            let plan = Fork::plan(home, &source_id, &cut)?;
+            let mut info = opening.fork_info(&shared, id, ephemeral, plan.source());
+            let meta = opening.meta(&info, plan.source().base_instructions.clone());
+            let now = shared.clock.now();
+            let (journal, loaded) = match ephemeral {
+                true => plan.in_memory(meta, now)?,
+                false => plan.create(home, meta, now, &shared.env.timezone)?,
+            };
+            info.path = journal.path().cloned();
+            let stored = Stored {
+                info,
+                loaded,
+                name: None,
+                journal,
+            };
+            Ok((opening, stored))
+        });
+        let forked: Result<_, JournalError> = forked.await.map_err(|panic| internal(&panic))?;
+        let (opening, stored) = forked.map_err(|error| journal_error(&error))?;
+        Ok(self.go_on(opening, stored, overrides, exclude_turns, subscriber))
+    }
+
+    /// Loads a thread that has a history.
+    fn go_on(
+        self: &Arc<Self>,
+        opening: Opening,
+        Stored {
+            info,
+            loaded,
+            name,
+            journal,
+        }: Stored,
+        overrides: TurnOverrides,
+        exclude_turns: bool,
+        subscriber: Arc<dyn Subscriber>,
+    ) -> ThreadSetup {
+        let turns = codex_sessions::turns(&loaded.records);
         let warnings = opening.resume_warnings(&loaded);
-        let resumed = opening.resumed(&self.shared, &info, loaded, &turns);
+        let mut resumed = opening.resumed(&self.shared, &info, loaded, &turns);
+        resumed.name = name;
         let mut state = ThreadState::with(info, opening.model_slug.clone(), opening.cwd.clone(), overrides, resumed);
         state.warned.extend(opening.warnings.iter().cloned());
         state
             .shown_ids
             .extend(turns.iter().flat_map(|turn| &turn.items).map(|item| item.id().to_owned()));
         let mut thread = state.thread();
+        let thread_id = Some(thread.id.clone());
         if !exclude_turns {
             thread.turns = turns;
         }
         let setup = opening.setup(thread);
         for message in warnings {
-            subscriber.notify(&Notification::Warning(Warning {
-                message,
-                thread_id: Some(thread_id.to_owned()),
-            }));
+            let thread_id = thread_id.clone();
+            subscriber.notify(&Notification::Warning(Warning { message, thread_id }));
         }
         self.spawn(state, journal, opening.model, subscriber);
-        Ok(setup)
+        setup
     }
 
     /// Subscribes to a loaded thread. It keeps its own settings, so these are what the answer tells, whatever was `wanted`.
@@ -210,53 +298,21 @@ impl Engine {
         Ok(opening.setup(thread))
     }
 
-    /// A loaded or stored thread, without subscribing.
+    /// Ends a thread if it is loaded: its turn interrupted, its terminals ended, its journal closed. Answers whether it was.
     ///
     /// # Errors
-    /// If there is no such thread or its journal cannot be read.
-    pub async fn read(&self, thread_id: &str, include_turns: bool) -> Result<Thread, RequestError> {
-        if let Some(handle) = self.get(thread_id) {
-            return handle.read(include_turns).await;
-        }
-        let home = self.shared.env.codex_home.clone();
-        let id = thread_id.to_owned();
-        let read = tokio::task::spawn_blocking(move || {
-            let path = codex_sessions::find(&home, &id)?.ok_or(JournalError::NotFound { thread_id: id })?;
-            codex_sessions::read(&path).map(|loaded| (path, loaded))
-        });
-        let (path, loaded) = read
-            .await
-            .map_err(|panic| internal(&panic))?
-            .map_err(|error| journal_error(&error))?;
-        let turns = codex_sessions::turns(&loaded.records);
-        let updated_at = loaded.records.last().map_or(Timestamp::UNIX_EPOCH, |(time, _)| *time);
-        let mut thread = stored_thread(&loaded.meta, path, preview_of(&turns), updated_at);
-        if include_turns {
-            thread.turns = turns;
-        }
-        Ok(thread)
-    }
-
-    /// Stored threads, newest first by the time that `order` names; with `cwd` only those of exactly that directory.
-    ///
-    /// # Errors
-    /// Only if the listing itself failed inside codex.
-    pub async fn list(&self, cwd: Option<AbsPath>, limit: usize, order: ThreadSortKey) -> Result<Vec<Thread>, RequestError> {
-        let home = self.shared.env.codex_home.clone();
-        let listed = tokio::task::spawn_blocking(move || match order {
-            ThreadSortKey::CreatedAt => codex_sessions::list(&home, cwd.as_ref(), limit),
-            ThreadSortKey::UpdatedAt => codex_sessions::list_by_update(&home, cwd.as_ref(), limit),
-        });
-        let summaries = listed.await.map_err(|panic| internal(&panic))?;
-        let thread = |summary: codex_sessions::SessionSummary| {
-            let preview = summary.preview.unwrap_or_default();
-            let thread = stored_thread(&summary.meta, summary.path, preview, summary.updated_at);
-            Thread {
-                name: summary.name,
-                ..thread
-            }
+    /// If it did not end in time.
+    pub(crate) async fn unload(&self, thread_id: &str) -> Result<bool, RequestError> {
+        let Some(Loading { handle, task }) = self.threads().remove(thread_id) else {
+            return Ok(false);
         };
-        Ok(summaries.into_iter().map(thread).collect())
+        drop(handle.mailbox.event(ThreadEvent::Shutdown).await);
+        tokio::select! {
+            _ = task => Ok(true), // A panic was told by the thread's watcher.
+            () = self.shared.clock.sleep(SHUTDOWN_LIMIT) => {
+                Err(RequestError::internal("thread.not_ended", format!("thread {thread_id} did not end in time")))
+            }
+        }
     }
 
     /// Interrupts turns, ends terminals, flushes journals. Bounded: what does not end in time is left to its supervisor.
@@ -361,17 +417,19 @@ fn tell_panic(subscribers: &Subscribers, thread_id: &str) {
     tell(subscribers, &Notification::Error(notification));
 }
 
-fn journal_error(error: &JournalError) -> RequestError {
+pub(crate) fn journal_error(error: &JournalError) -> RequestError {
     let text = error.with_cause();
-    match error {
-        JournalError::InUse { .. } | JournalError::NotFound { .. } | JournalError::InvalidId { .. } => {
-            RequestError::invalid(error.code(), text)
-        }
-        JournalError::Read { .. } | JournalError::Write { .. } => RequestError::internal(error.code(), text),
+    let told = match error.is_callers() {
+        true => RequestError::invalid(error.code(), text),
+        false => RequestError::internal(error.code(), text),
+    };
+    match error.hint() {
+        Some(hint) => told.with_hint(hint),
+        None => told,
     }
 }
 
-fn internal(panic: &tokio::task::JoinError) -> RequestError {
+pub(crate) fn internal(panic: &tokio::task::JoinError) -> RequestError {
     RequestError::internal("internal.panic", format!("internal error: {panic}"))
 }
 

@@ -16,11 +16,14 @@ mod opening;
 pub mod reviewer;
 pub mod settings;
 mod shared;
+mod stored;
 #[cfg(test)]
 mod testing;
 pub mod thread;
 pub mod turn;
 
-pub use engine::{Engine, ThreadHandle};
+pub use codex_sessions::{Cut, Query};
+pub use engine::{Engine, ForkOptions, ThreadHandle};
 pub use shared::EngineParts;
+pub use stored::Moved;
 pub use thread::perform::Subscriber;

@@ -37,10 +37,12 @@ pub struct Identity {
     pub id: String,
     /// The rollout file; `None` for an ephemeral thread.
     pub path: Option<AbsPath>,
+    /// The thread whose history it begins with.
+    pub forked_from_id: Option<String>,
     pub created_at: Timestamp,
     pub base_item: ResponseItem,
     pub tools: Arc<RawValue>,
-    /// As the model's provider is told: `new` or `cold_resume`.
+    /// As the model's provider is told: `new`, `cold_resume` or `cold_fork`.
     pub history_initialization: &'static str,
 }
 
@@ -77,6 +79,7 @@ impl Opening {
         let Identity {
             id,
             path,
+            forked_from_id,
             created_at,
             base_item,
             tools,
@@ -92,6 +95,8 @@ impl Opening {
             ephemeral: path.is_none(),
             created_at,
             path,
+            forked_from_id,
+            parent_thread_id: None,
             git: self.git.clone(),
             model_provider: self.resolved.config.provider.id.clone(),
             history_initialization,
@@ -109,6 +114,7 @@ impl Opening {
         let identity = Identity {
             id: id.to_owned(),
             path,
+            forked_from_id: meta.forked_from_id.clone(),
             created_at: meta.timestamp.parse().unwrap_or_else(|_| shared.clock.now()),
             base_item: meta.base_item.clone().unwrap_or_else(|| base_message(text)),
             tools: Arc::from(stored_tools.unwrap_or_else(|| self.tools.clone())),
@@ -117,6 +123,7 @@ impl Opening {
         ThreadInfo {
             session_id: meta.session_id.clone(),
             source: meta.source,
+            parent_thread_id: meta.parent_thread_id.clone(),
             ..self.info(shared, identity)
         }
     }
@@ -145,10 +152,32 @@ impl Opening {
             base_item: Some(info.base_item.clone()),
             tools: Some(info.tools.get().to_owned()),
             git: self.git.clone(),
+            forked_from_id: None,
+            history_base: None,
+            parent_thread_id: None,
         }
     }
 
-    /// The answer to `thread/start` and `thread/resume`.
+    /// The facts of a fork: what its source was sent first it is sent too, byte for byte.
+    pub fn fork_info(&self, shared: &Shared, id: String, ephemeral: bool, source: &SessionMeta) -> ThreadInfo {
+        let stored_tools = source.tools.clone().and_then(|tools| RawValue::from_string(tools).ok());
+        let base_item = source.base_item.clone().unwrap_or_else(|| base_message(&source.base_instructions));
+        let identity = Identity {
+            id,
+            path: None,
+            forked_from_id: Some(source.id.clone()),
+            created_at: shared.clock.now(),
+            base_item,
+            tools: Arc::from(stored_tools.unwrap_or_else(|| self.tools.clone())),
+            history_initialization: "cold_fork",
+        };
+        ThreadInfo {
+            ephemeral,
+            ..self.info(shared, identity)
+        }
+    }
+
+    /// The answer to `thread/start`, `thread/fork` and `thread/resume`.
     pub fn setup(&self, thread: Thread) -> ThreadSetup {
         let config = &self.resolved.config;
         let model_info = codex_model::catalog().find(&self.model_slug);
@@ -274,6 +303,8 @@ pub fn stored_thread(meta: &SessionMeta, path: AbsPath, preview: String, updated
         originator: Some(meta.originator.clone()),
         project_id: None,
         name: None,
+        forked_from_id: meta.forked_from_id.clone(),
+        parent_thread_id: meta.parent_thread_id.clone(),
         git_info: meta.git.clone(),
         turns: Vec::new(),
     }

@@ -49,6 +49,8 @@ impl Bench {
             ephemeral: true,
             created_at: Timestamp::UNIX_EPOCH,
             path: None,
+            forked_from_id: None,
+            parent_thread_id: None,
             git: None,
             model_provider: "mock".into(),
             history_initialization: "new",
@@ -75,6 +77,9 @@ impl Bench {
             base_item: Some(base_item),
             tools: None,
             git: None,
+            forked_from_id: None,
+            history_base: None,
+            parent_thread_id: None,
         };
         let state = ThreadState::new(info, "m".into(), cwd(), TurnOverrides::default(), meta);
         Self {

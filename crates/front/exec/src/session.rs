@@ -5,7 +5,7 @@ use codex_protocol::VERSION;
 use codex_protocol::items::Thread;
 use codex_protocol::requests::{
     ClientInfo, Initialize, InitializeParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadSortKey,
-    ThreadStart, ThreadStartParams,
+    ThreadSourceKind, ThreadStart, ThreadStartParams,
 };
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
 use codex_rpc::Client;
@@ -21,9 +21,6 @@ pub enum Session {
         everywhere: bool,
     },
 }
-
-/// Threads looked through for a name.
-const NAMES_MAX: u32 = 1000;
 
 /// Opens the connection and the thread.
 pub async fn open(options: &ExecOptions, client: &Client) -> Result<ThreadSetup, ExecError> {
@@ -97,10 +94,11 @@ async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Resul
     let cwd = (!everywhere).then(|| options.cwd.to_string());
     let found = client
         .request::<ThreadList>(ThreadListParams {
-            cursor: None,
             limit: Some(1),
-            cwd,
+            cwd: cwd.map(Into::into),
             sort_key: Some(ThreadSortKey::UpdatedAt),
+            source_kinds: Some(ThreadSourceKind::ROOTS.to_vec()),
+            ..ThreadListParams::default()
         })
         .await?;
     found.data.into_iter().next().ok_or_else(|| {
@@ -115,30 +113,29 @@ async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Resul
 }
 
 async fn named(client: &Client, name: &str) -> Result<Thread, ExecError> {
-    let mut cursor = None;
-    let mut seen = 0;
-    loop {
-        let page = client
-            .request::<ThreadList>(ThreadListParams {
-                cursor,
-                limit: Some(100),
-                cwd: None,
-                sort_key: None,
-            })
-            .await?;
-        seen += 100;
-        cursor = page.next_cursor;
-        let found = page.data.into_iter().find(|thread| thread.name.as_deref() == Some(name));
-        match found {
-            Some(thread) => return Ok(thread),
-            None if cursor.is_some() && seen < NAMES_MAX => {}
-            None => {
-                return Err(ExecError::new(
-                    "session.not_found",
-                    format!("no session has the id or name {name:?}"),
-                ));
-            }
+    let found = client
+        .request::<ThreadList>(ThreadListParams {
+            name: Some(name.to_owned()),
+            source_kinds: Some(ThreadSourceKind::ROOTS.to_vec()),
+            ..ThreadListParams::default()
+        })
+        .await?;
+    let mut threads: Vec<Thread> = found
+        .data
+        .into_iter()
+        .filter(|thread| thread.name.as_deref() == Some(name))
+        .collect();
+    match (threads.pop(), threads.len()) {
+        (Some(thread), 0) => Ok(thread),
+        (Some(last), _) => {
+            let ids: Vec<String> = threads.into_iter().chain([last]).map(|thread| thread.id).collect();
+            let error = ExecError::new("session.ambiguous", format!("{} sessions are called {name:?}", ids.len()));
+            Err(error.with_hint(format!("name one by its id: {}", ids.join(", "))))
         }
+        (None, _) => Err(ExecError::new(
+            "session.not_found",
+            format!("no session has the id or name {name:?}"),
+        )),
     }
 }
 

@@ -33,6 +33,8 @@ pub fn setup() -> ThreadSetup {
             originator: None,
             project_id: None,
             name: None,
+            forked_from_id: None,
+            parent_thread_id: None,
             git_info: None,
             turns: vec![],
         },

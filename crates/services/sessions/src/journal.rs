@@ -4,15 +4,23 @@
 //! its owner alone (0600, folders 0700) and is never rewritten; after a failed write it is cut back to what it was.
 
 use crate::line::Encoder;
-use crate::list::{check_id, find, rollout_path};
+use crate::list::{check_id, find_active, rollout_path};
 use crate::load::{Scan, scan};
 use crate::{Faults, HitPoint, JournalError, Loaded};
-use codex_base::os::{FileLock, create_private_dir, open_private_append};
+use codex_base::os::{FileLock, create_private_dir, lock_holder, open_private_append};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::Record;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::Arc;
+
+/// How a new file begins.
+pub(crate) struct NewFile {
+    /// Number of the first line; `None` in the style of older versions.
+    pub first_ordinal: Option<u64>,
+    /// What follows the first line.
+    pub copied: Vec<u8>,
+}
 
 /// The journal of one thread, open for writing. Dropping it releases the thread's writer lock.
 #[derive(Debug)]
@@ -35,12 +43,27 @@ impl Journal {
     /// # Errors
     /// [`JournalError::InUse`], [`JournalError::InvalidId`], or [`JournalError::Write`] if `home` cannot be written.
     pub fn create(home: &AbsPath, thread_id: &str, now: Timestamp, timezone: &str) -> Result<Self, JournalError> {
+        let file = NewFile {
+            first_ordinal: Some(0),
+            copied: Vec::new(),
+        };
+        Self::create_with(home, thread_id, file, now, timezone)
+    }
+
+    pub(crate) fn create_with(
+        home: &AbsPath,
+        thread_id: &str,
+        file: NewFile,
+        now: Timestamp,
+        timezone: &str,
+    ) -> Result<Self, JournalError> {
         let lock = lock(home, thread_id)?;
         let path = rollout_path(home, thread_id, now, timezone);
         let store = FileStore {
             path,
             file: None,
-            encoder: Encoder::new(Some(0)),
+            encoder: Encoder::new(file.first_ordinal),
+            behind_first: file.copied,
             cut_to: None,
             faults: None,
             _lock: lock,
@@ -64,10 +87,10 @@ impl Journal {
     /// # Errors
     /// Any [`JournalError`].
     pub fn resume(home: &AbsPath, thread_id: &str) -> Result<(Self, Loaded), JournalError> {
-        let path = find(home, thread_id)?.ok_or_else(|| JournalError::NotFound {
-            thread_id: thread_id.to_owned(),
-        })?;
+        find_active(home, thread_id)?;
         let lock = lock(home, thread_id)?;
+        // Once more: it may have been archived or deleted until the lock was taken.
+        let path = find_active(home, thread_id)?;
         let scan = scan(&path)?;
         let file = open_at_whole_line(&path, &scan).map_err(|source| JournalError::Write {
             path: path.clone(),
@@ -78,6 +101,7 @@ impl Journal {
             path,
             file: Some(file),
             encoder,
+            behind_first: Vec::new(),
             cut_to: None,
             faults: None,
             _lock: lock,
@@ -160,6 +184,8 @@ struct FileStore {
     /// `None` until the first append.
     file: Option<File>,
     encoder: Encoder,
+    /// Lines of a fork's source that follow its first line.
+    behind_first: Vec<u8>,
     /// A failed write could not be taken back: the length to return to before the next one.
     cut_to: Option<u64>,
     faults: Option<Arc<dyn Faults>>,
@@ -181,15 +207,21 @@ impl FileStore {
             return Ok(());
         }
         let mut encoder = self.encoder.clone();
-        let mut lines = String::new();
-        for record in records {
-            lines.push_str(&encoder.encode(record, now)?);
+        let mut lines = Vec::new();
+        for (at, record) in records.iter().enumerate() {
+            lines.extend_from_slice(encoder.encode(record, now)?.as_bytes());
+            if at == 0 && !self.behind_first.is_empty() {
+                lines.extend_from_slice(&self.behind_first);
+                if !lines.ends_with(b"\n") {
+                    lines.push(b'\n');
+                }
+            }
         }
         if let Some(length) = self.cut_to {
             self.cut(length)?;
         }
         let length = self.open()?.metadata()?.len();
-        if let Err(error) = self.write(lines.as_bytes()) {
+        if let Err(error) = self.write(&lines) {
             self.cut_to = Some(length);
             // The write's error is the one to report. If the cut fails too, it is tried again before the next write, and a reader drops
             // the torn line.
@@ -197,6 +229,7 @@ impl FileStore {
             return Err(error);
         }
         self.encoder = encoder;
+        self.behind_first = Vec::new();
         Ok(())
     }
 
@@ -252,14 +285,17 @@ fn open_at_whole_line(path: &AbsPath, scan: &Scan) -> io::Result<File> {
 }
 
 /// The thread's writer lock. The empty lock file stays: removing it would race with the next writer.
-fn lock(home: &AbsPath, thread_id: &str) -> Result<FileLock, JournalError> {
+pub(crate) fn lock(home: &AbsPath, thread_id: &str) -> Result<FileLock, JournalError> {
     check_id(thread_id)?;
     let folder = home.join("thread-writer-locks");
     let path = folder.join(format!("{thread_id}.lock"));
     let taken = create_private_dir(&folder).and_then(|()| FileLock::try_acquire(&path));
-    taken
-        .map_err(|source| JournalError::Write { path, source })?
-        .ok_or_else(|| JournalError::InUse {
+    match taken {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(JournalError::InUse {
             thread_id: thread_id.to_owned(),
-        })
+            holder: lock_holder(&path),
+        }),
+        Err(source) => Err(JournalError::Write { path, source }),
+    }
 }

@@ -15,24 +15,34 @@
 //! | [`input`] | records to what the model was sent |
 //! | [`undo`] | taking back a compaction |
 //! | [`list`] | finding sessions while reading little |
+//! | [`fork`] | a new thread that begins with the history of another |
+//! | [`manage`] | archive, unarchive, delete |
+//! | [`names`] | what users called their sessions |
 //!
 //! What it refuses: a second writer of a thread, ids that are no file name, interpreting what it does not know.
 
 pub mod error;
 pub mod faults;
+pub mod fork;
 pub mod input;
 pub mod journal;
 pub mod line;
+mod lineage;
 pub mod list;
 pub mod load;
+pub mod manage;
+pub mod names;
 pub mod turns;
 pub mod undo;
 
 pub use error::JournalError;
 pub use faults::{Faults, HitPoint};
+pub use fork::{Cut, Fork};
 pub use input::{Conversation, model_input};
 pub use journal::Journal;
-pub use list::{SessionSummary, find, list, list_by_update};
+pub use list::{Query, SessionSummary, find, find_anywhere, list};
 pub use load::{Loaded, read};
+pub use manage::{archive, deletable, delete, unarchive};
+pub use names::{names, set_name};
 pub use turns::turns;
 pub use undo::{UndoError, compactions, undo_compaction};

@@ -159,26 +159,6 @@ fn received_item(payload: &RawValue) -> serde_json::Result<ResponseItem> {
     }
 }
 
-/// A fork that refers to the beginning of another thread instead of repeating it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct HistoryBase {
-    pub thread_id: String,
-    pub end_ordinal_exclusive: u64,
-}
-
-/// What a `session_meta` line refers to, if anything.
-pub(crate) fn history_base(line: &[u8]) -> Option<HistoryBase> {
-    #[derive(Deserialize)]
-    struct MetaLine {
-        payload: Payload,
-    }
-    #[derive(Deserialize)]
-    struct Payload {
-        history_base: Option<HistoryBase>,
-    }
-    serde_json::from_slice::<MetaLine>(line).ok()?.payload.history_base
-}
-
 fn raw(value: &impl Serialize) -> serde_json::Result<Box<RawValue>> {
     serde_json::value::to_raw_value(value)
 }

@@ -1,18 +1,20 @@
 //! Finding sessions while reading as little as possible: folder names newest first, then first lines only.
 //!
 //! Folders are `sessions/YYYY/MM/DD`, files `rollout-YYYY-MM-DDTHH-MM-SS-<thread id>.jsonl` in local time, so the order of names is the
-//! order of time and a search can stop at the first hit.
+//! order of time and a search can stop at the first hit. Archived files lie side by side in `archived_sessions/`.
 
 use crate::JournalError;
 use crate::line::{self, Content};
 use crate::load::preview_of;
+use crate::manage::Place;
+use crate::names::names;
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::{Record, SessionMeta};
-use serde::Deserialize;
+use codex_protocol::requests::{SortDirection, ThreadSortKey, ThreadSourceKind};
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -29,79 +31,155 @@ pub struct SessionSummary {
     pub updated_at: Timestamp,
 }
 
-/// The file of a thread, if it has one. Looks at names only.
+/// Which sessions, in which order. What is empty or `None` filters nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Those in the archive instead of the others.
+    pub archived: bool,
+    /// Started in exactly one of these directories.
+    pub cwds: Vec<AbsPath>,
+    pub sources: Vec<ThreadSourceKind>,
+    /// Part of the name or the preview, capitals alike.
+    pub search: Option<String>,
+    /// Exactly this name.
+    pub name: Option<String>,
+    pub providers: Vec<String>,
+    pub originators: Vec<String>,
+    pub excluded: Vec<String>,
+    /// Sub-agents of this thread.
+    pub parent: Option<String>,
+    pub order: ThreadSortKey,
+    pub direction: SortDirection,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            archived: false,
+            cwds: Vec::new(),
+            sources: Vec::new(),
+            search: None,
+            name: None,
+            providers: Vec::new(),
+            originators: Vec::new(),
+            excluded: Vec::new(),
+            parent: None,
+            order: ThreadSortKey::CreatedAt,
+            direction: SortDirection::Desc,
+            limit: usize::MAX,
+        }
+    }
+}
+
+impl Query {
+    /// Whether a session is wanted, as far as its head tells.
+    fn wants(&self, session: &SessionSummary) -> bool {
+        let meta = &session.meta;
+        let one_of = |wanted: &[String], value: &String| wanted.is_empty() || wanted.contains(value);
+        let search = self.search.as_ref().map(|text| text.to_lowercase());
+        let found = |text: &Option<String>| match (&search, text) {
+            (None, _) => true,
+            (Some(search), Some(text)) => text.to_lowercase().contains(search),
+            (Some(_), None) => false,
+        };
+        (self.cwds.is_empty() || self.cwds.contains(&meta.cwd))
+            && (self.sources.is_empty() || self.sources.iter().any(|kind| kind.matches(meta.source)))
+            && one_of(&self.providers, &meta.model_provider)
+            && one_of(&self.originators, &meta.originator)
+            && !self.excluded.contains(&meta.id)
+            && (self.parent.is_none() || self.parent == meta.parent_thread_id)
+            && (self.name.is_none() || self.name == session.name)
+            && (found(&session.name) || found(&session.preview))
+    }
+}
+
+/// The file of a thread, if it has one that is not archived. Looks at names only.
 ///
 /// # Errors
 /// [`JournalError::InvalidId`].
 pub fn find(home: &AbsPath, thread_id: &str) -> Result<Option<AbsPath>, JournalError> {
-    check_id(thread_id)?;
-    Ok(rollouts(home).find(|path| self::thread_id(path) == Some(thread_id)))
+    Ok(files_of(home, thread_id, Place::Active)?.into_iter().next())
+}
+
+/// The file of a thread in the archive.
+///
+/// # Errors
+/// [`JournalError::InvalidId`].
+pub fn find_archived(home: &AbsPath, thread_id: &str) -> Result<Option<AbsPath>, JournalError> {
+    Ok(files_of(home, thread_id, Place::Archived)?.into_iter().next())
 }
 
 /// The file of a thread, also when it lies in the archive.
-pub(crate) fn find_anywhere(home: &AbsPath, thread_id: &str) -> Result<Option<AbsPath>, JournalError> {
-    let archived = || {
-        names(&home.join("archived_sessions"), is_rollout)
-            .into_iter()
-            .find(|path| self::thread_id(path) == Some(thread_id))
-    };
-    Ok(find(home, thread_id)?.or_else(archived))
-}
-
-/// Stored sessions, newest (by start) first, at most `limit`; with `cwd` only those that were started in exactly that directory.
 ///
-/// What cannot be read is left out.
-pub fn list(home: &AbsPath, cwd: Option<&AbsPath>, limit: usize) -> Vec<SessionSummary> {
-    summaries(home, rollouts(home), cwd, limit)
+/// # Errors
+/// [`JournalError::InvalidId`].
+pub fn find_anywhere(home: &AbsPath, thread_id: &str) -> Result<Option<AbsPath>, JournalError> {
+    Ok(match find(home, thread_id)? {
+        Some(path) => Some(path),
+        None => find_archived(home, thread_id)?,
+    })
 }
 
-/// As [`list()`], but the session that was written to last comes first. Looks at the time of every file.
-pub fn list_by_update(home: &AbsPath, cwd: Option<&AbsPath>, limit: usize) -> Vec<SessionSummary> {
-    let written = |path: &AbsPath| fs::metadata(path).and_then(|facts| facts.modified()).unwrap_or(UNIX_EPOCH);
-    let mut timed: Vec<(SystemTime, AbsPath)> = rollouts(home).map(|path| (written(&path), path)).collect();
-    timed.sort_by_key(|(written, _)| Reverse(*written));
-    summaries(home, timed.into_iter().map(|(_, path)| path), cwd, limit)
+/// The file of a thread that can go on.
+pub(crate) fn find_active(home: &AbsPath, thread_id: &str) -> Result<AbsPath, JournalError> {
+    let thread_id = || thread_id.to_owned();
+    match find(home, &thread_id())? {
+        Some(path) => Ok(path),
+        None if find_archived(home, &thread_id())?.is_some() => Err(JournalError::Archived { thread_id: thread_id() }),
+        None => Err(JournalError::NotFound { thread_id: thread_id() }),
+    }
 }
 
-fn summaries(home: &AbsPath, paths: impl Iterator<Item = AbsPath>, cwd: Option<&AbsPath>, limit: usize) -> Vec<SessionSummary> {
-    let mut names = given_names(home);
+/// All files of a thread in one place; the first is the one that counts.
+pub(crate) fn files_of(home: &AbsPath, thread_id: &str, place: Place) -> Result<Vec<AbsPath>, JournalError> {
+    check_id(thread_id)?;
+    let is_its = |path: &AbsPath| self::thread_id(path) == Some(thread_id);
+    Ok(match place {
+        Place::Active => rollouts(home).find(is_its).into_iter().collect(),
+        Place::Archived => archived(home).into_iter().filter(is_its).collect(),
+    })
+}
+
+/// Stored sessions. What cannot be read is left out.
+pub fn list(home: &AbsPath, query: &Query) -> Vec<SessionSummary> {
+    let mut names = names(home);
+    let named: Option<HashSet<String>> = query.name.as_ref().map(|wanted| {
+        let ids = names.iter().filter(|(_, name)| *name == wanted);
+        ids.map(|(id, _)| id.clone()).collect()
+    });
+    let paths: Box<dyn Iterator<Item = AbsPath>> = match query.archived {
+        true => Box::new(archived(home).into_iter()),
+        false => Box::new(rollouts(home)),
+    };
+    let paths = paths.filter(|path| named.as_ref().is_none_or(|ids| thread_id(path).is_some_and(|id| ids.contains(id))));
     let summary = |path| {
-        let mut summary = summary(path, cwd)?;
+        let mut summary = summary(path)?;
         summary.name = names.remove(&summary.meta.id);
-        Some(summary)
+        query.wants(&summary).then_some(summary)
     };
-    paths.filter_map(summary).take(limit).collect()
+    ordered(paths, query).filter_map(summary).take(query.limit).collect()
 }
 
-/// Most that is read of the names, from the end: about 100 000 of them.
-const INDEX_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-#[derive(Deserialize)]
-struct NamedThread {
-    id: String,
-    thread_name: Option<String>,
-}
-
-/// The names in `session_index.jsonl`, which only grows: the last line of a thread counts, and an empty name is none.
-fn given_names(home: &AbsPath) -> HashMap<String, String> {
-    let mut names = HashMap::new();
-    let Ok(mut file) = File::open(home.join("session_index.jsonl")) else {
-        return names;
-    };
-    let end = file.metadata().map_or(0, |facts| facts.len());
-    if file.seek(SeekFrom::Start(end.saturating_sub(INDEX_BYTES_MAX))).is_err() {
-        return names;
+fn ordered<'a>(paths: impl Iterator<Item = AbsPath> + 'a, query: &Query) -> Box<dyn Iterator<Item = AbsPath> + 'a> {
+    let written = |path: &AbsPath| fs::metadata(path).and_then(|facts| facts.modified()).unwrap_or(UNIX_EPOCH);
+    match (query.order, query.direction) {
+        (ThreadSortKey::CreatedAt, SortDirection::Desc) => Box::new(paths),
+        (ThreadSortKey::CreatedAt, SortDirection::Asc) => {
+            let mut paths: Vec<AbsPath> = paths.collect();
+            paths.reverse();
+            Box::new(paths.into_iter())
+        }
+        (ThreadSortKey::UpdatedAt, direction) => {
+            let mut timed: Vec<(SystemTime, AbsPath)> = paths.map(|path| (written(&path), path)).collect();
+            timed.sort_by_key(|(written, _)| Reverse(*written));
+            if direction == SortDirection::Asc {
+                timed.reverse();
+            }
+            Box::new(timed.into_iter().map(|(_, path)| path))
+        }
     }
-    for line in BufReader::new(file.take(INDEX_BYTES_MAX)).split(b'\n').map_while(Result::ok) {
-        let Ok(NamedThread { id, thread_name }) = serde_json::from_slice(&line) else {
-            continue;
-        };
-        match thread_name.filter(|name| !name.is_empty()) {
-            Some(name) => names.insert(id, name),
-            None => names.remove(&id),
-        };
-    }
-    names
 }
 
 /// An id becomes part of file names: letters, digits, `-` and `_` only.
@@ -137,14 +215,34 @@ pub(crate) fn rollout_path(home: &AbsPath, thread_id: &str, now: Timestamp, time
     home.join("sessions").join(local.strftime("%Y/%m/%d").to_string()).join(name)
 }
 
+/// Where an archived file goes.
+pub(crate) fn archived_path(home: &AbsPath, file: &AbsPath) -> AbsPath {
+    home.join("archived_sessions").join(file.file_name().unwrap_or_default())
+}
+
+/// Where an archived file came from: the folder of the day in its name.
+pub(crate) fn place_in_sessions(home: &AbsPath, file: &AbsPath) -> AbsPath {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let date = name.strip_prefix(PREFIX).unwrap_or_default();
+    let day = [date.get(..4), date.get(5..7), date.get(8..10)];
+    let folder = day
+        .into_iter()
+        .fold(home.join("sessions"), |folder, part| folder.join(part.unwrap_or("00")));
+    folder.join(name)
+}
+
+fn archived(home: &AbsPath) -> Vec<AbsPath> {
+    entries(&home.join("archived_sessions"), is_rollout)
+}
+
 /// All rollout files, newest name first. Folders are read only when the search gets there.
 fn rollouts(home: &AbsPath) -> impl Iterator<Item = AbsPath> {
-    let folders = |parent: AbsPath| names(&parent, |name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let folders = |parent: AbsPath| entries(&parent, |name| name.bytes().all(|byte| byte.is_ascii_digit()));
     folders(home.join("sessions"))
         .into_iter()
         .flat_map(folders)
         .flat_map(folders)
-        .flat_map(|day| names(&day, is_rollout))
+        .flat_map(|day| entries(&day, is_rollout))
 }
 
 fn is_rollout(name: &str) -> bool {
@@ -152,7 +250,7 @@ fn is_rollout(name: &str) -> bool {
 }
 
 /// The entries of a folder whose name is wanted, last name first; none when it cannot be read.
-fn names(folder: &AbsPath, wanted: impl Fn(&str) -> bool) -> Vec<AbsPath> {
+fn entries(folder: &AbsPath, wanted: impl Fn(&str) -> bool) -> Vec<AbsPath> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -167,16 +265,13 @@ const HEAD_BYTES_MAX: u64 = 1024 * 1024;
 /// Lines among which the first message of the user is looked for. It is about the ninth.
 const HEAD_LINES_MAX: usize = 40;
 
-fn summary(path: AbsPath, cwd: Option<&AbsPath>) -> Option<SessionSummary> {
+pub(crate) fn summary(path: AbsPath) -> Option<SessionSummary> {
     let file = File::open(&path).ok()?;
     let updated_at = file.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     let mut reader = BufReader::new(file.take(HEAD_BYTES_MAX));
     let Some(Record::SessionMeta(meta)) = next_record(&mut reader) else {
         return None;
     };
-    if cwd.is_some_and(|cwd| *cwd != meta.cwd) {
-        return None;
-    }
     let preview = (0..HEAD_LINES_MAX)
         .map_while(|_| next_record(&mut reader))
         .find_map(|record| preview_of(&record));

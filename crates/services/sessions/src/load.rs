@@ -2,13 +2,13 @@
 //!
 //! Input: the bytes of a journal. Output: its records in order, and what was wrong with it. Broken lines, repeated lines and a torn tail
 //! cost only themselves; lines of unknown type are passed over in silence. A fork that only refers to the beginning of another thread gets
-//! that beginning from the other thread's file.
+//! that beginning from the other thread's file ([`lineage`](crate::lineage)).
 
-use crate::JournalError;
-use crate::line::{self, Content, HistoryBase, Line};
+use crate::line::{self, Content, Line};
+use crate::{JournalError, lineage};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::items::{SessionSource, ThreadItem, UserInput};
-use codex_protocol::journal::{EventMsg, Record, SessionMeta};
+use codex_protocol::journal::{EventMsg, HistoryBase, Record, SessionMeta};
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -63,53 +63,8 @@ pub fn read(path: &Path) -> Result<Loaded, JournalError> {
 
 /// Reads a journal, and what a fork refers to.
 pub(crate) fn scan(path: &AbsPath) -> Result<Scan, JournalError> {
-    let own = scan_file(path)?;
-    match (&own.base, home_of(path)) {
-        (Some(base), Some(home)) => {
-            let inherited = inherited(&home, path, base, FORK_DEPTH_MAX)?;
-            Ok(own.after(inherited))
-        }
-        _ => Ok(own),
-    }
+    Ok(lineage::read(path)?.joined())
 }
-
-/// Forks of forks of forks.
-const FORK_DEPTH_MAX: usize = 32;
-
-/// What a fork takes over: everything of the other thread before one ordinal, but for its description.
-fn inherited(home: &AbsPath, fork: &AbsPath, base: &HistoryBase, depth: usize) -> Result<Vec<Numbered>, JournalError> {
-    let lost = || JournalError::Read {
-        path: fork.clone(),
-        source: io::Error::other(format!(
-            "invalid paginated history lineage for {}: missing source rollout",
-            base.thread_id
-        )),
-    };
-    let path = crate::list::find_anywhere(home, &base.thread_id)?
-        .filter(|_| depth > 0)
-        .ok_or_else(lost)?;
-    let source = scan_file(&path)?;
-    let mut records = match &source.base {
-        Some(older) => inherited(home, &path, older, depth - 1)?,
-        None => Vec::new(),
-    };
-    records.extend(source.numbered());
-    records.retain(|(ordinal, (_, record))| {
-        ordinal.is_none_or(|ordinal| ordinal < base.end_ordinal_exclusive) && !matches!(record, Record::SessionMeta(_))
-    });
-    Ok(records)
-}
-
-/// `<home>` of `<home>/sessions/YYYY/MM/DD/<file>` and of `<home>/archived_sessions/<file>`.
-fn home_of(path: &AbsPath) -> Option<AbsPath> {
-    let folder = path
-        .ancestors()
-        .find(|folder| folder.ends_with("sessions") || folder.ends_with("archived_sessions"))?;
-    folder.parent()
-}
-
-/// A record with its line's number.
-type Numbered = (Option<u64>, (Timestamp, Record));
 
 /// A journal's contents, and what a writer must know to go on with it.
 pub(crate) struct Scan {
@@ -120,27 +75,25 @@ pub(crate) struct Scan {
     pub newline_missing: bool,
     /// `None` when the file's lines have no numbers.
     pub next_ordinal: Option<u64>,
-    base: Option<HistoryBase>,
     /// Of each record.
-    ordinals: Vec<Option<u64>>,
+    pub places: Vec<Place>,
+}
+
+/// Where a record's line stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub ordinal: Option<u64>,
+    /// Of the line's first byte.
+    pub offset: u64,
 }
 
 impl Scan {
-    fn numbered(self) -> impl Iterator<Item = Numbered> {
-        self.ordinals.into_iter().zip(self.loaded.records)
-    }
-
-    /// The inherited records come behind the fork's own description.
-    fn after(mut self, inherited: Vec<Numbered>) -> Self {
-        let behind_meta = self.loaded.records.len().min(1);
-        self.loaded
-            .records
-            .splice(behind_meta..behind_meta, inherited.into_iter().map(|(_, record)| record));
-        self
+    pub fn base(&self) -> Option<&HistoryBase> {
+        self.loaded.meta.history_base.as_ref()
     }
 }
 
-fn scan_file(path: &AbsPath) -> Result<Scan, JournalError> {
+pub(crate) fn scan_file(path: &AbsPath) -> Result<Scan, JournalError> {
     let failed = |source| JournalError::Read {
         path: path.clone(),
         source,
@@ -148,6 +101,14 @@ fn scan_file(path: &AbsPath) -> Result<Scan, JournalError> {
     let file = File::open(path).map_err(failed)?;
     let thread_id = crate::list::thread_id(path).unwrap_or_default();
     scan_lines(BufReader::new(file), thread_id).map_err(failed)
+}
+
+/// The contents of a journal as they lie there.
+pub(crate) fn bytes_of(path: &AbsPath) -> Result<Vec<u8>, JournalError> {
+    std::fs::read(path).map_err(|source| JournalError::Read {
+        path: path.clone(),
+        source,
+    })
 }
 
 /// A longer line is not read. The largest legitimate ones hold a few pictures.
@@ -175,8 +136,7 @@ fn scan_lines(mut reader: impl BufRead, thread_id: &str) -> io::Result<Scan> {
 #[derive(Default)]
 struct Scanner {
     records: Vec<(Timestamp, Record)>,
-    ordinals: Vec<Option<u64>>,
-    base: Option<HistoryBase>,
+    places: Vec<Place>,
     lines: u64,
     unreadable: Finding,
     repeated: Finding,
@@ -184,6 +144,7 @@ struct Scanner {
     previous: u64,
     numbered: bool,
     next_ordinal: u64,
+    line_offset: u64,
     whole_bytes: u64,
     newline_missing: bool,
     torn_bytes: u64,
@@ -192,6 +153,7 @@ struct Scanner {
 impl Scanner {
     fn whole_line(&mut self, text: &[u8], bytes: u64) {
         self.lines += 1;
+        self.line_offset = self.whole_bytes;
         self.whole_bytes += bytes;
         if text.iter().all(u8::is_ascii_whitespace) {
             return;
@@ -210,6 +172,7 @@ impl Scanner {
         match line::from_line(text) {
             Ok(found) => {
                 self.lines += 1;
+                self.line_offset = self.whole_bytes;
                 self.whole_bytes += bytes;
                 self.newline_missing = true;
                 self.take(found, text);
@@ -239,11 +202,11 @@ impl Scanner {
         }
         if let Content::Record(record) = found.content {
             let at = found.timestamp.or(self.records.last().map(|(at, _)| *at)).unwrap_or_default();
-            if self.records.is_empty() && matches!(record, Record::SessionMeta(_)) {
-                self.base = line::history_base(text);
-            }
             self.records.push((at, record));
-            self.ordinals.push(found.ordinal);
+            self.places.push(Place {
+                ordinal: found.ordinal,
+                offset: self.line_offset,
+            });
         }
     }
 
@@ -261,14 +224,12 @@ impl Scanner {
                 .problems
                 .push("the line that describes the session (session_meta) is missing".to_owned());
         }
-        let (base, ordinals) = (self.base, self.ordinals);
         Scan {
             loaded,
             whole_bytes: self.whole_bytes,
             newline_missing: self.newline_missing,
             next_ordinal,
-            base,
-            ordinals,
+            places: self.places,
         }
     }
 }
@@ -320,6 +281,9 @@ fn meta_from(records: &[(Timestamp, Record)], thread_id: &str) -> SessionMeta {
         base_item: None,
         tools: None,
         git: None,
+        forked_from_id: None,
+        history_base: None,
+        parent_thread_id: None,
     }
 }
 

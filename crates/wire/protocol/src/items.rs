@@ -34,6 +34,12 @@ pub struct Thread {
     pub project_id: Option<String>,
     #[serde(default)]
     pub name: Option<String>,
+    /// The thread whose history this one began with.
+    #[serde(default)]
+    pub forked_from_id: Option<String>,
+    /// The thread that this one works for.
+    #[serde(default)]
+    pub parent_thread_id: Option<String>,
     #[serde(default)]
     pub git_info: Option<GitInfo>,
     /// Filled by `thread/read` and `thread/resume`.
@@ -59,8 +65,49 @@ pub enum SessionSource {
     Vscode,
     Exec,
     AppServer,
+    SubAgent(SubAgentKind),
     #[serde(other)]
     Unknown,
+}
+
+/// What a sub-agent was started for. On the wire a word, or `{"other": word}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "SubAgentWord", from = "SubAgentWord")]
+pub enum SubAgentKind {
+    Review,
+    Compact,
+    ThreadSpawn,
+    Other,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SubAgentWord {
+    Review,
+    Compact,
+    Other(String),
+}
+
+impl From<SubAgentKind> for SubAgentWord {
+    fn from(kind: SubAgentKind) -> Self {
+        match kind {
+            SubAgentKind::Review => Self::Review,
+            SubAgentKind::Compact => Self::Compact,
+            SubAgentKind::ThreadSpawn => Self::Other("thread_spawn".to_owned()),
+            SubAgentKind::Other => Self::Other("other".to_owned()),
+        }
+    }
+}
+
+impl From<SubAgentWord> for SubAgentKind {
+    fn from(word: SubAgentWord) -> Self {
+        match word {
+            SubAgentWord::Review => Self::Review,
+            SubAgentWord::Compact => Self::Compact,
+            SubAgentWord::Other(word) if word == "thread_spawn" => Self::ThreadSpawn,
+            SubAgentWord::Other(_) => Self::Other,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

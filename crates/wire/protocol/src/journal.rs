@@ -76,6 +76,23 @@ pub struct SessionMeta {
     /// The tools as they were offered first, so that a resumed session offers the same bytes. Ours; absent in older files.
     pub tools: Option<String>,
     pub git: Option<crate::items::GitInfo>,
+    /// The thread that this one is a fork of.
+    pub forked_from_id: Option<String>,
+    /// The beginning of another thread that stands before this one's own lines.
+    pub history_base: Option<HistoryBase>,
+    /// The thread that this one works for as a sub-agent.
+    pub parent_thread_id: Option<String>,
+}
+
+/// A fork refers to the beginning of another thread's file instead of repeating it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HistoryBase {
+    pub thread_id: String,
+    /// Lines of that thread with this number and later ones do not count.
+    pub end_ordinal_exclusive: u64,
+    /// The same place as a length of that file.
+    #[serde(default)]
+    pub end_byte_offset: u64,
 }
 
 /// Once per turn, before the user's message.

@@ -18,6 +18,14 @@ pub enum Notification {
     ThreadTokenUsageUpdated(ThreadTokenUsageUpdated),
     #[serde(rename = "thread/closed")]
     ThreadClosed(ThreadClosed),
+    #[serde(rename = "thread/archived")]
+    ThreadArchived(ThreadIdNotification),
+    #[serde(rename = "thread/unarchived")]
+    ThreadUnarchived(ThreadIdNotification),
+    #[serde(rename = "thread/deleted")]
+    ThreadDeleted(ThreadIdNotification),
+    #[serde(rename = "thread/name/updated")]
+    ThreadNameUpdated(ThreadNameUpdated),
     #[serde(rename = "turn/started")]
     TurnStarted(TurnNotification),
     #[serde(rename = "turn/completed")]
@@ -64,6 +72,8 @@ impl Notification {
             Self::ThreadStatusChanged(n) => &n.thread_id,
             Self::ThreadTokenUsageUpdated(n) => &n.thread_id,
             Self::ThreadClosed(n) => &n.thread_id,
+            Self::ThreadArchived(n) | Self::ThreadUnarchived(n) | Self::ThreadDeleted(n) => &n.thread_id,
+            Self::ThreadNameUpdated(n) => &n.thread_id,
             Self::TurnStarted(n) | Self::TurnCompleted(n) => &n.thread_id,
             Self::TurnPlanUpdated(n) => &n.thread_id,
             Self::TurnDiffUpdated(n) => &n.thread_id,
@@ -93,7 +103,7 @@ impl Notification {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadStarted {
-    pub thread: Thread,
+    pub thread: Box<Thread>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +125,20 @@ pub struct ThreadTokenUsageUpdated {
 #[serde(rename_all = "camelCase")]
 pub struct ThreadClosed {
     pub thread_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadIdNotification {
+    pub thread_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadNameUpdated {
+    pub thread_id: String,
+    #[serde(default)]
+    pub thread_name: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What a client may ask: method names, parameters, results.
 
-use crate::items::{Thread, Turn, UserInput};
+use crate::items::{SessionSource, Thread, Turn, UserInput};
 use crate::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
 use codex_base::AbsPath;
 use serde::de::DeserializeOwned;
@@ -70,6 +70,16 @@ methods! {
     ThreadStart: "thread/start", ThreadStartParams => ThreadSetup;
     /// Loads a stored thread and subscribes this connection to it.
     ThreadResume: "thread/resume", ThreadResumeParams => ThreadSetup;
+    /// Makes a new thread that begins with the history of another, and subscribes this connection to it. Its rollout file appears at once.
+    ThreadFork: "thread/fork", ThreadForkParams => ThreadSetup;
+    /// Moves a thread's rollout to the archive, and those of its sub-agents. A running turn is interrupted.
+    ThreadArchive: "thread/archive", ThreadIdParams => Empty;
+    /// Moves an archived rollout back.
+    ThreadUnarchive: "thread/unarchive", ThreadIdParams => ThreadUnarchiveResult;
+    /// Removes a thread and its sub-agents for good; refused while forks refer to its history.
+    ThreadDelete: "thread/delete", ThreadIdParams => Empty;
+    /// Sets the name under which a thread is found. Names need not be unique.
+    ThreadNameSet: "thread/name/set", ThreadNameSetParams => Empty;
     /// Reads a stored or loaded thread without subscribing.
     ThreadRead: "thread/read", ThreadReadParams => ThreadReadResult;
     /// Pages stored threads, newest first.
@@ -155,7 +165,43 @@ pub struct ThreadResumeParams {
     pub exclude_turns: bool,
 }
 
-/// The resolved set-up of a thread: the answer to start and resume.
+/// Overrides for the new thread, and how much of the other one's history it takes over.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadForkParams {
+    /// The thread whose history is taken over.
+    pub thread_id: String,
+    /// The last turn that is taken over; all of them unless given.
+    pub last_turn_id: Option<String>,
+    /// The first turn that is not taken over.
+    pub before_turn_id: Option<String>,
+    pub cwd: Option<String>,
+    pub model: Option<String>,
+    pub model_provider: Option<String>,
+    pub approval_policy: Option<ApprovalPolicy>,
+    pub sandbox: Option<SandboxMode>,
+    pub config: Option<serde_json::Map<String, serde_json::Value>>,
+    pub developer_instructions: Option<String>,
+    /// Keep the new thread in memory only.
+    pub ephemeral: bool,
+    /// Leave `thread.turns` empty.
+    pub exclude_turns: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadUnarchiveResult {
+    pub thread: Thread,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadNameSetParams {
+    pub thread_id: String,
+    /// Blanks around it do not count; it must not be empty.
+    pub name: String,
+}
+
+/// The resolved set-up of a thread: the answer to start, resume and fork.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ThreadSetup {
@@ -192,18 +238,47 @@ pub struct ThreadReadResult {
     pub thread: Thread,
 }
 
+/// Which stored threads, in which order. Every filter that is given must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadListParams {
     pub cursor: Option<String>,
     pub limit: Option<u32>,
-    /// Only threads of exactly this directory.
-    pub cwd: Option<String>,
+    /// Only threads of exactly this directory, or of one of these.
+    pub cwd: Option<ThreadListCwd>,
     /// `None`: by creation.
     pub sort_key: Option<ThreadSortKey>,
+    /// `None`: newest first.
+    pub sort_direction: Option<SortDirection>,
+    /// Those in the archive instead of the others.
+    pub archived: Option<bool>,
+    /// `None` or empty: those that a person led, at a terminal or in an editor.
+    pub source_kinds: Option<Vec<ThreadSourceKind>>,
+    /// Part of the name or of the preview, capitals alike.
+    pub search_term: Option<String>,
+    pub model_providers: Option<Vec<String>>,
+    pub originators: Option<Vec<String>>,
+    pub excluded_thread_ids: Option<Vec<String>>,
+    /// Only sub-agents of this thread.
+    pub parent_thread_id: Option<String>,
+    /// Only threads of exactly this name; ours.
+    pub name: Option<String>,
 }
 
-/// The time by which threads are listed, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ThreadListCwd {
+    One(String),
+    Any(Vec<String>),
+}
+
+impl From<String> for ThreadListCwd {
+    fn from(cwd: String) -> Self {
+        Self::One(cwd)
+    }
+}
+
+/// The time by which threads are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThreadSortKey {
@@ -211,6 +286,66 @@ pub enum ThreadSortKey {
     CreatedAt,
     #[serde(alias = "recency_at")]
     UpdatedAt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortDirection {
+    Asc,
+    #[default]
+    Desc,
+}
+
+/// What began a thread, as a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ThreadSourceKind {
+    Cli,
+    Vscode,
+    Exec,
+    AppServer,
+    SubAgent,
+    SubAgentReview,
+    SubAgentCompact,
+    SubAgentThreadSpawn,
+    SubAgentOther,
+    Unknown,
+}
+
+impl ThreadSourceKind {
+    /// Everything but sub-agents.
+    pub const ROOTS: [Self; 5] = [Self::Cli, Self::Vscode, Self::Exec, Self::AppServer, Self::Unknown];
+    /// What a list shows unless asked otherwise.
+    pub const INTERACTIVE: [Self; 2] = [Self::Cli, Self::Vscode];
+
+    pub const fn matches(self, source: SessionSource) -> bool {
+        use crate::items::SubAgentKind;
+        match (self, source) {
+            (Self::Cli, SessionSource::Cli)
+            | (Self::Vscode, SessionSource::Vscode)
+            | (Self::Exec, SessionSource::Exec)
+            | (Self::AppServer, SessionSource::AppServer)
+            | (Self::Unknown, SessionSource::Unknown)
+            | (Self::SubAgent, SessionSource::SubAgent(_))
+            | (Self::SubAgentReview, SessionSource::SubAgent(SubAgentKind::Review))
+            | (Self::SubAgentCompact, SessionSource::SubAgent(SubAgentKind::Compact))
+            | (Self::SubAgentThreadSpawn, SessionSource::SubAgent(SubAgentKind::ThreadSpawn))
+            | (Self::SubAgentOther, SessionSource::SubAgent(SubAgentKind::Other)) => true,
+            (
+                Self::Cli
+                | Self::Vscode
+                | Self::Exec
+                | Self::AppServer
+                | Self::SubAgent
+                | Self::SubAgentReview
+                | Self::SubAgentCompact
+                | Self::SubAgentThreadSpawn
+                | Self::SubAgentOther
+                | Self::Unknown,
+                _,
+            ) => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

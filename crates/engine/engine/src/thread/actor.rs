@@ -37,6 +37,10 @@ pub enum Message {
     Unsubscribe {
         connection: u64,
     },
+    /// The user called it so; kept beside the journal.
+    Renamed {
+        name: String,
+    },
     Overrides {
         reply: oneshot::Sender<TurnOverrides>,
     },
@@ -104,6 +108,7 @@ fn is_urgent(message: &Message) -> bool {
         }
         | Message::Subscribe(_)
         | Message::Unsubscribe { .. }
+        | Message::Renamed { .. }
         | Message::Overrides { .. }
         | Message::Read { .. } => true,
         Message::Event(_) | Message::Request { .. } | Message::Prepared { .. } => false,
@@ -154,6 +159,10 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
             }
             Message::Unsubscribe { connection } => {
                 world.unsubscribe(connection);
+                continue;
+            }
+            Message::Renamed { name } => {
+                state.name = Some(name);
                 continue;
             }
             Message::Overrides { reply } => {

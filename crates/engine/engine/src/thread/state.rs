@@ -33,6 +33,8 @@ pub struct ThreadInfo {
     pub ephemeral: bool,
     pub created_at: Timestamp,
     pub path: Option<AbsPath>,
+    pub forked_from_id: Option<String>,
+    pub parent_thread_id: Option<String>,
     pub git: Option<GitInfo>,
     pub model_provider: String,
     pub history_initialization: &'static str,
@@ -96,6 +98,7 @@ pub struct Resumed {
     pub usage: ThreadTokenUsage,
     pub owed: Vec<Record>,
     pub preview: String,
+    pub name: Option<String>,
 }
 
 impl ThreadState {
@@ -118,7 +121,7 @@ impl ThreadState {
             model,
             cwd,
             preview: resumed.preview,
-            name: None,
+            name: resumed.name,
             updated_at: info.created_at,
             history: resumed.history,
             told: resumed.told,
@@ -160,6 +163,8 @@ impl ThreadState {
             originator: Some(self.info.originator.clone()),
             project_id: None,
             name: self.name.clone(),
+            forked_from_id: self.info.forked_from_id.clone(),
+            parent_thread_id: self.info.parent_thread_id.clone(),
             git_info: self.info.git.clone(),
             turns: Vec::new(),
         }

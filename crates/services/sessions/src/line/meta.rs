@@ -2,8 +2,8 @@
 
 use super::values::{lenient, path_from, path_text, root};
 use codex_base::Timestamp;
-use codex_protocol::items::{GitInfo, SessionSource};
-use codex_protocol::journal::SessionMeta;
+use codex_protocol::items::{GitInfo, SessionSource, SubAgentKind};
+use codex_protocol::journal::{HistoryBase, SessionMeta};
 use codex_protocol::response_item::ResponseItem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 
 pub fn to_payload(meta: &SessionMeta) -> impl Serialize {
     MetaOut {
+        forked_from_id: meta.forked_from_id.clone(),
+        forked_from_ordinal_exclusive: meta.history_base.as_ref().map(|base| base.end_ordinal_exclusive),
+        history_base: meta.history_base.clone(),
+        parent_thread_id: meta.parent_thread_id.clone(),
         id: meta.id.clone(),
         session_id: meta.session_id.clone(),
         timestamp: meta.timestamp.clone(),
@@ -18,7 +22,7 @@ pub fn to_payload(meta: &SessionMeta) -> impl Serialize {
         runtime_workspace_roots: vec![path_text(&meta.cwd)],
         originator: meta.originator.clone(),
         cli_version: meta.cli_version.clone(),
-        source: source_name(meta.source),
+        source: source_value(meta.source, meta.parent_thread_id.as_deref()),
         thread_source: "user",
         model_provider: meta.model_provider.clone(),
         base_instructions: json!({"text": meta.base_instructions, "provenance": {"type": "model", "model": meta.model}}),
@@ -49,36 +53,58 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<SessionMeta
         cwd: line.cwd.map_or_else(root, |cwd| path_from(&cwd)),
         originator: line.originator,
         cli_version: line.cli_version,
-        source: line
-            .source
-            .as_ref()
-            .and_then(Value::as_str)
-            .map_or(SessionSource::Unknown, source_from),
+        source: line.source.as_ref().map_or(SessionSource::Unknown, source_from),
         model_provider: line.model_provider,
         model: model.unwrap_or_default().to_owned(),
         base_instructions: instructions.map(str::to_owned).or(line.instructions).unwrap_or_default(),
         base_item: line.base_item.and_then(|item| ResponseItem::parse(item).ok()),
         tools: line.tools,
         git: line.git.map(Into::into),
+        parent_thread_id: line.parent_thread_id.or_else(|| spawned_by(line.source.as_ref()?)),
+        forked_from_id: line.forked_from_id.or_else(|| Some(line.history_base.as_ref()?.thread_id.clone())),
+        history_base: line.history_base,
     })
 }
 
-const fn source_name(source: SessionSource) -> &'static str {
+/// Versions without a field of its own tell the parent in the source.
+fn spawned_by(source: &Value) -> Option<String> {
+    source
+        .pointer("/subagent/thread_spawn/parent_thread_id")?
+        .as_str()
+        .map(str::to_owned)
+}
+
+fn source_value(source: SessionSource, parent: Option<&str>) -> Value {
     match source {
-        SessionSource::Cli => "cli",
-        SessionSource::Vscode => "vscode",
-        SessionSource::Exec => "exec",
-        SessionSource::AppServer => "mcp",
-        SessionSource::Unknown => "unknown",
+        SessionSource::Cli => json!("cli"),
+        SessionSource::Vscode => json!("vscode"),
+        SessionSource::Exec => json!("exec"),
+        SessionSource::AppServer => json!("mcp"),
+        SessionSource::SubAgent(SubAgentKind::Review) => json!({"subagent": "review"}),
+        SessionSource::SubAgent(SubAgentKind::Compact) => json!({"subagent": "compact"}),
+        SessionSource::SubAgent(SubAgentKind::ThreadSpawn) => {
+            json!({"subagent": {"thread_spawn": {"parent_thread_id": parent, "depth": 1}}})
+        }
+        SessionSource::SubAgent(SubAgentKind::Other) => json!({"subagent": {"other": "other"}}),
+        SessionSource::Unknown => json!("unknown"),
     }
 }
 
-fn source_from(name: &str) -> SessionSource {
-    match name {
-        "cli" => SessionSource::Cli,
-        "vscode" => SessionSource::Vscode,
-        "exec" => SessionSource::Exec,
-        "mcp" => SessionSource::AppServer,
+fn source_from(source: &Value) -> SessionSource {
+    if let Some(agent) = source.get("subagent") {
+        let kind = match agent.as_str() {
+            Some("review") => SubAgentKind::Review,
+            Some("compact") => SubAgentKind::Compact,
+            _ if agent.get("thread_spawn").is_some() => SubAgentKind::ThreadSpawn,
+            _ => SubAgentKind::Other,
+        };
+        return SessionSource::SubAgent(kind);
+    }
+    match source.as_str() {
+        Some("cli") => SessionSource::Cli,
+        Some("vscode") => SessionSource::Vscode,
+        Some("exec") => SessionSource::Exec,
+        Some("mcp") => SessionSource::AppServer,
         _ => SessionSource::Unknown,
     }
 }
@@ -92,11 +118,19 @@ struct MetaOut {
     runtime_workspace_roots: Vec<String>,
     originator: String,
     cli_version: String,
-    source: &'static str,
+    source: Value,
     thread_source: &'static str,
     model_provider: String,
     base_instructions: Value,
     history_mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forked_from_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forked_from_ordinal_exclusive: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_base: Option<HistoryBase>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_thread_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<GitLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +165,12 @@ struct MetaIn {
     instructions: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     git: Option<GitLine>,
+    #[serde(default, deserialize_with = "lenient")]
+    forked_from_id: Option<String>,
+    #[serde(default)]
+    history_base: Option<HistoryBase>,
+    #[serde(default, deserialize_with = "lenient")]
+    parent_thread_id: Option<String>,
     #[serde(default)]
     base_item: Option<Box<RawValue>>,
     #[serde(default, deserialize_with = "lenient")]

@@ -3,7 +3,8 @@
 use crate::sample::{at, completed_item, home, message, meta, path, started, user, write};
 use codex_base::AbsPath;
 use codex_protocol::journal::Record;
-use codex_sessions::{Journal, find, list, list_by_update};
+use codex_protocol::requests::{SortDirection, ThreadSortKey, ThreadSourceKind};
+use codex_sessions::{Journal, Query, SessionSummary, find, list, set_name};
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
@@ -21,11 +22,19 @@ fn session(home: &AbsPath, id: &str, cwd: &str, days: i64, text: &str) {
     write(&mut journal, &items);
 }
 
+fn ids_of(found: Vec<SessionSummary>) -> Vec<String> {
+    found.into_iter().map(|summary| summary.meta.id).collect()
+}
+
 fn ids(home: &AbsPath, cwd: Option<&str>, limit: usize) -> Vec<String> {
-    list(home, cwd.map(path).as_ref(), limit)
-        .into_iter()
-        .map(|summary| summary.meta.id)
-        .collect()
+    ids_of(list(
+        home,
+        &Query {
+            cwds: cwd.map(path).into_iter().collect(),
+            limit,
+            ..Query::default()
+        },
+    ))
 }
 
 #[test]
@@ -61,7 +70,15 @@ fn the_session_written_to_last_is_found_although_another_began_later() {
     }
 
     let by_update = |cwd: Option<&str>| -> Vec<String> {
-        let found = list_by_update(&home, cwd.map(path).as_ref(), 2);
+        let found = list(
+            &home,
+            &Query {
+                cwds: cwd.map(path).into_iter().collect(),
+                limit: 2,
+                order: ThreadSortKey::UpdatedAt,
+                ..Query::default()
+            },
+        );
         found.into_iter().map(|summary| summary.meta.id).collect()
     };
     assert_eq!(by_update(Some("/w")), ["old", "new"]);
@@ -85,7 +102,7 @@ fn a_summary_has_the_name_that_was_given_last() {
     ];
     std::fs::write(home.join("session_index.jsonl"), index.join("\n")).unwrap();
 
-    let found = list(&home, None, 10);
+    let found = list(&home, &Query::default());
 
     let names: Vec<(&str, Option<&str>)> = found.iter().map(|one| (one.meta.id.as_str(), one.name.as_deref())).collect();
     assert_eq!(names, [("c", None), ("b", None), ("a", Some("second"))]);
@@ -96,7 +113,7 @@ fn a_summary_knows_the_first_message() {
     let temp = tempfile::tempdir().unwrap();
     session(&home(&temp), "a", "/w", 0, &"first words ".repeat(100));
 
-    let found = &list(&home(&temp), None, 1)[0];
+    let found = &list(&home(&temp), &Query::default())[0];
 
     assert_eq!(found.preview.as_ref().map(|text| text.chars().count()), Some(160));
     assert_eq!(find(&home(&temp), "a").unwrap().as_ref(), Some(&found.path));
@@ -137,4 +154,128 @@ fn older_files_are_not_opened_once_enough_are_found() {
 
     assert_eq!(ids(&home, Some("/w"), 1), ["new"]);
     assert_eq!(find(&home, "old").unwrap(), Some(old), "names alone are enough to find a thread");
+}
+
+#[test]
+fn every_filter_must_hold() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    for (id, cwd, days) in [("a", "/w", 0), ("b", "/w", 1), ("c", "/other", 2)] {
+        session(&home, id, cwd, days, &format!("Fix the {id} test"));
+    }
+    set_name(&home, "a", " first ", at(0)).unwrap();
+    set_name(&home, "b", "Second", at(0)).unwrap();
+    let check = |query: Query, expect: &[&str]| assert_eq!(ids_of(list(&home, &query)), expect, "{query:?}");
+    let all = Query::default;
+    let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+
+    check(
+        Query {
+            direction: SortDirection::Asc,
+            ..all()
+        },
+        &["a", "b", "c"],
+    );
+    check(
+        Query {
+            cwds: vec![path("/w"), path("/x")],
+            ..all()
+        },
+        &["b", "a"],
+    );
+    check(
+        Query {
+            search: Some("fix THE".to_owned()),
+            ..all()
+        },
+        &["c", "b", "a"],
+    );
+    check(
+        Query {
+            search: Some("seco".to_owned()),
+            ..all()
+        },
+        &["b"],
+    );
+    check(
+        Query {
+            name: Some("first".to_owned()),
+            ..all()
+        },
+        &["a"],
+    );
+    check(
+        Query {
+            name: Some("firs".to_owned()),
+            ..all()
+        },
+        &[],
+    );
+    check(
+        Query {
+            excluded: texts(&["b", "c"]),
+            ..all()
+        },
+        &["a"],
+    );
+    check(
+        Query {
+            sources: ThreadSourceKind::INTERACTIVE.to_vec(),
+            ..all()
+        },
+        &[],
+    );
+    check(
+        Query {
+            sources: vec![ThreadSourceKind::Exec],
+            limit: 2,
+            ..all()
+        },
+        &["c", "b"],
+    );
+    check(
+        Query {
+            providers: texts(&["mock"]),
+            originators: texts(&["codex_exec"]),
+            ..all()
+        },
+        &["c", "b", "a"],
+    );
+    check(
+        Query {
+            providers: texts(&["other"]),
+            ..all()
+        },
+        &[],
+    );
+    check(
+        Query {
+            parent: Some("a".to_owned()),
+            ..all()
+        },
+        &[],
+    );
+    check(Query { archived: true, ..all() }, &[]);
+}
+
+#[test]
+fn a_name_is_one_line_and_a_torn_one_costs_only_itself() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    std::fs::write(
+        home.join("session_index.jsonl"),
+        "{\"id\":\"a\",\"thread_name\":\"kept\"}\n{\"id\":\"b\",\"thr",
+    )
+    .unwrap();
+
+    let refused = ["", "  ", "two\nlines", &"x".repeat(201)].map(|name| set_name(&home, "b", name, at(0)).unwrap_err().to_string());
+    let set = set_name(&home, "c", "\tnew one ", at(0)).unwrap();
+
+    assert_eq!(refused[..2], ["thread name must not be empty", "thread name must not be empty"]);
+    assert_eq!(refused[2..], ["thread name must be one line of at most 200 characters"; 2]);
+    assert_eq!(set, "new one");
+    let names = codex_sessions::names(&home);
+    assert_eq!(names.get("a").map(String::as_str), Some("kept"));
+    assert_eq!(names.get("c").map(String::as_str), Some("new one"));
+    assert_eq!(names.len(), 2);
 }

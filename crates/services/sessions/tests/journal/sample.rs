@@ -54,6 +54,9 @@ pub fn meta(cwd: &str) -> SessionMeta {
             branch: Some("main".to_owned()),
             origin_url: None,
         }),
+        forked_from_id: None,
+        history_base: None,
+        parent_thread_id: None,
     }
 }
 
