@@ -48,10 +48,15 @@ impl Obstacle {
     }
 }
 
-/// TLS errors travel inside I/O errors, which do not name them as their source.
+/// TLS errors travel inside I/O errors, also several of them, which do not name them as their source.
 fn tls_problem<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.downcast_ref().or_else(|| inside?.downcast_ref())
+    let mut error = error;
+    loop {
+        if let Some(problem) = error.downcast_ref() {
+            return Some(problem);
+        }
+        error = error.downcast_ref::<io::Error>()?.get_ref()?;
+    }
 }
 
 /// Where a connection was wanted, for texts.
@@ -101,7 +106,10 @@ mod tests {
     }
 
     fn tls(problem: rustls::Error) -> Link {
-        Link("client error (Connect)", Some(Box::new(io::Error::other(problem))))
+        Link(
+            "client error (Connect)",
+            Some(Box::new(io::Error::other(io::Error::other(problem)))),
+        )
     }
 
     #[test]

@@ -20,12 +20,24 @@ pub struct Answer {
     /// Waits before the event with this index.
     pub(crate) before_event: Vec<(usize, Wait)>,
     pub(crate) cut: Option<Cut>,
+    /// What follows the body, in front of its end.
+    pub(crate) then: Then,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
-    Events(Vec<String>),
+    Events(Vec<Vec<u8>>),
     Plain(Vec<u8>),
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Then {
+    #[default]
+    End,
+    /// Nothing more, until the client goes away.
+    Stall,
+    /// The same piece again and again until the client goes away.
+    Repeat { piece: Vec<u8>, every: Duration },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +86,8 @@ impl Answer {
     }
 
     /// Pieces of an event stream exactly as they go over the wire (each with its own blank line), for comments and broken data.
-    pub fn raw_events(pieces: impl IntoIterator<Item = String>) -> Self {
-        Self::new(200, Body::Events(pieces.into_iter().collect())).header("content-type", "text/event-stream")
+    pub fn raw_events(pieces: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        Self::new(200, Body::Events(pieces.into_iter().map(Into::into).collect())).header("content-type", "text/event-stream")
     }
 
     /// `created`, every item with its deltas, `completed` with [`Usage::default`].
@@ -194,6 +206,23 @@ impl Answer {
         self.stall_before_event(last, gate)
     }
 
+    /// The connection stays open behind the last event, and nothing more comes.
+    #[must_use]
+    pub fn then_stall(mut self) -> Self {
+        self.then = Then::Stall;
+        self
+    }
+
+    /// Behind the last event the same piece comes again and again until the client goes away.
+    #[must_use]
+    pub fn then_repeat(mut self, piece: impl Into<Vec<u8>>, every: Duration) -> Self {
+        self.then = Then::Repeat {
+            piece: piece.into(),
+            every,
+        };
+        self
+    }
+
     /// Events of the stream; 0 for a plain body. `1..=event_count()` are the places where a stream can be cut.
     pub const fn event_count(&self) -> usize {
         match &self.body {
@@ -212,6 +241,7 @@ impl Answer {
             between_events: Duration::ZERO,
             before_event: Vec::new(),
             cut: None,
+            then: Then::End,
         }
     }
 

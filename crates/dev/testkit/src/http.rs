@@ -1,6 +1,6 @@
 //! The little HTTP/1.1 that a mock needs: read one request, write one answer, close.
 
-use crate::answer::{Answer, Body, Cut, CutAt, CutHow, Framing, Wait};
+use crate::answer::{Answer, Body, Cut, CutAt, CutHow, Framing, Then, Wait};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -8,6 +8,9 @@ use tokio_rustls::server::TlsStream;
 
 /// A request longer than this is refused; tests send far less.
 const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The first byte of a client that wants TLS.
+const TLS_HANDSHAKE: u8 = 22;
 
 /// A connection of the mock, plain or in TLS.
 pub(crate) trait Connection: AsyncRead + AsyncWrite + Unpin + Send {
@@ -52,6 +55,10 @@ pub(crate) async fn read_request(stream: &mut impl Connection) -> io::Result<Opt
     let head_end = loop {
         if let Some(at) = find(&buffer, b"\r\n\r\n") {
             break at;
+        }
+        if buffer.first() == Some(&TLS_HANDSHAKE) {
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await?;
+            return Ok(None);
         }
         if !read_more(stream, &mut buffer).await? {
             return if buffer.is_empty() {
@@ -144,6 +151,7 @@ pub(crate) async fn play(stream: &mut impl Connection, answer: &Answer) -> io::R
     let Some(cut) = answer.cut else {
         write_head(stream, answer).await?;
         write_body(stream, answer, None).await?;
+        follow(stream, answer).await?;
         return end(stream, answer.framing, CutHow::Clean).await;
     };
     if cut.at != CutAt::BeforeHead {
@@ -203,7 +211,7 @@ async fn write_body(stream: &mut impl Connection, answer: &Answer, cut: Option<C
     };
     let plain;
     let pieces: Vec<&[u8]> = match &answer.body {
-        Body::Events(events) => events.iter().map(|event| event.as_bytes()).collect(),
+        Body::Events(events) => events.iter().map(Vec::as_slice).collect(),
         Body::Plain(bytes) => {
             plain = bytes;
             vec![plain]
@@ -224,6 +232,20 @@ async fn write_body(stream: &mut impl Connection, answer: &Answer, cut: Option<C
         }
     }
     Ok(())
+}
+
+/// What comes behind the body; only the client can end it.
+async fn follow(stream: &mut impl Connection, answer: &Answer) -> io::Result<()> {
+    match &answer.then {
+        Then::End => Ok(()),
+        Then::Stall => while_connected(stream, std::future::pending()).await,
+        Then::Repeat { piece, every } => loop {
+            write_piece(stream, answer.framing, piece).await?;
+            if !every.is_zero() {
+                while_connected(stream, tokio::time::sleep(*every)).await?;
+            }
+        },
+    }
 }
 
 async fn write_piece(stream: &mut impl Connection, framing: Framing, piece: &[u8]) -> io::Result<()> {

@@ -7,6 +7,7 @@
 //! | [`mock`] | [`MockModel`]: a real HTTP server on 127.0.0.1 that plays answers and records requests |
 //! | [`tls`] | [`Tls`]: a certificate authority of its own, for a server that speaks TLS |
 //! | [`proxy`] | [`MockProxy`]: a proxy that leads everything to one server, or fails |
+//! | [`faults`] | the cases below `faults/`: what a provider does wrong, and what is expected of codex then |
 //! | [`home`] | [`TempHome`]: `HOME`, `CODEX_HOME` and a workspace that go away with the test |
 //! | [`clock`] | [`SteppedClock`]: time that moves when the test says so |
 //! | [`examples`] | the fenced blocks of a Markdown page, and what each of them promises |
@@ -21,6 +22,7 @@ pub mod answer;
 pub mod clock;
 pub mod events;
 pub mod examples;
+pub mod faults;
 pub mod home;
 mod http;
 pub mod mock;

@@ -105,8 +105,17 @@ impl Session {
     }
 
     pub async fn open_parts(home: &TempHome, clock: Arc<dyn Clock>, faults: Option<Arc<dyn Faults>>) -> Self {
+        Self::open_env(home, &[], clock, faults).await
+    }
+
+    /// With variables besides those of the home.
+    pub async fn open_env(home: &TempHome, more: &[(String, String)], clock: Arc<dyn Clock>, faults: Option<Arc<dyn Faults>>) -> Self {
+        let variables = home.env().into_iter();
+        let variables: Vec<_> = variables
+            .chain(more.iter().map(|(name, value)| (name.into(), value.into())))
+            .collect();
         let cwd = AbsPath::new(home.workspace()).unwrap();
-        let env = ProcessEnv::new(home.env(), cwd.clone(), Some("/bin/sh".into()), "Etc/UTC".into()).unwrap();
+        let env = ProcessEnv::new(variables, cwd.clone(), Some("/bin/sh".into()), "Etc/UTC".into()).unwrap();
         let identity = ClientIdentity {
             originator: "codex_test".into(),
             user_agent: "codex_test/0".into(),

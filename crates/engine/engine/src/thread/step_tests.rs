@@ -398,6 +398,18 @@ fn the_last_attempt_fails_the_turn() {
 }
 
 #[test]
+fn a_wait_that_is_too_long_fails_the_turn_and_says_so() {
+    let mut bench = Bench::sampling(ApprovalPolicy::Never);
+
+    let told = bench.failed(Retry::After(std::time::Duration::from_secs(3600)));
+
+    assert!(
+        told.contains("the stream broke; the provider asks for a wait of 3600 s, codex waits 300 s at most"),
+        "{told}"
+    );
+}
+
+#[test]
 fn steered_input_joins_at_the_next_request() {
     let mut bench = Bench::sampling(ApprovalPolicy::Never);
     let turn_id = bench.state.turn_in_progress().unwrap().id;

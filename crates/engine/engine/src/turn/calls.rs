@@ -9,6 +9,9 @@ use codex_protocol::requests::RequestId;
 use codex_protocol::response_item::{ResponseItem, ToolCallView};
 use codex_tools::CallKind;
 
+/// Calls that may be under way at once; each may be a process with its pipes. The others wait their turn.
+const UNDER_WAY_MAX: usize = 64;
+
 #[derive(Debug)]
 pub struct Call {
     pub view: ToolCallView,
@@ -102,12 +105,17 @@ impl Calls {
     pub fn start_ready(&mut self) -> Vec<(ToolCallView, CallKind)> {
         let mut ready = Vec::new();
         let mut all_over = true;
+        let mut under_way = 0;
         for call in &mut self.0 {
             let parallel = codex_tools::may_overlap(&call.view, call.kind);
             if matches!(call.state, CallState::Queued) && (parallel || all_over) {
+                if under_way == UNDER_WAY_MAX {
+                    break;
+                }
                 call.state = CallState::Preparing;
                 ready.push((call.view.clone(), call.kind));
             }
+            under_way += usize::from(!call.state.is_over());
             all_over &= call.state.is_over();
             if !parallel && !call.state.is_over() {
                 break;
@@ -153,5 +161,32 @@ impl Calls {
             }
         }
         outputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_beyond_the_limit_start_as_others_end() {
+        let mut calls = Calls::default();
+        for number in 0..100 {
+            let view = ToolCallView {
+                call_id: number.to_string(),
+                name: "exec_command".into(),
+                namespace: None,
+                input: "{}".into(),
+            };
+            assert!(calls.add(view, CallKind::Function));
+        }
+
+        assert_eq!(calls.start_ready().len(), UNDER_WAY_MAX);
+        assert!(calls.start_ready().is_empty());
+        for id in ["3", "60"] {
+            calls.get_mut(id).unwrap().state = CallState::Recorded;
+        }
+        let next: Vec<String> = calls.start_ready().into_iter().map(|(view, _)| view.call_id).collect();
+        assert_eq!(next, ["64", "65"]);
     }
 }

@@ -377,8 +377,17 @@ impl ThreadState {
             return;
         };
         let Some(delay) = retry_delay(&error, *attempt, attempts_max, env) else {
-            let error = TurnError::new(error.code, error.message, error.info);
-            return self.fail(error, env, out);
+            let message = match error.retry {
+                Retry::After(wait) if wait > SERVER_WAIT_MAX => {
+                    let (wanted, most) = (wait.as_secs(), SERVER_WAIT_MAX.as_secs());
+                    format!(
+                        "{}; the provider asks for a wait of {wanted} s, codex waits {most} s at most",
+                        error.message
+                    )
+                }
+                Retry::After(_) | Retry::Backoff | Retry::Never => error.message,
+            };
+            return self.fail(TurnError::new(error.code, message, error.info), env, out);
         };
         let attempt = *attempt + 1;
         turn.phase = Phase::BackingOff {
@@ -439,11 +448,11 @@ const fn begun(kind: OpenKind, id: String) -> ThreadItem {
     }
 }
 
-/// How long to wait before attempt `attempt + 1`; `None` when it is not made.
-///
 /// A server's own wait is honoured up to five minutes; beyond that the turn fails at once instead of seeming to hang.
+const SERVER_WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// How long to wait before attempt `attempt + 1`; `None` when it is not made.
 fn retry_delay(error: &ModelError, attempt: u32, attempts_max: u32, env: &Env) -> Option<Duration> {
-    const SERVER_WAIT_MAX: Duration = Duration::from_secs(300);
     if attempt >= attempts_max {
         return None;
     }

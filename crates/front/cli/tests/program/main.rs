@@ -8,6 +8,7 @@
 mod demo;
 #[cfg(target_os = "linux")]
 mod examples;
+mod faults;
 mod first_run;
 #[cfg(target_os = "linux")]
 mod kill_moments;
