@@ -1,8 +1,8 @@
 //! What is measured, and the scripted answers it takes.
 
-use super::Program;
 use super::plain::{self, Observed};
 use super::process::{self, Used};
+use super::{Program, history, loads, many, names};
 use anyhow::{Context, Result, bail};
 use codex_testkit::{Answer, MockModel, Recorded, TempHome, events};
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Plan {
     pub runs: usize,
     pub commands: usize,
+    /// Of everything heavy.
+    pub loads: usize,
 }
 
 /// One line of the table: for each program its samples, in the order of the programs.
@@ -29,23 +31,50 @@ pub struct Measure {
 pub enum Unit {
     Milliseconds,
     Megabytes,
+    Kilobytes,
 }
 
 /// A sandbox mode, as the command line names it.
-const SANDBOXED: &str = "workspace-write";
+pub const SANDBOXED: &str = "workspace-write";
 const UNSANDBOXED: &str = "danger-full-access";
+pub const MODES: [&str; 3] = ["read-only", SANDBOXED, UNSANDBOXED];
+
+/// A part of the benchmark, by the name that `--only` takes.
+type Group = (&'static str, fn(&[Program], Plan) -> Result<Vec<Measure>>);
+
+const GROUPS: [Group; 12] = [
+    ("starts", starts),
+    ("turns", turns),
+    ("commands", all_commands),
+    ("many", many::sequential),
+    ("parallel", many::parallel),
+    ("stream", loads::stream),
+    ("output", loads::output),
+    ("patch", loads::patch),
+    ("resume", history::resume),
+    ("sessions", history::sessions),
+    ("names", names::exits),
+    ("size", |programs, _| Ok(vec![sizes(programs)?])),
+];
+
+pub fn group_names() -> Vec<&'static str> {
+    GROUPS.iter().map(|(name, _)| *name).collect()
+}
 
 impl Measure {
-    pub fn all(programs: &[Program], plan: Plan) -> Result<Vec<Self>> {
-        let mut all = starts(programs, plan)?;
-        all.extend(turns(programs, plan)?);
-        all.extend(commands(programs, plan, SANDBOXED, "sandboxed", Some("5 above plain"))?);
-        all.extend(commands(programs, plan, UNSANDBOXED, "unsandboxed", None)?);
-        all.push(sizes(programs)?);
+    /// Of every group, or of these.
+    pub fn all(programs: &[Program], plan: Plan, only: &[&str]) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        for (name, measure) in GROUPS {
+            if only.is_empty() || only.contains(&name) {
+                eprintln!("== {name}");
+                all.extend(measure(programs, plan)?);
+            }
+        }
         Ok(all)
     }
 
-    fn new(name: impl Into<String>, unit: Unit, aim: Option<&'static str>, programs: &[Program]) -> Self {
+    pub fn new(name: impl Into<String>, unit: Unit, aim: Option<&'static str>, programs: &[Program]) -> Self {
         Self {
             name: name.into(),
             unit,
@@ -57,7 +86,6 @@ impl Measure {
 
 /// In a home that has seen a run before: a first run ever may have files to make.
 fn starts(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    eprintln!("== starts");
     let mut version = Measure::new("process start (`--version`)", Unit::Milliseconds, None, programs);
     let mut request = Measure::new("prompt to first request", Unit::Milliseconds, Some("40"), programs);
     let homes: Vec<TempHome> = programs.iter().map(|_| TempHome::new()).collect();
@@ -78,10 +106,11 @@ fn starts(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
 }
 
 fn turns(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    eprintln!("== turns");
     let mut wall = Measure::new("turn of 3 commands and a patch: wall", Unit::Milliseconds, None, programs);
     let mut cpu = Measure::new("the same: CPU, with its commands", Unit::Milliseconds, None, programs);
     let mut peak = Measure::new("the same: peak RSS of the largest process", Unit::Megabytes, Some("40"), programs);
+    let mut written = Measure::new("the same: written to disk", Unit::Kilobytes, None, programs);
+    let mut lines = Measure::new("the same: lines added to the journal", Unit::Kilobytes, None, programs);
     let homes: Vec<TempHome> = programs.iter().map(|_| TempHome::new()).collect();
     homes.iter().for_each(|home| home.make_repository(&BROKEN));
     for run in 0..=plan.runs {
@@ -91,10 +120,13 @@ fn turns(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
                 wall.samples[at].push(millis(used.wall));
                 cpu.samples[at].push(millis(used.cpu));
                 peak.samples[at].push(megabytes(used.peak_bytes));
+                written.samples[at].push(kilobytes(used.written_bytes));
+                let journal = home.journals().pop().context("no journal was written")?;
+                lines.samples[at].push(kilobytes(journal.metadata()?.len()));
             }
         }
     }
-    Ok(vec![wall, cpu, peak])
+    Ok(vec![wall, cpu, peak, written, lines])
 }
 
 /// A repository whose test fails.
@@ -120,9 +152,14 @@ fn turn(program: &Program, home: &TempHome) -> Result<Used> {
     Ok(used)
 }
 
+fn all_commands(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
+    let mut all = commands(programs, plan, SANDBOXED, "sandboxed", Some("5 above plain"))?;
+    all.extend(commands(programs, plan, UNSANDBOXED, "unsandboxed", None)?);
+    Ok(all)
+}
+
 /// The time from one request to the next with a `true` between them, less the same with a call that does nothing.
 fn commands(programs: &[Program], plan: Plan, mode: &str, word: &str, aim: Option<&'static str>) -> Result<Vec<Measure>> {
-    eprintln!("== {word} commands");
     let mut cost = Measure::new(format!("a {word} `true`, without login shell"), Unit::Milliseconds, aim, programs);
     let mut plain = Measure::new("the same by a plain spawn from a 40 MB parent", Unit::Milliseconds, None, programs);
     let rounds = plan.commands.div_ceil(PER_RUN);
@@ -183,7 +220,7 @@ fn argv_of_true(stdout: &str) -> Result<Vec<String>> {
     Ok(command.split(' ').map(str::to_owned).collect())
 }
 
-fn ended_with(request: &Recorded, call_id: &str, code: i32) -> Result<()> {
+pub fn ended_with(request: &Recorded, call_id: &str, code: i32) -> Result<()> {
     let output = request.output_of(call_id).with_context(|| format!("{call_id} has no output"))?;
     if !output.to_string().contains(&format!("exited with code {code}\\n")) {
         bail!("{call_id} did not exit with code {code}: {output}");
@@ -191,11 +228,11 @@ fn ended_with(request: &Recorded, call_id: &str, code: i32) -> Result<()> {
     Ok(())
 }
 
-fn shell(call_id: &str, cmd: &str) -> Value {
+pub fn shell(call_id: &str, cmd: &str) -> Value {
     events::function_call(call_id, "exec_command", &json!({ "cmd": cmd, "login": false }))
 }
 
-fn exec(home: &TempHome, program: &Program, mode: &str) -> Command {
+pub fn exec(home: &TempHome, program: &Program, mode: &str) -> Command {
     let mut command = home.command(&program.path);
     command
         .args(["exec", "--json", "--skip-git-repo-check", "-s", mode, "-C"])
@@ -212,10 +249,14 @@ fn sizes(programs: &[Program]) -> Result<Measure> {
     Ok(measure)
 }
 
-fn millis(duration: Duration) -> f64 {
+pub fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-fn megabytes(bytes: u64) -> f64 {
+pub fn megabytes(bytes: u64) -> f64 {
     crate::size::megabytes(bytes)
+}
+
+fn kilobytes(bytes: u64) -> f64 {
+    megabytes(bytes) * 1e3
 }

@@ -3,7 +3,11 @@
 //! Both programs get the same scripted answers from a mock server, in turn, so that a busy moment of the machine hits both. Nothing here
 //! judges: the table goes to `docs/performance.md` by hand.
 
+mod history;
+mod loads;
+mod many;
 mod measures;
+mod names;
 mod plain;
 mod process;
 mod table;
@@ -14,12 +18,14 @@ use measures::{Measure, Plan};
 use std::path::PathBuf;
 
 const USAGE: &str = "\
-cargo xtask bench [--bin PATH] [--against PATH] [--runs N] [--commands N]
+cargo xtask bench [--bin PATH] [--against PATH] [--runs N] [--commands N] [--loads N] [--only GROUP,…]
 
   --bin PATH       the program (default: a fresh release build)
   --against PATH   another program, run in turn with the first
   --runs N         starts, first requests and turns of each (default 20)
   --commands N     commands per sandbox mode of each (default 100)
+  --loads N        runs of everything heavy (default 5)
+  --only GROUP,…   only these: starts turns commands many parallel stream output patch resume sessions names size
 ";
 
 /// The word that makes this program its own helper; see [`plain`].
@@ -32,10 +38,18 @@ pub struct Program {
 }
 
 pub fn command(arguments: &[&str]) -> Result<()> {
-    if let [PLAIN, rest @ ..] = arguments {
-        return plain::helper(rest);
+    match arguments {
+        [PLAIN, rest @ ..] => return plain::helper(rest),
+        [loads::SERVE] => return loads::helper(),
+        [names::ALONE, rest @ ..] => return names::helper(rest),
+        _ => {}
     }
-    let mut plan = Plan { runs: 20, commands: 100 };
+    let mut plan = Plan {
+        runs: 20,
+        commands: 100,
+        loads: 5,
+    };
+    let mut only = Vec::new();
     let (mut own, mut other) = (None, None);
     let mut rest = arguments;
     loop {
@@ -45,6 +59,8 @@ pub fn command(arguments: &[&str]) -> Result<()> {
             ["--against", path, ..] => other = Some(program("other", path)?),
             ["--runs", count, ..] => plan.runs = positive(count)?,
             ["--commands", count, ..] => plan.commands = positive(count)?,
+            ["--loads", count, ..] => plan.loads = positive(count)?,
+            ["--only", names, ..] => only = groups(names)?,
             ["--help" | "-h", ..] => {
                 print!("{USAGE}");
                 return Ok(());
@@ -58,7 +74,7 @@ pub fn command(arguments: &[&str]) -> Result<()> {
         None => fresh_build()?,
     };
     let programs: Vec<Program> = std::iter::once(own).chain(other).collect();
-    let results = Measure::all(&programs, plan)?;
+    let results = Measure::all(&programs, plan, &only)?;
     print!("{}", table::render(&programs, &results));
     Ok(())
 }
@@ -75,6 +91,15 @@ fn program(label: &'static str, path: &str) -> Result<Program> {
     let path = std::path::absolute(path)?;
     path.metadata().with_context(|| format!("no program at {}", path.display()))?;
     Ok(Program { label, path })
+}
+
+fn groups(names: &str) -> Result<Vec<&str>> {
+    let known = measures::group_names();
+    let names: Vec<&str> = names.split(',').collect();
+    match names.iter().find(|name| !known.contains(name)) {
+        Some(unknown) => bail!("there is no group {unknown}; known are {}", known.join(" ")),
+        None => Ok(names),
+    }
 }
 
 fn positive(text: &str) -> Result<usize> {

@@ -17,8 +17,14 @@ pub struct Used {
     pub cpu: Duration,
     /// Of its largest process. Never below our own size: the kernel counts the moment between fork and exec as well.
     pub peak_bytes: u64,
+    /// What it and the processes it waited for made the file system write, in whole blocks.
+    pub written_bytes: u64,
+    /// The first [`STDOUT_BYTES_KEPT`].
     pub stdout: String,
 }
+
+/// Enough for what we look for, and too little to show in the peaks of later children.
+const STDOUT_BYTES_KEPT: u64 = 1024 * 1024;
 
 /// Runs the command to its end, which must be a success.
 pub fn run(command: &mut Command) -> Result<Used> {
@@ -36,13 +42,7 @@ pub fn run(command: &mut Command) -> Result<Used> {
             text
         })
     });
-    let mut stdout = String::new();
-    child
-        .stdout
-        .take()
-        .context("stdout is a pipe")?
-        .read_to_string(&mut stdout)
-        .context("stdout is no text")?;
+    let stdout = beginning(child.stdout.take().context("stdout is a pipe")?).context("stdout cannot be read")?;
     let (status, usage) = wait(&child)?;
     let wall = started_at.elapsed();
     drop(watchdog);
@@ -56,8 +56,17 @@ pub fn run(command: &mut Command) -> Result<Used> {
         wall,
         cpu,
         peak_bytes: peak_bytes(&usage),
+        written_bytes: u64::try_from(usage.ru_oublock).unwrap_or(0) * 512,
         stdout,
     })
+}
+
+/// Reads to the end and keeps the beginning.
+fn beginning(mut pipe: impl Read) -> std::io::Result<String> {
+    let mut kept = Vec::new();
+    pipe.by_ref().take(STDOUT_BYTES_KEPT).read_to_end(&mut kept)?;
+    std::io::copy(&mut pipe, &mut std::io::sink())?;
+    Ok(String::from_utf8_lossy(&kept).into_owned())
 }
 
 /// Reaps the child and says what it used.

@@ -26,6 +26,7 @@ fn row(measure: &Measure) -> String {
     let unit = match measure.unit {
         Unit::Milliseconds => "ms",
         Unit::Megabytes => "MB",
+        Unit::Kilobytes => "KB",
     };
     let mut row = format!("| {}, {unit} | {} |", measure.name, measure.aim.unwrap_or(""));
     let mut middles = Vec::new();
