@@ -5,6 +5,25 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// As many links as systems follow.
+const LINKS_MAX: usize = 40;
+
+/// What a chain of symbolic links leads to, whether that exists or not; the path itself if it is no link.
+///
+/// # Errors
+/// If the chain has no end.
+pub fn link_target(path: &AbsPath) -> io::Result<AbsPath> {
+    let mut path = path.clone();
+    for _ in 0..LINKS_MAX {
+        match fs::read_link(&path) {
+            Ok(link) => path = path.parent().unwrap_or_else(|| path.clone()).join(&link),
+            // No link, or nothing there.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
 /// Who may read a file that we make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privacy {

@@ -10,7 +10,8 @@ use crate::thread::resolve;
 use crate::thread::state::{Resumed, ThreadInfo};
 use codex_base::{AbsPath, Timestamp};
 use codex_config::Resolved;
-use codex_model::ModelClient;
+use codex_login::Login;
+use codex_model::{ModelClient, StoredLogin};
 use codex_protocol::items::{GitInfo, Thread, ThreadStatus, Turn, TurnStatus};
 use codex_protocol::journal::{EventMsg, Record, SessionMeta, WorldState};
 use codex_protocol::requests::{RequestError, ThreadSetup};
@@ -30,6 +31,24 @@ pub struct Opening {
     pub instruction_sources: Vec<AbsPath>,
     /// Of configuration, model and project documents; told with the thread's set-up.
     pub warnings: Vec<String>,
+}
+
+/// The login that `codex login` left, for a provider that asks for one. Why it cannot be used is told by the request that needs it.
+fn stored_login(shared: &Shared, resolved: &Resolved) -> StoredLogin {
+    let config = &resolved.config;
+    if !config.provider.requires_openai_auth {
+        return StoredLogin::None;
+    }
+    let settings = codex_login::Settings::new(config.cli_auth_credentials_store.as_deref(), config.forced_login_method.as_deref());
+    match codex_login::load(&shared.env.codex_home, settings) {
+        Ok(None) => StoredLogin::None,
+        Ok(Some(Login::ApiKey(key))) => StoredLogin::Key(key),
+        Ok(Some(login)) => {
+            let why = login.unusable().unwrap_or_default();
+            StoredLogin::Unusable(format!("The stored login is a {}. {why}", login.description()))
+        }
+        Err(error) => StoredLogin::Unusable(format!("The stored login cannot be used: {error}; {}.", error.hint())),
+    }
 }
 
 /// What is particular to one thread.
@@ -58,8 +77,13 @@ impl Opening {
         let lookup = |name: &str| shared.env.var(name).map(str::to_owned);
         let model = match &shared.model {
             Some(model) => Arc::clone(model),
-            None => codex_model::build(&resolved.config.provider, &lookup, None, &shared.identity)
-                .map_err(|error| RequestError::invalid(error.code(), error.to_string()))?,
+            None => codex_model::build(
+                &resolved.config.provider,
+                &lookup,
+                stored_login(shared, &resolved),
+                &shared.identity,
+            )
+            .map_err(|error| RequestError::invalid(error.code(), error.to_string()))?,
         };
         let docs = resolve::project_docs(shared, &cwd, &resolved);
         Ok(Self {

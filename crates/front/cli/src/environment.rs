@@ -64,7 +64,8 @@ pub fn edit_error(error: EditError) -> ExecError {
     ExecError::new(error.code(), with_causes(&error))
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// An error with all that caused it.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -67,6 +67,8 @@ impl Reader<'_> {
             model_context_window: self.read("model_context_window", Node::count)?,
             tool_output_token_limit: self.read("tool_output_token_limit", Node::count)?,
             developer_instructions: self.read("developer_instructions", Node::string)?,
+            cli_auth_credentials_store: self.read("cli_auth_credentials_store", Node::string)?,
+            forced_login_method: self.read("forced_login_method", Node::string)?,
             project_doc_max_bytes: self.read("project_doc_max_bytes", Node::count)?.unwrap_or(PROJECT_DOC_BYTES_MAX),
             project_doc_fallback_filenames: self.read("project_doc_fallback_filenames", Node::strings)?.unwrap_or_default(),
             shell_environment_policy: self.shell_environment_policy()?,

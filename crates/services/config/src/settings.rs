@@ -34,6 +34,10 @@ pub struct Config {
     pub include_permissions_instructions: bool,
     pub include_environment_context: bool,
     pub tools: ToolSwitches,
+    /// `file`, `keyring`, `auto` or `ephemeral`.
+    pub cli_auth_credentials_store: Option<String>,
+    /// `chatgpt` or `api`.
+    pub forced_login_method: Option<String>,
 }
 
 /// Tools that can be switched off.

@@ -39,6 +39,6 @@ pub use catalog::{Catalog, ModelInfo, SCRIPTED_MODEL, catalog};
 pub use error::{ModelError, Retry, backoff};
 pub use event::{AddedKind, ModelEvent};
 pub use news::{News, is_same_model};
-pub use provider::{ClientIdentity, ModelClient, ModelSetupError, build};
+pub use provider::{ClientIdentity, ModelClient, ModelSetupError, StoredLogin, build};
 pub use request::{ModelRequest, RequestMetadata};
 pub use scripted::demo::{DemoFile, demo_files, demo_script};

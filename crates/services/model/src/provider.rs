@@ -66,7 +66,16 @@ impl ModelSetupError {
     }
 }
 
-/// Makes the client of a provider. Opens no connection; keys are looked up in `env`, `auth` (a stored login) counts after them.
+/// The login that a user stored.
+pub enum StoredLogin {
+    None,
+    Key(Secret),
+    /// There is one, and this is why no request can be made with it. Nothing else is used in its place: another key may cost somebody else.
+    Unusable(String),
+}
+
+/// Makes the client of a provider. Opens no connection; keys are looked up in `env`, and `login` counts for a provider that asks for one:
+/// after `CODEX_API_KEY`, before `OPENAI_API_KEY`.
 ///
 /// A missing key is not an error here: the turn that needs it fails with a [`ModelEvent::Failed`].
 ///
@@ -75,14 +84,14 @@ impl ModelSetupError {
 pub fn build(
     provider: &ProviderSettings,
     env: &dyn Fn(&str) -> Option<String>,
-    auth: Option<Secret>,
+    login: StoredLogin,
     identity: &ClientIdentity,
 ) -> Result<Arc<dyn ModelClient>, ModelSetupError> {
     match provider.wire_api {
         WireApi::Scripted => Ok(Arc::new(Scripted::new(script(provider)?, provider))),
         WireApi::Responses => {
             let http = HttpClient::new(HttpSettings::from_env(identity.user_agent.clone(), env));
-            Ok(Arc::new(Responses::new(endpoint(provider, env, auth, identity)?, http)))
+            Ok(Arc::new(Responses::new(endpoint(provider, env, login, identity)?, http)))
         }
     }
 }
@@ -101,7 +110,7 @@ fn script(provider: &ProviderSettings) -> Result<Script, ModelSetupError> {
 fn endpoint(
     provider: &ProviderSettings,
     env: &dyn Fn(&str) -> Option<String>,
-    auth: Option<Secret>,
+    login: StoredLogin,
     identity: &ClientIdentity,
 ) -> Result<Endpoint, ModelSetupError> {
     let base = provider
@@ -118,7 +127,7 @@ fn endpoint(
         identity: identity.clone(),
         headers: headers(provider),
         secrets: secret_headers(provider, &value),
-        credential: credential(provider, &value, auth),
+        credential: credential(provider, &value, login),
         bounds: Bounds::new(Duration::from_millis(provider.stream_idle_timeout_ms)),
         attempts_max: provider.attempts_max(),
     })
@@ -159,7 +168,7 @@ enum KeySource<'a> {
 }
 
 /// The provider's own token keys win; the account's keys are for providers that ask for them and never reach another one.
-fn key_source<'a>(provider: &'a ProviderSettings, is_set: &dyn Fn(&str) -> bool, stored: bool) -> KeySource<'a> {
+fn key_source<'a>(provider: &'a ProviderSettings, is_set: &dyn Fn(&str) -> bool, login: &StoredLogin) -> KeySource<'a> {
     if let Some(command) = &provider.auth {
         return KeySource::Command(command);
     }
@@ -176,22 +185,26 @@ fn key_source<'a>(provider: &'a ProviderSettings, is_set: &dyn Fn(&str) -> bool,
     if !provider.requires_openai_auth {
         return KeySource::NotNeeded;
     }
-    let variable = ["CODEX_API_KEY", "OPENAI_API_KEY"].into_iter().find(|name| is_set(name));
-    match (variable, stored) {
-        (Some(variable), _) => KeySource::Variable(variable),
-        (None, true) => KeySource::Stored,
-        (None, false) => KeySource::Missing(no_credentials()),
+    match login {
+        _ if is_set("CODEX_API_KEY") => KeySource::Variable("CODEX_API_KEY"),
+        StoredLogin::Key(_) => KeySource::Stored,
+        StoredLogin::Unusable(why) => KeySource::Missing(no_key(why.clone())),
+        StoredLogin::None if is_set("OPENAI_API_KEY") => KeySource::Variable("OPENAI_API_KEY"),
+        StoredLogin::None => KeySource::Missing(no_credentials()),
     }
 }
 
-fn credential(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String>, auth: Option<Secret>) -> Credential {
+fn credential(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String>, login: StoredLogin) -> Credential {
     let bearer = |key: Option<Secret>| key.map_or(Credential::None, Credential::Bearer);
-    match key_source(provider, &|name| value(name).is_some(), auth.is_some()) {
+    match key_source(provider, &|name| value(name).is_some(), &login) {
         KeySource::NotNeeded => Credential::None,
         KeySource::Variable(name) => bearer(value(name).map(Secret::new)),
         KeySource::Literal(token) => bearer(Some(Secret::new(token.to_owned()))),
-        KeySource::Stored => bearer(auth),
         KeySource::Command(command) => Credential::Command(TokenSource::new(&provider.id, command.clone())),
+        KeySource::Stored => match login {
+            StoredLogin::Key(key) => Credential::Bearer(key),
+            StoredLogin::None | StoredLogin::Unusable(_) => Credential::None,
+        },
         KeySource::Missing(error) => Credential::Missing(error),
     }
 }
@@ -205,8 +218,14 @@ fn missing_key(variable: &str, provider: &ProviderSettings) -> ModelError {
 }
 
 fn no_credentials() -> ModelError {
-    let text = "No key for the model provider. Set `OPENAI_API_KEY` or `CODEX_API_KEY`, or configure another provider under \
-                `[model_providers]` in config.toml. `codex demo` needs no key.";
+    no_key(
+        "No key for the model provider. Set `CODEX_API_KEY` or `OPENAI_API_KEY`, store one with `codex login --with-api-key`, or configure \
+         another provider under `[model_providers]` in config.toml. `codex demo` needs no key."
+            .to_owned(),
+    )
+}
+
+fn no_key(text: String) -> ModelError {
     ModelError::new(error::NO_CREDENTIALS, text, CodexErrorInfo::Unauthorized, Retry::Never)
 }
 
@@ -221,9 +240,9 @@ mod tests {
         }
     }
 
-    fn check(provider: &ProviderSettings, set: &[&str], stored: bool, expect: KeySource) {
+    fn check(provider: &ProviderSettings, set: &[&str], login: &StoredLogin, expect: KeySource) {
         assert_eq!(
-            key_source(provider, &|name| set.contains(&name), stored),
+            key_source(provider, &|name| set.contains(&name), login),
             expect,
             "{provider:?} {set:?}"
         );
@@ -257,20 +276,25 @@ mod tests {
             Retry::Never,
         );
 
-        check(&built_in, &account, true, KeySource::Variable("CODEX_API_KEY"));
-        check(&built_in, &account[1..], true, KeySource::Variable("OPENAI_API_KEY"));
-        check(&built_in, &[], true, KeySource::Stored);
-        check(&custom, &account, true, KeySource::NotNeeded);
-        check(&literal, &account, true, KeySource::Literal("literal"));
-        check(&with_env_key, &["MINE"], true, KeySource::Variable("MINE"));
-        check(&with_env_key, &account, true, KeySource::Missing(missing));
+        let stored = StoredLogin::Key(Secret::new("stored".into()));
+        let unusable = StoredLogin::Unusable("why".into());
+        check(&built_in, &account, &stored, KeySource::Variable("CODEX_API_KEY"));
+        check(&built_in, &account, &unusable, KeySource::Variable("CODEX_API_KEY"));
+        check(&built_in, &account[1..], &stored, KeySource::Stored);
+        check(&built_in, &account[1..], &unusable, KeySource::Missing(no_key("why".into())));
+        check(&built_in, &account[1..], &StoredLogin::None, KeySource::Variable("OPENAI_API_KEY"));
+        check(&built_in, &[], &StoredLogin::None, KeySource::Missing(no_credentials()));
+        check(&custom, &account, &stored, KeySource::NotNeeded);
+        check(&literal, &account, &stored, KeySource::Literal("literal"));
+        check(&with_env_key, &["MINE"], &stored, KeySource::Variable("MINE"));
+        check(&with_env_key, &account, &stored, KeySource::Missing(missing));
     }
 
     #[test]
     fn without_any_key_one_message_names_the_ways() {
         let text = no_credentials().message;
 
-        for way in ["OPENAI_API_KEY", "CODEX_API_KEY", "[model_providers]", "codex demo"] {
+        for way in ["OPENAI_API_KEY", "CODEX_API_KEY", "codex login", "[model_providers]", "codex demo"] {
             assert!(text.contains(way), "{way} in {text}");
         }
     }
@@ -278,7 +302,9 @@ mod tests {
     #[test]
     fn settings_that_cannot_be_used_are_named() {
         let check = |provider: ProviderSettings, expect: &str| {
-            let error = build(&provider, &|_| None, None, &identity()).err().expect("the settings are bad");
+            let error = build(&provider, &|_| None, StoredLogin::None, &identity())
+                .err()
+                .expect("the settings are bad");
             assert_eq!(error.to_string(), expect);
         };
         let mine = || ProviderSettings {

@@ -155,7 +155,7 @@ fn client(provider: &ProviderSettings, env: &dyn Fn(&str) -> Option<String>) -> 
         originator: "codex_exec".into(),
         user_agent: "codex_exec/1 (test)".into(),
     };
-    build(provider, env, None, &identity).unwrap()
+    build(provider, env, crate::StoredLogin::None, &identity).unwrap()
 }
 
 async fn events(provider: &ProviderSettings) -> Vec<String> {

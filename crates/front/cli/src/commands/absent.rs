@@ -58,8 +58,6 @@ const COMMANDS: &[Row] = &[
     row("delete", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("show", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("config", Why::NotYet, "docs/config.md names every key"),
-    row("login", Why::NotYet, "set CODEX_API_KEY or OPENAI_API_KEY"),
-    row("logout", Why::NotYet, "nothing is stored"),
     row("doctor", Why::NotYet, "codex demo tries sandbox, git and journal"),
     row("queue", Why::NotYet, "codex exec resume ID PROMPT runs the next task of a session"),
     row("agents", Why::NotYet, USE_EXEC),

@@ -11,6 +11,7 @@ mod debug;
 mod demo;
 mod features;
 mod line;
+mod login;
 mod server;
 
 use crate::environment::config_error;
@@ -31,6 +32,10 @@ pub enum Sub {
     Demo(demo::Demo),
     /// Print a completion script for a shell
     Completion(completion::Completion),
+    /// Store an API key, or say what is stored
+    Login(login::Login),
+    /// Remove the stored login
+    Logout(login::Logout),
     /// List feature flags, switch one
     Features(features::Features),
     /// Look inside
@@ -48,6 +53,8 @@ impl Sub {
         match self {
             Self::Demo(command) => command.run(),
             Self::Completion(command) => command.run(),
+            Self::Login(command) => command.run(root),
+            Self::Logout(command) => command.run(root),
             Self::Features(command) => command.run(root),
             Self::Debug(command) => command.run(),
             Self::Absent(command) => command.run(),

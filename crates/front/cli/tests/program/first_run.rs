@@ -63,7 +63,7 @@ fn without_a_key_one_message_names_the_ways() {
 
     let ran = lab.run(&["exec", "hello"]);
 
-    assert_text!(ran.all(), @"
+    assert_text!(ran.all(), @r"
     Ok(1)
     -- stdout
     -- stderr
@@ -81,7 +81,7 @@ fn without_a_key_one_message_names_the_ways() {
     --------
     user
     hello
-    error: No key for the model provider. Set `OPENAI_API_KEY` or `CODEX_API_KEY`, or configure another provider under `[model_providers]` in config.toml. `codex demo` needs no key. [model.no_credentials]
+    error: No key for the model provider. Set `CODEX_API_KEY` or `OPENAI_API_KEY`, store one with `codex login --with-api-key`, or configure another provider under `[model_providers]` in config.toml. `codex demo` needs no key. [model.no_credentials]
     ");
 }
 

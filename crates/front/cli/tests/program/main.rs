@@ -12,6 +12,7 @@ mod faults;
 mod first_run;
 #[cfg(target_os = "linux")]
 mod kill_moments;
+mod login;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]

@@ -15,11 +15,8 @@ const LOCK_STEP: Duration = Duration::from_millis(20);
 /// How often an edit starts again because somebody without our lock, e.g. a text editor, wrote meanwhile.
 const TRIES_MAX: usize = 10;
 
-/// As many links as systems follow.
-const LINKS_MAX: usize = 40;
-
 pub fn edit(file: &AbsPath, changes: &[Change]) -> Result<bool, EditError> {
-    let target = target(file).map_err(|source| write_error(file, source))?;
+    let target = os::link_target(file).map_err(|source| write_error(file, source))?;
     let folder = file.parent().unwrap_or_else(|| file.clone());
     os::create_private_dir(&folder).map_err(|source| write_error(file, source))?;
     let _lock = lock(file, &folder.join(".config.toml.lock"))?;
@@ -42,24 +39,6 @@ fn write_error(file: &AbsPath, source: io::Error) -> EditError {
         file: file.clone(),
         source,
     }
-}
-
-/// What a chain of symbolic links leads to, whether that exists or not.
-fn target(file: &AbsPath) -> io::Result<AbsPath> {
-    let mut path = file.clone();
-    for _ in 0..LINKS_MAX {
-        match std::fs::read_link(&path) {
-            Ok(link) => {
-                path = path
-                    .parent()
-                    .map_or_else(|| AbsPath::new(&link).ok(), |folder| Some(folder.join(&link)))
-                    .unwrap_or(path)
-            }
-            // No link, or nothing there.
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(io::Error::other("too many symbolic links"))
 }
 
 /// `None` if there is no file.

@@ -1,0 +1,171 @@
+//! `auth.json`: its form, and its reading and writing.
+
+use crate::{Account, Login, LoginError};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use codex_base::os::{self, FileLock, Privacy};
+use codex_base::{AbsPath, Secret};
+use serde::Deserialize;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+/// A larger file is no login.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How long another program may hold the lock.
+const LOCK_LIMIT: Duration = Duration::from_secs(5);
+const LOCK_STEP: Duration = Duration::from_millis(20);
+
+/// The claim of an id token that tells about the account.
+const ACCOUNT_CLAIM: &str = "https://api.openai.com/auth";
+
+/// What is in the file, as far as we look. Form: as written by the program whose files we share, its versions to 0.169.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct AuthFile {
+    auth_mode: Option<String>,
+    #[serde(rename = "OPENAI_API_KEY")]
+    api_key: Option<String>,
+    tokens: Option<Tokens>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tokens {
+    id_token: Value,
+    account_id: Option<String>,
+}
+
+impl AuthFile {
+    /// The text of a file that holds this key alone.
+    pub fn of_key(key: &Secret) -> String {
+        let value = serde_json::json!({"auth_mode": "apikey", "OPENAI_API_KEY": key.expose()});
+        format!("{value:#}\n")
+    }
+
+    /// `None` if nothing is stored. Older files have no mode: a key counts before tokens.
+    pub fn login(self, file: &AbsPath) -> Result<Option<Login>, LoginError> {
+        let key = self
+            .api_key
+            .filter(|key| !key.trim().is_empty())
+            .map(|key| Secret::new(key.trim().to_owned()));
+        let account = self.tokens.map(|tokens| Login::Account(tokens.account()));
+        let missing = |what: &str| LoginError::Damaged {
+            file: file.clone(),
+            problem: format!("it holds no {what}"),
+        };
+        match self.auth_mode.as_deref() {
+            None => Ok(key.map(Login::ApiKey).or(account)),
+            Some("apikey") => key.map(|key| Some(Login::ApiKey(key))).ok_or_else(|| missing("key")),
+            Some("chatgpt") => account.map(Some).ok_or_else(|| missing("tokens")),
+            Some(mode) => Ok(Some(Login::Other { mode: mode.to_owned() })),
+        }
+    }
+}
+
+impl Tokens {
+    fn account(self) -> Account {
+        let claims = self.id_token.as_str().and_then(claims).unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let about = &claims[ACCOUNT_CLAIM];
+        Account {
+            email: text(&claims["email"]),
+            plan: text(&about["chatgpt_plan_type"]),
+            id: self.account_id.or_else(|| text(&about["chatgpt_account_id"])),
+        }
+    }
+}
+
+/// The middle part of a signed token. The signature is not checked.
+fn claims(token: &str) -> Option<Value> {
+    let payload = token.split('.').nth(1)?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// The file's content and its name; `None` if there is no file.
+pub fn read(file: &AbsPath) -> Result<Option<(AuthFile, AbsPath)>, LoginError> {
+    let mut bytes = Vec::new();
+    let read = File::open(file).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => {}
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(source) => {
+            return Err(LoginError::Unreadable {
+                file: file.clone(),
+                source,
+            });
+        }
+    }
+    let damaged = |problem: String| LoginError::Damaged {
+        file: file.clone(),
+        problem,
+    };
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(damaged("it is too large".to_owned()));
+    }
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(damaged("it does not begin with {".to_owned()));
+    }
+    // The parser's own message could quote the file.
+    let auth = serde_json::from_slice(&bytes).map_err(|error| {
+        damaged(format!(
+            "it is not the JSON of a login (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    Ok(Some((auth, file.clone())))
+}
+
+/// Whole or not at all, for the owner alone. A symbolic link is written through.
+pub fn write(file: &AbsPath, text: &str) -> Result<(), LoginError> {
+    let failed = |source| LoginError::Write {
+        file: file.clone(),
+        source,
+    };
+    if let Some(folder) = file.parent() {
+        os::create_private_dir(&folder).map_err(failed)?;
+    }
+    let _lock = lock(file)?;
+    let target = os::link_target(file).map_err(failed)?;
+    os::write_atomic(&target, text.as_bytes(), Privacy::Owner).map_err(failed)
+}
+
+/// Whether there was a file.
+pub fn remove(file: &AbsPath) -> Result<bool, LoginError> {
+    if !file.is_symlink() && !file.exists() {
+        return Ok(false);
+    }
+    let _lock = lock(file)?;
+    match std::fs::remove_file(file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(LoginError::Write {
+            file: file.clone(),
+            source,
+        }),
+    }
+}
+
+/// `None` where the file system has no locks.
+fn lock(file: &AbsPath) -> Result<Option<FileLock>, LoginError> {
+    let path = file.with_added_extension("lock");
+    let start = Instant::now();
+    loop {
+        match FileLock::try_acquire(&path) {
+            Ok(Some(lock)) => return Ok(Some(lock)),
+            Ok(None) if start.elapsed() < LOCK_LIMIT => std::thread::sleep(LOCK_STEP),
+            Ok(None) => return Err(LoginError::Locked { file: file.clone() }),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
+            Err(source) => {
+                return Err(LoginError::Write {
+                    file: file.clone(),
+                    source,
+                });
+            }
+        }
+    }
+}
