@@ -2,7 +2,7 @@
 
 use codex_base::AbsPath;
 use codex_permissions::{PathFacts, candidate_roots};
-use codex_protocol::settings::SandboxPolicy;
+use codex_protocol::settings::{FileRules, SandboxPolicy};
 use std::fs;
 use std::path::Path;
 
@@ -31,6 +31,14 @@ pub fn path_facts(policy: &SandboxPolicy, cwd: &AbsPath, tmpdir: Option<&Path>, 
         codex_home: canonical_or_parent(codex_home),
         git_dirs,
         existing_roots,
+    }
+}
+
+/// The rules with real paths: what exists of each is canonical.
+pub fn real_rules(rules: &FileRules) -> FileRules {
+    FileRules {
+        without_cwd: rules.without_cwd,
+        read_only: rules.read_only.iter().map(canonical_or_parent).collect(),
     }
 }
 

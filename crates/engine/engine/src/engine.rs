@@ -147,7 +147,8 @@ impl Engine {
         } else {
             Journal::create(&self.shared.env.codex_home, &id, now, &self.shared.env.timezone).map_err(|error| journal_error(&error))?
         };
-        let text = base_instructions.unwrap_or_else(|| BASE.to_owned());
+        let configured = || opening.resolved.config.base_instructions.clone();
+        let text = base_instructions.or_else(configured).unwrap_or_else(|| BASE.to_owned());
         let identity = Identity {
             id,
             path: journal.path().cloned(),

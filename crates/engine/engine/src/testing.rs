@@ -189,6 +189,7 @@ impl Bench {
             thread_id: "T".into(),
             session_id: "T".into(),
             turn_id: "U".into(),
+            permission_profile: None,
             terminals: Arc::new(Terminals::new(reports)),
         };
         TurnSettings {

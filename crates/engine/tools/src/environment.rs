@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 
 /// Says to scripts that there is no network; absent when there is.
 const NETWORK_DISABLED: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
+const PERMISSION_PROFILE: &str = "CODEX_PERMISSION_PROFILE";
 
 /// Ids that a command is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) struct CallIds {
     pub thread_id: String,
     pub session_id: String,
     pub call_id: String,
+    /// Name of the permission profile, unless the mode was named.
+    pub permission_profile: Option<String>,
 }
 
 /// `base` (the policy-filtered parent environment, perhaps through a login profile) and the fixed variables.
@@ -31,6 +34,7 @@ pub(crate) fn of_command(base: &Environment, ids: &CallIds, terminal: Option<&Os
         ("GIT_PAGER", "cat"),
         ("GH_PAGER", "cat"),
         ("CODEX_CI", "1"),
+        ("CODEX_APPLY_PATCH_PRESERVE_LINE_ENDINGS", "1"),
         ("CODEX_THREAD_ID", &ids.thread_id),
         ("CODEX_SESSION_ID", &ids.session_id),
         ("CODEX_TOOL_CALL_ID", &ids.call_id),
@@ -42,7 +46,8 @@ pub(crate) fn of_command(base: &Environment, ids: &CallIds, terminal: Option<&Os
     if policy.confined && !policy.network {
         fixed.push((NETWORK_DISABLED, "1".into()));
     }
-    let is_fixed = |key: &OsStr| key == NETWORK_DISABLED || fixed.iter().any(|(fixed, _)| key == *fixed);
+    fixed.extend(ids.permission_profile.as_ref().map(|name| (PERMISSION_PROFILE, name.into())));
+    let is_fixed = |key: &OsStr| key == NETWORK_DISABLED || key == PERMISSION_PROFILE || fixed.iter().any(|(fixed, _)| key == *fixed);
     let mut env: Environment = base.iter().filter(|(key, _)| !is_fixed(key)).cloned().collect();
     env.extend(fixed.into_iter().map(|(key, value)| (key.into(), value)));
     env
@@ -67,6 +72,7 @@ mod tests {
             thread_id: "t".into(),
             session_id: "s".into(),
             call_id: "c".into(),
+            permission_profile: policy.confined.then(|| ":read-only".to_owned()),
         };
         let term = terminal_name(&base);
         let env = of_command(&base, &ids, tty.then_some(term.as_os_str()), policy);
@@ -86,7 +92,7 @@ mod tests {
             ..ResolvedPolicy::unconfined()
         };
 
-        insta::assert_snapshot!(env_of(&[("TERM", "xterm"), ("A", "b"), ("PAGER", "less")], false, &no_network), @"A=b NO_COLOR=1 LANG=C.UTF-8 LC_CTYPE=C.UTF-8 LC_ALL=C.UTF-8 COLORTERM= PAGER=cat GIT_PAGER=cat GH_PAGER=cat CODEX_CI=1 CODEX_THREAD_ID=t CODEX_SESSION_ID=s CODEX_TOOL_CALL_ID=c CODEX_VERSION=VERSION TERM=dumb CODEX_SANDBOX_NETWORK_DISABLED=1");
+        insta::assert_snapshot!(env_of(&[("TERM", "xterm"), ("A", "b"), ("PAGER", "less")], false, &no_network), @"A=b NO_COLOR=1 LANG=C.UTF-8 LC_CTYPE=C.UTF-8 LC_ALL=C.UTF-8 COLORTERM= PAGER=cat GIT_PAGER=cat GH_PAGER=cat CODEX_CI=1 CODEX_APPLY_PATCH_PRESERVE_LINE_ENDINGS=1 CODEX_THREAD_ID=t CODEX_SESSION_ID=s CODEX_TOOL_CALL_ID=c CODEX_VERSION=VERSION TERM=dumb CODEX_SANDBOX_NETWORK_DISABLED=1 CODEX_PERMISSION_PROFILE=:read-only");
     }
 
     #[test]
@@ -96,5 +102,6 @@ mod tests {
         assert!(env_of(&[("TERM", "xterm")], true, &open).ends_with("TERM=xterm"));
         assert!(env_of(&[("TERM", "dumb")], true, &open).ends_with("TERM=xterm-256color"));
         assert!(!env_of(&[("CODEX_SANDBOX_NETWORK_DISABLED", "1")], false, &open).contains("NETWORK"));
+        assert!(!env_of(&[("CODEX_PERMISSION_PROFILE", "p")], false, &open).contains("PROFILE"));
     }
 }

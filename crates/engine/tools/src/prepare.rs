@@ -136,6 +136,7 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
             thread_id: turn.thread_id.clone(),
             session_id: turn.session_id.clone(),
             call_id: call.call_id.clone(),
+            permission_profile: turn.permission_profile.clone(),
         },
         tty: arguments.tty.unwrap_or(false),
         wait: args::exec_wait(arguments.yield_time_ms),

@@ -33,6 +33,8 @@ pub struct TurnTools {
     /// Id of the root thread.
     pub session_id: String,
     pub turn_id: String,
+    /// Name of the permission profile in force; commands are told.
+    pub permission_profile: Option<String>,
     /// The thread's live sessions; asked whether a write goes to a process outside of the sandbox.
     pub terminals: Arc<Terminals>,
 }

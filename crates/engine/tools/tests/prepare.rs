@@ -26,6 +26,7 @@ fn turn(cwd: &str) -> TurnTools {
         thread_id: "thread".into(),
         session_id: "session".into(),
         turn_id: "turn".into(),
+        permission_profile: None,
         terminals: Arc::new(Terminals::new(mpsc::channel(1).0)),
     }
 }

@@ -52,6 +52,7 @@ impl Bench {
             thread_id: "thread".into(),
             session_id: "session".into(),
             turn_id: "turn".into(),
+            permission_profile: None,
             terminals: terminals.clone(),
         };
         let world = ToolWorld {
@@ -548,7 +549,8 @@ async fn a_command_gets_the_fixed_variables() {
         .exec(json!({ "cmd": "env -u PATH -u HOME -u PWD -u SHLVL -u _ -u OLDPWD env | sort", "login": false }))
         .await;
 
-    insta::assert_snapshot!(output(&outcome).replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r"
+    insta::assert_snapshot!(output(&outcome).replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r##"
+    CODEX_APPLY_PATCH_PRESERVE_LINE_ENDINGS=1
     CODEX_CI=1
     CODEX_SESSION_ID=session
     CODEX_THREAD_ID=thread
@@ -563,7 +565,7 @@ async fn a_command_gets_the_fixed_variables() {
     NO_COLOR=1
     PAGER=cat
     TERM=dumb
-    ");
+    "##);
 }
 
 #[tokio::test]

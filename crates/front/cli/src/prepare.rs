@@ -83,7 +83,7 @@ fn overrides(command: &ExecCommand) -> Result<Overrides, ExecError> {
 }
 
 /// The directory of `-C`, links resolved where the system has them.
-fn working_directory(cd: Option<&Path>, cwd: &AbsPath) -> Result<AbsPath, ExecError> {
+pub fn working_directory(cd: Option<&Path>, cwd: &AbsPath) -> Result<AbsPath, ExecError> {
     let Some(cd) = cd else {
         return Ok(cwd.clone());
     };

@@ -2,7 +2,7 @@
 
 use crate::{ReadAccess, ResolvedPolicy, WritableRoot};
 use codex_base::AbsPath;
-use codex_protocol::settings::SandboxPolicy;
+use codex_protocol::settings::{FileRules, SandboxPolicy};
 use std::collections::BTreeMap;
 
 /// Directly below every writable root these are read-only, existing or not: what runs or counts later, outside of the sandbox
@@ -97,4 +97,19 @@ fn protected_in(root: &AbsPath, facts: &PathFacts) -> Vec<AbsPath> {
     protected.extend(pointed_to);
     protected.dedup();
     protected
+}
+
+/// Closes in `policy` what `rules` close. Paths of `rules` are canonical where they exist.
+pub fn restrict(mut policy: ResolvedPolicy, rules: &FileRules, cwd: &AbsPath) -> ResolvedPolicy {
+    if !policy.confined {
+        return policy;
+    }
+    policy.read_only.extend(rules.read_only.iter().cloned());
+    let closed = |root: &WritableRoot| rules.without_cwd && &root.root == cwd;
+    let kept = policy
+        .writable_roots
+        .iter()
+        .filter(|root| !closed(root) && !policy.is_protected(&root.root));
+    policy.writable_roots = kept.cloned().collect();
+    policy
 }

@@ -20,6 +20,8 @@ pub struct ProcessEnv {
     pub user_shell: Option<PathBuf>,
     /// IANA name, e.g. `Europe/Berlin`.
     pub timezone: String,
+    /// For requirements that name hosts.
+    pub host_name: Option<String>,
 }
 
 impl ProcessEnv {
@@ -48,6 +50,7 @@ impl ProcessEnv {
             system_config_dir: os::system_config_dir(),
             user_shell,
             timezone,
+            host_name: None,
         })
     }
 

@@ -48,6 +48,8 @@ pub enum ConfigError {
         key: String,
         nearest: Option<String>,
     },
+    #[error("there is no key `{key}`{}", did_you_mean(.nearest.as_deref()))]
+    NoSuchKey { key: String, nearest: Option<String> },
     #[error("{place}: unknown model provider `{id}`; known are {}; add a [model_providers.{id}] table or choose one of these", .known.join(", "))]
     UnknownProvider { place: Place, id: String, known: Vec<String> },
     #[error(
@@ -70,6 +72,37 @@ pub enum ConfigError {
     ProfileName { name: String },
     #[error("{place}: granular approval policies are not supported yet; use `on-request`, `untrusted` or `never`")]
     ApprovalGranular { place: Place },
+    #[error("{place}: {problem}")]
+    PermissionsInvalid { place: Place, problem: String },
+    #[error("{place}: the sandbox of this version cannot {what}; nothing runs rather than ignoring it")]
+    PermissionsUnenforceable { place: Place, what: String },
+    #[error(
+        "{place}: permission profiles are defined but none is chosen; set `default_permissions`, for example to `{name}` or `:workspace`"
+    )]
+    PermissionsUnchosen { place: Place, name: String },
+    #[error("permission profile `{name}` is not allowed by {requirement}, which names none to take instead; allowed are {}", .allowed.join(", "))]
+    ProfileForbidden {
+        name: String,
+        requirement: Place,
+        allowed: Vec<String>,
+    },
+    #[error("{place}: {key} {problem}")]
+    RequirementInvalid { place: Place, key: String, problem: String },
+    #[error("{place}: this version cannot {what}, which {key} demands; it does not start rather than ignore it")]
+    RequirementUnenforceable { place: Place, key: String, what: &'static str },
+    #[error(
+        "{place}: full access is not allowed here, and without questions (approval policy `never`) nothing can stand in for it; choose another sandbox mode"
+    )]
+    FullAccessForbidden { place: Place },
+    #[error("{place}: cannot use {file}, which `{key}` names")]
+    NamedFile {
+        place: Place,
+        key: String,
+        file: AbsPath,
+        source: io::Error,
+    },
+    #[error("{place}: {file}, which `{key}` names, is empty")]
+    NamedFileEmpty { place: Place, key: String, file: AbsPath },
     #[error("invalid override `{text}`: {problem}; write key=value")]
     Override { text: String, problem: &'static str },
 }
@@ -84,6 +117,7 @@ impl ConfigError {
             Self::Syntax { .. } => "config.syntax",
             Self::Type { .. } => "config.type",
             Self::UnknownKey { .. } => "config.unknown_key",
+            Self::NoSuchKey { .. } => "config.no_such_key",
             Self::UnknownProvider { .. } => "config.unknown_provider",
             Self::WireApiChat { .. } => "config.wire_api_chat",
             Self::ReservedProvider { .. } => "config.reserved_provider",
@@ -92,6 +126,14 @@ impl ConfigError {
             Self::ProfileTable { .. } => "config.profile_table",
             Self::ProfileName { .. } => "config.profile_name",
             Self::ApprovalGranular { .. } => "config.approval_granular",
+            Self::PermissionsInvalid { .. } => "config.permissions_invalid",
+            Self::PermissionsUnenforceable { .. } => "config.permissions_unenforceable",
+            Self::PermissionsUnchosen { .. } => "config.permissions_unchosen",
+            Self::ProfileForbidden { .. } => "config.profile_forbidden",
+            Self::RequirementInvalid { .. } => "config.requirement_invalid",
+            Self::RequirementUnenforceable { .. } => "config.requirement_unenforceable",
+            Self::FullAccessForbidden { .. } => "config.full_access_forbidden",
+            Self::NamedFile { .. } | Self::NamedFileEmpty { .. } => "config.named_file",
             Self::Override { .. } => "config.override",
         }
     }

@@ -1,6 +1,7 @@
 //! Which files count for a directory, which of them are trusted, and their merge.
 
-use crate::known::{drop_forbidden, unknown_keys};
+use crate::requirements::{self, Requirements};
+use crate::schema::{self, Findings, UnknownKey};
 use crate::tree::{self, Layer, Source, Table};
 use crate::{ConfigError, Overrides, Place, ProcessEnv};
 use codex_base::{AbsPath, os};
@@ -12,13 +13,43 @@ use std::path::Path;
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const PROJECT_FOLDER: &str = ".codex";
 const FILE_NAME: &str = "config.toml";
+const MANAGED_NAME: &str = "managed_config.toml";
+const REQUIREMENTS_NAME: &str = "requirements.toml";
+
+/// Never taken from a project: they choose where conversations are sent, which programs run beside them, or whole other settings.
+pub(crate) const NEVER_FROM_PROJECT: [&str; 12] = [
+    "openai_base_url",
+    "chatgpt_base_url",
+    "apps_mcp_product_sku",
+    "responses_api_metadata",
+    "model_provider",
+    "model_providers",
+    "notify",
+    "profile",
+    "profiles",
+    "experimental_realtime_ws_base_url",
+    "experimental_realtime_webrtc_call_base_url",
+    "otel",
+];
+/// Besides, a project never decides about its own trust.
+const PROJECTS: &str = "projects";
 
 /// Everything that files and overrides say for one directory.
 pub(crate) struct Layers {
+    /// Lowest first; those that do not count are among them.
+    pub stack: Vec<Loaded>,
     pub merged: Table,
+    pub requirements: Requirements,
     pub warnings: Vec<String>,
     pub project_root: AbsPath,
     pub trusted: Option<bool>,
+}
+
+/// One layer as it was read.
+pub(crate) struct Loaded {
+    pub table: Table,
+    /// Why it does not count.
+    pub ignored: Option<String>,
 }
 
 pub(crate) fn load(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Result<Layers, ConfigError> {
@@ -28,18 +59,26 @@ pub(crate) fn load(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Re
         warnings: Vec::new(),
     };
     stack.personal(env, overrides)?;
+    let managed = managed_layer(env)?;
     let session = session_layer(overrides);
-    // The session counts for the root markers and for trust, so it is judged before the project's files are read, and laid above them.
+    // Session and management count for the root markers and for trust, so they are judged before the project's files are read, and laid
+    // above them.
     let mut outside_project = stack.merged();
     tree::merge(&mut outside_project, session.clone());
+    tree::merge(&mut outside_project, managed.clone());
     let project_root = project_root(&outside_project, cwd)?;
     let trust = Trust::new(&outside_project, &project_root)?;
     stack.project(env, cwd, &project_root, &trust)?;
-    stack.push(session)?;
-    stack.push(flag_layer(overrides))?;
+    let (model_flag, flags) = flag_layers(overrides);
+    for layer in [session, flags, managed.clone(), model_flag] {
+        stack.push(layer)?;
+    }
+    let requirements = stack.requirements(env, &managed)?;
     let merged = stack.merged();
     Ok(Layers {
         merged,
+        requirements,
+        stack: stack.layers,
         warnings: stack.warnings,
         trusted: trust.of(cwd),
         project_root,
@@ -49,7 +88,7 @@ pub(crate) fn load(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Re
 /// Layers, lowest first.
 struct Stack {
     strict: bool,
-    layers: Vec<Table>,
+    layers: Vec<Loaded>,
     warnings: Vec<String>,
 }
 
@@ -69,13 +108,9 @@ impl Stack {
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Err(ConfigError::ProfileName { name: name.to_owned() });
         }
-        if let Some(node) = self
-            .merged()
-            .get("profiles")
-            .and_then(|profiles| profiles.table("profiles").ok()?.get(name).cloned())
-        {
+        if let Some(node) = tree::get(&self.merged(), &["profiles".to_owned(), name.to_owned()]) {
             return Err(ConfigError::ProfileTable {
-                place: node.source.place,
+                place: node.source.place.clone(),
                 name: name.to_owned(),
             });
         }
@@ -86,7 +121,7 @@ impl Stack {
         Ok(())
     }
 
-    /// The project's files from its root down to `cwd`: those that are trusted.
+    /// The project's files from its root down to `cwd`: those that are trusted count.
     fn project(&mut self, env: &ProcessEnv, cwd: &AbsPath, root: &AbsPath, trust: &Trust) -> Result<(), ConfigError> {
         let mut folders: Vec<AbsPath> = cwd.ancestors().take_while(|folder| folder.starts_with(root)).collect();
         folders.reverse();
@@ -96,19 +131,40 @@ impl Stack {
             if canonical(&own).unwrap_or(own) == env.codex_home || !file.exists() {
                 continue;
             }
+            let read = read_file(&file, Layer::Project, self.layers.len());
             if trust.of(&folder) == Some(true) {
-                let mut layer = read_file(&file, Layer::Project, self.layers.len())?.unwrap_or_default();
-                let dropped = drop_forbidden(&mut layer);
-                if !dropped.is_empty() {
-                    self.warnings
-                        .push(format!("{file}: a project may not set {}; ignored", dropped.join(", ")));
-                }
+                let mut layer = read?.unwrap_or_default();
+                self.drop_forbidden(&mut layer, &file);
                 self.push(layer)?;
             } else {
                 self.warnings.push(untrusted(&file, &folder, env));
+                // Kept to be shown; a file that nobody trusts may be broken.
+                self.ignore(read.ok().flatten().unwrap_or_default(), "the project is not trusted");
             }
         }
         Ok(())
+    }
+
+    /// Takes out of a project's layer what a project may not set.
+    fn drop_forbidden(&mut self, layer: &mut Table, file: &AbsPath) {
+        let names = NEVER_FROM_PROJECT.iter().copied().chain([PROJECTS]);
+        let dropped: Table = names.filter_map(|name| layer.remove_entry(name)).collect();
+        let told: Vec<_> = NEVER_FROM_PROJECT.iter().filter(|name| dropped.contains_key(**name)).collect();
+        if !told.is_empty() {
+            let names: Vec<_> = told.iter().map(|name| format!("`{name}`")).collect();
+            self.warnings
+                .push(format!("{file}: a project may not set {}; ignored", names.join(", ")));
+        }
+        self.ignore(dropped, "a project may not set it");
+    }
+
+    fn ignore(&mut self, table: Table, why: &str) {
+        if !table.is_empty() {
+            self.layers.push(Loaded {
+                table,
+                ignored: Some(why.to_owned()),
+            });
+        }
     }
 
     /// `false` if there is no such file.
@@ -120,7 +176,7 @@ impl Stack {
         Ok(true)
     }
 
-    fn push(&mut self, layer: Table) -> Result<(), ConfigError> {
+    fn push(&mut self, mut layer: Table) -> Result<(), ConfigError> {
         if let Some(node) = layer.get("profile") {
             let name = node.text().unwrap_or("NAME").to_owned();
             return Err(ConfigError::ProfileKey {
@@ -128,38 +184,67 @@ impl Stack {
                 name,
             });
         }
-        let unknown = unknown_keys(&layer);
-        match unknown.first() {
-            Some(first) if self.strict => return Err(first.clone().into()),
-            Some(first) => {
-                let place = match &first.place {
-                    Place::File { file, .. } => file.to_string(),
-                    other => other.to_string(),
-                };
-                let names: Vec<_> = unknown
-                    .iter()
-                    .map(|unknown| named(&unknown.key, unknown.nearest.as_deref()))
-                    .collect();
-                self.warnings
-                    .push(format!("{place}: unknown keys are ignored: {}", names.join(", ")));
-            }
-            None => {}
+        let findings = schema::check_layer(&mut layer, schema::Document::Config)?;
+        if let Some(first) = findings.unknown.first().filter(|_| self.strict) {
+            return Err(first.clone().into());
         }
-        self.layers.push(layer);
+        self.tell(findings);
+        self.layers.push(Loaded {
+            table: layer,
+            ignored: None,
+        });
         Ok(())
+    }
+
+    fn tell(&mut self, findings: Findings) {
+        if let Some(first) = findings.unknown.first() {
+            let place = match &first.place {
+                Place::File { file, .. } => file.to_string(),
+                other => other.to_string(),
+            };
+            let names: Vec<_> = findings.unknown.iter().map(named).collect();
+            self.warnings
+                .push(format!("{place}: unknown keys are ignored: {}", names.join(", ")));
+        }
+        self.warnings.extend(findings.notes);
+    }
+
+    /// The administrator's constraints; what they set outright becomes the topmost layer.
+    fn requirements(&mut self, env: &ProcessEnv, managed: &Table) -> Result<Requirements, ConfigError> {
+        let file = AbsPath::new(&env.system_config_dir).map(|folder| folder.join(REQUIREMENTS_NAME));
+        let mut table = match file {
+            Ok(file) => read_file(&file, Layer::Requirement, usize::MAX)?.unwrap_or_default(),
+            Err(_) => Table::new(),
+        };
+        let findings = schema::check_layer(&mut table, schema::Document::Requirements)?;
+        self.tell(findings);
+        self.layers.push(Loaded {
+            table: requirements::pinned(&table),
+            ignored: None,
+        });
+        Requirements::read(&table, managed, env, &mut self.warnings)
     }
 
     fn merged(&self) -> Table {
         let mut merged = Table::new();
-        for layer in &self.layers {
-            tree::merge(&mut merged, layer.clone());
+        for layer in self.layers.iter().filter(|layer| layer.ignored.is_none()) {
+            tree::merge(&mut merged, layer.table.clone());
         }
         merged
     }
 }
 
-fn named(key: &str, nearest: Option<&str>) -> String {
-    nearest.map_or_else(|| format!("`{key}`"), |nearest| format!("`{key}` (did you mean `{nearest}`?)"))
+fn named(unknown: &UnknownKey) -> String {
+    let line = match &unknown.place {
+        Place::File { line, .. } => Some(format!("line {line}")),
+        Place::Override | Place::Flag(_) => None,
+    };
+    let meant = unknown.nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"));
+    let details: Vec<_> = line.into_iter().chain(meant).collect();
+    match details.as_slice() {
+        [] => format!("`{}`", unknown.key),
+        details => format!("`{}` ({})", unknown.key, details.join(", ")),
+    }
 }
 
 fn untrusted(file: &AbsPath, folder: &AbsPath, env: &ProcessEnv) -> String {
@@ -193,8 +278,22 @@ pub(crate) fn read_bounded(file: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// The managed configuration of older versions: above everything but the model's flag.
+fn managed_layer(env: &ProcessEnv) -> Result<Table, ConfigError> {
+    let folder = if os::platform().0 == "windows" {
+        Ok(env.codex_home.clone())
+    } else {
+        AbsPath::new(&env.system_config_dir)
+    };
+    let Ok(folder) = folder else { return Ok(Table::new()) };
+    Ok(read_file(&folder.join(MANAGED_NAME), Layer::Managed, MANAGED_RANK)?.unwrap_or_default())
+}
+
 /// Above every file, whatever the number of files.
-const SESSION_RANK: usize = usize::MAX - 1;
+const SESSION_RANK: usize = usize::MAX - 4;
+const FLAG_RANK: usize = SESSION_RANK + 1;
+const MANAGED_RANK: usize = FLAG_RANK + 1;
+const MODEL_FLAG_RANK: usize = MANAGED_RANK + 1;
 
 fn session_layer(overrides: &Overrides) -> Table {
     let source = Source {
@@ -204,43 +303,37 @@ fn session_layer(overrides: &Overrides) -> Table {
     };
     let mut layer = Table::new();
     for (key, value) in &overrides.cli {
-        tree::set(&mut layer, key, tree::node(value.clone(), &source));
+        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        tree::set(&mut layer, &path, tree::node(value.clone(), &source));
     }
     if let Some(text) = &overrides.developer_instructions {
-        tree::set(
-            &mut layer,
-            "developer_instructions",
-            tree::node(toml::Value::String(text.clone()), &source),
-        );
+        let text = tree::node(toml::Value::String(text.clone()), &source);
+        tree::set(&mut layer, &["developer_instructions".to_owned()], text);
     }
     layer
 }
 
-fn flag_layer(overrides: &Overrides) -> Table {
-    let flags = [
-        ("model", "-m", overrides.model.clone()),
-        ("model_provider", "--model-provider", overrides.model_provider.clone()),
-        (
-            "approval_policy",
-            "-a",
-            overrides.approval_policy.map(|policy| policy.as_str().to_owned()),
-        ),
-        (
-            "approvals_reviewer",
-            "--approve-for-me",
-            overrides.approvals_reviewer.map(|reviewer| reviewer.as_str().to_owned()),
-        ),
-        ("sandbox_mode", "-s", overrides.sandbox_mode.map(|mode| mode.as_str().to_owned())),
-    ];
-    let set = flags.into_iter().filter_map(|(key, flag, value)| {
+/// That of the model, which even managed configuration does not beat, and that of the others.
+fn flag_layers(overrides: &Overrides) -> (Table, Table) {
+    let flag = |key: &str, flag: &str, rank: usize, value: Option<String>| {
         let source = Source {
             layer: Layer::Flag,
-            rank: SESSION_RANK + 1,
+            rank,
             place: Place::Flag(flag.to_owned()),
         };
         Some((key.to_owned(), tree::node(toml::Value::String(value?), &source)))
-    });
-    set.collect()
+    };
+    let approval = overrides.approval_policy.map(|policy| policy.as_str().to_owned());
+    let reviewer = overrides.approvals_reviewer.map(|reviewer| reviewer.as_str().to_owned());
+    let mode = overrides.sandbox_mode.map(|mode| mode.as_str().to_owned());
+    let others = [
+        flag("model_provider", "--model-provider", FLAG_RANK, overrides.model_provider.clone()),
+        flag("approval_policy", "-a", FLAG_RANK, approval),
+        flag("approvals_reviewer", "--approve-for-me", FLAG_RANK, reviewer),
+        flag("sandbox_mode", "-s", FLAG_RANK, mode),
+    ];
+    let model = flag("model", "-m", MODEL_FLAG_RANK, overrides.model.clone());
+    (model.into_iter().collect(), others.into_iter().flatten().collect())
 }
 
 /// The nearest folder from `cwd` upwards that holds one of the markers; `cwd` itself if there is none.

@@ -13,19 +13,26 @@
 //! | `layers` | which files count for a directory, trust, and their merge |
 //! | `tree`, `value` | TOML text as a tree in which every value knows its place; typed views of a value |
 //! | `read`, `providers` | the merged tree as a [`Config`] |
-//! | `known` | the keys that files may hold, and what to say about others |
+//! | `schema` | every key that files may hold: type, default, meaning; the check of a layer, the JSON schema, the reference page |
+//! | [`features`] | the names of `[features]` |
+//! | `profiles` | what a permission profile means for a directory |
+//! | `requirements` | what an administrator allows |
+//! | `explain` | [`explain()`] |
 //! | `overrides` | [`parse_override`] |
 //! | `shell_env` | [`shell_environment`] |
 
 pub mod edit;
 pub mod env;
 mod error;
+mod explain;
 pub mod features;
-mod known;
 mod layers;
 mod overrides;
+mod profiles;
 mod providers;
 mod read;
+mod requirements;
+mod schema;
 mod settings;
 mod shell_env;
 mod tree;
@@ -33,8 +40,10 @@ mod value;
 
 pub use env::ProcessEnv;
 pub use error::{ConfigError, Place};
+pub use explain::{Explanation, Said, explain};
 pub use overrides::parse_override;
-pub use settings::{Config, Overrides, Resolved, ToolSwitches};
+pub use schema::{json_schema, reference};
+pub use settings::{Config, Overrides, Replacement, Resolved, ToolSwitches};
 pub use shell_env::shell_environment;
 
 use codex_base::AbsPath;
@@ -53,7 +62,7 @@ pub fn resolve(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Result
         trusted: layers.trusted,
         warnings: layers.warnings,
     };
-    let config = reader.config(overrides)?;
+    let (config, changes) = reader.config(overrides, &layers.requirements)?;
     let warnings = reader.warnings;
     let mut origins = tree::origins(&layers.merged);
     if overrides.sandbox_policy.is_some() {
@@ -62,6 +71,7 @@ pub fn resolve(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Result
     Ok(Resolved {
         config,
         origins,
+        changes,
         warnings,
         trusted: layers.trusted,
         project_root: layers.project_root,

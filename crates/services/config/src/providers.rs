@@ -149,10 +149,7 @@ impl Entry<'_> {
             node,
         };
         let count = |name: &str, default: u64| -> Result<u64, ConfigError> { Ok(inner.read(name, Node::count)?.unwrap_or(default)) };
-        let timeout_ms = count("timeout_ms", 5000)?;
-        if timeout_ms == 0 {
-            return Err(self.invalid("`auth.timeout_ms` must be 1 or more"));
-        }
+        let timeout_ms = count("timeout_ms", 5000)?.max(1);
         let working = table.get("cwd").map(|node| -> Result<AbsPath, ConfigError> {
             let text = node.non_empty(&dotted(&key, "cwd"))?;
             Ok(node.path(&text, env, cwd))

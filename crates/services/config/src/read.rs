@@ -1,46 +1,20 @@
 //! The merged tree as a [`Config`].
 
-use crate::providers;
+use crate::profiles::Profiles;
+use crate::requirements::Requirements;
 use crate::tree::{Node, Table, Value, dotted};
-use crate::{Config, ConfigError, Overrides, ProcessEnv, ToolSwitches};
+use crate::value::Choices;
+use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, ApprovalsReviewer, EnvironmentInherit, ReasoningSummary, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy, Verbosity,
+    ApprovalPolicy, EnvironmentFilter, FileRules, HistorySettings, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy, WebSearchMode,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const PROJECT_DOC_BYTES_MAX: usize = 32 * 1024;
 const TERMINAL_WAIT_MAX: Duration = Duration::from_millis(300_000);
-const MODES: [(&str, SandboxMode); 3] = [
-    ("read-only", SandboxMode::ReadOnly),
-    ("workspace-write", SandboxMode::WorkspaceWrite),
-    ("danger-full-access", SandboxMode::DangerFullAccess),
-];
-const REVIEWERS: [(&str, ApprovalsReviewer); 3] = [
-    ("user", ApprovalsReviewer::User),
-    ("auto_review", ApprovalsReviewer::AutoReview),
-    ("guardian_subagent", ApprovalsReviewer::AutoReview),
-];
-const SUMMARIES: [(&str, ReasoningSummary); 4] = [
-    ("auto", ReasoningSummary::Auto),
-    ("concise", ReasoningSummary::Concise),
-    ("detailed", ReasoningSummary::Detailed),
-    ("none", ReasoningSummary::None),
-];
-const VERBOSITIES: [(&str, Verbosity); 3] = [("low", Verbosity::Low), ("medium", Verbosity::Medium), ("high", Verbosity::High)];
-const INHERITS: [(&str, EnvironmentInherit); 3] = [
-    ("all", EnvironmentInherit::All),
-    ("core", EnvironmentInherit::Core),
-    ("none", EnvironmentInherit::None),
-];
-/// `on-failure` is an older spelling.
 const ON_FAILURE: &str = "on-failure";
-const APPROVALS: [(&str, ApprovalPolicy); 4] = [
-    ("on-request", ApprovalPolicy::OnRequest),
-    ("untrusted", ApprovalPolicy::Untrusted),
-    ("never", ApprovalPolicy::Never),
-    (ON_FAILURE, ApprovalPolicy::OnRequest),
-];
 
 /// What reading needs beside the tree.
 pub(crate) struct Reader<'a> {
@@ -52,23 +26,39 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(crate) fn config(&mut self, overrides: &Overrides) -> Result<Config, ConfigError> {
+    /// The configuration within the requirements, and what these changed.
+    pub(crate) fn config(&mut self, overrides: &Overrides, requirements: &Requirements) -> Result<(Config, Vec<Replacement>), ConfigError> {
+        let workspace_write = self.workspace_write(overrides)?;
+        let sandbox = self.sandbox(overrides, requirements)?;
+        self.warnings.extend(sandbox.warnings.iter().cloned());
+        let mut changes: Vec<Replacement> = sandbox.change.clone().into_iter().collect();
+        let mut config = self.as_asked(sandbox)?;
+        changes.extend(requirements.constrain(&mut config, &workspace_write)?);
+        self.warnings.extend(changes.iter().map(Replacement::to_string));
+        Ok((config, changes))
+    }
+
+    fn as_asked(&mut self, sandbox: Sandbox) -> Result<Config, ConfigError> {
         Ok(Config {
             model: self.read("model", Node::non_empty)?,
             provider: providers::selected(self.tree, self.env, self.cwd)?,
             approval_policy: self.approval_policy()?,
-            approvals_reviewer: self
-                .read("approvals_reviewer", |node, key| node.one_of(key, &REVIEWERS))?
-                .unwrap_or_default(),
-            sandbox_policy: self.sandbox_policy(overrides)?,
+            approvals_reviewer: self.named("approvals_reviewer")?.unwrap_or_default(),
+            sandbox_policy: sandbox.policy,
+            file_rules: sandbox.rules,
+            permission_profile: sandbox.profile,
             model_reasoning_effort: self.read("model_reasoning_effort", Node::non_empty)?,
-            model_reasoning_summary: self.read("model_reasoning_summary", |node, key| node.one_of(key, &SUMMARIES))?,
-            model_verbosity: self.read("model_verbosity", |node, key| node.one_of(key, &VERBOSITIES))?,
+            model_reasoning_summary: self.named("model_reasoning_summary")?,
+            model_verbosity: self.named("model_verbosity")?,
             model_context_window: self.read("model_context_window", Node::count)?,
+            model_auto_compact_token_limit: self.read("model_auto_compact_token_limit", Node::count)?,
+            compact_prompt: self.compact_prompt()?,
+            model_catalog_json: self.path("model_catalog_json")?,
+            review_model: self.read("review_model", Node::non_empty)?,
+            oss_provider: self.read("oss_provider", Node::string)?,
             tool_output_token_limit: self.read("tool_output_token_limit", Node::count)?,
             developer_instructions: self.read("developer_instructions", Node::string)?,
-            cli_auth_credentials_store: self.read("cli_auth_credentials_store", Node::string)?,
-            forced_login_method: self.read("forced_login_method", Node::string)?,
+            base_instructions: self.named_file("model_instructions_file")?,
             project_doc_max_bytes: self.read("project_doc_max_bytes", Node::count)?.unwrap_or(PROJECT_DOC_BYTES_MAX),
             project_doc_fallback_filenames: self.read("project_doc_fallback_filenames", Node::strings)?.unwrap_or_default(),
             shell_environment_policy: self.shell_environment_policy()?,
@@ -78,11 +68,25 @@ impl Reader<'_> {
             allow_login_shell: self.switch("allow_login_shell")?,
             include_permissions_instructions: self.switch("include_permissions_instructions")?,
             include_environment_context: self.switch("include_environment_context")?,
+            include_environment_context_time: self.switch("include_environment_context_time")?,
             tools: ToolSwitches {
                 update_plan: self.switch("tools.update_plan.enabled")?,
                 view_image: self.switch("features.view_image")?,
                 shell: self.switch("features.shell_tool")?,
             },
+            web_search: self.web_search()?,
+            features: self.features()?,
+            notify: self.notify()?,
+            history: HistorySettings {
+                persistence: self.named("history.persistence")?.unwrap_or(HistorySettings::default().persistence),
+                max_bytes: self.read("history.max_bytes", Node::count)?,
+            },
+            sqlite_home: self.sqlite_home()?,
+            log_dir: self.path("log_dir")?.unwrap_or_else(|| self.env.codex_home.join("log")),
+            hide_agent_reasoning: self.switch_off("hide_agent_reasoning")?,
+            show_raw_agent_reasoning: self.switch_off("show_raw_agent_reasoning")?,
+            cli_auth_credentials_store: self.read("cli_auth_credentials_store", Node::string)?,
+            forced_login_method: self.read("forced_login_method", Node::string)?,
         })
     }
 
@@ -108,6 +112,113 @@ impl Reader<'_> {
         Ok(self.read(path, Node::boolean)?.unwrap_or(true))
     }
 
+    /// A switch that is off by default.
+    fn switch_off(&self, path: &str) -> Result<bool, ConfigError> {
+        Ok(self.read(path, Node::boolean)?.unwrap_or(false))
+    }
+
+    fn named<T: Copy + Choices>(&self, path: &str) -> Result<Option<T>, ConfigError> {
+        self.read(path, Node::named)
+    }
+
+    fn path(&self, key: &str) -> Result<Option<AbsPath>, ConfigError> {
+        self.read(key, |node, key| Ok(node.path(&node.non_empty(key)?, self.env, self.cwd)))
+    }
+
+    /// The text of a file that a key names.
+    fn named_file(&self, key: &str) -> Result<Option<String>, ConfigError> {
+        let (Some(node), Some(file)) = (self.find(key)?, self.path(key)?) else {
+            return Ok(None);
+        };
+        let place = || node.source.place.clone();
+        let text = layers::read_bounded(&file).map_err(|source| ConfigError::NamedFile {
+            place: place(),
+            key: key.to_owned(),
+            file: file.clone(),
+            source,
+        })?;
+        if text.trim().is_empty() {
+            return Err(ConfigError::NamedFileEmpty {
+                place: place(),
+                key: key.to_owned(),
+                file,
+            });
+        }
+        Ok(Some(text))
+    }
+
+    fn compact_prompt(&self) -> Result<Option<String>, ConfigError> {
+        match self.read("compact_prompt", Node::string)? {
+            Some(text) => Ok(Some(text)),
+            None => self.named_file("experimental_compact_prompt_file"),
+        }
+    }
+
+    fn sqlite_home(&self) -> Result<AbsPath, ConfigError> {
+        let of_environment = || {
+            let named = self.env.var("CODEX_SQLITE_HOME").filter(|path| !path.is_empty());
+            named.map(|path| self.env.expand(path, &self.env.cwd))
+        };
+        let configured = self.path("sqlite_home")?;
+        Ok(configured.or_else(of_environment).unwrap_or_else(|| self.env.codex_home.clone()))
+    }
+
+    /// `web_search`, else what older switches say.
+    fn web_search(&self) -> Result<Option<WebSearchMode>, ConfigError> {
+        if let Some(mode) = self.named("web_search")? {
+            return Ok(Some(mode));
+        }
+        if let Some(node) = self.find("tools.web_search")?
+            && let Ok(on) = node.boolean("tools.web_search")
+        {
+            return Ok(Some(if on { WebSearchMode::Live } else { WebSearchMode::Disabled }));
+        }
+        for (feature, mode) in [
+            ("web_search_request", WebSearchMode::Live),
+            ("web_search_cached", WebSearchMode::Cached),
+        ] {
+            if self.features()?.get(feature) == Some(&true) {
+                return Ok(Some(mode));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What `[features]` sets, under the present names; unknown names are left out.
+    fn features(&self) -> Result<BTreeMap<String, bool>, ConfigError> {
+        let mut set = BTreeMap::new();
+        let Some(node) = self.find("features")? else { return Ok(set) };
+        let table = node.table("features")?;
+        // A present name beats an older one of the same feature.
+        for older in [true, false] {
+            for (name, node) in table {
+                let Some(feature) = features::find(name).filter(|feature| (feature.name != name) == older) else {
+                    continue;
+                };
+                let on = match &node.value {
+                    Value::Table(inner) => match inner.get("enabled") {
+                        Some(node) => Some(node.boolean(&format!("features.{name}.enabled"))?),
+                        None => None,
+                    },
+                    Value::Other(_) => Some(node.boolean(&dotted("features", name))?),
+                };
+                if let Some(on) = on {
+                    set.insert(feature.name.to_owned(), on);
+                }
+            }
+        }
+        Ok(set)
+    }
+
+    fn notify(&self) -> Result<Vec<String>, ConfigError> {
+        let Some(node) = self.find("notify")? else { return Ok(Vec::new()) };
+        let command = node.strings("notify")?;
+        match command.first() {
+            Some(program) if program.trim().is_empty() => Err(node.wrong("notify", "a program and its arguments")),
+            Some(_) | None => Ok(command),
+        }
+    }
+
     /// Without a setting, trust decides: a project that was called untrusted is asked about everything.
     fn approval_policy(&mut self) -> Result<ApprovalPolicy, ConfigError> {
         let Some(node) = self.find("approval_policy")? else {
@@ -121,7 +232,7 @@ impl Reader<'_> {
                 place: node.source.place.clone(),
             });
         }
-        let policy = node.one_of("approval_policy", &APPROVALS)?;
+        let policy = node.named("approval_policy")?;
         if node.text() == Some(ON_FAILURE) {
             let warning = format!(
                 "{}: approval_policy = \"{ON_FAILURE}\" is an older spelling and now means \"on-request\"",
@@ -132,36 +243,84 @@ impl Reader<'_> {
         Ok(policy)
     }
 
-    fn sandbox_policy(&mut self, overrides: &Overrides) -> Result<SandboxPolicy, ConfigError> {
-        let configured = self.workspace_write(overrides)?;
-        let mode = self.sandbox_mode()?;
-        Ok(match (&overrides.sandbox_policy, mode) {
-            (Some(policy), _) => policy.clone(),
-            (None, SandboxMode::ReadOnly) => SandboxPolicy::read_only(),
-            (None, SandboxMode::WorkspaceWrite) => configured,
-            (None, SandboxMode::DangerFullAccess) => SandboxPolicy::DangerFullAccess,
+    /// What commands may touch: a client's policy, a mode, or a permission profile.
+    fn sandbox(&mut self, overrides: &Overrides, requirements: &Requirements) -> Result<Sandbox, ConfigError> {
+        let profiles = Profiles {
+            tree: self.tree,
+            env: self.env,
+            cwd: self.cwd,
+            add_dirs: &overrides.add_dirs,
+            proxy_demanded: self.features()?.get("network_proxy") == Some(&true),
+        };
+        profiles.check_names()?;
+        let mode = self.find("sandbox_mode")?;
+        let chosen = self.find("default_permissions")?;
+        if let Some(policy) = &overrides.sandbox_policy {
+            return Ok(Sandbox::of_policy(policy.clone()));
+        }
+        let rank = |node: Option<&Node>| node.map(|node| node.source.rank);
+        match (mode, chosen) {
+            (Some(node), _) if rank(mode) > rank(chosen) => {
+                let mode = node.named("sandbox_mode")?;
+                Ok(Sandbox::of_policy(self.policy_of(mode, overrides)?))
+            }
+            (_, Some(node)) => self.profile(&profiles, node, overrides, requirements),
+            (_, None) => {
+                if let Some(first) = profiles.any_defined()? {
+                    return Err(ConfigError::PermissionsUnchosen {
+                        place: first.source.place.clone(),
+                        name: self.first_profile(),
+                    });
+                }
+                // Without a setting, any trust entry opens the workspace.
+                let (mode, name) = match self.trusted {
+                    Some(_) => (SandboxMode::WorkspaceWrite, ":workspace"),
+                    None => (SandboxMode::ReadOnly, ":read-only"),
+                };
+                Ok(Sandbox {
+                    profile: Some(name.to_owned()),
+                    ..Sandbox::of_policy(self.policy_of(mode, overrides)?)
+                })
+            }
+        }
+    }
+
+    fn first_profile(&self) -> String {
+        let profiles = self.tree.get("permissions").and_then(|node| node.table("permissions").ok());
+        profiles.and_then(|profiles| profiles.keys().next().cloned()).unwrap_or_default()
+    }
+
+    fn policy_of(&self, mode: SandboxMode, overrides: &Overrides) -> Result<SandboxPolicy, ConfigError> {
+        Ok(match mode {
+            SandboxMode::ReadOnly => SandboxPolicy::read_only(),
+            SandboxMode::WorkspaceWrite => self.workspace_write(overrides)?,
+            SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
         })
     }
 
-    /// `sandbox_mode` or `default_permissions`, whichever stands in the higher layer; inside one layer the latter. Without either, any trust
-    /// entry opens the workspace.
-    fn sandbox_mode(&mut self) -> Result<SandboxMode, ConfigError> {
-        let mode = self.find("sandbox_mode")?;
-        let profile = self.find("default_permissions")?;
-        let rank = |node: Option<&Node>| node.map(|node| node.source.rank);
-        match (mode, profile) {
-            (Some(mode), _) if rank(Some(mode)) > rank(profile) => mode.one_of("sandbox_mode", &MODES),
-            (_, Some(profile)) => {
-                let (mode, warning) = profile_mode(profile)?;
-                self.warnings.extend(warning);
-                Ok(mode)
-            }
-            (_, None) => Ok(if self.trusted.is_some() {
-                SandboxMode::WorkspaceWrite
-            } else {
-                SandboxMode::ReadOnly
-            }),
-        }
+    fn profile(
+        &self,
+        profiles: &Profiles<'_>,
+        node: &Node,
+        overrides: &Overrides,
+        requirements: &Requirements,
+    ) -> Result<Sandbox, ConfigError> {
+        let asked = node.non_empty("default_permissions")?;
+        let (name, change) = requirements.allowed_profile(&asked)?;
+        // The built-in one follows `[sandbox_workspace_write]`.
+        let (policy, rules, warnings) = if name == ":workspace" {
+            (self.workspace_write(overrides)?, FileRules::default(), Vec::new())
+        } else {
+            let found = profiles.resolve(&name, node)?;
+            (found.policy, found.rules, found.warnings)
+        };
+        Ok(Sandbox {
+            policy,
+            rules,
+            profile: Some(name),
+            change,
+            warnings,
+        })
     }
 
     fn workspace_write(&self, overrides: &Overrides) -> Result<SandboxPolicy, ConfigError> {
@@ -181,32 +340,47 @@ impl Reader<'_> {
         })
     }
 
+    fn filters(&self, key: &str) -> Result<BTreeMap<String, EnvironmentFilter>, ConfigError> {
+        const NAMES: [(&str, EnvironmentFilter); 2] = [("include", EnvironmentFilter::Include), ("exclude", EnvironmentFilter::Exclude)];
+        let Some(node) = self.find(key)? else { return Ok(BTreeMap::new()) };
+        let entries = node.table(key)?.iter();
+        entries
+            .map(|(pattern, node)| Ok((pattern.clone(), node.one_of(&dotted(key, pattern), &NAMES)?)))
+            .collect()
+    }
+
     fn shell_environment_policy(&self) -> Result<ShellEnvironmentPolicy, ConfigError> {
         let key = |name: &str| format!("shell_environment_policy.{name}");
         let default = ShellEnvironmentPolicy::default();
         Ok(ShellEnvironmentPolicy {
-            inherit: self
-                .read(&key("inherit"), |node, key| node.one_of(key, &INHERITS))?
-                .unwrap_or(default.inherit),
-            ignore_default_excludes: self.switch(&key("ignore_default_excludes"))?,
+            inherit: self.named(&key("inherit"))?.unwrap_or(default.inherit),
+            ignore_default_excludes: self.switch_off(&key("ignore_default_excludes"))?,
             exclude: self.read(&key("exclude"), Node::strings)?.unwrap_or_default(),
             set: self.read(&key("set"), Node::string_map)?.unwrap_or_default(),
             include_only: self.read(&key("include_only"), Node::strings)?.unwrap_or_default(),
+            filters: self.filters(&key("filters"))?,
         })
     }
 }
 
-/// A built-in permission profile as a mode. Others are not enforced yet; instead of ignoring what they deny, nothing may be written.
-fn profile_mode(node: &Node) -> Result<(SandboxMode, Option<String>), ConfigError> {
-    let name = node.string("default_permissions")?;
-    Ok(match name.as_str() {
-        ":read-only" => (SandboxMode::ReadOnly, None),
-        ":workspace" => (SandboxMode::WorkspaceWrite, None),
-        ":danger-full-access" => (SandboxMode::DangerFullAccess, None),
-        _ => {
-            let place = &node.source.place;
-            let warning = format!("{place}: permission profile `{name}` is not supported yet; the sandbox is read-only instead");
-            (SandboxMode::ReadOnly, Some(warning))
+/// What commands may touch, and how that was chosen.
+struct Sandbox {
+    policy: SandboxPolicy,
+    rules: FileRules,
+    /// Name of the profile, unless a mode was named.
+    profile: Option<String>,
+    change: Option<Replacement>,
+    warnings: Vec<String>,
+}
+
+impl Sandbox {
+    fn of_policy(policy: SandboxPolicy) -> Self {
+        Self {
+            policy,
+            rules: FileRules::default(),
+            profile: None,
+            change: None,
+            warnings: Vec::new(),
         }
-    })
+    }
 }

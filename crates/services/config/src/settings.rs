@@ -1,11 +1,13 @@
 //! The resolved settings, and what may override them.
 
+use crate::Place;
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, ApprovalsReviewer, Origin, ProviderSettings, ReasoningSummary, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy,
-    Verbosity,
+    ApprovalPolicy, ApprovalsReviewer, FileRules, HistorySettings, Origin, ProviderSettings, ReasoningSummary, SandboxMode, SandboxPolicy,
+    ShellEnvironmentPolicy, Verbosity, WebSearchMode,
 };
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// Everything that configuration decides for one working directory. `None` leaves the choice to the model catalogue.
@@ -16,14 +18,28 @@ pub struct Config {
     pub approval_policy: ApprovalPolicy,
     pub approvals_reviewer: ApprovalsReviewer,
     pub sandbox_policy: SandboxPolicy,
+    /// What a permission profile closes beyond the policy.
+    pub file_rules: FileRules,
+    /// Name of the permission profile in force, e.g. `:workspace`; `None` when a mode was named instead.
+    pub permission_profile: Option<String>,
     pub model_reasoning_effort: Option<String>,
     pub model_reasoning_summary: Option<ReasoningSummary>,
     pub model_verbosity: Option<Verbosity>,
     /// Tokens.
     pub model_context_window: Option<i64>,
+    /// Tokens from which the conversation is compacted.
+    pub model_auto_compact_token_limit: Option<i64>,
+    /// Text of `compact_prompt`, or of the file that `experimental_compact_prompt_file` names.
+    pub compact_prompt: Option<String>,
+    pub model_catalog_json: Option<AbsPath>,
+    pub review_model: Option<String>,
+    /// Which local provider `--oss` means.
+    pub oss_provider: Option<String>,
     /// Tokens of one tool output that are kept.
     pub tool_output_token_limit: Option<usize>,
     pub developer_instructions: Option<String>,
+    /// Text of the file that `model_instructions_file` names; never blank.
+    pub base_instructions: Option<String>,
     /// Bytes of all project documents together; 0 switches them off.
     pub project_doc_max_bytes: usize,
     pub project_doc_fallback_filenames: Vec<String>,
@@ -33,11 +49,33 @@ pub struct Config {
     pub allow_login_shell: bool,
     pub include_permissions_instructions: bool,
     pub include_environment_context: bool,
+    /// Date and time zone are part of the environment's description.
+    pub include_environment_context_time: bool,
     pub tools: ToolSwitches,
+    pub web_search: Option<WebSearchMode>,
+    /// What `[features]` sets, by present names; see [`Config::feature`].
+    pub features: BTreeMap<String, bool>,
+    /// Program and arguments that are run after each completed turn.
+    pub notify: Vec<String>,
+    pub history: HistorySettings,
+    /// Folder of databases.
+    pub sqlite_home: AbsPath,
+    /// Folder of log files.
+    pub log_dir: AbsPath,
+    pub hide_agent_reasoning: bool,
+    pub show_raw_agent_reasoning: bool,
     /// `file`, `keyring`, `auto` or `ephemeral`.
     pub cli_auth_credentials_store: Option<String>,
     /// `chatgpt` or `api`.
     pub forced_login_method: Option<String>,
+}
+
+impl Config {
+    /// Whether a feature is on: as configured, else its default. A name that nobody knows is off.
+    pub fn feature(&self, name: &str) -> bool {
+        let default = || crate::features::find(name).is_some_and(|feature| feature.default);
+        self.features.get(name).copied().unwrap_or_else(default)
+    }
 }
 
 /// Tools that can be switched off.
@@ -79,9 +117,37 @@ pub struct Resolved {
     pub config: Config,
     /// For each key with a value, dotted: the layer that won. Keys that are not here have their default.
     pub origins: BTreeMap<String, Origin>,
+    /// What requirements of an administrator changed; each is among the warnings, too.
+    pub changes: Vec<Replacement>,
     /// One sentence each, for the user.
     pub warnings: Vec<String>,
     /// What the trust entry for this project says; `None` without one.
     pub trusted: Option<bool>,
     pub project_root: AbsPath,
+}
+
+/// A value that is not allowed here, and the one that stands in for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    pub key: String,
+    pub from: String,
+    pub to: String,
+    /// The requirement.
+    pub place: Place,
+    pub allowed: Vec<String>,
+}
+
+impl fmt::Display for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let allowed: Vec<_> = self.allowed.iter().map(|value| format!("`{value}`")).collect();
+        write!(
+            f,
+            "{} = \"{}\" is not allowed by {}; \"{}\" is used instead (allowed: {})",
+            self.key,
+            self.from,
+            self.place,
+            self.to,
+            allowed.join(", ")
+        )
+    }
 }

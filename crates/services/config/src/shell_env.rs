@@ -1,7 +1,7 @@
 //! The environment of commands, made from codex's own by `[shell_environment_policy]`.
 
 use codex_base::os;
-use codex_protocol::settings::{EnvironmentInherit, ShellEnvironmentPolicy};
+use codex_protocol::settings::{EnvironmentFilter, EnvironmentInherit, ShellEnvironmentPolicy};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
@@ -19,14 +19,28 @@ pub fn shell_environment(policy: &ShellEnvironmentPolicy, vars: &BTreeMap<OsStri
     let inherited = vars.iter().filter(|(name, _)| inherited(policy.inherit, name));
     let mut kept: BTreeMap<OsString, OsString> = inherited.map(|(name, value)| (name.clone(), value.clone())).collect();
     if !policy.ignore_default_excludes {
-        kept.retain(|name, _| !DEFAULT_EXCLUDES.iter().any(|pattern| matches(pattern, name)));
+        kept.retain(|name, _| !looks_secret(name));
     }
-    kept.retain(|name, _| !policy.exclude.iter().any(|pattern| matches(pattern, name)));
+    let named = |filter: EnvironmentFilter| {
+        policy
+            .filters
+            .iter()
+            .filter(move |(_, found)| **found == filter)
+            .map(|(name, _)| name)
+    };
+    let excluded: Vec<&String> = policy.exclude.iter().chain(named(EnvironmentFilter::Exclude)).collect();
+    kept.retain(|name, _| !excluded.iter().any(|pattern| matches(pattern, name)));
     kept.extend(policy.set.iter().map(|(name, value)| (name.into(), value.into())));
-    if !policy.include_only.is_empty() {
-        kept.retain(|name, _| policy.include_only.iter().any(|pattern| matches(pattern, name)));
+    let included: Vec<&String> = policy.include_only.iter().chain(named(EnvironmentFilter::Include)).collect();
+    if !included.is_empty() {
+        kept.retain(|name, _| included.iter().any(|pattern| matches(pattern, name)));
     }
     kept.into_iter().collect()
+}
+
+/// Whether a name looks like that of a secret.
+pub(crate) fn looks_secret(name: &OsStr) -> bool {
+    DEFAULT_EXCLUDES.iter().any(|pattern| matches(pattern, name))
 }
 
 fn inherited(inherit: EnvironmentInherit, name: &OsStr) -> bool {
@@ -39,7 +53,7 @@ fn inherited(inherit: EnvironmentInherit, name: &OsStr) -> bool {
 }
 
 /// Whether the whole name matches; names that are not Unicode are compared by their readable part.
-fn matches(pattern: &str, name: &OsStr) -> bool {
+pub(crate) fn matches(pattern: &str, name: &OsStr) -> bool {
     let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>();
     wildcard(&lower(pattern), &lower(&name.to_string_lossy()))
 }
@@ -87,17 +101,17 @@ mod tests {
     fn the_steps_are_taken_in_the_documented_order() {
         let policy = ShellEnvironmentPolicy::default;
 
-        assert_eq!(names(&policy()), "EDITOR=v GITHUB_TOKEN=v HOME=v MY_KEY=v PATH=v aws_region=v");
-        let without_secrets = ShellEnvironmentPolicy {
-            ignore_default_excludes: false,
+        assert_eq!(names(&policy()), "EDITOR=v HOME=v PATH=v aws_region=v");
+        let with_secrets = ShellEnvironmentPolicy {
+            ignore_default_excludes: true,
             ..policy()
         };
-        assert_eq!(names(&without_secrets), "EDITOR=v HOME=v PATH=v aws_region=v");
+        assert_eq!(names(&with_secrets), "EDITOR=v GITHUB_TOKEN=v HOME=v MY_KEY=v PATH=v aws_region=v");
         let excluded = ShellEnvironmentPolicy {
             exclude: vec!["AWS_*".into(), "edito?".into()],
             ..policy()
         };
-        assert_eq!(names(&excluded), "GITHUB_TOKEN=v HOME=v MY_KEY=v PATH=v");
+        assert_eq!(names(&excluded), "HOME=v PATH=v");
         let set = [("CI".to_owned(), "1".to_owned()), ("EDITOR".to_owned(), "ed".to_owned())];
         let set_after_exclude = ShellEnvironmentPolicy {
             exclude: vec!["*".into()],
@@ -111,6 +125,16 @@ mod tests {
             ..policy()
         };
         assert_eq!(names(&include_only_last), "CI=1 PATH=v");
+        let filters = [
+            ("P*".to_owned(), EnvironmentFilter::Include),
+            ("h*".to_owned(), EnvironmentFilter::Include),
+            ("HOM?".to_owned(), EnvironmentFilter::Exclude),
+        ];
+        let filtered = ShellEnvironmentPolicy {
+            filters: filters.into(),
+            ..policy()
+        };
+        assert_eq!(names(&filtered), "PATH=v");
         assert_eq!(
             names(&ShellEnvironmentPolicy {
                 inherit: EnvironmentInherit::None,

@@ -39,6 +39,10 @@ pub(crate) enum Layer {
     Project,
     Session,
     Flag,
+    /// `managed_config.toml`.
+    Managed,
+    /// `requirements.toml`.
+    Requirement,
 }
 
 impl Source {
@@ -53,6 +57,7 @@ impl Source {
             Layer::User => Origin::User { file, line },
             Layer::Profile => Origin::Profile { file, line },
             Layer::Project => Origin::Project { file, line },
+            Layer::Managed | Layer::Requirement => Origin::Managed { file, line },
             Layer::Session | Layer::Flag => Origin::Session,
         }
     }
@@ -131,17 +136,18 @@ pub(crate) fn node(value: toml::Value, source: &Source) -> Node {
     }
 }
 
-/// Sets a dotted path; what is no table on the way becomes one.
-pub(crate) fn set(table: &mut Table, path: &str, value: Node) {
-    let Some((first, rest)) = path.split_once('.') else {
-        merge_one(table, path.to_owned(), value);
+/// Sets the value at a path of names; what is no table on the way becomes one.
+pub(crate) fn set(table: &mut Table, path: &[String], value: Node) {
+    let Some((first, rest)) = path.split_first() else { return };
+    if rest.is_empty() {
+        merge_one(table, first.clone(), value);
         return;
-    };
+    }
     let empty = Node {
         value: Value::Table(Table::new()),
         source: value.source.clone(),
     };
-    let inner = table.entry(first.to_owned()).or_insert_with(|| empty.clone());
+    let inner = table.entry(first.clone()).or_insert_with(|| empty.clone());
     if !matches!(inner.value, Value::Table(_)) {
         *inner = empty;
     }
@@ -150,10 +156,96 @@ pub(crate) fn set(table: &mut Table, path: &str, value: Node) {
     }
 }
 
-/// Lays `upper` over `lower`: tables merge, everything else is replaced whole.
+/// The value at a path of names.
+pub(crate) fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Node> {
+    let (first, rest) = path.split_first()?;
+    let node = table.get(first)?;
+    match &node.value {
+        _ if rest.is_empty() => Some(node),
+        Value::Table(inner) => get(inner, rest),
+        Value::Other(_) => None,
+    }
+}
+
+/// Removes and returns the value at a path of names.
+pub(crate) fn take(table: &mut Table, path: &[String]) -> Option<Node> {
+    let (first, rest) = path.split_first()?;
+    if rest.is_empty() {
+        return table.remove(first);
+    }
+    match &mut table.get_mut(first)?.value {
+        Value::Table(inner) => take(inner, rest),
+        Value::Other(_) => None,
+    }
+}
+
+/// Every value that is no table, with its path.
+pub(crate) fn leaves(table: &Table) -> Vec<(Vec<String>, &Node)> {
+    let mut found = Vec::new();
+    collect_leaves(table, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect_leaves<'a>(table: &'a Table, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, &'a Node)>) {
+    for (name, node) in table {
+        path.push(name.clone());
+        match &node.value {
+            Value::Table(inner) => collect_leaves(inner, path, found),
+            Value::Other(_) => found.push((path.clone(), node)),
+        }
+        path.pop();
+    }
+}
+
+/// A path of names as one would write it.
+pub(crate) fn spelled(path: &[String]) -> String {
+    path.iter().fold(String::new(), |prefix, name| dotted(&prefix, name))
+}
+
+/// Lays `upper` over `lower`: tables merge, everything else is replaced whole. What a permission profile denies stays denied.
 pub(crate) fn merge(lower: &mut Table, upper: Table) {
     for (key, node) in upper {
+        if key == PERMISSIONS
+            && let Some(below) = lower.get(&key)
+        {
+            let (below, above) = (below.clone(), node.clone());
+            merge_one(lower, key.clone(), node);
+            if let Some(merged) = lower.get_mut(&key) {
+                keep_denied(merged, &below, &above);
+            }
+            continue;
+        }
         merge_one(lower, key, node);
+    }
+}
+
+const PERMISSIONS: &str = "permissions";
+
+/// Puts back what `lower` denies where it was replaced by something wider.
+fn keep_denied(merged: &mut Node, lower: &Node, upper: &Node) {
+    match (&lower.value, &upper.value) {
+        (Value::Table(below), Value::Table(above)) => {
+            let Value::Table(merged) = &mut merged.value else { return };
+            // Words for people are no rules.
+            for (name, lower) in below
+                .iter()
+                .filter(|(name, _)| !["description", "extends"].contains(&name.as_str()))
+            {
+                if let (Some(merged), Some(upper)) = (merged.get_mut(name), above.get(name)) {
+                    keep_denied(merged, lower, upper);
+                }
+            }
+        }
+        _ if denies(lower) => *merged = lower.clone(),
+        _ => {}
+    }
+}
+
+/// Whether the value, or anything below it, is a deny.
+fn denies(node: &Node) -> bool {
+    match &node.value {
+        Value::Table(table) => table.values().any(denies),
+        Value::Other(value) => matches!(value.as_str(), Some("deny" | "none")),
     }
 }
 
@@ -177,19 +269,8 @@ fn merge_one(lower: &mut Table, key: String, node: Node) {
 
 /// The origin of every value that is no table, by dotted path.
 pub(crate) fn origins(table: &Table) -> BTreeMap<String, Origin> {
-    let mut found = BTreeMap::new();
-    collect_origins(table, "", &mut found);
-    found
-}
-
-fn collect_origins(table: &Table, prefix: &str, found: &mut BTreeMap<String, Origin>) {
-    for (key, node) in table {
-        let path = dotted(prefix, key);
-        match &node.value {
-            Value::Table(inner) => collect_origins(inner, &path, found),
-            Value::Other(_) => drop(found.insert(path, node.source.origin())),
-        }
-    }
+    let leaves = leaves(table).into_iter();
+    leaves.map(|(path, node)| (spelled(&path), node.source.origin())).collect()
 }
 
 /// `prefix.key`; a key that is not a bare word is quoted, as one would write it.

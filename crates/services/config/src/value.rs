@@ -3,9 +3,82 @@
 use crate::tree::{Node, Table, Value};
 use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
+use codex_protocol::settings::{
+    ApprovalPolicy, ApprovalsReviewer, EnvironmentInherit, HistoryPersistence, ReasoningSummary, SandboxMode, Verbosity, WebSearchMode,
+};
 use std::collections::BTreeMap;
 
+/// An enum whose values have names in files.
+pub(crate) trait Choices: Sized + 'static {
+    const CHOICES: &'static [(&'static str, Self)];
+}
+
+impl Choices for ApprovalPolicy {
+    /// `on-failure` is an older spelling.
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("on-request", Self::OnRequest),
+        ("untrusted", Self::Untrusted),
+        ("never", Self::Never),
+        ("on-failure", Self::OnRequest),
+    ];
+}
+
+impl Choices for ApprovalsReviewer {
+    /// `guardian_subagent` is an older spelling.
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("user", Self::User),
+        ("auto_review", Self::AutoReview),
+        ("guardian_subagent", Self::AutoReview),
+    ];
+}
+
+impl Choices for SandboxMode {
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("read-only", Self::ReadOnly),
+        ("workspace-write", Self::WorkspaceWrite),
+        ("danger-full-access", Self::DangerFullAccess),
+    ];
+}
+
+impl Choices for WebSearchMode {
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("disabled", Self::Disabled),
+        ("cached", Self::Cached),
+        ("indexed", Self::Indexed),
+        ("live", Self::Live),
+    ];
+}
+
+impl Choices for ReasoningSummary {
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("concise", Self::Concise),
+        ("detailed", Self::Detailed),
+        ("none", Self::None),
+    ];
+}
+
+impl Choices for Verbosity {
+    const CHOICES: &'static [(&'static str, Self)] = &[("low", Self::Low), ("medium", Self::Medium), ("high", Self::High)];
+}
+
+impl Choices for EnvironmentInherit {
+    const CHOICES: &'static [(&'static str, Self)] = &[("all", Self::All), ("core", Self::Core), ("none", Self::None)];
+}
+
+impl Choices for HistoryPersistence {
+    const CHOICES: &'static [(&'static str, Self)] = &[("save-all", Self::SaveAll), ("none", Self::None)];
+}
+
 impl Node {
+    /// The entries of a list.
+    pub(crate) fn items(&self) -> Option<&[toml::Value]> {
+        match &self.value {
+            Value::Other(toml::Value::Array(items)) => Some(items),
+            Value::Other(_) | Value::Table(_) => None,
+        }
+    }
+
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Other(toml::Value::String(text)) => Some(text),
@@ -40,6 +113,37 @@ impl Node {
         number.ok_or_else(|| self.wrong(key, "an integer, 0 or more"))
     }
 
+    /// Within bounds, both included.
+    pub(crate) fn integer(&self, key: &str, min: i64, max: i64) -> Result<i64, ConfigError> {
+        let expected = match (min, max) {
+            (i64::MIN, i64::MAX) => "an integer".to_owned(),
+            (min, i64::MAX) => format!("an integer, {min} or more"),
+            (min, max) => format!("an integer from {min} to {max}"),
+        };
+        match self.value {
+            Value::Other(toml::Value::Integer(number)) if (min..=max).contains(&number) => Ok(number),
+            Value::Other(_) | Value::Table(_) => Err(self.wrong(key, &expected)),
+        }
+    }
+
+    /// Finite, 0 or more.
+    pub(crate) fn number(&self, key: &str) -> Result<f64, ConfigError> {
+        match self.value {
+            Value::Other(toml::Value::Float(number)) if number.is_finite() && number >= 0.0 => Ok(number),
+            // Whole seconds and the like are far below the limit of exactness.
+            #[expect(clippy::cast_precision_loss, reason = "nobody counts that far")]
+            Value::Other(toml::Value::Integer(number)) if number >= 0 => Ok(number as f64),
+            Value::Other(_) | Value::Table(_) => Err(self.wrong(key, "a number, 0 or more")),
+        }
+    }
+
+    /// One of a few words.
+    pub(crate) fn choice(&self, key: &str, choices: &[&str]) -> Result<&str, ConfigError> {
+        self.text()
+            .filter(|text| choices.contains(text))
+            .ok_or_else(|| self.wrong(key, &one_of(choices)))
+    }
+
     pub(crate) fn strings(&self, key: &str) -> Result<Vec<String>, ConfigError> {
         let expected = || self.wrong(key, "an array of strings");
         let Value::Other(toml::Value::Array(items)) = &self.value else {
@@ -65,11 +169,15 @@ impl Node {
             .collect()
     }
 
+    pub(crate) fn named<T: Copy + Choices>(&self, key: &str) -> Result<T, ConfigError> {
+        self.one_of(key, T::CHOICES)
+    }
+
     pub(crate) fn one_of<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, ConfigError> {
         let found = self.text().and_then(|text| choices.iter().find(|(name, _)| *name == text));
         found.map(|(_, value)| *value).ok_or_else(|| {
-            let names: Vec<_> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-            self.wrong(key, &format!("one of {}", names.join(", ")))
+            let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+            self.wrong(key, &one_of(&names))
         })
     }
 
@@ -104,6 +212,12 @@ impl Node {
             Value::Other(toml::Value::Array(_)) => "an array".to_owned(),
         }
     }
+}
+
+/// How an error lists the words that are allowed.
+pub(crate) fn one_of(choices: &[&str]) -> String {
+    let names: Vec<_> = choices.iter().map(|name| format!("`{name}`")).collect();
+    format!("one of {}", names.join(", "))
 }
 
 fn is_word(text: &str) -> bool {

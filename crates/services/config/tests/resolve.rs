@@ -1,122 +1,12 @@
 //! Resolution over small homes: whole outputs, and every error with its place and way out.
 
-use codex_base::AbsPath;
-use codex_config::{ConfigError, Overrides, ProcessEnv, Resolved, parse_override, resolve};
+mod support;
+
+use codex_config::{Overrides, ProcessEnv, resolve};
 use codex_protocol::settings::{ApprovalPolicy, Origin, SandboxMode, SandboxPolicy};
 use pretty_assertions::assert_eq;
 use std::collections::BTreeMap;
-
-/// A temporary folder with `etc`, `home/.codex` and `w`; all texts show it as `/t`.
-struct World {
-    _folder: tempfile::TempDir,
-    root: AbsPath,
-}
-
-impl World {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let root = AbsPath::new(folder.path().canonicalize().expect("it exists")).expect("absolute");
-        let world = Self { _folder: folder, root };
-        for dir in ["etc", "home/.codex", "w"] {
-            std::fs::create_dir_all(world.root.join(dir)).expect("a folder");
-        }
-        for (file, text) in files {
-            world.write(file, text);
-        }
-        world
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        let path = self.root.join(file);
-        std::fs::create_dir_all(path.parent().expect("below the root")).expect("a folder");
-        std::fs::write(path, self.real(text)).expect("a file");
-    }
-
-    fn real(&self, text: &str) -> String {
-        text.replace("/t/", &format!("{}/", self.root))
-    }
-
-    fn filtered(&self, text: &str) -> String {
-        text.replace(&self.root.to_string(), "/t")
-    }
-
-    fn env(&self) -> ProcessEnv {
-        let home = self.root.join("home").to_string();
-        let vars = [("HOME", home.clone()), ("USERPROFILE", home)].map(|(name, value)| (name.into(), value.into()));
-        let env = ProcessEnv::new(vars, self.root.join("w"), None, "UTC".to_owned()).expect("a home");
-        ProcessEnv {
-            system_config_dir: self.root.join("etc").as_path().to_owned(),
-            ..env
-        }
-    }
-
-    fn resolve(&self, cwd: &str, overrides: &Overrides) -> Result<Resolved, ConfigError> {
-        resolve(&self.env(), &self.root.join(cwd), overrides)
-    }
-
-    fn resolved(&self, cwd: &str, overrides: &Overrides) -> Resolved {
-        self.resolve(cwd, overrides).unwrap_or_else(|error| unreachable!("{error}"))
-    }
-
-    /// The settings that tests touch, every origin and every warning.
-    fn shown(&self, cwd: &str, overrides: &Overrides) -> String {
-        let resolved = self.resolved(cwd, overrides);
-        let config = &resolved.config;
-        let mut lines = vec![
-            format!(
-                "model {:?} of {} at {:?}",
-                config.model, config.provider.id, config.provider.base_url
-            ),
-            format!(
-                "ask {}, sandbox {}",
-                config.approval_policy.as_str(),
-                config.sandbox_policy.mode().as_str()
-            ),
-            format!("root {}, trusted {:?}", resolved.project_root, resolved.trusted),
-        ];
-        lines.extend(
-            resolved
-                .origins
-                .iter()
-                .map(|(key, origin)| format!("{key}: {}", shown_origin(origin))),
-        );
-        lines.extend(resolved.warnings.iter().map(|warning| format!("! {warning}")));
-        self.filtered(&lines.join("\n"))
-    }
-
-    fn error(&self, cwd: &str, overrides: &Overrides) -> String {
-        match self.resolve(cwd, overrides) {
-            Ok(_) => "no error".to_owned(),
-            Err(error) => self.filtered(&format!("[{}] {error}", error.code())),
-        }
-    }
-}
-
-fn shown_origin(origin: &Origin) -> String {
-    let at = |layer: &str, file: &AbsPath, line: &Option<u32>| format!("{layer} {file}:{}", line.unwrap_or_default());
-    match origin {
-        Origin::Default => "default".to_owned(),
-        Origin::System { file, line } => at("system", file, line),
-        Origin::User { file, line } => at("user", file, line),
-        Origin::Profile { file, line } => at("profile", file, line),
-        Origin::Project { file, line } => at("project", file, line),
-        Origin::Session => "session".to_owned(),
-        Origin::Flag { flag } => format!("flag {flag}"),
-    }
-}
-
-fn cli(overrides: &[&str]) -> Overrides {
-    let cli = overrides
-        .iter()
-        .map(|text| parse_override(text).unwrap_or_else(|error| unreachable!("{error}")));
-    Overrides {
-        cli: cli.collect(),
-        ..Overrides::default()
-    }
-}
-
-const USER: &str = "home/.codex/config.toml";
-const TRUSTED: &str = "[projects.\"/t/w\"]\ntrust_level = \"trusted\"\n";
+use support::{TRUSTED, USER, World, cli};
 
 #[test]
 fn defaults_without_any_file() {
@@ -154,33 +44,62 @@ fn defaults_without_any_file() {
             script: None,
         },
         approval_policy: OnRequest,
+        approvals_reviewer: User,
         sandbox_policy: ReadOnly {
             network_access: false,
         },
+        file_rules: FileRules {
+            without_cwd: false,
+            read_only: [],
+        },
+        permission_profile: Some(
+            ":read-only",
+        ),
         model_reasoning_effort: None,
         model_reasoning_summary: None,
         model_verbosity: None,
         model_context_window: None,
+        model_auto_compact_token_limit: None,
+        compact_prompt: None,
+        model_catalog_json: None,
+        review_model: None,
+        oss_provider: None,
         tool_output_token_limit: None,
         developer_instructions: None,
+        base_instructions: None,
         project_doc_max_bytes: 32768,
         project_doc_fallback_filenames: [],
         shell_environment_policy: ShellEnvironmentPolicy {
             inherit: All,
-            ignore_default_excludes: true,
+            ignore_default_excludes: false,
             exclude: [],
             set: {},
             include_only: [],
+            filters: {},
         },
         background_terminal_max_timeout: 300s,
         allow_login_shell: true,
         include_permissions_instructions: true,
         include_environment_context: true,
+        include_environment_context_time: true,
         tools: ToolSwitches {
             update_plan: true,
             view_image: true,
             shell: true,
         },
+        web_search: None,
+        features: {},
+        notify: [],
+        history: HistorySettings {
+            persistence: SaveAll,
+            max_bytes: None,
+        },
+        sqlite_home: "/t/home/.codex",
+        log_dir: "/t/home/.codex/log",
+        hide_agent_reasoning: false,
+        show_raw_agent_reasoning: false,
+        cli_auth_credentials_store: None,
+        forced_login_method: None,
     }
     "##);
 }
@@ -387,12 +306,6 @@ fn trust_and_mode_decide_about_sandbox_and_questions() {
         &cli(&["default_permissions=:workspace"]),
         ("workspace-write", OnRequest),
     );
-    // What a custom profile denies must not be lost: nothing may be written until profiles are enforced.
-    check(
-        &format!("default_permissions = \"mine\"\n{TRUSTED}"),
-        &none,
-        ("read-only", OnRequest),
-    );
     let policy = Overrides {
         sandbox_policy: Some(SandboxPolicy::DangerFullAccess),
         ..Overrides::default()
@@ -559,8 +472,9 @@ model = "x"
     tools.update_plan.enable: user /t/home/.codex/config.toml:10
     tui.anything: user /t/home/.codex/config.toml:6
     zzz: user /t/home/.codex/config.toml:2
-    ! /t/etc/config.toml: unknown keys are ignored: `modell` (did you mean `model`?)
-    ! /t/home/.codex/config.toml: unknown keys are ignored: `zzz`, `tools.update_plan.enable` (did you mean `enabled`?), `model_providers.x.base-url` (did you mean `base_url`?)
+    ! /t/etc/config.toml: unknown keys are ignored: `modell` (line 1, did you mean `model`?)
+    ! /t/home/.codex/config.toml: unknown keys are ignored: `zzz` (line 2), `tui.anything` (line 6), `tools.update_plan.enable` (line 10, did you mean `enabled`?), `model_providers.x.base-url` (line 13, did you mean `base_url`?), `features.brand_new` (line 15)
+    ! /t/home/.codex/config.toml:16:2: `profiles` has no effect: move the keys of each table to NAME.config.toml in CODEX_HOME and use `--profile NAME`
     ! -c/--config override: unknown keys are ignored: `sandbox-mode` (did you mean `sandbox_mode`?)
     "##);
     let strict = Overrides {
@@ -718,7 +632,7 @@ fn a_token_command_is_read_whole_and_stands_alone() {
     check("auth = { args = [] }", &invalid("`auth.command` is missing"));
     check(
         "auth = { command = \"tok\", timeout_ms = 0 }",
-        &invalid("`auth.timeout_ms` must be 1 or more"),
+        ":4:27: `model_providers.x.auth.timeout_ms` must be an integer, 1 or more, not 0",
     );
     check(
         "env_key = \"K\"\nauth = { command = \"tok\" }",

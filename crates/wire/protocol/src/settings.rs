@@ -118,6 +118,16 @@ impl SandboxPolicy {
     }
 }
 
+/// What a permission profile closes beyond a [`SandboxPolicy`]; never opens anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileRules {
+    /// The thread's directory is not writable under workspace-write, unless another root covers it.
+    pub without_cwd: bool,
+    /// Folders and files that stay read-only wherever they lie.
+    pub read_only: Vec<AbsPath>,
+}
+
 /// Where a configuration value came from; the layer that won.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -136,6 +146,11 @@ pub enum Origin {
         line: Option<u32>,
     },
     Project {
+        file: AbsPath,
+        line: Option<u32>,
+    },
+    /// `managed_config.toml` or `requirements.toml` of an administrator.
+    Managed {
         file: AbsPath,
         line: Option<u32>,
     },
@@ -246,18 +261,29 @@ pub struct ShellEnvironmentPolicy {
     pub exclude: Vec<String>,
     pub set: BTreeMap<String, String>,
     pub include_only: Vec<String>,
+    /// Pattern to what is done with names that match; the same as `exclude` and `include_only`.
+    pub filters: BTreeMap<String, EnvironmentFilter>,
 }
 
 impl Default for ShellEnvironmentPolicy {
+    /// Everything but what looks like a secret.
     fn default() -> Self {
         Self {
             inherit: EnvironmentInherit::All,
-            ignore_default_excludes: true,
+            ignore_default_excludes: false,
             exclude: Vec::new(),
             set: BTreeMap::new(),
             include_only: Vec::new(),
+            filters: BTreeMap::new(),
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvironmentFilter {
+    Include,
+    Exclude,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -296,4 +322,50 @@ pub enum Verbosity {
     Low,
     Medium,
     High,
+}
+
+/// `web_search`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebSearchMode {
+    Disabled,
+    Cached,
+    Indexed,
+    Live,
+}
+
+impl WebSearchMode {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Cached => "cached",
+            Self::Indexed => "indexed",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// `[history]`: what is kept of the prompts that were typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HistorySettings {
+    pub persistence: HistoryPersistence,
+    /// Size of the file from which the oldest lines are dropped.
+    pub max_bytes: Option<usize>,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self {
+            persistence: HistoryPersistence::SaveAll,
+            max_bytes: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HistoryPersistence {
+    SaveAll,
+    None,
 }

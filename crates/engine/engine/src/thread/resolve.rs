@@ -142,7 +142,11 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
     TurnTools {
         tools: tool_set(resolved, model_info),
         cwd: cwd.clone(),
-        policy: codex_permissions::resolve(&config.sandbox_policy, cwd, &facts),
+        policy: codex_permissions::restrict(
+            codex_permissions::resolve(&config.sandbox_policy, cwd, &facts),
+            &codex_process::facts::real_rules(&config.file_rules),
+            cwd,
+        ),
         shell: UserShell {
             path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")),
         },
@@ -153,6 +157,7 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
         thread_id: request.thread_id.clone(),
         session_id: request.session_id.clone(),
         turn_id: request.turn_id.clone(),
+        permission_profile: config.permission_profile.clone(),
         terminals: Arc::clone(&request.terminals),
     }
 }
@@ -160,7 +165,11 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
 fn surroundings(shared: &Shared, resolved: &Resolved, docs: codex_skills::ProjectDocs, tools: &TurnTools) -> Surroundings {
     let config = &resolved.config;
     let environment = if config.include_environment_context {
-        environment(shared, &tools.cwd, &tools.shell, filesystem_text(&tools.cwd, &tools.policy))
+        let mut environment = environment(shared, &tools.cwd, &tools.shell, filesystem_text(&tools.cwd, &tools.policy));
+        if !config.include_environment_context_time {
+            environment.retain(|name, _| !["current_date", "timezone"].contains(&name.as_str()));
+        }
+        environment
     } else {
         BTreeMap::new()
     };

@@ -57,7 +57,6 @@ const COMMANDS: &[Row] = &[
     row("unarchive", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("delete", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("show", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
-    row("config", Why::NotYet, "docs/config.md names every key"),
     row("doctor", Why::NotYet, "codex demo tries sandbox, git and journal"),
     row("queue", Why::NotYet, "codex exec resume ID PROMPT runs the next task of a session"),
     row("agents", Why::NotYet, USE_EXEC),

@@ -7,6 +7,7 @@
 
 mod absent;
 mod completion;
+mod config;
 mod debug;
 mod demo;
 mod features;
@@ -32,6 +33,8 @@ pub enum Sub {
     Demo(demo::Demo),
     /// Print a completion script for a shell
     Completion(completion::Completion),
+    /// Tell who set which configuration key, and where
+    Config(config::Config),
     /// Store an API key, or say what is stored
     Login(login::Login),
     /// Remove the stored login
@@ -53,6 +56,7 @@ impl Sub {
         match self {
             Self::Demo(command) => command.run(),
             Self::Completion(command) => command.run(),
+            Self::Config(command) => command.run(root),
             Self::Login(command) => command.run(root),
             Self::Logout(command) => command.run(root),
             Self::Features(command) => command.run(root),

@@ -1,0 +1,389 @@
+//! What an administrator allows: `requirements.toml`, and `managed_config.toml` of older versions read as constraints.
+//!
+//! A constraint that this version cannot enforce ends the start; it is never left out.
+
+use crate::tree::{self, Node, Table};
+use crate::value::Choices as _;
+use crate::{Config, ConfigError, Place, ProcessEnv, Replacement};
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, FileRules, SandboxMode, SandboxPolicy, WebSearchMode};
+use std::collections::BTreeMap;
+
+/// Keys that are set outright: they become a layer of their own.
+const PINNED: [&str; 10] = [
+    "allow_login_shell",
+    "log_dir",
+    "sqlite_home",
+    "model_catalog_json",
+    "model_provider",
+    "model_providers",
+    "cli_auth_credentials_store",
+    "check_for_update_on_startup",
+    "otel",
+    "features",
+];
+
+/// Constraints on what files, flags and clients may choose.
+#[derive(Debug, Default)]
+pub(crate) struct Requirements {
+    approvals: Option<Allowed<ApprovalPolicy>>,
+    reviewers: Option<Allowed<ApprovalsReviewer>>,
+    modes: Option<Allowed<SandboxMode>>,
+    web_search: Option<Allowed<WebSearchMode>>,
+    profiles: Option<AllowedProfiles>,
+    /// Where it says that commands have no network here.
+    network_closed: Option<Place>,
+    more_instructions: Option<String>,
+}
+
+/// The values of a key that may be used; never empty.
+#[derive(Debug)]
+struct Allowed<T> {
+    values: Vec<T>,
+    place: Place,
+}
+
+/// Which permission profiles may be chosen.
+#[derive(Debug)]
+struct AllowedProfiles {
+    allowed: BTreeMap<String, bool>,
+    /// Stands in for one that is not allowed.
+    default: Option<String>,
+    place: Place,
+}
+
+/// The part of `requirements.toml` that is configuration: it wins over every other layer.
+pub(crate) fn pinned(table: &Table) -> Table {
+    let keys = PINNED.iter().filter_map(|key| Some(((*key).to_owned(), table.get(*key)?.clone())));
+    let mut pinned: Table = keys.collect();
+    if let Some(mut profiles) = table.get("permissions").cloned() {
+        if let tree::Value::Table(inner) = &mut profiles.value {
+            inner.remove("filesystem");
+        }
+        pinned.insert("permissions".to_owned(), profiles);
+    }
+    pinned
+}
+
+impl Requirements {
+    /// Reads a table that was checked against the key tables, and the managed configuration as constraints where it says nothing.
+    ///
+    /// # Errors
+    /// `config.requirement_invalid`, and `config.requirement_unenforceable` for what this version cannot hold anybody to.
+    pub(crate) fn read(table: &Table, managed: &Table, env: &ProcessEnv, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
+        unenforceable(table)?;
+        let modes = match remote_modes(table, env)? {
+            Some(modes) => Some(modes),
+            None => table
+                .get("allowed_sandbox_modes")
+                .map(|node| allowed_modes("allowed_sandbox_modes", node))
+                .transpose()?,
+        };
+        Ok(Self {
+            approvals: read_list(table, "allowed_approval_policies", ApprovalPolicy::CHOICES)?.or(legacy_approvals(managed)?),
+            reviewers: read_list(table, "allowed_approvals_reviewers", ApprovalsReviewer::CHOICES)?.or(legacy_reviewers(managed)?),
+            modes: modes.or(legacy_modes(managed)?),
+            web_search: web_search(table)?,
+            profiles: profiles(table)?,
+            network_closed: network(table, warnings),
+            more_instructions: table
+                .get("additional_developer_instructions")
+                .and_then(Node::text)
+                .map(str::to_owned),
+        })
+    }
+
+    /// Replaces what is not allowed by the first value that is, and says so.
+    ///
+    /// `workspace_write` is the policy of that mode as configured.
+    ///
+    /// # Errors
+    /// `config.full_access_forbidden` when full access was asked for and nobody would be asked instead.
+    pub(crate) fn constrain(&self, config: &mut Config, workspace_write: &SandboxPolicy) -> Result<Vec<Replacement>, ConfigError> {
+        let mut changes = Vec::new();
+        if let Some(allowed) = &self.approvals {
+            let asked = config.approval_policy;
+            if let Some(instead) = allowed.instead_of(asked) {
+                changes.push(allowed.change("approval_policy", asked.as_str(), instead.as_str(), ApprovalPolicy::as_str));
+                config.approval_policy = instead;
+            }
+        }
+        if let Some(allowed) = &self.reviewers {
+            let asked = config.approvals_reviewer;
+            if let Some(instead) = allowed.instead_of(asked) {
+                changes.push(allowed.change("approvals_reviewer", asked.as_str(), instead.as_str(), ApprovalsReviewer::as_str));
+                config.approvals_reviewer = instead;
+            }
+        }
+        if let Some(allowed) = &self.modes {
+            let asked = config.sandbox_policy.mode();
+            if let Some(instead) = allowed.instead_of(asked) {
+                if asked == SandboxMode::DangerFullAccess && config.approval_policy == ApprovalPolicy::Never {
+                    return Err(ConfigError::FullAccessForbidden {
+                        place: allowed.place.clone(),
+                    });
+                }
+                changes.push(allowed.change("sandbox_mode", asked.as_str(), instead.as_str(), SandboxMode::as_str));
+                config.permission_profile = None;
+                config.file_rules = FileRules::default();
+                config.sandbox_policy = match instead {
+                    SandboxMode::ReadOnly => SandboxPolicy::read_only(),
+                    SandboxMode::WorkspaceWrite => workspace_write.clone(),
+                    SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
+                };
+            }
+        }
+        if let (Some(allowed), Some(asked)) = (&self.web_search, config.web_search)
+            && let Some(instead) = allowed.instead_of(asked)
+        {
+            changes.push(allowed.change("web_search", asked.as_str(), instead.as_str(), WebSearchMode::as_str));
+            config.web_search = Some(instead);
+        }
+        changes.extend(self.close_network(config));
+        if let Some(more) = &self.more_instructions {
+            let own = config.developer_instructions.take();
+            config.developer_instructions = Some(own.map_or_else(|| more.clone(), |own| format!("{own}\n\n{more}")));
+        }
+        Ok(changes)
+    }
+
+    /// The profile that may be used when `asked` was asked for.
+    ///
+    /// # Errors
+    /// `config.profile_forbidden` if it is not allowed and the requirement names no other.
+    pub(crate) fn allowed_profile(&self, asked: &str) -> Result<(String, Option<Replacement>), ConfigError> {
+        let Some(profiles) = &self.profiles else {
+            return Ok((asked.to_owned(), None));
+        };
+        if profiles.allowed.get(asked) == Some(&true) {
+            return Ok((asked.to_owned(), None));
+        }
+        let allowed: Vec<String> = profiles
+            .allowed
+            .iter()
+            .filter(|(_, allowed)| **allowed)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let Some(instead) = &profiles.default else {
+            return Err(ConfigError::ProfileForbidden {
+                name: asked.to_owned(),
+                requirement: profiles.place.clone(),
+                allowed: allowed.iter().map(|name| format!("`{name}`")).collect(),
+            });
+        };
+        let change = Replacement {
+            key: "default_permissions".to_owned(),
+            from: asked.to_owned(),
+            to: instead.clone(),
+            place: profiles.place.clone(),
+            allowed,
+        };
+        Ok((instead.clone(), Some(change)))
+    }
+
+    fn close_network(&self, config: &mut Config) -> Option<Replacement> {
+        let place = self.network_closed.as_ref()?;
+        match &mut config.sandbox_policy {
+            SandboxPolicy::ReadOnly { network_access } | SandboxPolicy::WorkspaceWrite { network_access, .. } if *network_access => {
+                *network_access = false;
+                Some(Replacement {
+                    key: "sandbox_workspace_write.network_access".to_owned(),
+                    from: "true".to_owned(),
+                    to: "false".to_owned(),
+                    place: place.clone(),
+                    allowed: vec!["false".to_owned()],
+                })
+            }
+            SandboxPolicy::DangerFullAccess | SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => None,
+        }
+    }
+}
+
+impl<T: Copy + PartialEq> Allowed<T> {
+    fn instead_of(&self, asked: T) -> Option<T> {
+        if self.values.contains(&asked) {
+            return None;
+        }
+        self.values.first().copied()
+    }
+
+    fn change(&self, key: &str, from: &str, to: &str, name: impl Fn(T) -> &'static str) -> Replacement {
+        Replacement {
+            key: key.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            place: self.place.clone(),
+            allowed: self.values.iter().map(|value| name(*value).to_owned()).collect(),
+        }
+    }
+}
+
+fn unenforceable(table: &Table) -> Result<(), ConfigError> {
+    let path = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+    for (names, what) in [
+        (["permissions", "filesystem", "deny_read"].as_slice(), "hide files from commands"),
+        (["rules", "prefix_rules"].as_slice(), "match commands against rules"),
+    ] {
+        let Some(node) = tree::get(table, &path(names)) else { continue };
+        if node.items().is_some_and(<[toml::Value]>::is_empty) {
+            continue;
+        }
+        return Err(ConfigError::RequirementUnenforceable {
+            place: node.source.place.clone(),
+            key: names.join("."),
+            what,
+        });
+    }
+    Ok(())
+}
+
+fn read_list<T: Copy + PartialEq>(table: &Table, key: &str, choices: &[(&str, T)]) -> Result<Option<Allowed<T>>, ConfigError> {
+    table.get(key).map(|node| allowed(key, node, choices)).transpose()
+}
+
+fn allowed<T: Copy + PartialEq>(key: &str, node: &Node, choices: &[(&str, T)]) -> Result<Allowed<T>, ConfigError> {
+    let mut values = Vec::new();
+    for text in node.items().unwrap_or_default().iter().filter_map(toml::Value::as_str) {
+        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text)
+            && !values.contains(value)
+        {
+            values.push(*value);
+        }
+    }
+    if values.is_empty() {
+        return Err(invalid(key, node, "names nothing that this version can use"));
+    }
+    Ok(Allowed {
+        values,
+        place: node.source.place.clone(),
+    })
+}
+
+fn invalid(key: &str, node: &Node, problem: &str) -> ConfigError {
+    ConfigError::RequirementInvalid {
+        place: node.source.place.clone(),
+        key: key.to_owned(),
+        problem: problem.to_owned(),
+    }
+}
+
+fn allowed_modes(key: &str, node: &Node) -> Result<Allowed<SandboxMode>, ConfigError> {
+    let names = node.items().unwrap_or_default().iter().filter_map(toml::Value::as_str);
+    if !names.clone().any(|name| name == SandboxMode::ReadOnly.as_str()) {
+        return Err(invalid(key, node, "must contain `read-only`"));
+    }
+    allowed(key, node, SandboxMode::CHOICES)
+}
+
+/// The modes of the first entry of `remote_sandbox_config` that names this host.
+fn remote_modes(table: &Table, env: &ProcessEnv) -> Result<Option<Allowed<SandboxMode>>, ConfigError> {
+    const KEY: &str = "remote_sandbox_config";
+    let Some(node) = table.get(KEY) else { return Ok(None) };
+    let host = env.host_name.as_deref().unwrap_or_default();
+    for entry in node.items().unwrap_or_default() {
+        let patterns = entry.get("hostname_patterns").and_then(toml::Value::as_array);
+        let mut patterns = patterns.into_iter().flatten().filter_map(toml::Value::as_str);
+        if patterns.any(|pattern| crate::shell_env::matches(pattern, host.as_ref())) {
+            let modes = entry
+                .get("allowed_sandbox_modes")
+                .cloned()
+                .unwrap_or(toml::Value::Array(Vec::new()));
+            return allowed_modes(KEY, &tree::node(modes, &node.source)).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn web_search(table: &Table) -> Result<Option<Allowed<WebSearchMode>>, ConfigError> {
+    const KEY: &str = "allowed_web_search_modes";
+    let Some(node) = table.get(KEY) else { return Ok(None) };
+    let mut allowed = match node.items() {
+        Some([]) | None => Allowed {
+            values: Vec::new(),
+            place: node.source.place.clone(),
+        },
+        Some(_) => allowed(KEY, node, WebSearchMode::CHOICES)?,
+    };
+    if !allowed.values.contains(&WebSearchMode::Disabled) {
+        allowed.values.push(WebSearchMode::Disabled);
+    }
+    Ok(Some(allowed))
+}
+
+fn profiles(table: &Table) -> Result<Option<AllowedProfiles>, ConfigError> {
+    const KEY: &str = "allowed_permission_profiles";
+    let default = table.get("default_permissions");
+    match (table.get(KEY), default) {
+        (None, None) => Ok(None),
+        (None, Some(node)) => Err(invalid(
+            "default_permissions",
+            node,
+            "needs `allowed_permission_profiles` beside it",
+        )),
+        (Some(node), default) => {
+            let mut allowed = BTreeMap::new();
+            for (name, value) in node.table(KEY)? {
+                allowed.insert(name.clone(), value.boolean(&tree::dotted(KEY, name))?);
+            }
+            let default = default.and_then(Node::text).map(str::to_owned);
+            if default.as_ref().is_some_and(|name| allowed.get(name) != Some(&true)) {
+                return Err(invalid(KEY, node, "does not allow its own `default_permissions`"));
+            }
+            Ok(Some(AllowedProfiles {
+                allowed,
+                default,
+                place: node.source.place.clone(),
+            }))
+        }
+    }
+}
+
+/// Without a proxy no rule about hosts can be kept, so there is no network at all.
+fn network(table: &Table, warnings: &mut Vec<String>) -> Option<Place> {
+    let node = ["network_proxy", "experimental_network"]
+        .into_iter()
+        .find_map(|key| table.get(key))?;
+    let place = node.source.place.clone();
+    warnings.push(format!(
+        "{place}: rules about the network cannot be enforced by this version; commands in the sandbox have no network"
+    ));
+    Some(place)
+}
+
+fn legacy_approvals(managed: &Table) -> Result<Option<Allowed<ApprovalPolicy>>, ConfigError> {
+    let Some(node) = managed.get("approval_policy").filter(|node| node.text().is_some()) else {
+        return Ok(None);
+    };
+    Ok(Some(Allowed {
+        values: vec![node.one_of("approval_policy", ApprovalPolicy::CHOICES)?],
+        place: node.source.place.clone(),
+    }))
+}
+
+/// A reviewer also leaves the user.
+fn legacy_reviewers(managed: &Table) -> Result<Option<Allowed<ApprovalsReviewer>>, ConfigError> {
+    let Some(node) = managed.get("approvals_reviewer") else {
+        return Ok(None);
+    };
+    let reviewer = node.named("approvals_reviewer")?;
+    let values = match reviewer {
+        ApprovalsReviewer::User => vec![reviewer],
+        ApprovalsReviewer::AutoReview => vec![reviewer, ApprovalsReviewer::User],
+    };
+    Ok(Some(Allowed {
+        values,
+        place: node.source.place.clone(),
+    }))
+}
+
+fn legacy_modes(managed: &Table) -> Result<Option<Allowed<SandboxMode>>, ConfigError> {
+    let Some(node) = managed.get("sandbox_mode") else { return Ok(None) };
+    let mode = node.one_of("sandbox_mode", SandboxMode::CHOICES)?;
+    let mut values = vec![mode];
+    if mode != SandboxMode::ReadOnly {
+        values.push(SandboxMode::ReadOnly);
+    }
+    Ok(Some(Allowed {
+        values,
+        place: node.source.place.clone(),
+    }))
+}

@@ -1,0 +1,230 @@
+//! What an administrator sets and allows.
+
+mod support;
+
+use codex_config::Overrides;
+use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use pretty_assertions::assert_eq;
+use support::{TRUSTED, USER, World, cli};
+
+const MANAGED: &str = "etc/managed_config.toml";
+const REQUIREMENTS: &str = "etc/requirements.toml";
+
+#[test]
+fn managed_configuration_beats_everything_but_the_flag_of_the_model() {
+    let world = World::new(&[
+        (USER, "model = \"user\"\nmodel_verbosity = \"low\"\n"),
+        (
+            MANAGED,
+            "model = \"managed\"\nmodel_verbosity = \"high\"\nmodel_provider = \"ollama\"\n",
+        ),
+    ]);
+    let overrides = Overrides {
+        model_provider: Some("lmstudio".into()),
+        ..cli(&["model=session", "model_verbosity=medium"])
+    };
+
+    insta::assert_snapshot!(world.shown("w", &overrides), @r##"
+    model Some("managed") of ollama at Some("http://localhost:11434/v1")
+    ask on-request, sandbox read-only
+    root /t/w, trusted None
+    model: managed /t/etc/managed_config.toml:1
+    model_provider: managed /t/etc/managed_config.toml:3
+    model_verbosity: managed /t/etc/managed_config.toml:2
+    "##);
+    let flag = Overrides {
+        model: Some("flag".into()),
+        ..overrides
+    };
+    assert_eq!(world.resolved("w", &flag).config.model.as_deref(), Some("flag"));
+}
+
+#[test]
+fn a_value_that_is_not_allowed_is_replaced_by_the_first_that_is() {
+    let world = World::new(&[
+        (USER, TRUSTED),
+        (
+            REQUIREMENTS,
+            "allowed_approval_policies = [\"on-request\"]\nallowed_sandbox_modes = [\"read-only\"]\nallowed_web_search_modes = [\"cached\"]\n\
+             allowed_approvals_reviewers = [\"auto_review\", \"user\"]\nzzz = 1\nadditional_developer_instructions = \"Be kind.\"\n[features]\nview_image = false\n",
+        ),
+    ]);
+    let overrides = Overrides {
+        approval_policy: Some(ApprovalPolicy::Never),
+        strict: true,
+        ..cli(&["web_search=live", "developer_instructions=Be quick.", "features.view_image=true"])
+    };
+
+    insta::assert_snapshot!(world.shown("w", &overrides), @r##"
+    model None of openai at Some("https://api.openai.com/v1")
+    ask on-request, sandbox read-only
+    root /t/w, trusted Some(true)
+    approval_policy: flag -a
+    developer_instructions: session
+    features.view_image: managed /t/etc/requirements.toml:8
+    projects."/t/w".trust_level: user /t/home/.codex/config.toml:2
+    web_search: session
+    ! /t/etc/requirements.toml: unknown keys are ignored: `zzz` (line 5)
+    ! approval_policy = "never" is not allowed by /t/etc/requirements.toml:1:1; "on-request" is used instead (allowed: `on-request`)
+    ! sandbox_mode = "workspace-write" is not allowed by /t/etc/requirements.toml:2:1; "read-only" is used instead (allowed: `read-only`)
+    ! web_search = "live" is not allowed by /t/etc/requirements.toml:3:1; "cached" is used instead (allowed: `cached`, `disabled`)
+    "##);
+    let config = world.resolved("w", &overrides).config;
+    assert_eq!(config.developer_instructions.as_deref(), Some("Be quick.\n\nBe kind."));
+    assert!(!config.tools.view_image, "pinned");
+}
+
+#[test]
+fn full_access_without_questions_is_refused_where_it_is_not_allowed() {
+    let world = World::new(&[(REQUIREMENTS, "allowed_sandbox_modes = [\"read-only\", \"workspace-write\"]\n")]);
+    let yolo = |policy| Overrides {
+        sandbox_mode: Some(SandboxMode::DangerFullAccess),
+        approval_policy: Some(policy),
+        ..Overrides::default()
+    };
+
+    assert_eq!(
+        world.error("w", &yolo(ApprovalPolicy::Never)),
+        "[config.full_access_forbidden] /t/etc/requirements.toml:1:1: full access is not allowed here, and without questions (approval policy \
+         `never`) nothing can stand in for it; choose another sandbox mode"
+    );
+    let asked = world.resolved("w", &yolo(ApprovalPolicy::OnRequest)).config;
+    assert_eq!(asked.sandbox_policy.mode(), SandboxMode::ReadOnly);
+    world.write(
+        REQUIREMENTS,
+        "allowed_sandbox_modes = [\"read-only\"]\nallowed_approval_policies = [\"on-request\"]\n",
+    );
+    let both = world.resolved("w", &yolo(ApprovalPolicy::Never)).config;
+    assert_eq!(
+        (both.sandbox_policy.mode(), both.approval_policy),
+        (SandboxMode::ReadOnly, ApprovalPolicy::OnRequest)
+    );
+}
+
+#[test]
+fn older_managed_configuration_is_a_constraint_too() {
+    let world = World::new(&[(MANAGED, "approval_policy = \"never\"\nsandbox_mode = \"workspace-write\"\n")]);
+    let with_mode = |mode| Overrides {
+        sandbox_mode: Some(mode),
+        ..Overrides::default()
+    };
+
+    let config = world.resolved("w", &with_mode(SandboxMode::ReadOnly)).config;
+    assert_eq!(
+        (config.approval_policy, config.sandbox_policy.mode()),
+        (ApprovalPolicy::Never, SandboxMode::WorkspaceWrite)
+    );
+    let client = Overrides {
+        sandbox_policy: Some(codex_protocol::settings::SandboxPolicy::DangerFullAccess),
+        ..Overrides::default()
+    };
+    assert!(world.error("w", &client).starts_with("[config.full_access_forbidden]"));
+}
+
+#[test]
+fn requirements_that_cannot_be_kept_end_the_start() {
+    let check = |text: &str, expect: &str| {
+        let world = World::new(&[(REQUIREMENTS, text)]);
+        assert_eq!(
+            world.error("w", &Overrides::default()).replace("/t/etc/requirements.toml:", "AT "),
+            expect,
+            "{text}"
+        );
+    };
+
+    check(
+        "[permissions.filesystem]\ndeny_read = [\"/etc/shadow\"]\n",
+        "[config.requirement_unenforceable] AT 2:1: this version cannot hide files from commands, which permissions.filesystem.deny_read demands; it \
+         does not start rather than ignore it",
+    );
+    check("[permissions.filesystem]\ndeny_read = []\n", "no error");
+    check(
+        "[rules]\nprefix_rules = [{ pattern = [{ token = \"git\" }], decision = \"prompt\" }]\n",
+        "[config.requirement_unenforceable] AT 2:1: this version cannot match commands against rules, which rules.prefix_rules demands; it does not \
+         start rather than ignore it",
+    );
+    check(
+        "allowed_sandbox_modes = [\"workspace-write\"]\n",
+        "[config.requirement_invalid] AT 1:1: allowed_sandbox_modes must contain `read-only`",
+    );
+    check(
+        "allowed_sandbox_modes = [\"readonly\"]\n",
+        "[config.type] AT 1:1: `allowed_sandbox_modes` must be one of `read-only`, `workspace-write`, `danger-full-access`, `external-sandbox`, not \
+         \"readonly\"",
+    );
+    check(
+        "default_permissions = \":workspace\"\n",
+        "[config.requirement_invalid] AT 1:1: default_permissions needs `allowed_permission_profiles` beside it",
+    );
+    check(
+        "allowed_sandbox_modes = [",
+        "[config.syntax] AT 1:26: invalid TOML: unclosed array, expected `]`",
+    );
+}
+
+#[test]
+fn hosts_by_name_have_modes_of_their_own() {
+    let world = World::new(&[(
+        REQUIREMENTS,
+        "allowed_sandbox_modes = [\"read-only\", \"workspace-write\"]\n[[remote_sandbox_config]]\nhostname_patterns = [\"build-*\"]\n\
+         allowed_sandbox_modes = [\"read-only\"]\n",
+    )]);
+    let mode = |host: &str| {
+        let mut env = world.env();
+        env.host_name = Some(host.to_owned());
+        let overrides = Overrides {
+            sandbox_mode: Some(SandboxMode::WorkspaceWrite),
+            ..Overrides::default()
+        };
+        let resolved = codex_config::resolve(&env, &world.root.join("w"), &overrides).expect("allowed");
+        resolved.config.sandbox_policy.mode()
+    };
+
+    assert_eq!(
+        (mode("build-7"), mode("desk")),
+        (SandboxMode::ReadOnly, SandboxMode::WorkspaceWrite)
+    );
+}
+
+#[test]
+fn permission_profiles_can_be_limited_to_some() {
+    let profiles = "[permissions.mine]\nextends = \":workspace\"\n";
+    let allowed = "allowed_permission_profiles = { \":workspace\" = true, mine = false }\n";
+    let world = World::new(&[(USER, profiles), (REQUIREMENTS, allowed)]);
+    let mine = cli(&["default_permissions=mine"]);
+
+    assert_eq!(
+        world.error("w", &mine),
+        "[config.profile_forbidden] permission profile `mine` is not allowed by /t/etc/requirements.toml:1:1, which names none to take instead; \
+         allowed are `:workspace`"
+    );
+    world.write(REQUIREMENTS, &format!("default_permissions = \":workspace\"\n{allowed}"));
+    let resolved = world.resolved("w", &mine);
+    assert_eq!(resolved.config.permission_profile.as_deref(), Some(":workspace"));
+    assert_eq!(
+        world.filtered(&resolved.warnings.join("\n")),
+        "default_permissions = \"mine\" is not allowed by /t/etc/requirements.toml:2:1; \":workspace\" is used instead (allowed: `:workspace`)"
+    );
+}
+
+#[test]
+fn rules_about_the_network_close_it() {
+    let world = World::new(&[
+        (
+            USER,
+            "sandbox_mode = \"workspace-write\"\nsandbox_workspace_write.network_access = true\n",
+        ),
+        (
+            REQUIREMENTS,
+            "[experimental_network]\nenabled = true\ndomains = { \"*.example.org\" = \"allow\" }\n",
+        ),
+    ]);
+
+    let resolved = world.resolved("w", &Overrides::default());
+
+    assert!(!resolved.config.sandbox_policy.network_access());
+    insta::assert_snapshot!(world.filtered(&resolved.warnings.join("\n")), @r##"
+    /t/etc/requirements.toml:1:2: rules about the network cannot be enforced by this version; commands in the sandbox have no network
+    sandbox_workspace_write.network_access = "true" is not allowed by /t/etc/requirements.toml:1:2; "false" is used instead (allowed: `false`)
+    "##);
+}
