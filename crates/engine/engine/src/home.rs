@@ -4,7 +4,9 @@ use codex_base::{AbsPath, os};
 use uuid::Uuid;
 
 /// The stored id, read when a thread really starts, so that a refused one leaves nothing behind; a new one where there is none. A home that cannot be written gets a new id every time, which only costs the provider a cache.
-pub fn installation_id(home: &AbsPath) -> String {
+///
+/// With `store` off a new id is not kept: what leaves no journal leaves nothing else.
+pub fn installation_id(home: &AbsPath, store: bool) -> String {
     let path = home.join("installation_id");
     let stored = std::fs::read_to_string(&path)
         .ok()
@@ -13,6 +15,9 @@ pub fn installation_id(home: &AbsPath) -> String {
         return id.to_string();
     }
     let id = Uuid::new_v4().to_string();
+    if !store {
+        return id;
+    }
     let stored = os::create_private_dir(home).and_then(|()| os::write_atomic(&path, id.as_bytes(), os::Privacy::Owner));
     // A read-only home is no reason not to work; see above.
     drop(stored);

@@ -112,7 +112,7 @@ impl Opening {
         ThreadInfo {
             session_id: id.clone(),
             id,
-            installation_id: installation_id(&shared.env.codex_home),
+            installation_id: installation_id(&shared.env.codex_home, path.is_some()),
             source: shared.source,
             originator: shared.identity.originator.clone(),
             cli_version: codex_protocol::VERSION.to_owned(),

@@ -6,7 +6,7 @@ use codex_app_server::{AppServer, ServerFacts};
 use codex_base::{Clock, RandomIds, SystemClock};
 use codex_config::Overrides;
 use codex_engine::{Engine, EngineParts};
-use codex_model::ClientIdentity;
+use codex_model::{ClientIdentity, ModelClient};
 use codex_process::Sandbox;
 use codex_protocol::VERSION;
 use codex_protocol::items::SessionSource;
@@ -23,6 +23,16 @@ pub struct Connected {
 
 /// Builds the server. Needs a tokio runtime.
 pub fn connect(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<dyn Sandbox>) -> Connected {
+    connect_to(surroundings, overrides, sandbox, None)
+}
+
+/// The same with another model than the configured one.
+pub fn connect_to(
+    surroundings: &Surroundings,
+    overrides: Overrides,
+    sandbox: Arc<dyn Sandbox>,
+    model: Option<Arc<dyn ModelClient>>,
+) -> Connected {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let user_agent = surroundings.user_agent();
     let identity = ClientIdentity {
@@ -43,7 +53,7 @@ pub fn connect(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<d
         identity,
         source: SessionSource::Exec,
         faults,
-        model: None,
+        model,
     });
     let server = AppServer::new(engine, facts);
     let (client, events) = server.connect_in_process(Wire::Direct);

@@ -83,8 +83,6 @@ const COMMANDS: &[Row] = &[
 
 #[rustfmt::skip]
 const DEBUG_COMMANDS: &[Row] = &[
-    row("models", Why::NotYet, "-m NAME takes any model the provider knows"),
-    row("prompt-input", Why::NotYet, "the journal of a session holds what was sent"),
     row("prefix", Why::NotYet, "the journal of a session holds what was sent"),
     row("app-server", Why::NotYet, "codex exec --json shows the events of a turn"),
     row("seatbelt", Why::NotYet, IN_EXEC),

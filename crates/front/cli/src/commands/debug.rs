@@ -2,7 +2,10 @@
 //!
 //! To add one: a module, a variant of [`Topic`], an arm of [`Debug::run`].
 
-use super::absent;
+mod models;
+mod prompt_input;
+
+use super::{Root, absent};
 use clap::Subcommand;
 use codex_exec::ExecError;
 use std::process::ExitCode;
@@ -16,13 +19,19 @@ pub struct Debug {
 
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 enum Topic {
+    /// Print what is known of each model, as JSON
+    Models(models::Models),
+    /// Print the input of a session's first request, as JSON; nothing is sent
+    PromptInput(prompt_input::PromptInput),
     #[command(flatten)]
     Absent(absent::AbsentDebug),
 }
 
 impl Debug {
-    pub fn run(self) -> Result<ExitCode, ExecError> {
+    pub fn run(self, root: &Root) -> Result<ExitCode, ExecError> {
         match self.topic {
+            Topic::Models(command) => command.run(),
+            Topic::PromptInput(command) => command.run(root),
             Topic::Absent(command) => command.run(),
         }
     }

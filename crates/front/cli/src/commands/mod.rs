@@ -60,7 +60,7 @@ impl Sub {
             Self::Login(command) => command.run(root),
             Self::Logout(command) => command.run(root),
             Self::Features(command) => command.run(root),
-            Self::Debug(command) => command.run(),
+            Self::Debug(command) => command.run(root),
             Self::Absent(command) => command.run(),
         }
     }

@@ -5,9 +5,11 @@ use crate::environment::Surroundings;
 use crate::wire;
 use codex_config::Overrides;
 use codex_exec::ExecError;
+use codex_model::ModelClient;
 use codex_protocol::VERSION;
 use codex_protocol::requests::{ClientInfo, Initialize, InitializeParams, Method};
 use codex_rpc::Client;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a command's requests may take together.
@@ -33,13 +35,35 @@ pub fn with_client<T>(
     overrides: Overrides,
     work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
 ) -> Result<T, ExecError> {
+    run(surroundings, overrides, None, work)
+}
+
+/// The same with another model than the configured one.
+///
+/// # Errors
+/// As [`with_client`].
+pub fn with_model<T>(
+    surroundings: &Surroundings,
+    overrides: Overrides,
+    model: Arc<dyn ModelClient>,
+    work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
+) -> Result<T, ExecError> {
+    run(surroundings, overrides, Some(model), work)
+}
+
+fn run<T>(
+    surroundings: &Surroundings,
+    overrides: Overrides,
+    model: Option<Arc<dyn ModelClient>>,
+    work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
+) -> Result<T, ExecError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
     let result = runtime.block_on(async {
-        let connected = wire::connect(surroundings, overrides, wire::sandbox());
+        let connected = wire::connect_to(surroundings, overrides, wire::sandbox(), model);
         let client = connected.client;
         let done = async {
             introduce(&client).await?;

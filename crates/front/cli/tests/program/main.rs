@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![cfg(unix)]
 
+mod debug;
 #[cfg(target_os = "linux")]
 mod demo;
 #[cfg(target_os = "linux")]
