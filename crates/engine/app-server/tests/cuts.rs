@@ -63,7 +63,7 @@ async fn cut_turn(number: usize, cut: usize) -> Option<()> {
     let place = format!("response {number} cut after {cut} events");
     assert_eq!(turn.status, TurnStatus::Completed, "{place}: {:?}", turn.error);
     assert!(
-        matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if text == "Done."),
+        matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if &**text == "Done."),
         "{place}"
     );
     let mut ran: Vec<String> = home.read("ran").lines().map(str::to_owned).collect();

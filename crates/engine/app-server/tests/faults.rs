@@ -121,7 +121,7 @@ fn said(seen: &[Notification]) -> Vec<String> {
     });
     let texts = completed.filter_map(|item| match item {
         ThreadItem::AgentMessage { text, .. } if text.len() > 1000 => Some(format!("{} bytes", text.len())),
-        ThreadItem::AgentMessage { text, .. } => Some(text.clone()),
+        ThreadItem::AgentMessage { text, .. } => Some(text.to_string()),
         _ => None,
     });
     texts.collect()

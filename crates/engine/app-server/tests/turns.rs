@@ -46,7 +46,7 @@ async fn a_turn_with_reasoning_parallel_commands_and_a_patch() {
     let turn = session.run_turn(&thread.id, "mend a.txt").await;
 
     assert_eq!(home.read("a.txt"), "one\n2\n");
-    assert!(matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if text == "Done."));
+    assert!(matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if &**text == "Done."));
     let requests = mock.requests();
     assert_eq!(requests.len(), 3);
     for pair in requests.windows(2) {
@@ -202,7 +202,7 @@ async fn steered_input_is_part_of_the_next_request() {
     gate.open();
     let ended = session.until_turn_ends().await;
 
-    assert!(matches!(&ended.items[..], [ThreadItem::AgentMessage { text, .. }] if text == "second"));
+    assert!(matches!(&ended.items[..], [ThreadItem::AgentMessage { text, .. }] if &**text == "second"));
     let last = mock.requests()[1].input().last().unwrap().clone();
     assert_eq!(last["content"], json!([{"type": "input_text", "text": "and more"}]));
 }

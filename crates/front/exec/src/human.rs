@@ -15,8 +15,10 @@ use codex_protocol::items::{
 use codex_protocol::notifications::{Notification, TurnPlanUpdated};
 use codex_protocol::requests::ThreadSetup;
 use codex_protocol::settings::SandboxPolicy;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Whether headings and secondary text are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct HumanText {
     cwd: AbsPath,
     colour: Colour,
     usage: Option<TokenUsageBreakdown>,
-    last_message: Option<String>,
+    last_message: Option<Arc<str>>,
     completed: HashSet<String>,
     warned: HashSet<String>,
     /// The item whose start was the last thing shown: its end needs no heading.
@@ -179,7 +181,7 @@ impl HumanText {
         }
         match item {
             ThreadItem::AgentMessage { text, .. } => {
-                self.last_message = Some(text.clone());
+                self.last_message = Some(Arc::clone(text));
                 format!("{}\n{}\n", self.heading("codex"), visible(text.trim_end_matches('\n')))
             }
             ThreadItem::Reasoning { summary, .. } => {
@@ -407,7 +409,13 @@ fn thousands(number: i64) -> String {
 
 /// Control characters as their pictures (U+2400 and up), so that text cannot drive a terminal; a carriage return before a newline is left
 /// out.
-pub fn visible(text: &str) -> String {
+///
+/// Ordinary text, which may be long, is not copied.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let ordinary = |byte: u8| (byte >= b' ' && byte != 0x7f && byte != 0xc2) || matches!(byte, b'\n' | b'\t');
+    if text.bytes().all(ordinary) {
+        return Cow::Borrowed(text);
+    }
     let picture = |character: char| match character {
         '\n' | '\t' => character,
         '\u{7f}' => '\u{2421}',
@@ -415,7 +423,7 @@ pub fn visible(text: &str) -> String {
         '\u{80}'..='\u{9f}' => '\u{fffd}',
         _ => character,
     };
-    text.replace("\r\n", "\n").chars().map(picture).collect()
+    Cow::Owned(text.replace("\r\n", "\n").chars().map(picture).collect())
 }
 
 #[cfg(test)]

@@ -33,6 +33,15 @@ impl Streams {
         self.stdout.flush().await
     }
 
+    /// With a line feed behind it; a long text is not copied for that.
+    ///
+    /// # Errors
+    /// As [`Self::out`].
+    pub async fn line_out(&mut self, text: &str) -> io::Result<()> {
+        self.stdout.write_all(text.as_bytes()).await?;
+        self.out("\n").await
+    }
+
     /// Progress that nobody can receive is not worth failing for.
     pub async fn err(&mut self, text: &str) {
         if self.stderr.write_all(text.as_bytes()).await.is_ok() {
@@ -101,8 +110,8 @@ impl Report {
         match self {
             Self::Human(state) => match state.final_message() {
                 Some(_) if streams.stdout_is_terminal && streams.stderr_is_terminal => Ok(()),
-                Some(message) if streams.stdout_is_terminal => streams.out(&format!("{}\n", visible(message))).await,
-                Some(message) => streams.out(&format!("{message}\n")).await,
+                Some(message) if streams.stdout_is_terminal => streams.line_out(&visible(message)).await,
+                Some(message) => streams.line_out(message).await,
                 None => Ok(()),
             },
             Self::Json(_) => Ok(()),

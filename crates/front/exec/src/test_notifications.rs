@@ -115,7 +115,7 @@ pub fn user_message(id: &str, text: &str) -> ThreadItem {
 pub fn message(id: &str, text: &str) -> ThreadItem {
     ThreadItem::AgentMessage {
         id: id.to_owned(),
-        text: text.to_owned(),
+        text: text.into(),
         phase: None,
     }
 }

@@ -117,7 +117,7 @@ struct Run {
     clock: Arc<dyn Clock>,
     thread_id: String,
     turn_id: String,
-    last_message: Option<String>,
+    last_message: Option<Arc<str>>,
     client: Client,
     events: Events,
     signals: watch::Receiver<u32>,
@@ -199,7 +199,7 @@ impl Run {
             && let ThreadItem::AgentMessage { text, .. } = &n.item
             && n.thread_id == self.thread_id
         {
-            self.last_message = Some(text.clone());
+            self.last_message = Some(Arc::clone(text));
         }
         if let Err(error) = self.report.on(notification, streams).await {
             self.abandon().await;

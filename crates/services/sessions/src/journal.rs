@@ -209,7 +209,7 @@ impl FileStore {
         let mut encoder = self.encoder.clone();
         let mut lines = Vec::new();
         for (at, record) in records.iter().enumerate() {
-            lines.extend_from_slice(encoder.encode(record, now)?.as_bytes());
+            encoder.encode(record, now, &mut lines)?;
             if at == 0 && !self.behind_first.is_empty() {
                 lines.extend_from_slice(&self.behind_first);
                 if !lines.ends_with(b"\n") {

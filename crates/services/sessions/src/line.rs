@@ -44,11 +44,11 @@ impl Encoder {
         }
     }
 
-    /// One line with its newline.
+    /// Adds one line with its newline to `lines`.
     ///
     /// # Errors
     /// Only if a value does not serialise, which none of ours does.
-    pub fn encode(&mut self, record: &Record, now: Timestamp) -> serde_json::Result<String> {
+    pub fn encode(&mut self, record: &Record, now: Timestamp, lines: &mut Vec<u8>) -> serde_json::Result<()> {
         let (kind, payload) = self.payload(record)?;
         let line = LineOut {
             timestamp: format!("{now:.3}"),
@@ -56,19 +56,19 @@ impl Encoder {
             kind,
             payload: &payload,
         };
-        let mut text = serde_json::to_string(&line)?;
-        text.push('\n');
+        serde_json::to_writer(&mut *lines, &line)?;
+        lines.push(b'\n');
         self.ordinal = self.ordinal.map(|ordinal| ordinal.saturating_add(1));
-        Ok(text)
+        Ok(())
     }
 
-    fn payload(&mut self, record: &Record) -> serde_json::Result<(&'static str, Box<RawValue>)> {
+    fn payload<'a>(&mut self, record: &'a Record) -> serde_json::Result<(&'static str, Payload<'a>)> {
         Ok(match record {
             Record::SessionMeta(meta) => ("session_meta", raw(&meta::to_payload(meta))?),
             Record::TurnContext(context) => ("turn_context", raw(&turn_context(context))?),
             Record::WorldState(state) => ("world_state", raw(&values::world_state(state))?),
-            Record::ResponseItem(item) => ("response_item", raw(item)?),
-            Record::Event(event) => ("event_msg", raw(&event::to_payload(event))?),
+            Record::ResponseItem(item) => ("response_item", Payload::Item(item)),
+            Record::Event(event) => ("event_msg", Payload::Value(event::to_payload(event))),
             Record::TokenUsage(usage) => ("token_usage_record", raw(&self.token_usage(usage))?),
             Record::Compacted(compacted) => ("compacted", raw(&compacted::to_payload(compacted))?),
             Record::PrefixBreak { reason } => ("event_msg", raw(&json!({"type": "prefix_break", "reason": reason}))?),
@@ -159,8 +159,17 @@ fn received_item(payload: &RawValue) -> serde_json::Result<ResponseItem> {
     }
 }
 
-fn raw(value: &impl Serialize) -> serde_json::Result<Box<RawValue>> {
-    serde_json::value::to_raw_value(value)
+fn raw(value: &impl Serialize) -> serde_json::Result<Payload<'static>> {
+    serde_json::value::to_raw_value(value).map(Payload::Raw)
+}
+
+/// Written straight into the lines: items and messages may be long.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Payload<'a> {
+    Raw(Box<RawValue>),
+    Item(&'a ResponseItem),
+    Value(Value),
 }
 
 #[derive(Serialize)]
@@ -170,7 +179,7 @@ struct LineOut<'a> {
     ordinal: Option<u64>,
     #[serde(rename = "type")]
     kind: &'static str,
-    payload: &'a RawValue,
+    payload: &'a Payload<'a>,
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,7 @@
 use crate::errors::TurnError;
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,7 +179,8 @@ pub enum ThreadItem {
     },
     AgentMessage {
         id: String,
-        text: String,
+        /// Shared: an answer may be 20 MB, and goes to journal, history and every client.
+        text: Arc<str>,
         /// `commentary` or `final_answer` where the model says so.
         #[serde(default)]
         phase: Option<String>,

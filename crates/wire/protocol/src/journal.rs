@@ -10,6 +10,7 @@ use crate::limits::RateLimitSnapshot;
 use crate::response_item::ResponseItem;
 use crate::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_base::AbsPath;
+use std::sync::Arc;
 
 /// One record. `sessions` writes it as `type` + `payload`.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +127,7 @@ pub enum EventMsg {
     /// A failed turn is a `task_complete` with `error`.
     TaskComplete {
         turn_id: String,
-        last_agent_message: Option<String>,
+        last_agent_message: Option<Arc<str>>,
         started_at: i64,
         completed_at: i64,
         duration_ms: i64,

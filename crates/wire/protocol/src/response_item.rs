@@ -127,10 +127,10 @@ pub struct ToolCallView {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ContentPart {
     InputText {
-        text: String,
+        text: Arc<str>,
     },
     OutputText {
-        text: String,
+        text: Arc<str>,
     },
     InputImage {
         image_url: String,
@@ -200,15 +200,18 @@ impl ItemView {
         }
     }
 
-    /// The visible text of a message, its parts joined without a separator.
-    pub fn message_text(&self) -> Option<String> {
+    /// The visible text of a message, its parts joined without a separator. That of a single part is shared, not copied.
+    pub fn message_text(&self) -> Option<Arc<str>> {
         let Self::Message { content, .. } = self else { return None };
+        if let [ContentPart::InputText { text } | ContentPart::OutputText { text }] = &content[..] {
+            return Some(Arc::clone(text));
+        }
         let parts = content.iter().filter_map(|part| match part {
-            ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text.as_str()),
+            ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(&**text),
             ContentPart::Refusal { refusal } => Some(refusal.as_str()),
             ContentPart::InputImage { .. } | ContentPart::Other => None,
         });
-        Some(parts.collect())
+        Some(parts.collect::<String>().into())
     }
 
     /// The call in a function or custom tool call.
@@ -247,7 +250,7 @@ impl<'de> Deserialize<'de> for Content {
         #[serde(untagged)]
         enum Either {
             Parts(Vec<ContentPart>),
-            Text(String),
+            Text(Arc<str>),
         }
         Ok(match Option::<Either>::deserialize(deserializer)? {
             Some(Either::Parts(parts)) => Self(parts),

@@ -119,7 +119,7 @@ fn evidence(history: &[ResponseItem]) -> String {
 
 fn evidence_line(item: &ResponseItem) -> Option<String> {
     let (who, text) = match item.view() {
-        ItemView::Message { role, .. } if role == "user" || role == "assistant" => (role.as_str(), item.view().message_text()?),
+        ItemView::Message { role, .. } if role == "user" || role == "assistant" => (role.as_str(), item.view().message_text()?.to_string()),
         ItemView::FunctionCall(call) | ItemView::CustomToolCall(call) => ("tool call", format!("{} {}", call.name, call.input)),
         ItemView::Message { .. }
         | ItemView::Reasoning { .. }

@@ -401,7 +401,7 @@ async fn answer_text(mut events: mpsc::Receiver<ModelEvent>) -> Result<String, M
     let mut text = String::new();
     while let Some(event) = events.recv().await {
         match event {
-            ModelEvent::ItemDone(item) => text = item.view().message_text().unwrap_or(text),
+            ModelEvent::ItemDone(item) => text = item.view().message_text().map_or(text, |text| text.to_string()),
             ModelEvent::Completed { .. } => return Ok(text),
             ModelEvent::Failed(error) => return Err(error),
             ModelEvent::HeadReceived

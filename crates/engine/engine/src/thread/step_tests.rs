@@ -589,7 +589,7 @@ fn steered_inputs_are_recorded_in_the_order_they_came_however_long_reading_takes
         .iter()
         .rev()
         .take(2)
-        .map(|item| item.view().message_text().unwrap())
+        .map(|item| item.view().message_text().unwrap().to_string())
         .collect();
     assert_eq!(texts, ["second", "first"]);
 }

@@ -14,6 +14,7 @@ use codex_protocol::items::{ThreadItem, ThreadStatus, TurnItemsView, TurnStatus}
 use codex_protocol::journal::{EventMsg, Record};
 use codex_protocol::notifications::{ErrorNotification, Notification, TurnNotification};
 use codex_tools::ToolOutput;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long running calls have to report after they were cancelled. The kill ladder is far shorter.
@@ -198,7 +199,7 @@ fn end_record(turn: &Turn, outcome: &Outcome, env: &Env) -> Record {
     Record::Event(Box::new(event))
 }
 
-fn message_text(item: &ThreadItem) -> Option<String> {
+fn message_text(item: &ThreadItem) -> Option<Arc<str>> {
     match item {
         ThreadItem::AgentMessage { text, .. } => Some(text.clone()),
         _ => None,

@@ -433,11 +433,11 @@ impl ThreadState {
 }
 
 /// An item as it looks before its first word.
-const fn begun(kind: OpenKind, id: String) -> ThreadItem {
+fn begun(kind: OpenKind, id: String) -> ThreadItem {
     match kind {
         OpenKind::Message => ThreadItem::AgentMessage {
             id,
-            text: String::new(),
+            text: Arc::default(),
             phase: None,
         },
         OpenKind::Reasoning => ThreadItem::Reasoning {

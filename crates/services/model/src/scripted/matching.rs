@@ -61,7 +61,7 @@ impl<'a> View<'a> {
             .iter()
             .rev()
             .filter(|item| matches!(item.view(), ItemView::Message { role, .. } if role == "user"));
-        messages.next()?.view().message_text()
+        Some(messages.next()?.view().message_text()?.to_string())
     }
 
     fn last_call(&self) -> Option<&str> {

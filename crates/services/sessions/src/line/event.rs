@@ -9,6 +9,7 @@ use codex_protocol::assessment::{ApprovalReview, ReviewedAction};
 use codex_protocol::journal::{EventMsg, Record};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 pub fn to_payload(event: &EventMsg) -> Value {
     match event {
@@ -183,7 +184,7 @@ enum EventIn {
         #[serde(default)]
         turn_id: String,
         #[serde(default)]
-        last_agent_message: Option<String>,
+        last_agent_message: Option<Arc<str>>,
         #[serde(flatten)]
         times: Times,
         #[serde(default)]

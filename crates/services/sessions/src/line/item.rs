@@ -42,7 +42,7 @@ pub fn from_value(value: &Value) -> serde_json::Result<Option<ThreadItem>> {
         },
         ItemLine::AgentMessage { id, content, phase } => ThreadItem::AgentMessage {
             id,
-            text: content.into_iter().map(|part| part.text).collect(),
+            text: content.into_iter().map(|part| part.text).collect::<String>().into(),
             phase,
         },
         ItemLine::Reasoning {

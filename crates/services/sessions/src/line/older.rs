@@ -47,7 +47,7 @@ fn item(event: OlderEvent) -> Option<(String, ThreadItem)> {
             id(),
             ThreadItem::AgentMessage {
                 id: id(),
-                text: message,
+                text: message.into(),
                 phase,
             },
         ),

@@ -75,7 +75,7 @@ pub fn started(turn_id: &str, started_at: i64) -> Record {
 pub fn complete(turn_id: &str, last_agent_message: &str) -> Record {
     event(EventMsg::TaskComplete {
         turn_id: turn_id.to_owned(),
-        last_agent_message: Some(last_agent_message.to_owned()),
+        last_agent_message: Some(last_agent_message.into()),
         started_at: 10,
         completed_at: 12,
         duration_ms: 2000,
@@ -103,7 +103,7 @@ pub fn user(id: &str, text: &str) -> ThreadItem {
 pub fn agent(id: &str, text: &str) -> ThreadItem {
     ThreadItem::AgentMessage {
         id: id.to_owned(),
-        text: text.to_owned(),
+        text: text.into(),
         phase: Some("final_answer".to_owned()),
     }
 }
