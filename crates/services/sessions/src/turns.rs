@@ -4,6 +4,7 @@ use codex_base::Timestamp;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, Turn, TurnItemsView, TurnStatus};
 use codex_protocol::journal::{EventMsg, Record};
+use std::collections::HashMap;
 
 /// The turns of a thread in order. A turn that the records do not end counts as interrupted, also one that is still running.
 pub fn turns(records: &[(Timestamp, Record)]) -> Vec<Turn> {
@@ -22,6 +23,8 @@ struct Reducer {
     turns: Vec<Turn>,
     open: Open,
     unnamed_items: usize,
+    /// Where an item of a turn stands in it: a long turn has thousands, and each may come again.
+    places: HashMap<(usize, String), usize>,
 }
 
 /// Which turn is going on; always the last one.
@@ -77,6 +80,7 @@ impl Reducer {
                 self.close();
                 let kept = self.turns.len().saturating_sub(usize::try_from(*num_turns).unwrap_or(usize::MAX));
                 self.turns.truncate(kept);
+                self.places.retain(|(turn, _), _| *turn < kept);
             }
             EventMsg::TokenCount { .. } | EventMsg::ApprovalReviewed { .. } => {}
         }
@@ -154,7 +158,8 @@ impl Reducer {
         let item = self.named(item);
         let turn = &mut self.turns[position];
         turn.started_at = turn.started_at.or(Some(at));
-        match turn.items.iter_mut().find(|known| known.id() == item.id()) {
+        let place = *self.places.entry((position, item.id().to_owned())).or_insert(turn.items.len());
+        match turn.items.get_mut(place) {
             Some(known) => *known = item,
             None => turn.items.push(item),
         }
