@@ -6,9 +6,10 @@ use super::process::{self, Used};
 use anyhow::{Context, Result, bail};
 use codex_testkit::{Answer, MockModel, TempHome, events};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 /// The word that makes this program the server of the long answer. A process of its own, so that the hundreds of megabytes do not show
 /// in the peaks we measure.
@@ -75,19 +76,58 @@ impl Drop for Server {
 
 /// The server's side: prints its port, answers every POST with the long answer, ends when killed.
 pub fn helper() -> Result<()> {
+    let body = Arc::new(Body::new());
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?.port());
     for stream in listener.incoming() {
-        let stream = stream?;
+        let (stream, body) = (stream?, Arc::clone(&body));
         std::thread::spawn(move || {
             // A client that goes away early shows in its own run.
-            let _ = answer(stream);
+            let _ = answer(stream, &body);
         });
     }
     Ok(())
 }
 
-fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+/// The answer as it goes over the wire, each event in a chunk of its own, as servers send them. Made beforehand: what is measured is who
+/// reads it.
+struct Body {
+    start: Vec<u8>,
+    /// Goes out [`BLOCKS`](Self::BLOCKS) times.
+    deltas: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl Body {
+    const BLOCKS: usize = 1000;
+
+    fn new() -> Self {
+        let text = DELTA.repeat(ANSWER_BYTES / DELTA.len());
+        let mut events = events::around(&[events::message("msg_1", &text)]);
+        let done = events.pop();
+        events.truncate(1);
+        events.insert(0, events::created("resp_1"));
+        let delta = serde_json::json!({
+            "type": "response.output_text.delta", "sequence_number": 100_000, "item_id": "msg_1",
+            "output_index": 0, "content_index": 0, "delta": DELTA, "logprobs": [], "obfuscation": "0123456789ab",
+        });
+        let completed = events::completed("resp_1", Some(events::Usage::default()));
+        let mut end: Vec<u8> = done.iter().chain([&completed]).flat_map(chunk).collect();
+        end.extend(b"0\r\n\r\n");
+        Self {
+            start: events.iter().flat_map(chunk).collect(),
+            deltas: chunk(&delta).repeat(ANSWER_BYTES / DELTA.len() / Self::BLOCKS),
+            end,
+        }
+    }
+}
+
+fn chunk(event: &serde_json::Value) -> Vec<u8> {
+    let text = codex_testkit::answer::sse(event);
+    format!("{:x}\r\n{text}\r\n", text.len()).into_bytes()
+}
+
+fn answer(mut stream: TcpStream, body: &Body) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let (mut first, mut length) = (String::new(), 0);
     reader.read_line(&mut first)?;
@@ -106,27 +146,11 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     }
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n")?;
-    let mut out = BufWriter::with_capacity(64 * 1024, stream);
-    let mut send = |event: &serde_json::Value| {
-        let text = codex_testkit::answer::sse(event);
-        write!(out, "{:x}\r\n{text}\r\n", text.len())
-    };
-    let text = DELTA.repeat(ANSWER_BYTES / DELTA.len());
-    let mut whole = events::around(&[events::message("msg_1", &text)]);
-    let done = whole.split_off(whole.len() - 1);
-    send(&events::created("resp_1"))?;
-    let Some(added) = whole.first() else { return Ok(()) };
-    send(added)?;
-    for number in 0..ANSWER_BYTES / DELTA.len() {
-        send(&serde_json::json!({
-            "type": "response.output_text.delta", "sequence_number": number + 2, "item_id": "msg_1",
-            "output_index": 0, "content_index": 0, "delta": DELTA, "logprobs": [], "obfuscation": "0123456789ab",
-        }))?;
+    stream.write_all(&body.start)?;
+    for _ in 0..Body::BLOCKS {
+        stream.write_all(&body.deltas)?;
     }
-    done.iter().try_for_each(&mut send)?;
-    send(&events::completed("resp_1", Some(events::Usage::default())))?;
-    write!(out, "0\r\n\r\n")?;
-    out.flush()
+    stream.write_all(&body.end)
 }
 
 /// From the request that asks for it to the one that has its output.
