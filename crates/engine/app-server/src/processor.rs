@@ -84,6 +84,10 @@ impl Processor {
                 let status = self.unsubscribe(params).await;
                 self.reply(id, Ok(ThreadUnsubscribeResult { status }));
             }
+            ClientRequest::ThreadCompactStart(params) => {
+                let empty = |_| serde_json::to_value(Empty {});
+                self.ask_thread(id, &params.thread_id, ThreadRequest::Compact, empty).await;
+            }
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
@@ -266,7 +270,7 @@ impl Processor {
         };
         self.ask_thread(id, &thread_id, request, |reply| match reply {
             ThreadReply::TurnStarted(turn) => serde_json::to_value(TurnStartResult { turn: *turn }),
-            ThreadReply::Steered { .. } | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
+            ThreadReply::Steered { .. } | ThreadReply::CompactionStarted | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
         })
         .await;
     }
@@ -278,7 +282,7 @@ impl Processor {
         };
         self.ask_thread(id, &params.thread_id, request, |reply| match reply {
             ThreadReply::Steered { turn_id } => serde_json::to_value(TurnSteerResult { turn_id }),
-            ThreadReply::TurnStarted(_) | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
+            ThreadReply::TurnStarted(_) | ThreadReply::CompactionStarted | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
         })
         .await;
     }

@@ -9,6 +9,7 @@
 //!
 //! To add an event or effect: the enum in `thread/event.rs`, its branch in `step`, its executor in `thread/perform.rs`.
 
+pub mod compact;
 pub mod context;
 mod engine;
 mod home;

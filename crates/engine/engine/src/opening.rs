@@ -1,5 +1,7 @@
 //! Opens a thread: what configuration, model, project and journal say about it, put into the values that its task starts from.
 
+use crate::compact::carried::Carried;
+use crate::compact::size::ContextSize;
 use crate::context::instructions::BASE;
 use crate::context::items::base_message;
 use crate::context::repair::missing_outputs;
@@ -7,7 +9,7 @@ use crate::home::installation_id;
 use crate::settings::TurnOverrides;
 use crate::shared::Shared;
 use crate::thread::resolve;
-use crate::thread::state::{Resumed, ThreadInfo};
+use crate::thread::state::{Resumed, ThreadInfo, Window};
 use codex_base::{AbsPath, Timestamp};
 use codex_config::Resolved;
 use codex_login::Login;
@@ -224,6 +226,8 @@ impl Opening {
     /// What a stored thread goes on with: its history, closed where a crash left it open.
     pub fn resumed(&self, shared: &Shared, info: &ThreadInfo, loaded: Loaded, turns: &[Turn]) -> Resumed {
         let mut history = codex_sessions::model_input(&loaded.records);
+        let size = ContextSize::from_records(&loaded.records);
+        let carried = Carried::from_records(&loaded.records);
         let mut owed = Vec::new();
         if loaded.meta_missing {
             owed.push(Record::SessionMeta(Box::new(self.meta(info, BASE.to_owned()))));
@@ -234,6 +238,8 @@ impl Opening {
         owed.extend(unfinished(&loaded, turns, shared.clock.now()));
         let mut resumed = Resumed {
             history,
+            size,
+            carried,
             owed,
             preview: preview_of(turns),
             ..Resumed::default()
@@ -256,7 +262,14 @@ impl Opening {
                         };
                     }
                 }
-                Record::Compacted(_) => resumed.told = None,
+                Record::Compacted(compacted) => {
+                    resumed.told = None;
+                    resumed.window = Window {
+                        number: compacted.window_number,
+                        id: compacted.window_id.unwrap_or_default(),
+                        first_id: compacted.first_window_id.unwrap_or_default(),
+                    };
+                }
                 Record::SessionMeta(_)
                 | Record::TurnContext(_)
                 | Record::ResponseItem(_)

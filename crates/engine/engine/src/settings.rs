@@ -38,6 +38,18 @@ pub struct TurnSettings {
     pub reviewer: ApprovalsReviewer,
     pub sandbox_policy: SandboxPolicy,
     pub tools: Arc<TurnTools>,
+    /// What there is to tell the model of its surroundings, as of the turn's start.
+    pub surroundings: Surroundings,
+    pub compaction: CompactionSettings,
+}
+
+/// When and with which words a conversation is compacted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CompactionSettings {
+    /// Tokens; `None` leaves it to the model's window.
+    pub limit_tokens: Option<u64>,
+    /// Asked instead of our own words.
+    pub prompt: Option<String>,
 }
 
 impl TurnSettings {
@@ -53,7 +65,6 @@ impl TurnSettings {
 /// Everything that had to be looked up before a turn can sample.
 pub struct TurnSetup {
     pub settings: Arc<TurnSettings>,
-    pub surroundings: Surroundings,
     pub input: UserContent,
     pub warnings: Vec<String>,
 }

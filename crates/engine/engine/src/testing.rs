@@ -30,6 +30,10 @@ pub struct Bench {
     approval: ApprovalPolicy,
     pub reviewer: ApprovalsReviewer,
     now: Timestamp,
+    /// `model_auto_compact_token_limit`.
+    pub limit_tokens: Option<u64>,
+    /// `model_context_window`.
+    pub window: Option<u64>,
 }
 
 fn cwd() -> AbsPath {
@@ -90,6 +94,8 @@ impl Bench {
             approval,
             reviewer: ApprovalsReviewer::User,
             now: Timestamp::UNIX_EPOCH,
+            limit_tokens: None,
+            window: None,
         }
     }
 
@@ -141,11 +147,22 @@ impl Bench {
     }
 
     pub fn resolved(&mut self) -> String {
+        let input = self.content("mend it");
+        self.resolved_with(input)
+    }
+
+    pub fn resolved_without_input(&mut self) -> String {
+        self.resolved_with(UserContent {
+            input: Vec::new(),
+            parts: Vec::new(),
+        })
+    }
+
+    fn resolved_with(&mut self, input: UserContent) -> String {
         let turn_id = self.state.turn_in_progress().unwrap().id;
         let setup = TurnSetup {
             settings: Arc::new(self.settings()),
-            surroundings: crate::context::surroundings::Surroundings::default(),
-            input: self.content("mend it"),
+            input,
             warnings: Vec::new(),
         };
         self.told(ThreadEvent::TurnResolved {
@@ -162,6 +179,8 @@ impl Bench {
     }
 
     pub fn settings(&self) -> TurnSettings {
+        let mut model_info = codex_model::catalog().find("m");
+        model_info.context_window = self.window.unwrap_or(model_info.context_window);
         let (reports, _) = tokio::sync::mpsc::channel(1);
         let policy = ResolvedPolicy {
             mode: codex_protocol::settings::SandboxMode::ReadOnly,
@@ -194,7 +213,7 @@ impl Bench {
         };
         TurnSettings {
             model: "m".into(),
-            model_info: codex_model::catalog().find("m"),
+            model_info,
             effort: None,
             summary: None,
             verbosity: None,
@@ -202,6 +221,11 @@ impl Bench {
             reviewer: self.reviewer,
             sandbox_policy: SandboxPolicy::read_only(),
             tools: Arc::new(tools),
+            surroundings: crate::context::surroundings::Surroundings::default(),
+            compaction: crate::settings::CompactionSettings {
+                limit_tokens: self.limit_tokens,
+                prompt: None,
+            },
         }
     }
 
@@ -232,6 +256,25 @@ impl Bench {
             usage: Some(usage),
             end_turn: None,
         })
+    }
+
+    /// The files and surroundings of a compaction, none of them worth telling.
+    pub fn found(&mut self) -> String {
+        let turn_id = self.state.turn_in_progress().unwrap().id;
+        self.told(ThreadEvent::ChangesFound {
+            turn_id,
+            changes: Box::default(),
+            surroundings: Box::default(),
+        })
+    }
+
+    pub fn too_long(&mut self) -> String {
+        self.model(ModelEvent::Failed(ModelError::new(
+            codex_model::error::CONTEXT_WINDOW,
+            "too long",
+            CodexErrorInfo::ContextWindowExceeded,
+            Retry::Never,
+        )))
     }
 
     pub fn failed(&mut self, retry: Retry) -> String {
@@ -299,7 +342,11 @@ pub fn told(effects: &[Effect]) -> String {
 fn lines(effect: &Effect) -> Vec<String> {
     match effect {
         Effect::Commit { records, notifications } => {
-            let records = records.iter().map(|record| format!("journal {}", record_name(record)));
+            // That a request is written down before it is made is a test of its own; here every `sample` says it.
+            let records = records
+                .iter()
+                .filter(|record| !matches!(record, Record::ModelRequest(request) if request.compaction.is_none()));
+            let records = records.map(|record| format!("journal {}", record_name(record)));
             records
                 .chain(
                     notifications
@@ -313,6 +360,7 @@ fn lines(effect: &Effect) -> Vec<String> {
             Ok(ThreadReply::TurnStarted(_)) => format!("reply {} started", key.0),
             Ok(ThreadReply::Steered { .. }) => format!("reply {} steered", key.0),
             Ok(ThreadReply::Interrupted) => format!("reply {} interrupted", key.0),
+            Ok(ThreadReply::CompactionStarted) => format!("reply {} compaction started", key.0),
             Err(error) => format!("reply {} error [{}] {error}", key.0, error.stable_code()),
         }],
         Effect::Resolve { .. } => vec!["resolve".into()],
@@ -333,6 +381,7 @@ fn lines(effect: &Effect) -> Vec<String> {
         Effect::Sync => vec!["sync".into()],
         Effect::EndTerminals => vec!["end terminals".into()],
         Effect::Unload => vec!["unload".into()],
+        Effect::FindChanges { .. } => vec!["find changes".into()],
     }
 }
 
@@ -358,7 +407,10 @@ fn record_name(record: &Record) -> String {
         Record::TokenUsage(_) => "token_usage".into(),
         Record::Compacted(_) => "compacted".into(),
         Record::PrefixBreak { reason } => format!("prefix_break {reason}"),
-        Record::ModelRequest(_) => "request".into(),
+        Record::ModelRequest(request) => match &request.compaction {
+            Some(ask) => format!("request for a summary, {}, {} left out", ask.trigger, ask.left_out),
+            None => "request".into(),
+        },
         Record::Event(event) => match &**event {
             EventMsg::TaskStarted { .. } => "task_started".into(),
             EventMsg::TaskComplete { error: None, .. } => "task_complete".into(),

@@ -86,6 +86,8 @@ methods! {
     ThreadList: "thread/list", ThreadListParams => ThreadListResult;
     /// Stops receiving a thread's events.
     ThreadUnsubscribe: "thread/unsubscribe", ThreadIdParams => ThreadUnsubscribeResult;
+    /// Compacts the history as a turn of its own, which shows a `contextCompaction` item.
+    ThreadCompactStart: "thread/compact/start", ThreadIdParams => Empty;
     /// Adds user input and runs; on a busy thread the input joins the running turn.
     TurnStart: "turn/start", TurnStartParams => TurnStartResult;
     /// Adds input to the running turn.

@@ -1,5 +1,7 @@
 //! Everything that can wake a thread, and everything it can cause: two closed lists.
 
+use crate::compact::changes::{Changes, ChangesQuery};
+use crate::context::surroundings::Surroundings;
 use crate::reviewer::NoAssessment;
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
 use codex_base::AbsPath;
@@ -34,6 +36,8 @@ pub enum ThreadRequest {
         expected_turn_id: String,
         input: Vec<UserInput>,
     },
+    /// Compacts the conversation, as a turn of its own.
+    Compact,
     /// An empty id means whichever turn is running.
     Interrupt {
         turn_id: String,
@@ -44,6 +48,7 @@ pub enum ThreadRequest {
 pub enum ThreadReply {
     TurnStarted(Box<Turn>),
     Steered { turn_id: String },
+    CompactionStarted,
     Interrupted,
 }
 
@@ -67,6 +72,12 @@ pub enum ThreadEvent {
     Model {
         sampling: u64,
         event: ModelEvent,
+    },
+    /// What a compaction tells the model beside the summary.
+    ChangesFound {
+        turn_id: String,
+        changes: Box<Changes>,
+        surroundings: Box<Surroundings>,
     },
     /// A call that cannot be carried out as written has a text for the model instead.
     Prepared {
@@ -146,6 +157,14 @@ pub enum Effect {
         request: Box<ModelRequest>,
     },
     StopSampling,
+    /// Look at the changed files and at the surroundings.
+    FindChanges {
+        turn_id: String,
+        query: Box<ChangesQuery>,
+        overrides: Box<TurnOverrides>,
+        /// As of the turn's start.
+        surroundings: Box<Surroundings>,
+    },
     Prepare {
         call: ToolCallView,
         kind: CallKind,

@@ -33,6 +33,7 @@ fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
         Effect::Commit { .. }
         | Effect::Resolve { .. }
         | Effect::Sample { .. }
+        | Effect::FindChanges { .. }
         | Effect::Prepare { .. }
         | Effect::Ask { .. }
         | Effect::Review { .. }

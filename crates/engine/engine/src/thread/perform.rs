@@ -6,6 +6,8 @@ use super::actor::{Gone, Mailbox, Message, Reply, facts_of};
 use super::event::{Effect, PreparedCall, RequestKey, ThreadEvent};
 use super::resolve;
 use super::state::{Env, ThreadState};
+use crate::compact::changes::{self, Changes, ChangesQuery};
+use crate::context::surroundings::Surroundings;
 use crate::reviewer::{self, NoAssessment};
 use crate::shared::Shared;
 use codex_base::{AbsPath, Timestamp};
@@ -22,6 +24,7 @@ use codex_sessions::{Journal, JournalError, Loaded};
 use codex_tools::{Prepared, ToolOutcome, ToolOutput, ToolReport, ToolWorld};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -170,6 +173,12 @@ impl World {
                 input,
             } => self.read_input(turn_id, order, cwd, input),
             Effect::Sample { sampling, request } => self.sample(sampling, *request),
+            Effect::FindChanges {
+                turn_id,
+                query,
+                overrides,
+                surroundings,
+            } => self.find_changes(turn_id, *query, *overrides, *surroundings),
             Effect::StopSampling => {
                 if let Some(cancel) = self.work.sampling.take() {
                     cancel.cancel();
@@ -292,6 +301,27 @@ impl World {
                 parts: Vec::new(),
             });
             ThreadEvent::InputRead { turn_id, order, content }
+        });
+    }
+
+    /// Within a limit: a file system that does not answer must not hold up the turn.
+    fn find_changes(&self, turn_id: String, query: ChangesQuery, overrides: crate::settings::TurnOverrides, told: Surroundings) {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let shared = Arc::clone(&self.shared);
+        let too_late = self.shared.clock.sleep(LIMIT);
+        let (unseen, as_told) = (Changes::unseen(&query), told.clone());
+        self.spawn_report(async move {
+            let look =
+                tokio::task::spawn_blocking(move || (changes::look_up(&query), resolve::surroundings_now(&shared, &overrides, told)));
+            let (changes, surroundings) = tokio::select! {
+                found = look => found.unwrap_or((unseen, as_told)),
+                () = too_late => (unseen, as_told),
+            };
+            ThreadEvent::ChangesFound {
+                turn_id,
+                changes: Box::new(changes),
+                surroundings: Box::new(surroundings),
+            }
         });
     }
 

@@ -4,7 +4,7 @@
 
 use crate::context::instructions;
 use crate::context::surroundings::{Surroundings, filesystem_text};
-use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
+use crate::settings::{CompactionSettings, TurnOverrides, TurnSettings, TurnSetup, UserContent};
 use crate::shared::Shared;
 use base64::Engine as _;
 use codex_base::AbsPath;
@@ -126,10 +126,9 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let warnings = warnings(&model_info, &docs);
     let tools = turn_tools(&request, &cwd, &resolved, &model_info);
     let surroundings = surroundings(&request.shared, &resolved, docs, &tools);
-    let settings = turn_settings(&resolved, request.overrides.effort, model, model_info, tools);
+    let settings = turn_settings(&resolved, request.overrides.effort, (model, model_info), tools, surroundings);
     Ok(TurnSetup {
         settings: Arc::new(settings),
-        surroundings,
         input: user_content(request.input, &cwd),
         warnings,
     })
@@ -185,7 +184,28 @@ fn surroundings(shared: &Shared, resolved: &Resolved, docs: codex_skills::Projec
     }
 }
 
-fn turn_settings(resolved: &Resolved, effort: Option<String>, model: String, model_info: ModelInfo, tools: TurnTools) -> TurnSettings {
+/// The surroundings as they are by now: other project documents, another day. What the turn may do does not change while it runs.
+pub fn surroundings_now(shared: &Shared, overrides: &TurnOverrides, told: Surroundings) -> Surroundings {
+    let mut now = told;
+    if let Some(date) = now.environment.get_mut("current_date") {
+        *date = today(shared);
+    }
+    // A configuration that became unreadable since does not take the documents away.
+    if let Ok((cwd, resolved)) = config_for(shared, overrides) {
+        let docs = project_docs(shared, &cwd, &resolved);
+        now.project_docs = docs.text;
+        now.project_docs_local = docs.has_project_part;
+    }
+    now
+}
+
+fn turn_settings(
+    resolved: &Resolved,
+    effort: Option<String>,
+    (model, model_info): (String, ModelInfo),
+    tools: TurnTools,
+    surroundings: Surroundings,
+) -> TurnSettings {
     let config = &resolved.config;
     TurnSettings {
         effort: effort
@@ -202,17 +222,25 @@ fn turn_settings(resolved: &Resolved, effort: Option<String>, model: String, mod
         model,
         model_info,
         tools: Arc::new(tools),
+        surroundings,
+        compaction: CompactionSettings {
+            limit_tokens: config.model_auto_compact_token_limit.and_then(|limit| u64::try_from(limit).ok()),
+            prompt: config.compact_prompt.clone(),
+        },
     }
 }
 
-fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: String) -> BTreeMap<String, String> {
+fn today(shared: &Shared) -> String {
     let timezone = jiff::tz::TimeZone::get(&shared.env.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let date = shared.clock.now().to_zoned(timezone).date().to_string();
+    shared.clock.now().to_zoned(timezone).date().to_string()
+}
+
+fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: String) -> BTreeMap<String, String> {
     let shell = shell.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let values = [
         ("cwd", cwd.to_string()),
         ("shell", shell),
-        ("current_date", date),
+        ("current_date", today(shared)),
         ("timezone", shared.env.timezone.clone()),
         ("filesystem", filesystem),
     ];

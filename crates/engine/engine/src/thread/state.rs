@@ -1,6 +1,8 @@
 //! All that a thread's task owns.
 
 use super::event::{RequestKey, ThreadRequest};
+use crate::compact::carried::Carried;
+use crate::compact::size::ContextSize;
 use crate::settings::TurnOverrides;
 use crate::turn::news::ProviderState;
 use crate::turn::phase::{Phase, Turn};
@@ -58,6 +60,11 @@ pub struct ThreadState {
     pub history: Vec<ResponseItem>,
     /// What the model was last told about its surroundings.
     pub told: Option<WorldState>,
+    /// How large the conversation is.
+    pub size: ContextSize,
+    /// What outlives compactions.
+    pub carried: Carried,
+    pub window: Window,
     pub usage: ThreadTokenUsage,
     pub provider: ProviderState,
     pub grants: Vec<Grant>,
@@ -90,11 +97,24 @@ pub enum Life {
     Closing,
 }
 
+/// The stretch since the last compaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Window {
+    /// Counts compactions.
+    pub number: u64,
+    /// Empty before the first compaction: then the thread's own id stands for it.
+    pub id: String,
+    pub first_id: String,
+}
+
 /// What a stored thread continues with.
 #[derive(Default)]
 pub struct Resumed {
     pub history: Vec<ResponseItem>,
     pub told: Option<WorldState>,
+    pub size: ContextSize,
+    pub carried: Carried,
+    pub window: Window,
     pub usage: ThreadTokenUsage,
     pub owed: Vec<Record>,
     pub preview: String,
@@ -125,6 +145,9 @@ impl ThreadState {
             updated_at: info.created_at,
             history: resumed.history,
             told: resumed.told,
+            size: resumed.size,
+            carried: resumed.carried,
+            window: resumed.window,
             usage: resumed.usage,
             provider: ProviderState::default(),
             grants: Vec::new(),

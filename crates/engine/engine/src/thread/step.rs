@@ -7,9 +7,10 @@ use super::event::{Effect, RequestKey, ThreadEvent, ThreadReply, ThreadRequest, 
 use super::lost::{journal_lost, untold};
 use super::state::{Env, Life, ThreadState};
 use crate::context::surroundings;
-use crate::settings::{TurnOverrides, TurnSetup, UserContent};
+use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
 use crate::turn::calls::Calls;
-use crate::turn::phase::{Phase, Turn};
+use crate::turn::compacting::Cause;
+use crate::turn::phase::{Phase, Task, Turn};
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, Record, TurnContext};
@@ -33,6 +34,11 @@ impl ThreadState {
             ThreadEvent::TurnResolved { turn_id, setup } => self.on_resolved(&turn_id, setup, env, &mut out),
             ThreadEvent::InputRead { turn_id, order, content } => self.on_input_read(&turn_id, order, content, env, &mut out),
             ThreadEvent::Model { sampling, event } => self.on_model(sampling, event, env, &mut out),
+            ThreadEvent::ChangesFound {
+                turn_id,
+                changes,
+                surroundings,
+            } => self.on_changes_found(&turn_id, &changes, &surroundings, env, &mut out),
             ThreadEvent::Prepared { call_id, result } => self.on_prepared(&call_id, result, env, &mut out),
             ThreadEvent::Answered { request_id, answer } => self.on_answered(&request_id, answer, env, &mut out),
             ThreadEvent::Reviewed { request_id, result } => self.on_reviewed(&request_id, &result, env, &mut out),
@@ -64,8 +70,16 @@ impl ThreadState {
                 overrides,
                 output_schema,
             } => match &self.turn {
-                None => self.start_turn(key, input, *overrides, output_schema, env, out),
-                Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => {
+                None => {
+                    let new = NewTurn {
+                        task: Task::Answer,
+                        input,
+                        overrides: *overrides,
+                        output_schema,
+                    };
+                    self.start_turn(key, new, env, out);
+                }
+                Some(turn) if matches!(turn.phase, Phase::Ending { .. }) || turn.task == Task::Compact => {
                     self.waiting.push_back((
                         key,
                         ThreadRequest::StartTurn {
@@ -87,11 +101,16 @@ impl ThreadState {
                 Err(error) => out.reply(key, Err(error)),
                 // What is ending answers nothing any more.
                 Ok(turn_id) if self.turn_mut(&turn_id).is_none() => out.reply(key, Err(no_active_turn())),
+                Ok(turn_id) if self.turn_mut(&turn_id).is_some_and(|turn| turn.task == Task::Compact) => {
+                    let message = "the running turn compacts the conversation and takes no input";
+                    out.reply(key, Err(RequestError::invalid("turn.not_steerable", message)));
+                }
                 Ok(turn_id) => {
                     out.reply(key, Ok(ThreadReply::Steered { turn_id }));
                     self.steer(input, out);
                 }
             },
+            ThreadRequest::Compact => self.on_compact(key, env, out),
             ThreadRequest::Interrupt { turn_id } => self.on_interrupt(key, &turn_id, env, out),
         }
     }
@@ -133,15 +152,13 @@ impl ThreadState {
         Ok(turn.id.clone())
     }
 
-    fn start_turn(
-        &mut self,
-        key: RequestKey,
-        input: Vec<UserInput>,
-        overrides: TurnOverrides,
-        output_schema: Option<serde_json::Value>,
-        env: &Env,
-        out: &mut Out,
-    ) {
+    pub(crate) fn start_turn(&mut self, key: RequestKey, new: NewTurn, env: &Env, out: &mut Out) {
+        let NewTurn {
+            task,
+            input,
+            overrides,
+            output_schema,
+        } = new;
         if self.journal_lost {
             return out.reply(
                 key,
@@ -156,6 +173,7 @@ impl ThreadState {
         wanted.merge(overrides);
         let turn = Turn {
             id: env.ids.uuid().to_string(),
+            task,
             started_at: env.now,
             output_schema,
             phase: Phase::Resolving {
@@ -168,6 +186,8 @@ impl ThreadState {
             steers_pending: 0,
             last_message: None,
             diff: String::new(),
+            answered: false,
+            compaction_failed: false,
         };
         let turn_id = turn.id.clone();
         self.turn = Some(turn);
@@ -180,7 +200,11 @@ impl ThreadState {
         };
         let mut records = std::mem::take(&mut self.owed);
         records.push(Record::Event(Box::new(started)));
-        out.reply(key, Ok(ThreadReply::TurnStarted(Box::new(view.clone()))));
+        let reply = match task {
+            Task::Answer => ThreadReply::TurnStarted(Box::new(view.clone())),
+            Task::Compact => ThreadReply::CompactionStarted,
+        };
+        out.reply(key, Ok(reply));
         let started = Notification::TurnStarted(TurnNotification {
             thread_id: self.info.id.clone(),
             turn: view,
@@ -208,12 +232,7 @@ impl ThreadState {
         };
         // They stick only now: what cannot be resolved must not fail the turns after this one, too.
         self.overrides = *wanted;
-        let TurnSetup {
-            settings,
-            surroundings,
-            input,
-            warnings,
-        } = setup;
+        let TurnSetup { settings, input, warnings } = setup;
         for message in warnings
             .into_iter()
             .filter(|message| self.warned.insert(message.clone()))
@@ -228,27 +247,23 @@ impl ThreadState {
         self.cwd.clone_from(settings.cwd());
         self.usage.model_context_window = i64::try_from(settings.model_info.effective_window()).ok();
 
-        let (messages, told) = surroundings::messages(&surroundings, self.told.as_ref(), env.ids);
+        let Some(turn) = &mut self.turn else { return };
+        turn.unrecorded.clear();
+        if turn.task == Task::Compact {
+            // What changed around is told with the new history.
+            out.commit(vec![turn_context(turn_id, &settings)], Vec::new());
+            return self.begin_compaction(settings, Cause::Requested, env, out);
+        }
+        let (messages, told) = surroundings::messages(&settings.surroundings, self.told.as_ref(), env.ids);
         let mut records: Vec<Record> = messages.iter().cloned().map(Record::ResponseItem).collect();
         self.history.extend(messages);
         if self.told.as_ref() != Some(&told) {
             records.push(Record::WorldState(Box::new(told.clone())));
             self.told = Some(told);
         }
-        records.push(Record::TurnContext(Box::new(TurnContext {
-            turn_id: turn_id.to_owned(),
-            cwd: settings.cwd().clone(),
-            approval_policy: settings.approval_policy,
-            sandbox_policy: settings.sandbox_policy.clone(),
-            model: settings.model.clone(),
-            effort: settings.effort.clone(),
-            summary: None,
-        })));
+        records.push(turn_context(turn_id, &settings));
         out.commit(records, Vec::new());
-        if let Some(turn) = &mut self.turn {
-            turn.unrecorded.clear();
-            turn.phase = Phase::Working { settings, follow_up: true };
-        }
+        turn.phase = Phase::Working { settings, follow_up: true };
         if !input.input.is_empty() {
             self.record_input(input, env, out);
         }
@@ -296,7 +311,11 @@ impl ThreadState {
         turn.steers.insert(order, content);
         match turn.phase {
             Phase::Ending { .. } => self.end_turn_if_quiet(env, out),
-            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Working { .. } | Phase::BackingOff { .. } => self.go_on(env, out),
+            Phase::Resolving { .. }
+            | Phase::Sampling { .. }
+            | Phase::Working { .. }
+            | Phase::BackingOff { .. }
+            | Phase::Compacting { .. } => self.go_on(env, out),
         }
     }
 
@@ -311,6 +330,7 @@ impl ThreadState {
             self.preview = preview(&shown);
         }
         self.history.push(item.clone());
+        self.carried.take(&shown);
         let completed = self.completed_record(&shown, env);
         let notifications = vec![self.item_started(&shown, env), self.item_completed(&shown, env)];
         out.commit(vec![Record::ResponseItem(item), completed], notifications);
@@ -375,12 +395,41 @@ impl ThreadState {
     }
 }
 
+/// A turn that is asked for.
+pub(crate) struct NewTurn {
+    pub task: Task,
+    pub input: Vec<UserInput>,
+    pub overrides: TurnOverrides,
+    pub output_schema: Option<serde_json::Value>,
+}
+
+/// What a turn is run with, for the journal.
+pub(crate) fn turn_context(turn_id: &str, settings: &TurnSettings) -> Record {
+    Record::TurnContext(Box::new(TurnContext {
+        turn_id: turn_id.to_owned(),
+        cwd: settings.cwd().clone(),
+        approval_policy: settings.approval_policy,
+        sandbox_policy: settings.sandbox_policy.clone(),
+        model: settings.model.clone(),
+        effort: settings.effort.clone(),
+        summary: None,
+    }))
+}
+
 /// The effects of one step, in order.
 pub struct Out(pub Vec<Effect>);
 
 impl Out {
     pub fn push(&mut self, effect: Effect) {
         self.0.push(effect);
+    }
+
+    /// A record that needs no append of its own: it joins the one before, if that comes right before.
+    pub fn record(&mut self, record: Record) {
+        match self.0.last_mut() {
+            Some(Effect::Commit { records, .. }) => records.push(record),
+            _ => self.commit(vec![record], Vec::new()),
+        }
     }
 
     pub fn notify(&mut self, notification: Notification) {

@@ -58,6 +58,7 @@ impl ThreadState {
                 if self.terminals.remove(item.id()).is_none() {
                     return; // Its call told the end already.
                 }
+                self.carried.take(&item);
                 let record = self.completed_record_in(&turn_id, &item, env);
                 let notification = self.item_completed_in(&turn_id, &item, env);
                 out.commit(vec![record], vec![notification]);

@@ -1,6 +1,7 @@
 //! Where a turn stands. Data that is only valid in one phase lives in that phase.
 
 use super::calls::Calls;
+use super::compacting::Compaction;
 use crate::settings::{TurnOverrides, TurnSettings, UserContent};
 use crate::thread::event::RequestKey;
 use codex_base::Timestamp;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub struct Turn {
     pub id: String,
+    pub task: Task,
     pub started_at: Timestamp,
     pub output_schema: Option<serde_json::Value>,
     pub phase: Phase,
@@ -27,6 +29,19 @@ pub struct Turn {
     pub last_message: Option<ThreadItem>,
     /// Git-form diffs of the patches so far.
     pub diff: String,
+    /// The model has answered in this turn.
+    pub answered: bool,
+    /// A compaction failed in this turn; no other is tried.
+    pub compaction_failed: bool,
+}
+
+/// What a turn is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// To answer the user.
+    Answer,
+    /// Only to compact the conversation.
+    Compact,
 }
 
 pub enum Phase {
@@ -50,6 +65,11 @@ pub enum Phase {
         attempt: u32,
         waited: bool,
     },
+    /// The conversation is being compacted.
+    Compacting {
+        settings: Arc<TurnSettings>,
+        work: Box<Compaction>,
+    },
     /// Everything was cancelled; running calls still report.
     Ending { outcome: Outcome, replies: Vec<RequestKey> },
 }
@@ -57,7 +77,10 @@ pub enum Phase {
 impl Phase {
     pub fn settings(&self) -> Option<&Arc<TurnSettings>> {
         match self {
-            Self::Sampling { settings, .. } | Self::Working { settings, .. } | Self::BackingOff { settings, .. } => Some(settings),
+            Self::Sampling { settings, .. }
+            | Self::Working { settings, .. }
+            | Self::BackingOff { settings, .. }
+            | Self::Compacting { settings, .. } => Some(settings),
             Self::Resolving { .. } | Self::Ending { .. } => None,
         }
     }

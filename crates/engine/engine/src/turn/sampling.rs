@@ -1,6 +1,9 @@
 //! Steps of a turn that concern the model: asking, its stream, its failures, asking again.
 
+use super::compacting::Cause;
 use super::phase::{OpenItem, OpenKind, Phase, Turn};
+use crate::compact::changes::short_hash;
+use crate::compact::size::{ContextSize, CountedBy};
 use crate::settings::TurnSettings;
 use crate::thread::event::{Effect, Timer};
 use crate::thread::state::{Env, ThreadState};
@@ -8,10 +11,8 @@ use crate::thread::step::Out;
 use codex_model::{AddedKind, ModelError, ModelEvent, ModelRequest, RequestMetadata, Retry};
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, TokenUsageBreakdown};
-use codex_protocol::journal::{EventMsg, Record, TokenUsageRecord};
-use codex_protocol::notifications::{
-    ErrorNotification, ItemDelta, Notification, ReasoningSummaryTextDelta, ThreadTokenUsageUpdated, WaitingFor, Warning,
-};
+use codex_protocol::journal::{CompactionAsk, Record, SentRequest};
+use codex_protocol::notifications::{ErrorNotification, ItemDelta, Notification, ReasoningSummaryTextDelta, WaitingFor, Warning};
 use codex_protocol::response_item::{ItemView, ResponseItem};
 use codex_tools::CallKind;
 use serde_json::json;
@@ -25,7 +26,7 @@ impl ThreadState {
         let Some(turn) = &mut self.turn else { return };
         let outputs = match turn.phase {
             Phase::Working { .. } | Phase::BackingOff { .. } => turn.calls.take_outputs(),
-            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Ending { .. } => return,
+            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Compacting { .. } | Phase::Ending { .. } => return,
         };
         let quiet = turn.calls.all_recorded() && turn.steers_pending == 0;
         if !outputs.is_empty() {
@@ -48,22 +49,25 @@ impl ThreadState {
                 turn.steers = steers;
                 return;
             }
-            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Ending { .. } => return,
+            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Compacting { .. } | Phase::Ending { .. } => return,
         };
         for content in steers.into_values() {
             self.record_input(content, env, out);
         }
-        if again {
-            self.sample(settings, attempt, env, out)
-        } else {
+        if !again {
             self.complete(env, out)
+        } else if self.is_over_limit(&settings) {
+            self.begin_compaction(settings, Cause::Limit, env, out)
+        } else {
+            self.sample(settings, attempt, env, out)
         }
     }
 
     fn sample(&mut self, settings: Arc<TurnSettings>, attempt: u32, env: &Env, out: &mut Out) {
         self.sampling += 1;
         let sampling = self.sampling;
-        let request = Box::new(self.model_request(&settings, env));
+        let request = Box::new(self.model_request(&settings, &self.history, env));
+        out.record(self.request_record(&request, None));
         let Some(turn) = &mut self.turn else { return };
         turn.calls = super::calls::Calls::default();
         turn.phase = Phase::Sampling {
@@ -75,11 +79,22 @@ impl ThreadState {
         out.push(Effect::Sample { sampling, request });
     }
 
-    fn model_request(&self, settings: &TurnSettings, env: &Env) -> ModelRequest {
+    /// What the journal says of a request that is about to be sent.
+    pub(crate) fn request_record(&self, request: &ModelRequest, compaction: Option<CompactionAsk>) -> Record {
+        Record::ModelRequest(Box::new(SentRequest {
+            turn_id: request.metadata.turn_id.clone(),
+            model: request.model.clone(),
+            tools_hash: short_hash(request.tools.get()),
+            input_items: request.input.len() as u64,
+            compaction,
+        }))
+    }
+
+    pub(crate) fn model_request(&self, settings: &TurnSettings, items: &[ResponseItem], env: &Env) -> ModelRequest {
         let turn_id = self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default();
-        let mut input = Vec::with_capacity(self.history.len() + 1);
+        let mut input = Vec::with_capacity(items.len() + 1);
         input.push(self.info.base_item.clone());
-        input.extend(self.history.iter().cloned());
+        input.extend(items.iter().cloned());
         ModelRequest {
             model: settings.model.clone(),
             input,
@@ -93,7 +108,7 @@ impl ThreadState {
                 thread_id: self.info.id.clone(),
                 session_id: self.info.session_id.clone(),
                 installation_id: self.info.installation_id.clone(),
-                window_number: 0,
+                window_number: self.window.number,
                 turn: self.turn_metadata(settings, &turn_id, env),
                 turn_id,
             },
@@ -110,8 +125,8 @@ impl ThreadState {
             "agent_name": "/root",
             "turn_id": turn_id,
             "root_turn_id": turn_id,
-            "window_id": format!("{}:0", self.info.id),
-            "window_number": 0,
+            "window_id": format!("{}:{}", self.info.id, self.window.number),
+            "window_number": self.window.number,
             "request_kind": "turn",
             "history_initialization": self.info.history_initialization,
             "thread_source": "user",
@@ -129,16 +144,13 @@ impl ThreadState {
     }
 
     pub(crate) fn on_model(&mut self, sampling: u64, event: ModelEvent, env: &Env, out: &mut Out) {
-        if sampling != self.sampling
-            || !matches!(
-                &self.turn,
-                Some(Turn {
-                    phase: Phase::Sampling { .. },
-                    ..
-                })
-            )
-        {
+        if sampling != self.sampling {
             return; // A late word of a request that was given up.
+        }
+        match self.turn.as_ref().map(|turn| &turn.phase) {
+            Some(Phase::Sampling { .. }) => {}
+            Some(Phase::Compacting { .. }) => return self.on_summary(event, env, out),
+            Some(Phase::Resolving { .. } | Phase::Working { .. } | Phase::BackingOff { .. } | Phase::Ending { .. }) | None => return,
         }
         match event {
             ModelEvent::HeadReceived => {}
@@ -332,6 +344,7 @@ impl ThreadState {
         self.tell_limits(out);
         let Some(turn) = &mut self.turn else { return };
         let Some(settings) = turn.phase.settings().cloned() else { return };
+        turn.answered = true;
         turn.phase = Phase::Working {
             settings,
             follow_up: end_turn == Some(false),
@@ -342,40 +355,30 @@ impl ThreadState {
     fn record_usage(&mut self, response_id: String, usage: TokenUsageBreakdown, out: &mut Out) {
         self.usage.total += usage;
         self.usage.last = usage;
-        let (thread_id, turn_id) = self.ids();
-        let record = TokenUsageRecord {
-            thread_id: thread_id.clone(),
-            turn_id: turn_id.clone(),
-            response_id,
-            usage,
-            thread_token_usage: self.usage.total,
-        };
-        let count = EventMsg::TokenCount {
-            total: self.usage.total,
-            last: usage,
-            model_context_window: self.usage.model_context_window,
-            rate_limits: self.provider.limits.clone(),
-        };
-        let updated = ThreadTokenUsageUpdated {
-            thread_id,
-            turn_id,
-            token_usage: self.usage,
-        };
-        out.commit(
-            vec![Record::TokenUsage(Box::new(record)), Record::Event(Box::new(count))],
-            vec![Notification::ThreadTokenUsageUpdated(updated)],
-        );
+        if usage.total_tokens > 0 {
+            self.size = ContextSize {
+                tokens: usage.total_tokens.unsigned_abs(),
+                items: self.history.len(),
+                counted_by: CountedBy::Response,
+            };
+        }
+        let record = Record::TokenUsage(Box::new(self.usage_record(response_id, usage)));
+        out.commit(vec![record, self.token_count(usage)], vec![self.usage_notification()]);
     }
 
     fn on_model_failed(&mut self, error: ModelError, env: &Env, out: &mut Out) {
         self.tell_limits(out);
         let attempts_max = self.info.attempts_max;
         let sampling = self.sampling;
-        let (thread_id, turn_id) = self.ids();
+        let may_compact = self.may_compact();
         let Some(turn) = &mut self.turn else { return };
         let Phase::Sampling { settings, attempt, .. } = &turn.phase else {
             return;
         };
+        if error.code == codex_model::error::CONTEXT_WINDOW && may_compact && turn.calls.is_empty() {
+            let settings = Arc::clone(settings);
+            return self.begin_compaction(settings, Cause::Refused, env, out);
+        }
         let Some(delay) = retry_delay(&error, *attempt, attempts_max, env) else {
             let message = match error.retry {
                 Retry::After(wait) if wait > SERVER_WAIT_MAX => {
@@ -395,6 +398,18 @@ impl ThreadState {
             attempt,
             waited: false,
         };
+        self.tell_retry(error, attempt, delay, out);
+        out.push(Effect::SetTimer {
+            timer: Timer::Backoff { sampling },
+            after: delay,
+        });
+        self.go_on(env, out);
+    }
+
+    /// Attempt `attempt` follows after `delay`.
+    pub(crate) fn tell_retry(&self, error: ModelError, attempt: u32, delay: Duration, out: &mut Out) {
+        let attempts_max = self.info.attempts_max;
+        let (thread_id, turn_id) = self.ids();
         let message = format!("Reconnecting... {}/{} ({})", attempt - 1, attempts_max - 1, error.message);
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         let waiting = WaitingFor::Retry {
@@ -410,11 +425,6 @@ impl ThreadState {
             will_retry: true,
         }));
         self.waiting_for(waiting, out);
-        out.push(Effect::SetTimer {
-            timer: Timer::Backoff { sampling },
-            after: delay,
-        });
-        self.go_on(env, out);
     }
 
     pub(crate) fn on_backoff_over(&mut self, sampling: u64, env: &Env, out: &mut Out) {
@@ -428,6 +438,7 @@ impl ThreadState {
         {
             *waited = true;
         }
+        self.on_summary_backoff_over(env, out);
         self.go_on(env, out);
     }
 }
@@ -452,7 +463,7 @@ fn begun(kind: OpenKind, id: String) -> ThreadItem {
 const SERVER_WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// How long to wait before attempt `attempt + 1`; `None` when it is not made.
-fn retry_delay(error: &ModelError, attempt: u32, attempts_max: u32, env: &Env) -> Option<Duration> {
+pub(crate) fn retry_delay(error: &ModelError, attempt: u32, attempts_max: u32, env: &Env) -> Option<Duration> {
     if attempt >= attempts_max {
         return None;
     }

@@ -2,6 +2,7 @@
 
 use super::calls::{Asked, Call, CallState};
 use super::phase::{Phase, Turn};
+use crate::compact::carried::Plan;
 use crate::context::repair::output_item;
 use crate::settings::TurnSettings;
 use crate::thread::event::{Effect, PreparedCall};
@@ -110,6 +111,7 @@ impl ThreadState {
                 pid: None,
             };
             self.waiting_for(waiting, out);
+            self.carried.commands_ran = true;
             if let Some(turn) = &self.turn {
                 self.terminals.insert(item.id().to_owned(), turn.id.clone());
             }
@@ -259,6 +261,9 @@ impl ThreadState {
     }
 
     pub(crate) fn on_finished(&mut self, call_id: &str, outcome: ToolOutcome, env: &Env, out: &mut Out) {
+        if let Some((explanation, steps)) = outcome.plan.clone() {
+            self.carried.plan = Some(Plan { explanation, steps });
+        }
         let Some(turn) = &mut self.turn else { return };
         let Some(Call {
             state: CallState::Running { .. },
@@ -287,6 +292,7 @@ impl ThreadState {
         }
         if let Some(item) = outcome.item {
             self.terminals.remove(item.id());
+            self.carried.take(&item);
             out.commit(vec![self.completed_record(&item, env)], vec![self.item_completed(&item, env)]);
         }
         self.close_call(call_id, outcome.output, env);
