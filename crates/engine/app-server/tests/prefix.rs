@@ -1,15 +1,22 @@
 //! The input of request n is a prefix of the input of request n+1, byte for byte, whatever happens in between, across processes.
 //!
 //! Random sessions over recorded HTTP bodies: parallel calls, cut streams, interrupts, steering, a changed AGENTS.md, another directory,
-//! another day, resumes by a new engine. Only a named `prefix_break` record may break it, and none of these makes one.
+//! another day, resumes by a new engine. Only compactions and their undoing may break it, and what the journal says of each request must be
+//! what went over the wire.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 
+use codex_base::{AbsPath, Timestamp};
+use codex_engine::compact::changes::short_hash;
 use codex_protocol::items::TurnStatus;
 use codex_protocol::notifications::Notification;
-use codex_protocol::requests::{ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams};
+use codex_protocol::requests::{
+    ThreadCompactStart, ThreadIdParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
+};
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_sessions::Journal;
+use codex_sessions::requests::{Cause, Difference, Part, prefix_steps, requests};
 use codex_testkit::{Answer, MockModel, TempHome, events};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -29,6 +36,8 @@ enum Act {
     OtherDirectory,
     /// A new engine over the same home, this many days later.
     Resume(i64),
+    Compact,
+    UndoCompaction,
 }
 
 /// One response of the model.
@@ -51,6 +60,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<u8>().prop_map(Act::ChangeRules),
         1 => Just(Act::OtherDirectory),
         2 => (0..3_i64).prop_map(Act::Resume),
+        2 => Just(Act::Compact),
+        1 => Just(Act::UndoCompaction),
     ]
 }
 
@@ -92,10 +103,17 @@ async fn play(acts: Vec<Act>) {
                 session = Session::open_on(&home, days).await;
                 session.resume(&thread.id).await;
             }
+            Act::Compact => compact(&mut session, &thread.id).await,
+            Act::UndoCompaction => {
+                session.shutdown().await;
+                undo_compaction(&home, &thread.id);
+                session = Session::open(&home).await;
+                session.resume(&thread.id).await;
+            }
         }
     }
     session.run_turn(&thread.id, "end").await;
-    assert_prefixes(&mock);
+    assert_report_agrees(&mock, &home);
     assert_all_journaled(&mock, &home);
 }
 
@@ -153,31 +171,80 @@ async fn other_directory(session: &mut Session, home: &TempHome, thread_id: &str
     session.until_turn_ends().await;
 }
 
+/// There may be nothing to compact; that is an answer, too.
+async fn compact(session: &mut Session, thread_id: &str) {
+    let params = ThreadIdParams {
+        thread_id: thread_id.into(),
+    };
+    if session.client.request::<ThreadCompactStart>(params).await.is_ok() {
+        assert_eq!(session.until_turn_ends().await.status, TurnStatus::Completed);
+    }
+}
+
+/// As the command does it: nobody else has the session.
+fn undo_compaction(home: &TempHome, thread_id: &str) {
+    let codex_home = AbsPath::new(home.codex_home()).unwrap();
+    let (mut journal, loaded) = Journal::resume(&codex_home, thread_id).unwrap();
+    if let Ok(records) = codex_sessions::undo_compaction(&loaded.records, "w".into()) {
+        journal.append(&records, Timestamp::UNIX_EPOCH).unwrap();
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct Body<'a> {
+    model: String,
     #[serde(borrow)]
-    input: Vec<&'a RawValue>,
+    tools: &'a RawValue,
+    #[serde(borrow)]
+    input: &'a RawValue,
 }
 
-/// The items of a request as the bytes that went over the wire.
+impl Body<'_> {
+    /// The items as the bytes that went over the wire.
+    fn items(&self) -> Vec<String> {
+        let items: Vec<&RawValue> = serde_json::from_str(self.input.get()).unwrap();
+        items.iter().map(|item| item.get().to_owned()).collect()
+    }
+}
+
 fn items(body: &[u8]) -> Vec<String> {
-    let body: Body = serde_json::from_slice(body).unwrap();
-    body.input.iter().map(|item| item.get().to_owned()).collect()
+    serde_json::from_slice::<Body>(body).unwrap().items()
 }
 
-fn assert_prefixes(mock: &MockModel) {
-    let requests = mock.requests();
-    for (number, pair) in requests.windows(2).enumerate() {
-        let (before, after) = (items(&pair[0].body), items(&pair[1].body));
-        let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-        assert_eq!(
-            same,
-            before.len(),
-            "request {} does not extend request {}: {:?}",
-            number + 2,
-            number + 1,
-            after.get(same)
-        );
+/// What the journal tells of the requests is what was sent, and each that did not extend the one before is found with its first byte and a
+/// cause that has a name.
+fn assert_report_agrees(mock: &MockModel, home: &TempHome) {
+    let recorded = mock.requests();
+    let bodies: Vec<Body> = recorded
+        .iter()
+        .map(|request| serde_json::from_slice(&request.body).unwrap())
+        .collect();
+    let loaded = codex_sessions::read(&home.journals()[0]).unwrap();
+    let told = requests(&loaded.records, loaded.meta.base_item.as_ref());
+    assert_eq!(told.len(), bodies.len());
+    for (told, body) in told.iter().zip(&bodies) {
+        let input: Vec<String> = told.input.iter().map(|item| item.raw().get().to_owned()).collect();
+        assert_eq!(input, body.items());
+        assert_eq!(told.model.as_deref(), Some(body.model.as_str()));
+        assert_eq!(told.tools_hash.as_deref(), Some(short_hash(body.tools.get()).as_str()));
+        assert_eq!(told.items_counted, None);
+    }
+    let steps = prefix_steps(&told);
+    for (pair, step) in bodies.windows(2).zip(&steps[1..]) {
+        assert!(!step.causes.contains(&Cause::Unknown), "{step:?}");
+        let (before, after) = (pair[0].items(), pair[1].items());
+        let real = (!after.starts_with(&before)).then(|| {
+            let bytes = pair[0].input.get().bytes().zip(pair[1].input.get().bytes());
+            bytes.take_while(|(old, new)| old == new).count()
+        });
+        match step.difference {
+            None => assert_eq!(real, None, "{step:?}"),
+            Some(Difference {
+                part: Part::Input, byte, ..
+            }) => assert_eq!(byte, real, "{step:?}"),
+            Some(Difference { part: Part::Tools, .. }) => assert_ne!(pair[0].tools.get(), pair[1].tools.get()),
+            Some(Difference { part: Part::Model, .. }) => assert_ne!(pair[0].model, pair[1].model),
+        }
     }
 }
 
@@ -199,7 +266,7 @@ fn the_input_only_grows() {
         .build()
         .unwrap();
     let config = Config {
-        cases: 12,
+        cases: 24,
         max_shrink_iters: 20,
         rng_seed: RngSeed::Fixed(7),
         failure_persistence: None,
@@ -208,4 +275,36 @@ fn the_input_only_grows() {
     proptest!(config, |(acts in proptest::collection::vec(act(), 1..6))| {
         runtime.block_on(play(acts));
     });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn compacted_and_undone_the_next_request_extends_the_one_before_both() {
+    let mock = MockModel::start_with(|number, _| Answer::message(&format!("answer {number}")));
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(ThreadStartParams::default()).await.thread;
+    session.run_turn(&thread.id, "one").await;
+    compact(&mut session, &thread.id).await;
+    session.run_turn(&thread.id, "two").await;
+    session.shutdown().await;
+
+    undo_compaction(&home, &thread.id);
+    let mut session = Session::open(&home).await;
+    session.resume(&thread.id).await;
+    session.run_turn(&thread.id, "three").await;
+
+    let requests = mock.requests();
+    assert_eq!(requests.len(), 4);
+    let (first, last) = (items(&requests[0].body), items(&requests[3].body));
+    assert_eq!(last[..first.len()], first);
+    let texts = |item: &String| {
+        ["one", "answer 1", "two", "answer 3", "three"]
+            .into_iter()
+            .find(|text| item.contains(&format!("\"{text}\"")))
+    };
+    assert_eq!(
+        last.iter().filter_map(texts).collect::<Vec<_>>(),
+        ["one", "answer 1", "two", "answer 3", "three"]
+    );
+    assert_report_agrees(&mock, &home);
 }

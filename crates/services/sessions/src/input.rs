@@ -72,7 +72,7 @@ impl Conversation {
 }
 
 /// What only a model says.
-fn is_answer(item: &ResponseItem) -> bool {
+pub(crate) fn is_answer(item: &ResponseItem) -> bool {
     match item.view() {
         ItemView::Message { role, .. } => role == "assistant",
         ItemView::Reasoning { .. } | ItemView::FunctionCall(_) | ItemView::CustomToolCall(_) => true,

@@ -14,6 +14,7 @@
 //! | [`turns`] | records to turns, the one reducer |
 //! | [`input`] | records to what the model was sent |
 //! | [`undo`] | taking back a compaction |
+//! | [`requests`] | records to requests, and whether each begins like the one before |
 //! | [`list`] | finding sessions while reading little |
 //! | [`fork`] | a new thread that begins with the history of another |
 //! | [`manage`] | archive, unarchive, delete |
@@ -32,6 +33,7 @@ pub mod list;
 pub mod load;
 pub mod manage;
 pub mod names;
+pub mod requests;
 pub mod turns;
 pub mod undo;
 
@@ -45,4 +47,4 @@ pub use load::{Loaded, read};
 pub use manage::{archive, deletable, delete, unarchive};
 pub use names::{names, set_name};
 pub use turns::turns;
-pub use undo::{UndoError, compactions, undo_compaction};
+pub use undo::{Compaction, UndoError, compactions, undo_compaction};

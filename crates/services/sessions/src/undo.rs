@@ -30,23 +30,24 @@ impl UndoError {
     }
 }
 
-/// A compaction that counts.
+/// A compaction, and what it replaced.
 #[derive(Debug, Clone)]
 pub struct Compaction {
     pub window_number: u64,
+    /// Taken back.
+    pub undone: bool,
     /// The conversation that it replaced.
     pub before: Vec<ResponseItem>,
     /// Items of its own history; what stands behind them came later.
-    pub length: usize,
+    length: usize,
     told_before: Option<WorldState>,
     told_by_it: Option<WorldState>,
 }
 
-/// A journal's compactions that were not taken back, oldest first, and how it stands at its end.
+/// A journal's compactions, oldest first, and how it stands at its end.
 #[derive(Debug, Clone, Default)]
 pub struct Compactions {
-    pub standing: Vec<Compaction>,
-    pub undone: usize,
+    pub all: Vec<Compaction>,
     conversation: Conversation,
     told: Option<WorldState>,
     /// The compaction whose surroundings are still to be read.
@@ -70,7 +71,7 @@ impl Compactions {
             Record::WorldState(state) => {
                 self.told = Some((**state).clone());
                 if std::mem::take(&mut self.fresh)
-                    && let Some(compaction) = self.standing.last_mut()
+                    && let Some(compaction) = self.all.last_mut()
                 {
                     compaction.told_by_it = self.told.clone();
                 }
@@ -83,12 +84,15 @@ impl Compactions {
     fn compacted(&mut self, compacted: &Compacted) {
         match compacted.undoes {
             Some(_) => {
-                self.standing.pop();
-                self.undone += 1;
+                self.fresh = false;
+                if let Some(standing) = self.all.iter_mut().rev().find(|compaction| !compaction.undone) {
+                    standing.undone = true;
+                }
             }
             None => {
-                self.standing.push(Compaction {
+                self.all.push(Compaction {
                     window_number: compacted.window_number,
+                    undone: false,
                     before: self.conversation.items.clone(),
                     length: compacted.replacement_history.as_ref().map_or(1, Vec::len),
                     told_before: self.told.take(),
@@ -112,11 +116,10 @@ impl Compactions {
 /// If there is none.
 pub fn undo_compaction(records: &[(Timestamp, Record)], window_id: String) -> Result<Vec<Record>, UndoError> {
     let found = compactions(records);
-    let Some(compaction) = found.standing.last() else {
-        return Err(if found.undone > 0 {
-            UndoError::AlreadyUndone
-        } else {
-            UndoError::NeverCompacted
+    let Some(compaction) = found.all.iter().rev().find(|compaction| !compaction.undone) else {
+        return Err(match found.all[..] {
+            [] => UndoError::NeverCompacted,
+            _ => UndoError::AlreadyUndone,
         });
     };
     let later = found.conversation.items.get(compaction.length..).unwrap_or_default();

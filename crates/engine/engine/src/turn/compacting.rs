@@ -133,13 +133,7 @@ impl ThreadState {
     pub(crate) fn begin_compaction(&mut self, settings: Arc<TurnSettings>, cause: Cause, env: &Env, out: &mut Out) {
         let item_id = env.ids.uuid().to_string();
         out.notify(self.item_started(&ThreadItem::ContextCompaction { id: item_id.clone() }, env));
-        let window = settings.model_info.context_window;
-        let tokens = self.tokens();
-        // What certainly does not fit is not tried.
-        let too_many = match cause {
-            Cause::Refused => tokens / 4,
-            Cause::Limit | Cause::Requested => tokens.saturating_sub(window),
-        };
+        let too_many = self.too_many(cause, settings.model_info.context_window);
         let whole = Cut::default();
         let cut = match too_many {
             0 => whole,
@@ -158,6 +152,19 @@ impl ThreadState {
             }),
         };
         self.ask_for_summary(env, out);
+    }
+
+    /// What certainly does not fit is not tried: estimated tokens of the conversation that have to go first. Our estimates may be far from the
+    /// provider's own numbers, so the share that is too much counts.
+    fn too_many(&self, cause: Cause, window: u64) -> u64 {
+        let (tokens, conversation) = (self.tokens().max(1), tokens_of(&self.history));
+        match cause {
+            Cause::Refused => conversation / 4,
+            Cause::Limit | Cause::Requested => {
+                let share = u128::from(tokens.saturating_sub(window)) * u128::from(conversation) / u128::from(tokens);
+                u64::try_from(share).unwrap_or(u64::MAX)
+            }
+        }
     }
 
     /// Where the newest words of the user stand.

@@ -56,7 +56,6 @@ const COMMANDS: &[Row] = &[
     row("archive", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("unarchive", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("delete", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
-    row("show", Why::NotYet, "sessions are files below $CODEX_HOME/sessions"),
     row("doctor", Why::NotYet, "codex demo tries sandbox, git and journal"),
     row("queue", Why::NotYet, "codex exec resume ID PROMPT runs the next task of a session"),
     row("agents", Why::NotYet, USE_EXEC),
@@ -83,7 +82,6 @@ const COMMANDS: &[Row] = &[
 
 #[rustfmt::skip]
 const DEBUG_COMMANDS: &[Row] = &[
-    row("prefix", Why::NotYet, "the journal of a session holds what was sent"),
     row("app-server", Why::NotYet, "codex exec --json shows the events of a turn"),
     row("seatbelt", Why::NotYet, IN_EXEC),
     row("landlock", Why::NotYet, IN_EXEC),

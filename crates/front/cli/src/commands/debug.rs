@@ -3,6 +3,7 @@
 //! To add one: a module, a variant of [`Topic`], an arm of [`Debug::run`].
 
 mod models;
+mod prefix;
 mod prompt_input;
 
 use super::{Root, absent};
@@ -23,6 +24,8 @@ enum Topic {
     Models(models::Models),
     /// Print the input of a session's first request, as JSON; nothing is sent
     PromptInput(prompt_input::PromptInput),
+    /// Show whether every request of a session began like the one before
+    Prefix(prefix::Prefix),
     #[command(flatten)]
     Absent(absent::AbsentDebug),
 }
@@ -32,6 +35,7 @@ impl Debug {
         match self.topic {
             Topic::Models(command) => command.run(),
             Topic::PromptInput(command) => command.run(root),
+            Topic::Prefix(command) => command.run(),
             Topic::Absent(command) => command.run(),
         }
     }

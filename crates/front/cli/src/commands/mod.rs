@@ -6,6 +6,7 @@
 //! [`Root::config`] has them all.
 
 mod absent;
+mod compact;
 mod completion;
 mod config;
 mod debug;
@@ -14,6 +15,8 @@ mod features;
 mod line;
 mod login;
 mod server;
+mod show;
+mod stored;
 
 use crate::environment::config_error;
 pub use line::{explained, no_terminal_interface, refusal};
@@ -41,6 +44,10 @@ pub enum Sub {
     Logout(login::Logout),
     /// List feature flags, switch one
     Features(features::Features),
+    /// Print a stored session
+    Show(show::Show),
+    /// Sum up a stored session for its model, or take that back
+    Compact(compact::Compact),
     /// Look inside
     Debug(debug::Debug),
     #[command(flatten)]
@@ -61,6 +68,8 @@ impl Sub {
             Self::Logout(command) => command.run(root),
             Self::Features(command) => command.run(root),
             Self::Debug(command) => command.run(root),
+            Self::Show(command) => command.run(),
+            Self::Compact(command) => command.run(root),
             Self::Absent(command) => command.run(),
         }
     }

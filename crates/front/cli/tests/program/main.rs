@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![cfg(unix)]
 
+#[cfg(target_os = "linux")]
+mod compaction;
 mod debug;
 #[cfg(target_os = "linux")]
 mod demo;

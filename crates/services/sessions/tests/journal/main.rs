@@ -20,6 +20,8 @@ mod published;
 #[cfg(test)]
 mod reducers;
 #[cfg(test)]
+mod requests;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod sample;
