@@ -15,7 +15,7 @@ use codex_config::Resolved;
 use codex_login::Login;
 use codex_model::{ModelClient, StoredLogin};
 use codex_protocol::items::{GitInfo, Thread, ThreadStatus, Turn, TurnStatus};
-use codex_protocol::journal::{EventMsg, Record, SessionMeta, WorldState};
+use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta, WorldState};
 use codex_protocol::requests::{RequestError, ThreadSetup};
 use codex_protocol::response_item::ResponseItem;
 use codex_sessions::Loaded;
@@ -231,6 +231,12 @@ impl Opening {
         let mut owed = Vec::new();
         if loaded.meta_missing {
             owed.push(Record::SessionMeta(Box::new(self.meta(info, BASE.to_owned()))));
+        } else if loaded.meta.tools.is_none() {
+            // Another program's session: it goes on with today's tools, and with these whenever it is resumed again.
+            owed.push(Record::PrefixBase(Box::new(PrefixBase {
+                base_item: info.base_item.clone(),
+                tools: info.tools.get().to_owned(),
+            })));
         }
         let repairs = missing_outputs(&history, &*shared.ids);
         history.extend(repairs.iter().cloned());
@@ -274,6 +280,7 @@ impl Opening {
                 | Record::TurnContext(_)
                 | Record::ResponseItem(_)
                 | Record::TokenUsage(_)
+                | Record::PrefixBase(_)
                 | Record::PrefixBreak { .. }
                 | Record::ModelRequest(_) => {}
             }

@@ -406,6 +406,7 @@ fn record_name(record: &Record) -> String {
         Record::WorldState(_) => "world_state".into(),
         Record::TokenUsage(_) => "token_usage".into(),
         Record::Compacted(_) => "compacted".into(),
+        Record::PrefixBase(_) => "prefix_base".to_owned(),
         Record::PrefixBreak { reason } => format!("prefix_break {reason}"),
         Record::ModelRequest(request) => match &request.compaction {
             Some(ask) => format!("request for a summary, {}, {} left out", ask.trigger, ask.left_out),

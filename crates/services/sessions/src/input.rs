@@ -47,6 +47,7 @@ impl Conversation {
             | Record::TurnContext(_)
             | Record::WorldState(_)
             | Record::TokenUsage(_)
+            | Record::PrefixBase(_)
             | Record::PrefixBreak { .. } => {}
         }
     }

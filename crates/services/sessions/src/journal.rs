@@ -6,7 +6,7 @@
 use crate::line::Encoder;
 use crate::list::{check_id, find_active, rollout_path};
 use crate::load::{Scan, scan};
-use crate::{Faults, HitPoint, JournalError, Loaded};
+use crate::{Faults, HitPoint, JournalError, Loaded, packed};
 use codex_base::os::{FileLock, create_private_dir, lock_holder, open_private_append};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::Record;
@@ -90,7 +90,10 @@ impl Journal {
         find_active(home, thread_id)?;
         let lock = lock(home, thread_id)?;
         // Once more: it may have been archived or deleted until the lock was taken.
-        let path = find_active(home, thread_id)?;
+        let mut path = find_active(home, thread_id)?;
+        if packed::is_packed(&path) {
+            path = packed::unpack(&path).map_err(|source| JournalError::Write { path, source })?;
+        }
         let scan = scan(&path)?;
         let file = open_at_whole_line(&path, &scan).map_err(|source| JournalError::Write {
             path: path.clone(),

@@ -33,6 +33,7 @@ pub mod list;
 pub mod load;
 pub mod manage;
 pub mod names;
+mod packed;
 pub mod requests;
 pub mod turns;
 pub mod undo;

@@ -71,6 +71,14 @@ impl Encoder {
             Record::Event(event) => ("event_msg", Payload::Value(event::to_payload(event))),
             Record::TokenUsage(usage) => ("token_usage_record", raw(&self.token_usage(usage))?),
             Record::Compacted(compacted) => ("compacted", raw(&compacted::to_payload(compacted))?),
+            Record::PrefixBase(base) => (
+                "event_msg",
+                raw(&PrefixBaseOut {
+                    kind: "prefix_base",
+                    base_item: &base.base_item,
+                    tools: &base.tools,
+                })?,
+            ),
             Record::PrefixBreak { reason } => ("event_msg", raw(&json!({"type": "prefix_break", "reason": reason}))?),
             Record::ModelRequest(request) => ("event_msg", raw(&request::to_payload(request))?),
         })
@@ -110,13 +118,13 @@ pub enum Content {
 #[error("unreadable line")]
 pub struct Unreadable;
 
-/// Takes one line apart. NUL bytes around it, which a crash of the machine can leave, are skipped.
+/// Takes one line apart. NUL bytes around it, which a crash of the machine can leave, and a byte order mark are skipped.
 ///
 /// # Errors
 /// If it is no JSON object in UTF-8, or its payload is not what its type promises.
 pub fn from_line(line: &[u8]) -> Result<Line, Unreadable> {
     let text = std::str::from_utf8(line).map_err(|_| Unreadable)?;
-    let text = text.trim_matches(|c: char| c == '\0' || c.is_ascii_whitespace());
+    let text = text.trim_matches(|c: char| matches!(c, '\0' | '\u{feff}') || c.is_ascii_whitespace());
     let line: LineIn<'_> = serde_json::from_str(text).map_err(|_| Unreadable)?;
     let timestamp = line.timestamp.as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok());
     let content = match (line.kind.as_deref(), line.payload) {
@@ -170,6 +178,14 @@ enum Payload<'a> {
     Raw(Box<RawValue>),
     Item(&'a ResponseItem),
     Value(Value),
+}
+
+#[derive(Serialize)]
+struct PrefixBaseOut<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    base_item: &'a ResponseItem,
+    tools: &'a str,
 }
 
 #[derive(Serialize)]

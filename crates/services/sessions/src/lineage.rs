@@ -101,7 +101,7 @@ impl Lineage {
 }
 
 /// `<home>` of `<home>/sessions/YYYY/MM/DD/<file>` and of `<home>/archived_sessions/<file>`.
-fn home_of(path: &AbsPath) -> Option<AbsPath> {
+pub fn home_of(path: &AbsPath) -> Option<AbsPath> {
     let folder = path
         .ancestors()
         .find(|folder| folder.ends_with("sessions") || folder.ends_with("archived_sessions"))?;

@@ -3,18 +3,18 @@
 //! Folders are `sessions/YYYY/MM/DD`, files `rollout-YYYY-MM-DDTHH-MM-SS-<thread id>.jsonl` in local time, so the order of names is the
 //! order of time and a search can stop at the first hit. Archived files lie side by side in `archived_sessions/`.
 
-use crate::JournalError;
 use crate::line::{self, Content};
 use crate::load::preview_of;
 use crate::manage::Place;
 use crate::names::names;
+use crate::{JournalError, packed};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::{Record, SessionMeta};
 use codex_protocol::requests::{SortDirection, ThreadSortKey, ThreadSourceKind};
 use std::cmp::Reverse;
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::{BufRead, Read};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -136,10 +136,28 @@ pub(crate) fn find_active(home: &AbsPath, thread_id: &str) -> Result<AbsPath, Jo
 pub(crate) fn files_of(home: &AbsPath, thread_id: &str, place: Place) -> Result<Vec<AbsPath>, JournalError> {
     check_id(thread_id)?;
     let is_its = |path: &AbsPath| self::thread_id(path) == Some(thread_id);
-    Ok(match place {
-        Place::Active => rollouts(home).find(is_its).into_iter().collect(),
-        Place::Archived => archived(home).into_iter().filter(is_its).collect(),
-    })
+    let first = match place {
+        Place::Active => near(home, thread_id).find(is_its).or_else(|| rollouts(home).find(is_its)),
+        Place::Archived => archived(home).into_iter().find(is_its),
+    };
+    // A crash while a compressed file was unpacked leaves both; the plain one is whole.
+    let twin = first.as_ref().and_then(packed::twin).filter(|twin| twin.exists());
+    Ok(first.into_iter().chain(twin).collect())
+}
+
+/// The files of the days around the time that a time-ordered id begins with.
+fn near(home: &AbsPath, thread_id: &str) -> impl Iterator<Item = AbsPath> {
+    let hex: String = thread_id.chars().filter(|c| *c != '-').take(13).collect();
+    let created = match (hex.get(..12), hex.get(12..)) {
+        (Some(ms), Some("7")) => i64::from_str_radix(ms, 16).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+        _ => None,
+    };
+    let sessions = home.join("sessions");
+    // Local dates differ from the universal one by a day at most.
+    let days = [0, 24, -24].map(|hours| created.and_then(|at| at.checked_add(jiff::SignedDuration::from_hours(hours)).ok()));
+    days.into_iter()
+        .flatten()
+        .flat_map(move |day| day_entries(sessions.join(day.strftime("%Y/%m/%d").to_string())))
 }
 
 /// Stored sessions. What cannot be read is left out.
@@ -202,6 +220,7 @@ pub(crate) fn thread_id(path: &Path) -> Option<&str> {
         .file_name()?
         .to_str()?
         .strip_prefix(PREFIX)?
+        .trim_end_matches(".zst")
         .strip_suffix(".jsonl")?
         .get(TIME_FORM.len()..)?;
     (!id.is_empty()).then_some(id)
@@ -232,7 +251,7 @@ pub(crate) fn place_in_sessions(home: &AbsPath, file: &AbsPath) -> AbsPath {
 }
 
 fn archived(home: &AbsPath) -> Vec<AbsPath> {
-    entries(&home.join("archived_sessions"), is_rollout)
+    day_entries(home.join("archived_sessions"))
 }
 
 /// All rollout files, newest name first. Folders are read only when the search gets there.
@@ -242,11 +261,19 @@ fn rollouts(home: &AbsPath) -> impl Iterator<Item = AbsPath> {
         .into_iter()
         .flat_map(folders)
         .flat_map(folders)
-        .flat_map(|day| entries(&day, is_rollout))
+        .flat_map(day_entries)
+}
+
+/// The rollouts in a folder, last name first, each once.
+fn day_entries(folder: AbsPath) -> Vec<AbsPath> {
+    let mut files = entries(&folder, is_rollout);
+    let plain: HashSet<Option<AbsPath>> = files.iter().map(packed::twin).collect();
+    files.retain(|path| !packed::is_packed(path) || !plain.contains(&Some(path.clone())));
+    files
 }
 
 fn is_rollout(name: &str) -> bool {
-    name.starts_with(PREFIX) && name.ends_with(".jsonl")
+    name.starts_with(PREFIX) && (name.ends_with(".jsonl") || name.ends_with(".jsonl.zst"))
 }
 
 /// The entries of a folder whose name is wanted, last name first; none when it cannot be read.
@@ -266,15 +293,12 @@ const HEAD_BYTES_MAX: u64 = 1024 * 1024;
 const HEAD_LINES_MAX: usize = 40;
 
 pub(crate) fn summary(path: AbsPath) -> Option<SessionSummary> {
-    let file = File::open(&path).ok()?;
-    let updated_at = file.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    let mut reader = BufReader::new(file.take(HEAD_BYTES_MAX));
+    let updated_at = fs::metadata(&path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let mut reader = packed::open(&path).ok()?.take(HEAD_BYTES_MAX);
     let Some(Record::SessionMeta(meta)) = next_record(&mut reader) else {
         return None;
     };
-    let preview = (0..HEAD_LINES_MAX)
-        .map_while(|_| next_record(&mut reader))
-        .find_map(|record| preview_of(&record));
+    let preview = first_words(&mut reader).or_else(|| inherited_words(&path, &meta));
     let updated_at = Timestamp::from_second(i64::try_from(updated_at.as_secs()).ok()?).ok()?;
     Some(SessionSummary {
         path,
@@ -283,6 +307,32 @@ pub(crate) fn summary(path: AbsPath) -> Option<SessionSummary> {
         preview,
         updated_at,
     })
+}
+
+fn first_words(reader: &mut impl BufRead) -> Option<String> {
+    (0..HEAD_LINES_MAX)
+        .map_while(|_| next_record(reader))
+        .find_map(|record| preview_of(&record))
+}
+
+/// Sources that a fork of forks is followed through for its first words.
+const SOURCES_MAX: usize = 8;
+
+/// A fork begins with the words of its source.
+fn inherited_words(path: &AbsPath, meta: &SessionMeta) -> Option<String> {
+    let home = crate::lineage::home_of(path)?;
+    let mut source = meta.history_base.as_ref()?.thread_id.clone();
+    for _ in 0..SOURCES_MAX {
+        let mut reader = packed::open(&find_anywhere(&home, &source).ok()??).ok()?.take(HEAD_BYTES_MAX);
+        let Some(Record::SessionMeta(meta)) = next_record(&mut reader) else {
+            return None;
+        };
+        if let Some(words) = first_words(&mut reader) {
+            return Some(words);
+        }
+        source = meta.history_base?.thread_id;
+    }
+    None
 }
 
 /// The next line that is a record; `None` at the end.

@@ -5,14 +5,13 @@
 //! that beginning from the other thread's file ([`lineage`](crate::lineage)).
 
 use crate::line::{self, Content, Line};
-use crate::{JournalError, lineage};
+use crate::{JournalError, lineage, packed};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::items::{SessionSource, ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, HistoryBase, Record, SessionMeta};
 use std::collections::HashSet;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 /// What a journal holds.
@@ -35,9 +34,20 @@ impl Loaded {
             Record::SessionMeta(meta) => Some((**meta).clone()),
             _ => None,
         });
+        let meta_missing = first.is_none();
+        let mut meta = first.unwrap_or_else(|| meta_from(&records, thread_id));
+        // A session that began in another program: what it was offered when it went on here.
+        let base = records.iter().find_map(|(_, record)| match record {
+            Record::PrefixBase(base) => Some(base),
+            _ => None,
+        });
+        if let (None, Some(base)) = (&meta.tools, base) {
+            meta.tools = Some(base.tools.clone());
+            meta.base_item.get_or_insert_with(|| base.base_item.clone());
+        }
         Self {
-            meta_missing: first.is_none(),
-            meta: first.unwrap_or_else(|| meta_from(&records, thread_id)),
+            meta_missing,
+            meta,
             records,
             problems,
         }
@@ -98,17 +108,22 @@ pub(crate) fn scan_file(path: &AbsPath) -> Result<Scan, JournalError> {
         path: path.clone(),
         source,
     };
-    let file = File::open(path).map_err(failed)?;
     let thread_id = crate::list::thread_id(path).unwrap_or_default();
-    scan_lines(BufReader::new(file), thread_id).map_err(failed)
+    match packed::open(path) {
+        Ok(reader) => scan_lines(reader, thread_id).map_err(failed),
+        // Nothing of it can be read: an empty journal that says so.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => scan_lines(Broken(Some(error)), thread_id).map_err(failed),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// The contents of a journal as they lie there.
 pub(crate) fn bytes_of(path: &AbsPath) -> Result<Vec<u8>, JournalError> {
-    std::fs::read(path).map_err(|source| JournalError::Read {
+    let bytes = packed::bytes(path).map_err(|source| JournalError::Read {
         path: path.clone(),
         source,
-    })
+    })?;
+    Ok(bytes.0)
 }
 
 /// A longer line is not read. The largest legitimate ones hold a few pictures.
@@ -119,7 +134,14 @@ fn scan_lines(mut reader: impl BufRead, thread_id: &str) -> io::Result<Scan> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        let mut bytes = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? as u64;
+        let mut bytes = match reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
+            Ok(bytes) => bytes as u64,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                scanner.broken_off = Some(error.to_string());
+                break;
+            }
+            Err(error) => return Err(error),
+        };
         if bytes == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
             bytes += reader.skip_until(b'\n')? as u64;
             line = b"?\n".to_vec();
@@ -131,6 +153,23 @@ fn scan_lines(mut reader: impl BufRead, thread_id: &str) -> io::Result<Scan> {
         }
     }
     Ok(scanner.finish(thread_id))
+}
+
+/// A reader that fails at once.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+impl BufRead for Broken {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.take().map_or(Ok(&[]), Err)
+    }
+
+    fn consume(&mut self, _: usize) {}
 }
 
 #[derive(Default)]
@@ -148,6 +187,8 @@ struct Scanner {
     whole_bytes: u64,
     newline_missing: bool,
     torn_bytes: u64,
+    /// Why a compressed file could not be read to its end.
+    broken_off: Option<String>,
 }
 
 impl Scanner {
@@ -217,6 +258,7 @@ impl Scanner {
         if self.torn_bytes > 0 {
             problems.push(format!("the last line was incomplete and is dropped ({} bytes)", self.torn_bytes));
         }
+        problems.extend(self.broken_off.map(|why| format!("{why}; what comes before that place is used")));
         let next_ordinal = (self.numbered || self.records.is_empty()).then_some(self.next_ordinal);
         let mut loaded = Loaded::new(self.records, thread_id, problems);
         if loaded.meta_missing {

@@ -23,6 +23,8 @@ pub enum Record {
     Event(Box<EventMsg>),
     TokenUsage(Box<TokenUsageRecord>),
     Compacted(Box<Compacted>),
+    /// What requests begin with from here on, in a session that another program began. Ours.
+    PrefixBase(Box<PrefixBase>),
     /// The model's input no longer extends the previous request's; `reason` names the cause. Ours.
     PrefixBreak {
         reason: String,
@@ -94,6 +96,15 @@ pub struct HistoryBase {
     /// The same place as a length of that file.
     #[serde(default)]
     pub end_byte_offset: u64,
+}
+
+/// What stands in [`SessionMeta`] where the session began here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrefixBase {
+    /// The complete first item.
+    pub base_item: ResponseItem,
+    /// The tools as they are offered.
+    pub tools: String,
 }
 
 /// Once per turn, before the user's message.

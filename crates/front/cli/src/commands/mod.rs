@@ -15,6 +15,7 @@ mod features;
 mod line;
 mod login;
 mod server;
+mod sessions;
 mod show;
 mod stored;
 
@@ -48,6 +49,16 @@ pub enum Sub {
     Show(show::Show),
     /// Sum up a stored session for its model, or take that back
     Compact(compact::Compact),
+    /// List stored sessions, the one used last first
+    Sessions(sessions::Sessions),
+    /// Put a session away
+    Archive(sessions::Move),
+    /// Bring an archived session back
+    Unarchive(sessions::Move),
+    /// Remove a session and its sub-agents for good
+    Delete(sessions::Delete),
+    /// Give a session a name
+    Rename(sessions::Rename),
     /// Look inside
     Debug(debug::Debug),
     #[command(flatten)]
@@ -70,6 +81,11 @@ impl Sub {
             Self::Debug(command) => command.run(root),
             Self::Show(command) => command.run(),
             Self::Compact(command) => command.run(root),
+            Self::Sessions(command) => command.run(root),
+            Self::Archive(command) => command.archive(root),
+            Self::Unarchive(command) => command.unarchive(root),
+            Self::Delete(command) => command.run(root),
+            Self::Rename(command) => command.run(root),
             Self::Absent(command) => command.run(),
         }
     }

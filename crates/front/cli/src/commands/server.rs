@@ -1,5 +1,4 @@
 //! The server in this process, for commands that ask it something and are done.
-#![expect(dead_code, reason = "the first command that asks the server deletes this line")]
 
 use crate::environment::Surroundings;
 use crate::wire;

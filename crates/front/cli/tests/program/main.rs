@@ -26,6 +26,8 @@ mod sdk;
 mod signal_matrix;
 #[cfg(target_os = "linux")]
 mod signals;
+#[cfg(target_os = "linux")]
+mod stored;
 mod support;
 #[cfg(target_os = "linux")]
 mod world;

@@ -6,7 +6,8 @@ use super::values::{Usage, lenient, turn_error, turn_error_from};
 use super::{item, limits, older, request};
 use codex_base::Timestamp;
 use codex_protocol::assessment::{ApprovalReview, ReviewedAction};
-use codex_protocol::journal::{EventMsg, Record};
+use codex_protocol::journal::{EventMsg, PrefixBase, Record};
+use codex_protocol::response_item::ResponseItem;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -159,6 +160,7 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
             action,
             review,
         },
+        EventIn::PrefixBase {} => return prefix_base(text).map(|base| Some(Record::PrefixBase(Box::new(base)))),
         EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
         EventIn::ModelRequest {} => return request::from_payload(text).map(|request| Some(Record::ModelRequest(Box::new(request)))),
         EventIn::TokenCount { info: None, .. } => return Ok(None),
@@ -224,6 +226,7 @@ enum EventIn {
         action: ReviewedAction,
         review: ApprovalReview,
     },
+    PrefixBase {},
     PrefixBreak {
         #[serde(default)]
         reason: String,
@@ -231,6 +234,17 @@ enum EventIn {
     ModelRequest {},
     #[serde(other)]
     Other,
+}
+
+/// Read from the text itself: the item keeps its bytes.
+fn prefix_base(text: &str) -> serde_json::Result<PrefixBase> {
+    #[derive(Deserialize)]
+    struct Payload {
+        base_item: ResponseItem,
+        tools: String,
+    }
+    let Payload { base_item, tools } = serde_json::from_str(text)?;
+    Ok(PrefixBase { base_item, tools })
 }
 
 /// Seconds, seconds, milliseconds; older files have none of them.

@@ -59,6 +59,8 @@ fn every_kind_of_damage_costs_only_itself() {
     check("newline lost at the end", text.trim_end(), all, &[]);
     check("blank lines", text.replace('\n', "\n\n \n"), all, &[]);
     check("line ends of another system", text.replace('\n', "\r\n"), all, &[]);
+    check("a byte order mark", format!("\u{feff}{text}"), all, &[]);
+    check("out of order", format!("{first}\n{third}\n{second}\n{fourth}\n"), all, &[]);
     check(
         "torn tail",
         &text[..text.len() - 10],

@@ -15,6 +15,7 @@ mod layout;
 mod listing;
 #[cfg(test)]
 mod older_files;
+mod packed;
 #[cfg(test)]
 mod published;
 #[cfg(test)]

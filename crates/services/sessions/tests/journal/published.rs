@@ -9,10 +9,12 @@ use codex_sessions::{Journal, Loaded, model_input, read, turns};
 use serde_json::Value;
 
 /// Version and what happened in the session.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 10] = [
     ("0.122.0-work", include_str!("../fixtures/0.122.0-work.jsonl")),
     ("0.122.0-interrupted", include_str!("../fixtures/0.122.0-interrupted.jsonl")),
     ("0.122.0-killed", include_str!("../fixtures/0.122.0-killed.jsonl")),
+    ("0.130.0-resumed", include_str!("../fixtures/0.130.0-resumed.jsonl")),
+    ("0.158.0-resumed", include_str!("../fixtures/0.158.0-resumed.jsonl")),
     ("0.145.0-work", include_str!("../fixtures/0.145.0-work.jsonl")),
     ("0.169.0-work", include_str!("../fixtures/0.169.0-work.jsonl")),
     ("0.169.0-interrupted", include_str!("../fixtures/0.169.0-interrupted.jsonl")),
@@ -244,10 +246,110 @@ fn a_published_session_is_continued_in_place_and_in_its_own_style() {
         let grown = std::fs::read_to_string(&file).unwrap();
         let line: Value = serde_json::from_str(grown.strip_prefix(text).unwrap()).unwrap();
         let lines = text.lines().count();
-        let ordinal = name.starts_with("0.169").then_some(lines as u64);
+        let numbered = name.starts_with("0.158") || name.starts_with("0.169");
+        let ordinal = numbered.then_some(lines as u64);
         assert_eq!(line.get("ordinal").and_then(Value::as_u64), ordinal, "{name}");
         let after = read(&file).unwrap();
         assert_eq!(after.records.len(), before.records.len() + 1, "{name}");
         assert!(matches!(after.records.last(), Some((_, Record::ResponseItem(_)))), "{name}");
     }
+}
+
+#[test]
+fn a_session_that_was_resumed_and_failed_once_shows_all_its_turns() {
+    let outlines =
+        ["0.130.0-resumed", "0.158.0-resumed"].map(|name| format!("{name}\n{}", outline(&turns(&loaded(text_of(name)).records))));
+
+    // 0.130.0 did not keep that a turn failed.
+    insta::assert_snapshot!(outlines.join("\n"), @r#"
+    0.130.0-resumed
+    Completed
+      user 1 part
+      reasoning weighing
+      agent Looking.
+      patch Completed Add
+      agent All done.
+    Completed
+      user 1 part
+      agent Answer to: second prompt
+    Completed
+      user 1 part
+    Completed
+      user 1 part
+      agent Answer to: last prompt
+    0.158.0-resumed
+    Completed
+      user 1 part
+      reasoning weighing
+      agent Looking.
+      command /bin/bash -lc 'echo one' Completed Some(0) Some("one\n")
+      patch Completed Add
+      command /bin/bash -lc 'echo err >&2; exit 3' Failed Some(3) Some("err\n")
+      agent All done.
+    Completed
+      user 1 part
+      agent Answer to: second prompt
+    Failed {"error": {"message": "bad", "type": "invalid_request_error"}}
+      user 1 part
+    Completed
+      user 1 part
+      agent Answer to: last prompt
+    "#);
+}
+
+const FORK: &str = "01a1f850-5e9b-7640-b3cf-0000000f0124";
+
+#[test]
+fn a_published_fork_continues_its_source_and_is_forked_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    store(&home, include_bytes!("../fixtures/0.169.0-fork-source.jsonl"));
+    let folder = store(&home, include_bytes!("../fixtures/0.169.0-fork-source.jsonl"))
+        .parent()
+        .unwrap();
+    let file = folder.join(format!("rollout-2026-11-25T13-28-15-{FORK}.jsonl"));
+    std::fs::write(&file, include_bytes!("../fixtures/0.169.0-fork.jsonl")).unwrap();
+
+    let loaded = read(&file).unwrap();
+
+    assert_eq!(loaded.problems, Vec::<String>::new());
+    assert_eq!(loaded.meta.forked_from_id.as_deref(), Some(THREAD));
+    insta::assert_snapshot!(sent(&model_input(&loaded.records)), @r#"
+    message developer <skills_instructions>/No skills./</skills_instructions> + <p
+    message user <environment_context>/  <cwd>/w</cwd>/  <shell>bash</shell>/
+    message user first prompt
+    reasoning  
+    message assistant Looking.
+    function_call c1 exec_command
+    function_call_output c1 one
+    custom_tool_call c2 apply_patch
+    custom_tool_call_output c2 A x2.txt
+    function_call c3 exec_command
+    function_call_output c3 err
+    message assistant All done.
+    message user second prompt
+    message assistant Answer to: second prompt
+    message user in the fork
+    message assistant Answer to: in the fork
+    "#);
+    let Err(error) = codex_sessions::delete(&home, THREAD) else {
+        panic!("the fork needs it")
+    };
+    assert_eq!(error.code(), "session.has_forks");
+
+    let again = codex_sessions::Fork::plan(&home, FORK, &codex_sessions::Cut::End).unwrap();
+    let meta = codex_protocol::journal::SessionMeta {
+        id: "again".to_owned(),
+        ..loaded.meta.clone()
+    };
+    let (journal, forked) = again.create(&home, meta, at(0), "UTC").unwrap();
+    assert_eq!(model_input(&forked.records), model_input(&loaded.records));
+    let line = std::fs::read_to_string(journal.path().unwrap()).unwrap();
+    let line: Value = serde_json::from_str(line.trim_end()).unwrap();
+    assert_eq!(line["ordinal"], line["payload"]["history_base"]["end_ordinal_exclusive"]);
+    assert_eq!(line["payload"]["history_base"]["thread_id"], FORK);
+    assert_eq!(
+        line["payload"]["history_base"]["end_byte_offset"],
+        include_bytes!("../fixtures/0.169.0-fork.jsonl").len()
+    );
 }

@@ -9,7 +9,7 @@ use codex_protocol::items::{
     PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
 };
 use codex_protocol::journal::{
-    Compacted, CompactionAsk, EventMsg, Record, SentRequest, SessionMeta, TokenUsageRecord, TurnContext, WorldState,
+    Compacted, CompactionAsk, EventMsg, PrefixBase, Record, SentRequest, SessionMeta, TokenUsageRecord, TurnContext, WorldState,
 };
 use codex_protocol::limits::{CreditsSnapshot, Percent, RateLimitSnapshot, RateLimitWindow};
 use codex_protocol::response_item::ResponseItem;
@@ -389,6 +389,10 @@ fn records() -> BoxedStrategy<Record> {
             }))
         }),
         text().prop_map(|reason| Record::PrefixBreak { reason }),
+        text().prop_map(|tools| Record::PrefixBase(Box::new(PrefixBase {
+            base_item: crate::sample::item(r#"{"type":"message",  "role":"developer","content":[]}"#),
+            tools
+        }))),
     ]
     .boxed()
 }
