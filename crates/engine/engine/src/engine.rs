@@ -16,7 +16,7 @@ use codex_protocol::items::Thread;
 use codex_protocol::notifications::{ErrorNotification, Notification, ThreadClosed, Warning};
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::{RequestError, RequestId, ThreadSetup};
-use codex_sessions::{Cut, Fork, Journal, JournalError, Loaded};
+use codex_sessions::{Cut, Fork, Index, Journal, JournalError, Loaded};
 use codex_tools::{Terminals, ToolWorld};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +33,8 @@ pub struct Engine {
     pub(crate) shared: Arc<Shared>,
     /// Looked up and changed for a moment at a time, never across a wait.
     threads: Mutex<HashMap<String, Loading>>,
+    /// Held only to take or make the way to it.
+    pub(crate) index: Mutex<Option<Arc<Index>>>,
 }
 
 /// How a fork is answered and kept.
@@ -113,6 +115,7 @@ impl Engine {
         Arc::new(Self {
             shared: Arc::new(Shared::new(parts)),
             threads: Mutex::new(HashMap::new()),
+            index: Mutex::default(),
         })
     }
 
@@ -326,6 +329,7 @@ impl Engine {
             for loading in loaded {
                 drop(loading.task.await); // A panic was told by the thread's watcher.
             }
+            self.close_index().await;
         };
         tokio::select! {
             () = all => {}

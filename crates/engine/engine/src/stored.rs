@@ -6,7 +6,8 @@ use crate::opening::{preview_of, stored_thread};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::items::Thread;
 use codex_protocol::requests::RequestError;
-use codex_sessions::{JournalError, Query, SessionSummary};
+use codex_sessions::{Index, JournalError, Query, SessionSummary};
+use std::sync::{Arc, PoisonError};
 
 /// What an operation on a thread's file did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,8 @@ impl Engine {
     /// # Errors
     /// Only if the listing itself failed inside codex.
     pub async fn list(&self, query: Query) -> Result<Vec<Thread>, RequestError> {
-        let summaries = self.blocking(move |home| Ok(codex_sessions::list(home, &query))).await?;
+        let index = self.session_index();
+        let summaries = self.blocking(move |home| Ok(index.list(home, &query))).await?;
         let thread = |summary: SessionSummary| {
             let preview = summary.preview.unwrap_or_default();
             let thread = stored_thread(&summary.meta, summary.path, preview, summary.updated_at);
@@ -114,6 +116,25 @@ impl Engine {
         let id = thread_id.to_owned();
         self.blocking(move |home| codex_sessions::unarchive(home, &id)).await?;
         self.read(thread_id, false).await
+    }
+
+    /// The index of sessions, opened when it is first asked; a thread that only starts does not wait for it.
+    fn session_index(&self) -> Arc<Index> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(index.get_or_insert_with(|| {
+            let env = &self.shared.env;
+            // With a configuration that cannot be read it lies in the home, as without one.
+            let resolved = codex_config::resolve(env, &env.cwd, &self.shared.overrides);
+            let folder = resolved.map_or_else(|_| env.codex_home.clone(), |resolved| resolved.config.sqlite_home);
+            Arc::new(Index::new(folder))
+        }))
+    }
+
+    /// Waits until the index has stored what it learnt.
+    pub(crate) async fn close_index(&self) {
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A panic there cost only the index.
+        let _ = tokio::task::spawn_blocking(move || drop(index)).await;
     }
 
     async fn end_and(

@@ -16,6 +16,7 @@
 //! | [`undo`] | taking back a compaction |
 //! | [`requests`] | records to requests, and whether each begins like the one before |
 //! | [`list`] | finding sessions while reading little |
+//! | [`index`] | the same answers from a database that may be lost at any time |
 //! | [`fork`] | a new thread that begins with the history of another |
 //! | [`manage`] | archive, unarchive, delete |
 //! | [`names`] | what users called their sessions |
@@ -25,6 +26,7 @@
 pub mod error;
 pub mod faults;
 pub mod fork;
+pub mod index;
 pub mod input;
 pub mod journal;
 pub mod line;
@@ -41,6 +43,7 @@ pub mod undo;
 pub use error::JournalError;
 pub use faults::{Faults, HitPoint};
 pub use fork::{Cut, Fork};
+pub use index::Index;
 pub use input::{Conversation, model_input};
 pub use journal::Journal;
 pub use list::{Query, SessionSummary, find, find_anywhere, list};

@@ -17,7 +17,7 @@ mod values;
 
 use codex_base::Timestamp;
 use codex_protocol::items::TokenUsageBreakdown;
-use codex_protocol::journal::{Record, TokenUsageRecord, TurnContext};
+use codex_protocol::journal::{Record, SessionMeta, TokenUsageRecord, TurnContext};
 use codex_protocol::response_item::ResponseItem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -165,6 +165,15 @@ fn received_item(payload: &RawValue) -> serde_json::Result<ResponseItem> {
         Some(_) => ResponseItem::make(&fields),
         None => ResponseItem::parse(payload.to_owned()),
     }
+}
+
+/// A description without what only the model needs, as text for [`head_from`].
+pub(crate) fn head_text(meta: &SessionMeta) -> Option<String> {
+    serde_json::to_string(&meta::to_payload(meta)).ok()
+}
+
+pub(crate) fn head_from(text: &str) -> Option<SessionMeta> {
+    meta::from_payload(text, Timestamp::default()).ok()
 }
 
 fn raw(value: &impl Serialize) -> serde_json::Result<Payload<'static>> {

@@ -11,7 +11,6 @@ use crate::{JournalError, packed};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::{Record, SessionMeta};
 use codex_protocol::requests::{SortDirection, ThreadSortKey, ThreadSourceKind};
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, Read};
@@ -22,6 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionSummary {
     pub path: AbsPath,
+    /// Without the instructions and tools that the model was given.
     pub meta: SessionMeta,
     /// What the user called it.
     pub name: Option<String>,
@@ -75,7 +75,7 @@ impl Default for Query {
 
 impl Query {
     /// Whether a session is wanted, as far as its head tells.
-    fn wants(&self, session: &SessionSummary) -> bool {
+    pub(crate) fn wants(&self, session: &SessionSummary) -> bool {
         let meta = &session.meta;
         let one_of = |wanted: &[String], value: &String| wanted.is_empty() || wanted.contains(value);
         let search = self.search.as_ref().map(|text| text.to_lowercase());
@@ -163,40 +163,44 @@ fn near(home: &AbsPath, thread_id: &str) -> impl Iterator<Item = AbsPath> {
 /// Stored sessions. What cannot be read is left out.
 pub fn list(home: &AbsPath, query: &Query) -> Vec<SessionSummary> {
     let mut names = names(home);
-    let named: Option<HashSet<String>> = query.name.as_ref().map(|wanted| {
-        let ids = names.iter().filter(|(_, name)| *name == wanted);
-        ids.map(|(id, _)| id.clone()).collect()
-    });
-    let paths: Box<dyn Iterator<Item = AbsPath>> = match query.archived {
-        true => Box::new(archived(home).into_iter()),
-        false => Box::new(rollouts(home)),
+    let mut paths = match &query.name {
+        None => paths(home, query.archived),
+        Some(wanted) => {
+            let place = if query.archived { Place::Archived } else { Place::Active };
+            let called = names.iter().filter(|(_, name)| *name == wanted);
+            called
+                .filter_map(|(id, _)| files_of(home, id, place).ok()?.into_iter().next())
+                .collect()
+        }
     };
-    let paths = paths.filter(|path| named.as_ref().is_none_or(|ids| thread_id(path).is_some_and(|id| ids.contains(id))));
-    let summary = |path| {
+    let written = |path: &AbsPath| fs::metadata(path).and_then(|facts| facts.modified()).unwrap_or(UNIX_EPOCH);
+    let mut timed: Vec<(SystemTime, AbsPath)> = match query.order {
+        ThreadSortKey::CreatedAt => paths.drain(..).map(|path| (UNIX_EPOCH, path)).collect(),
+        ThreadSortKey::UpdatedAt => paths.drain(..).map(|path| (written(&path), path)).collect(),
+    };
+    let name = |(_, path): &(SystemTime, AbsPath)| path.file_name().unwrap_or_default().to_owned();
+    order(&mut timed, query, name, |(written, _)| *written);
+    let summary = |(_, path)| {
         let mut summary = summary(path)?;
         summary.name = names.remove(&summary.meta.id);
         query.wants(&summary).then_some(summary)
     };
-    ordered(paths, query).filter_map(summary).take(query.limit).collect()
+    timed.into_iter().filter_map(summary).take(query.limit).collect()
 }
 
-fn ordered<'a>(paths: impl Iterator<Item = AbsPath> + 'a, query: &Query) -> Box<dyn Iterator<Item = AbsPath> + 'a> {
-    let written = |path: &AbsPath| fs::metadata(path).and_then(|facts| facts.modified()).unwrap_or(UNIX_EPOCH);
-    match (query.order, query.direction) {
-        (ThreadSortKey::CreatedAt, SortDirection::Desc) => Box::new(paths),
-        (ThreadSortKey::CreatedAt, SortDirection::Asc) => {
-            let mut paths: Vec<AbsPath> = paths.collect();
-            paths.reverse();
-            Box::new(paths.into_iter())
-        }
-        (ThreadSortKey::UpdatedAt, direction) => {
-            let mut timed: Vec<(SystemTime, AbsPath)> = paths.map(|path| (written(&path), path)).collect();
-            timed.sort_by_key(|(written, _)| Reverse(*written));
-            if direction == SortDirection::Asc {
-                timed.reverse();
-            }
-            Box::new(timed.into_iter().map(|(_, path)| path))
-        }
+fn paths(home: &AbsPath, archived: bool) -> Vec<AbsPath> {
+    let folders = day_folders(home).into_iter().filter(|folder| folder.archived == archived);
+    folders.flat_map(|folder| day_entries(folder.path)).collect()
+}
+
+/// Sorts as `query` wants it: by the time in the file's name, or by when it was last written and then by name.
+pub(crate) fn order<T, N: Ord>(found: &mut [T], query: &Query, name: impl Fn(&T) -> N, written: impl Fn(&T) -> SystemTime) {
+    match query.order {
+        ThreadSortKey::CreatedAt => found.sort_by_cached_key(&name),
+        ThreadSortKey::UpdatedAt => found.sort_by_cached_key(|item| (written(item), name(item))),
+    }
+    if query.direction == SortDirection::Desc {
+        found.reverse();
     }
 }
 
@@ -254,18 +258,33 @@ fn archived(home: &AbsPath) -> Vec<AbsPath> {
     day_entries(home.join("archived_sessions"))
 }
 
-/// All rollout files, newest name first. Folders are read only when the search gets there.
+/// A folder that holds rollouts.
+pub(crate) struct DayFolder {
+    pub path: AbsPath,
+    pub archived: bool,
+}
+
+/// All folders that may hold rollouts, the archive first, then the last day first.
+pub(crate) fn day_folders(home: &AbsPath) -> Vec<DayFolder> {
+    let below = |parent: AbsPath| entries(&parent, |name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let days = below(home.join("sessions")).into_iter().flat_map(below).flat_map(below);
+    let archive = DayFolder {
+        path: home.join("archived_sessions"),
+        archived: true,
+    };
+    std::iter::once(archive)
+        .chain(days.map(|path| DayFolder { path, archived: false }))
+        .collect()
+}
+
+/// All rollout files that are not archived, newest name first. Folders are read only when the search gets there.
 fn rollouts(home: &AbsPath) -> impl Iterator<Item = AbsPath> {
-    let folders = |parent: AbsPath| entries(&parent, |name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    folders(home.join("sessions"))
-        .into_iter()
-        .flat_map(folders)
-        .flat_map(folders)
-        .flat_map(day_entries)
+    let days = day_folders(home).into_iter().filter(|folder| !folder.archived);
+    days.flat_map(|day| day_entries(day.path))
 }
 
 /// The rollouts in a folder, last name first, each once.
-fn day_entries(folder: AbsPath) -> Vec<AbsPath> {
+pub(crate) fn day_entries(folder: AbsPath) -> Vec<AbsPath> {
     let mut files = entries(&folder, is_rollout);
     let plain: HashSet<Option<AbsPath>> = files.iter().map(packed::twin).collect();
     files.retain(|path| !packed::is_packed(path) || !plain.contains(&Some(path.clone())));
@@ -298,6 +317,10 @@ pub(crate) fn summary(path: AbsPath) -> Option<SessionSummary> {
     let Some(Record::SessionMeta(meta)) = next_record(&mut reader) else {
         return None;
     };
+    let mut meta = meta;
+    meta.base_instructions = String::new();
+    meta.base_item = None;
+    meta.tools = None;
     let preview = first_words(&mut reader).or_else(|| inherited_words(&path, &meta));
     let updated_at = Timestamp::from_second(i64::try_from(updated_at.as_secs()).ok()?).ok()?;
     Some(SessionSummary {

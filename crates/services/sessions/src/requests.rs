@@ -87,6 +87,7 @@ impl Reader<'_> {
             Record::Compacted(compacted) => {
                 self.compacted(compacted.undoes.is_some());
             }
+            Record::PrefixBase(_) => self.since.reason = Some("a session of another program goes on here".to_owned()),
             Record::PrefixBreak { reason } => self.since.reason = Some(reason.clone()),
             Record::Event(event) => match &**event {
                 EventMsg::TaskStarted { turn_id, .. } => {

@@ -8,6 +8,8 @@ mod disk_full;
 #[cfg(test)]
 mod forks;
 #[cfg(test)]
+mod index;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod layout;
@@ -15,6 +17,7 @@ mod layout;
 mod listing;
 #[cfg(test)]
 mod older_files;
+#[cfg(test)]
 mod packed;
 #[cfg(test)]
 mod published;
