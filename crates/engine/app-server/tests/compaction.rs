@@ -103,7 +103,7 @@ async fn the_requests_around_a_compaction() {
 
     let turn = session.run_turn(&thread.id, "mend a.txt").await;
 
-    assert!(matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if text == "Done."));
+    assert!(matches!(&turn.items[..], [ThreadItem::AgentMessage { text, .. }] if &**text == "Done."));
     let requests = mock.requests();
     assert_eq!(requests.len(), 3);
     assert!(

@@ -133,7 +133,7 @@ impl Carried {
             return true;
         }
         let first = content.iter().find_map(|part| match part {
-            ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text.as_str()),
+            ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(&**text),
             ContentPart::InputImage { .. } | ContentPart::Refusal { .. } | ContentPart::Other => None,
         });
         !first.is_some_and(|text| is_ours(text) || self.summaries.contains(text))

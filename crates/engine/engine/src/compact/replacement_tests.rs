@@ -37,7 +37,7 @@ fn new_history(history: &[ResponseItem], carried: &Carried, changes: &Changes) -
 }
 
 fn texts(items: &[ResponseItem]) -> Vec<String> {
-    items.iter().map(|item| item.view().message_text().unwrap()).collect()
+    items.iter().map(|item| item.view().message_text().unwrap().to_string()).collect()
 }
 
 fn file(path: &str, state: FileState) -> ChangedFile {

@@ -127,9 +127,9 @@ mod tests {
     fn configured_words_are_asked_unless_they_are_none() {
         let text = |configured| prompt_item(configured, &CountingIds::default()).view().message_text().unwrap();
 
-        assert_eq!(text(Some(" Sum up.\n")), "Sum up.");
-        assert_eq!(text(Some(" ")), PROMPT.trim());
-        assert_eq!(text(None), PROMPT.trim());
+        assert_eq!(&*text(Some(" Sum up.\n")), "Sum up.");
+        assert_eq!(&*text(Some(" ")), PROMPT.trim());
+        assert_eq!(&*text(None), PROMPT.trim());
     }
 
     proptest! {

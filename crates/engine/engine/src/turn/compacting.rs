@@ -281,6 +281,7 @@ impl ThreadState {
         else {
             return;
         };
+        let summary = summary.to_string();
         work.stage = Stage::Finding { summary, response_id };
         out.push(Effect::FindChanges {
             turn_id: id.clone(),

@@ -292,7 +292,7 @@ fn what_the_user_adds_meanwhile_follows_the_summary() {
 
     assert!(told.ends_with("sample: developer, user, user, user"), "{told}");
     let last = bench.state.history.last().unwrap().view().message_text().unwrap();
-    assert_eq!(last, "and hurry");
+    assert_eq!(&*last, "and hurry");
 }
 
 #[test]

@@ -184,7 +184,7 @@ const fn status(turn: &Turn) -> &'static str {
 fn item_text(item: &ThreadItem, lines_max: usize) -> String {
     let (kind, text) = match item {
         ThreadItem::UserMessage { content, .. } => ("user", content.iter().map(input_text).collect::<Vec<_>>().join("\n")),
-        ThreadItem::AgentMessage { text, .. } => ("codex", text.clone()),
+        ThreadItem::AgentMessage { text, .. } => ("codex", text.to_string()),
         ThreadItem::Reasoning { summary, content, .. } => ("thought", [summary.join("\n"), content.join("\n")].join("\n")),
         ThreadItem::CommandExecution(command) => ("command", command_text(command, lines_max)),
         ThreadItem::FileChange { changes, .. } => (
@@ -251,7 +251,7 @@ fn first_lines(text: &str, lines_max: usize) -> String {
 /// An item as the model has it.
 fn model_item_text(at: usize, item: &ResponseItem, lines_max: usize) -> String {
     let (kind, text) = match item.view() {
-        ItemView::Message { role, .. } => (role.clone(), item.view().message_text().unwrap_or_default()),
+        ItemView::Message { role, .. } => (role.clone(), item.view().message_text().unwrap_or_default().to_string()),
         ItemView::Reasoning { summary, content } => ("thought".to_owned(), [summary.join("\n"), content.join("\n")].join("\n")),
         ItemView::FunctionCall(call) | ItemView::CustomToolCall(call) => {
             (format!("call {} {}", call.name, call.call_id), call.input.clone())
