@@ -50,6 +50,24 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Lets a process that is about to be started live by itself: signals of our terminal do not reach it.
+pub fn detach(command: &mut std::process::Command) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        command.process_group(0);
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::process::CommandExt;
+        /// `DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP`.
+        const DETACHED: u32 = 0x0000_0208;
+        command.creation_flags(DETACHED);
+    }
+    #[cfg(not(any(unix, windows)))]
+    let _ = command;
+}
+
 /// Opens for appending; makes the file, for the owner alone, if it is missing.
 ///
 /// # Errors

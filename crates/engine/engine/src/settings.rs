@@ -37,6 +37,8 @@ pub struct TurnSettings {
     pub approval_policy: ApprovalPolicy,
     pub reviewer: ApprovalsReviewer,
     pub sandbox_policy: SandboxPolicy,
+    /// Program and arguments that are told when the turn has been completed; empty for none.
+    pub notify: Arc<[String]>,
     pub tools: Arc<TurnTools>,
     /// What there is to tell the model of its surroundings, as of the turn's start.
     pub surroundings: Surroundings,

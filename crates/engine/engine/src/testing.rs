@@ -29,6 +29,7 @@ pub struct Bench {
     keys: u64,
     approval: ApprovalPolicy,
     pub reviewer: ApprovalsReviewer,
+    pub notify: Vec<String>,
     now: Timestamp,
     /// `model_auto_compact_token_limit`.
     pub limit_tokens: Option<u64>,
@@ -93,6 +94,7 @@ impl Bench {
             keys: 0,
             approval,
             reviewer: ApprovalsReviewer::User,
+            notify: Vec::new(),
             now: Timestamp::UNIX_EPOCH,
             limit_tokens: None,
             window: None,
@@ -220,6 +222,7 @@ impl Bench {
             approval_policy: self.approval,
             reviewer: self.reviewer,
             sandbox_policy: SandboxPolicy::read_only(),
+            notify: Arc::from(self.notify.clone()),
             tools: Arc::new(tools),
             surroundings: crate::context::surroundings::Surroundings::default(),
             compaction: crate::settings::CompactionSettings {
@@ -378,6 +381,7 @@ fn lines(effect: &Effect) -> Vec<String> {
         Effect::Run { call_id, policy } => vec![format!("run {call_id} {}", if policy.confined { "confined" } else { "unconfined" })],
         Effect::Cancel { call_id } => vec![format!("cancel {call_id}")],
         Effect::SetTimer { timer, .. } => vec![format!("timer {timer:?}").split(" {").next().unwrap().to_owned()],
+        Effect::TellProgram(notice) => vec![format!("start {}", notice.command.join(" "))],
         Effect::Sync => vec!["sync".into()],
         Effect::EndTerminals => vec!["end terminals".into()],
         Effect::Unload => vec!["unload".into()],

@@ -36,7 +36,9 @@ pub fn read() -> Result<Surroundings, ExecError> {
     let cwd = std::env::current_dir().map_err(|error| ExecError::new("cli.no_cwd", format!("no working directory: {error}")))?;
     let cwd = AbsPath::new(cwd).map_err(|error| ExecError::new("cli.no_cwd", error.to_string()))?;
     let timezone = jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned();
-    let process = ProcessEnv::new(std::env::vars_os(), cwd, user_shell(), timezone).map_err(config_error)?;
+    let mut process = ProcessEnv::new(std::env::vars_os(), cwd, user_shell(), timezone).map_err(config_error)?;
+    process.load_dot_env();
+    process.host_name = host_name();
     let originator = process
         .var("CODEX_INTERNAL_ORIGINATOR_OVERRIDE")
         .filter(|name| is_header_text(name))
@@ -92,9 +94,30 @@ impl Surroundings {
 
     /// Whether `auto` colours stderr.
     pub fn colours(&self) -> bool {
-        let set = |name: &str| self.process.var(name).is_some_and(|value| !value.is_empty());
-        self.terminals.stderr && !set("NO_COLOR") && self.process.var("TERM") != Some("dumb")
+        wants_colours(|name| self.process.var(name), self.terminals.stderr)
     }
+}
+
+/// `NO_COLOR` beats everything, then what forces colours; a terminal has them unless it says that it cannot.
+fn wants_colours<'a>(var: impl Fn(&str) -> Option<&'a str>, is_terminal: bool) -> bool {
+    let set = |name: &str| var(name).filter(|value| !value.is_empty());
+    let forced = ["FORCE_COLOR", "CLICOLOR_FORCE"].iter().find_map(|name| set(name));
+    match (set("NO_COLOR"), forced) {
+        (Some(_), _) => false,
+        (None, Some(force)) => !["0", "false"].contains(&force),
+        (None, None) => is_terminal && var("CLICOLOR") != Some("0") && var("TERM") != Some("dumb"),
+    }
+}
+
+/// For requirements that name hosts.
+fn host_name() -> Option<String> {
+    let name = if cfg!(target_os = "linux") {
+        std::fs::read_to_string("/proc/sys/kernel/hostname").ok()
+    } else {
+        let variable = if cfg!(windows) { "COMPUTERNAME" } else { "HOSTNAME" };
+        std::env::var(variable).ok()
+    };
+    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn is_header_text(text: &str) -> bool {
@@ -218,6 +241,25 @@ mod tests {
         );
         check(&[("TERM_PROGRAM", ""), ("TERM", "xterm")], "xterm");
         check(&[], "unknown");
+    }
+
+    #[test]
+    fn colours_follow_the_terminal_unless_somebody_says_otherwise() {
+        let check = |vars: &[(&str, &'static str)], terminal: bool, expect: bool| {
+            let wants = wants_colours(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| *value), terminal);
+            assert_eq!(wants, expect, "{vars:?}");
+        };
+
+        check(&[], true, true);
+        check(&[], false, false);
+        check(&[("TERM", "dumb")], true, false);
+        check(&[("CLICOLOR", "0")], true, false);
+        check(&[("CLICOLOR", "1")], false, false);
+        check(&[("FORCE_COLOR", "1")], false, true);
+        check(&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], false, true);
+        check(&[("FORCE_COLOR", "0")], true, false);
+        check(&[("NO_COLOR", "1"), ("FORCE_COLOR", "1")], true, false);
+        check(&[("NO_COLOR", "")], true, true);
     }
 
     #[test]

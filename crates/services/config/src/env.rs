@@ -1,9 +1,10 @@
 //! What the process found around itself at start, as a value.
 
-use crate::ConfigError;
+use crate::{ConfigError, dotenv, layers};
 use codex_base::{AbsPath, os};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Variables, directories and user facts; read once by the binary and handed around.
@@ -22,6 +23,8 @@ pub struct ProcessEnv {
     pub timezone: String,
     /// For requirements that name hosts.
     pub host_name: Option<String>,
+    /// What was wrong with `$CODEX_HOME/.env`; told with every configuration.
+    pub warnings: Vec<String>,
 }
 
 impl ProcessEnv {
@@ -51,7 +54,26 @@ impl ProcessEnv {
             user_shell,
             timezone,
             host_name: None,
+            warnings: Vec::new(),
         })
+    }
+
+    /// Takes the variables of `$CODEX_HOME/.env`; they replace inherited ones. Without such a file nothing changes.
+    pub fn load_dot_env(&mut self) {
+        let file = self.codex_home.join(".env");
+        let text = match layers::read_bounded(&file) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return,
+            Err(error) => {
+                self.warnings.push(format!("{file} is not used: {error}"));
+                return;
+            }
+        };
+        let found = dotenv::parse(&text, |name| self.var(name).map(str::to_owned));
+        let problems = found.problems.iter().map(|(line, problem)| format!("{file}:{line}: {problem}"));
+        self.warnings.extend(problems);
+        self.vars
+            .extend(found.vars.into_iter().map(|(name, value)| (name.into(), value.into())));
     }
 
     /// A variable that is set and is valid Unicode.
@@ -92,7 +114,11 @@ fn codex_home(named: Option<&OsStr>, home: Option<&AbsPath>, cwd: &AbsPath) -> R
         }
         None => {
             let path = home.ok_or(ConfigError::HomeMissing)?.join(".codex");
-            Ok(canonical(&path).unwrap_or(path))
+            match canonical(&path) {
+                Some(found) if found.is_dir() => Ok(found),
+                Some(_) => Err(ConfigError::HomeInvalid { path }),
+                None => Ok(path),
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`edit`] | edits of the user's file that keep its comments and order |
 //! | [`features`] | every feature flag and its state |
 //! | [`env`] | [`ProcessEnv`] |
+//! | `dotenv` | `$CODEX_HOME/.env` |
 //! | `layers` | which files count for a directory, trust, and their merge |
 //! | `tree`, `value` | TOML text as a tree in which every value knows its place; typed views of a value |
 //! | `read`, `providers` | the merged tree as a [`Config`] |
@@ -21,6 +22,7 @@
 //! | `overrides` | [`parse_override`] |
 //! | `shell_env` | [`shell_environment`] |
 
+mod dotenv;
 pub mod edit;
 pub mod env;
 mod error;
@@ -63,7 +65,7 @@ pub fn resolve(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Result
         warnings: layers.warnings,
     };
     let (config, changes) = reader.config(overrides, &layers.requirements)?;
-    let warnings = reader.warnings;
+    let warnings = env.warnings.iter().cloned().chain(reader.warnings).collect();
     let mut origins = tree::origins(&layers.merged);
     if overrides.sandbox_policy.is_some() {
         origins.insert("sandbox_mode".to_owned(), Origin::Session);

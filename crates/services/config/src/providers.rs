@@ -7,6 +7,8 @@ use codex_protocol::settings::{ProviderSettings, TokenCommand, WireApi};
 
 const OPENAI: &str = "openai";
 const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
+/// Which organization and project a request is for, if the user says so.
+const OPENAI_HEADERS: [(&str, &str); 2] = [("OpenAI-Organization", "OPENAI_ORGANIZATION"), ("OpenAI-Project", "OPENAI_PROJECT")];
 const OLLAMA: &str = "ollama";
 const LM_STUDIO: &str = "lmstudio";
 const SCRIPTED: &str = "scripted";
@@ -81,6 +83,9 @@ fn openai(tree: &Table) -> Result<ProviderSettings, ConfigError> {
     Ok(ProviderSettings {
         requires_openai_auth: true,
         supports_websockets: true,
+        env_http_headers: OPENAI_HEADERS
+            .map(|(header, variable)| (header.to_owned(), variable.to_owned()))
+            .into(),
         ..built_in(OPENAI, "OpenAI", Some(base_url))
     })
 }

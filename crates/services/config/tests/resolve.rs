@@ -34,7 +34,10 @@ fn defaults_without_any_file() {
             auth: None,
             query_params: {},
             http_headers: {},
-            env_http_headers: {},
+            env_http_headers: {
+                "OpenAI-Organization": "OPENAI_ORGANIZATION",
+                "OpenAI-Project": "OPENAI_PROJECT",
+            },
             request_max_retries: 4,
             stream_max_retries: 5,
             stream_idle_timeout_ms: 300000,

@@ -338,6 +338,16 @@ pub enum UserInput {
     },
 }
 
+impl UserInput {
+    /// The words, if it is words.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text { text } => Some(text),
+            Self::LocalImage { .. } | Self::Image { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanStep {

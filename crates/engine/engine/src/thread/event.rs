@@ -5,6 +5,7 @@ use crate::context::surroundings::Surroundings;
 use crate::reviewer::NoAssessment;
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
 use codex_base::AbsPath;
+use codex_hooks::TurnEnded;
 use codex_model::{ModelEvent, ModelRequest};
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::assessment::Assessment;
@@ -106,6 +107,13 @@ pub enum ThreadEvent {
     Shutdown,
 }
 
+/// A program of the user, and what it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramNotice {
+    pub command: Arc<[String]>,
+    pub turn: TurnEnded,
+}
+
 /// What the decision needs to know of a prepared call; the call itself stays with the executor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreparedCall {
@@ -198,6 +206,8 @@ pub enum Effect {
         timer: Timer,
         after: Duration,
     },
+    /// Starts the user's program that is told of completed turns; nobody waits for it.
+    TellProgram(Box<ProgramNotice>),
     /// The turn is over: what was appended is made durable.
     Sync,
     EndTerminals,

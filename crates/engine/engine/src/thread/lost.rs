@@ -38,6 +38,7 @@ fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
         | Effect::Ask { .. }
         | Effect::Review { .. }
         | Effect::Run { .. }
+        | Effect::TellProgram(_)
         | Effect::Sync => Vec::new(),
         ending @ (Effect::Reply { .. }
         | Effect::ReadInput { .. }

@@ -3,7 +3,7 @@
 //! Every effect that starts work reports exactly one terminal event, whatever happens to the work, so the state machine always converges.
 
 use super::actor::{Gone, Mailbox, Message, Reply, facts_of};
-use super::event::{Effect, PreparedCall, RequestKey, ThreadEvent};
+use super::event::{Effect, PreparedCall, ProgramNotice, RequestKey, ThreadEvent};
 use super::resolve;
 use super::state::{Env, ThreadState};
 use crate::compact::changes::{self, Changes, ChangesQuery};
@@ -212,6 +212,7 @@ impl World {
                     ThreadEvent::Timer(timer)
                 });
             }
+            Effect::TellProgram(notice) => self.tell_program(&notice),
             Effect::Sync => self.journal.sync()?,
             Effect::EndTerminals => self.tools.terminals.kill_all(),
             Effect::Unload => {
@@ -256,6 +257,19 @@ impl World {
                 event = work => drop(mailbox.event(event).await), // A thread that is gone needs no report.
             }
         });
+    }
+
+    /// Started here and now: the process may end right after the turn.
+    fn tell_program(&self, notice: &ProgramNotice) {
+        let env: Vec<_> = self
+            .shared
+            .env
+            .vars
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        // A program that cannot be started is no reason to say anything about a turn that went well.
+        let _ = codex_hooks::notify(&notice.command, &env, &notice.turn);
     }
 
     fn resolve(&self, turn_id: String, overrides: crate::settings::TurnOverrides, input: Vec<codex_protocol::items::UserInput>) {

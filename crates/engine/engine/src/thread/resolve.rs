@@ -219,6 +219,7 @@ fn turn_settings(
         approval_policy: config.approval_policy,
         reviewer: config.approvals_reviewer,
         sandbox_policy: config.sandbox_policy.clone(),
+        notify: Arc::from(config.notify.clone()),
         model,
         model_info,
         tools: Arc::new(tools),

@@ -185,6 +185,8 @@ impl ThreadState {
             steers_accepted: FIRST_STEER,
             steers_pending: 0,
             last_message: None,
+            said: Vec::new(),
+            notice: None,
             diff: String::new(),
             answered: false,
             compaction_failed: false,
@@ -331,6 +333,9 @@ impl ThreadState {
         }
         self.history.push(item.clone());
         self.carried.take(&shown);
+        if let (Some(turn), ThreadItem::UserMessage { content, .. }) = (&mut self.turn, &shown) {
+            turn.said.extend(content.iter().filter_map(UserInput::text).map(str::to_owned));
+        }
         let completed = self.completed_record(&shown, env);
         let notifications = vec![self.item_started(&shown, env), self.item_completed(&shown, env)];
         out.commit(vec![Record::ResponseItem(item), completed], notifications);

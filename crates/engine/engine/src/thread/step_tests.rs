@@ -742,3 +742,23 @@ fn limits_are_told_behind_the_usage_and_another_model_at_once() {
     assert!(usage < limits[0] && limits[0] < told.find("tell turn Completed").unwrap(), "{told}");
     assert_eq!(bench.state.provider.limits.unwrap().limit_id.as_deref(), Some("codex"));
 }
+
+#[test]
+fn a_program_is_told_of_completed_turns_alone_and_after_the_client() {
+    let mut bench = Bench::new(ApprovalPolicy::Never);
+    bench.notify = vec!["tell".into(), "-x".into()];
+    bench.start();
+    bench.resolved();
+    bench.message("done");
+
+    let told = bench.completed();
+
+    assert!(
+        told.contains("tell turn Completed") && told.ends_with("sync\nstart tell -x"),
+        "{told}"
+    );
+    bench.start();
+    bench.resolved();
+    let interrupted = bench.request(ThreadRequest::Interrupt { turn_id: String::new() });
+    assert!(!interrupted.contains("start tell"), "{interrupted}");
+}

@@ -6,9 +6,10 @@ use super::tooling::records_of;
 use crate::context::instructions::{TURN_ABORTED, tagged};
 use crate::context::items::text_message;
 use crate::context::repair::LOST;
-use crate::thread::event::{Effect, RequestKey, ThreadReply, Timer};
+use crate::thread::event::{Effect, ProgramNotice, RequestKey, ThreadReply, Timer};
 use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::Out;
+use codex_hooks::TurnEnded;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, ThreadStatus, TurnItemsView, TurnStatus};
 use codex_protocol::journal::{EventMsg, Record};
@@ -25,12 +26,34 @@ const NOT_STARTED: &str = "aborted by user before it started";
 
 impl ThreadState {
     pub(crate) fn complete(&mut self, env: &Env, out: &mut Out) {
+        let notice = self.program_notice();
         let Some(turn) = &mut self.turn else { return };
+        turn.notice = notice;
         turn.phase = Phase::Ending {
             outcome: Outcome::Completed,
             replies: Vec::new(),
         };
         self.end_turn(env, out);
+    }
+
+    /// What the user's `notify` program is told of the turn; of sub-agents nobody is told.
+    fn program_notice(&self) -> Option<Box<ProgramNotice>> {
+        let turn = self.turn.as_ref()?;
+        let settings = turn.phase.settings()?;
+        if settings.notify.is_empty() || self.info.id != self.info.session_id {
+            return None;
+        }
+        Some(Box::new(ProgramNotice {
+            command: Arc::clone(&settings.notify),
+            turn: TurnEnded {
+                thread_id: self.info.id.clone(),
+                turn_id: turn.id.clone(),
+                cwd: settings.cwd().clone(),
+                client: self.info.originator.clone(),
+                input_messages: turn.said.clone(),
+                last_assistant_message: turn.last_message.as_ref().and_then(message_text).map(|text| text.to_string()),
+            },
+        }))
     }
 
     pub(crate) fn interrupt(&mut self, replies: Vec<RequestKey>, env: &Env, out: &mut Out) {
@@ -111,12 +134,15 @@ impl ThreadState {
         } else {
             notifications.push(self.idle_notification(ThreadStatus::Idle));
         }
+        let mut turn = turn;
+        let notice = turn.notice.take().map(|notice| with_all_input(notice, &turn.said));
         let view = turn_view(turn, outcome, env);
         notifications.push(Notification::TurnCompleted(TurnNotification {
             thread_id: self.info.id.clone(),
             turn: view,
         }));
         self.tell_end(records, notifications, replies, out);
+        out.0.extend(notice.map(Effect::TellProgram));
         self.next_waiting(env, out);
         self.unload_when_quiet(out);
     }
@@ -197,6 +223,12 @@ fn end_record(turn: &Turn, outcome: &Outcome, env: &Env) -> Record {
         }
     };
     Record::Event(Box::new(event))
+}
+
+/// Input that came while the last answer was being read belongs to the turn as well.
+fn with_all_input(mut notice: Box<ProgramNotice>, said: &[String]) -> Box<ProgramNotice> {
+    notice.turn.input_messages = said.to_vec();
+    notice
 }
 
 fn message_text(item: &ThreadItem) -> Option<Arc<str>> {

@@ -3,7 +3,7 @@
 use super::calls::Calls;
 use super::compacting::Compaction;
 use crate::settings::{TurnOverrides, TurnSettings, UserContent};
-use crate::thread::event::RequestKey;
+use crate::thread::event::{ProgramNotice, RequestKey};
 use codex_base::Timestamp;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, UserInput};
@@ -27,6 +27,10 @@ pub struct Turn {
     /// Steered input whose pictures are still being read.
     pub steers_pending: usize,
     pub last_message: Option<ThreadItem>,
+    /// Texts of the user that are part of the turn.
+    pub said: Vec<String>,
+    /// Who is told when the turn has been completed.
+    pub notice: Option<Box<ProgramNotice>>,
     /// Git-form diffs of the patches so far.
     pub diff: String,
     /// The model has answered in this turn.

@@ -6,6 +6,8 @@
 
 #[cfg(target_os = "linux")]
 mod compaction;
+#[cfg(target_os = "linux")]
+mod config;
 mod debug;
 #[cfg(target_os = "linux")]
 mod demo;

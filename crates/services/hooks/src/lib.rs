@@ -1,0 +1,193 @@
+//! Programs that are told what happened.
+//!
+//! So far one: `notify`, started after each completed turn of a root thread. It is not waited for and cannot hold anything up: its streams
+//! are null, it is in a process group of its own, and what becomes of it is nobody's business.
+
+use codex_base::{AbsPath, os};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io;
+use std::process::{Command, Stdio};
+
+/// A completed turn, as `notify` programs get it in their last argument. Names are those that existing programs read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TurnEnded {
+    pub thread_id: String,
+    pub turn_id: String,
+    pub cwd: AbsPath,
+    /// First word of the user agent, e.g. `codex_exec`.
+    pub client: String,
+    /// What the user said in this turn.
+    pub input_messages: Vec<String>,
+    pub last_assistant_message: Option<String>,
+}
+
+/// Why a program was not started. Only logged.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    #[error("cannot start {program}")]
+    Start { program: String, source: io::Error },
+}
+
+/// Systems refuse a longer argument (Linux: 128 KiB).
+const ARGUMENT_BYTES_MAX: usize = 100 * 1024;
+/// What is left of texts in an argument that would be too long: written as JSON a byte may take six.
+const MESSAGE_BYTES: usize = 12 * 1024;
+const INPUT_BYTES: usize = 4 * 1024;
+
+impl TurnEnded {
+    /// The JSON text. Long texts lose their end where the whole would be too long for an argument.
+    pub fn payload(&self) -> String {
+        let text = self.json();
+        if text.len() <= ARGUMENT_BYTES_MAX {
+            return text;
+        }
+        let mut left = INPUT_BYTES;
+        let input_messages = self.input_messages.iter().map_while(|text| {
+            let kept = (left > 0).then(|| cut(text, left))?;
+            left -= kept.len();
+            Some(kept.to_owned())
+        });
+        Self {
+            input_messages: input_messages.collect(),
+            last_assistant_message: self
+                .last_assistant_message
+                .as_deref()
+                .map(|text| cut(text, MESSAGE_BYTES).to_owned()),
+            ..self.clone()
+        }
+        .json()
+    }
+
+    fn json(&self) -> String {
+        #[derive(Serialize)]
+        struct Payload<'a> {
+            r#type: &'static str,
+            #[serde(flatten)]
+            turn: &'a TurnEnded,
+        }
+        serde_json::to_string(&Payload {
+            r#type: "agent-turn-complete",
+            turn: self,
+        })
+        .unwrap_or_default()
+    }
+}
+
+/// The longest beginning of at most so many bytes.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Starts the program with the turn as its last argument. Needs a tokio runtime, which collects the ended process.
+///
+/// `command` is the program and its own arguments; nothing happens if it is empty. `env` is its whole environment.
+///
+/// # Errors
+/// If the program cannot be started.
+pub fn notify(command: &[String], env: &[(OsString, OsString)], turn: &TurnEnded) -> Result<(), NotifyError> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Ok(());
+    };
+    let mut started = Command::new(program);
+    started
+        .args(arguments)
+        .arg(turn.payload())
+        .env_clear()
+        .envs(env.iter().map(|(name, value)| (name, value)))
+        .current_dir(&turn.cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    os::detach(&mut started);
+    // Dropped at once: the runtime sees to it that no dead process stays behind.
+    let spawned = tokio::process::Command::from(started).spawn();
+    spawned.map(drop).map_err(|source| NotifyError::Start {
+        program: program.clone(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+    use std::time::Duration;
+
+    fn turn(cwd: &std::path::Path) -> TurnEnded {
+        TurnEnded {
+            thread_id: "t".into(),
+            turn_id: "u".into(),
+            cwd: AbsPath::new(cwd).unwrap(),
+            client: "codex_exec".into(),
+            input_messages: vec!["hi".into(), "and \"that\"".into()],
+            last_assistant_message: None,
+        }
+    }
+
+    #[test]
+    fn the_payload_has_the_names_that_programs_read() {
+        assert_eq!(
+            turn(std::path::Path::new("/w")).payload(),
+            r#"{"type":"agent-turn-complete","thread-id":"t","turn-id":"u","cwd":"/w","client":"codex_exec","input-messages":["hi","and \"that\""],"last-assistant-message":null}"#
+        );
+    }
+
+    #[test]
+    fn long_texts_are_cut_to_what_an_argument_may_hold() {
+        let long = TurnEnded {
+            input_messages: vec!["\u{1}".repeat(5000), "second".into(), "third".into()],
+            last_assistant_message: Some("é".repeat(200_000)),
+            ..turn(std::path::Path::new("/w"))
+        };
+
+        let payload = long.payload();
+
+        assert!(payload.len() <= ARGUMENT_BYTES_MAX, "{}", payload.len());
+        let value: serde_json::Value = serde_json::from_str(&payload).unwrap();
+        assert_eq!(value["last-assistant-message"].as_str().map(str::len), Some(MESSAGE_BYTES));
+        assert_eq!(value["input-messages"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_program_runs_by_itself_in_the_directory_of_the_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let command = [
+            "/bin/sh",
+            "-c",
+            r#"printf '%s|%s|%s' "$1" "$A" "$(pwd -P)" > told.tmp; mv told.tmp told"#,
+            "name",
+        ]
+        .map(String::from);
+        let env = [("A".into(), "b".into()), ("PATH".into(), "/usr/bin:/bin".into())];
+
+        notify(&command, &env, &turn(&folder)).unwrap();
+
+        let told = folder.join("told");
+        let waited = tokio::time::timeout(Duration::from_secs(20), async {
+            while !told.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        waited.await.expect("the program ran");
+        let payload = turn(&folder).payload();
+        assert_eq!(std::fs::read_to_string(told).unwrap(), format!("{payload}|b|{}", folder.display()));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_missing_is_an_error_and_none_at_all_is_fine() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let missing = notify(&["/nowhere/at/all".to_owned()], &[], &turn(folder.path())).unwrap_err();
+
+        assert_eq!(missing.to_string(), "cannot start /nowhere/at/all");
+        notify(&[], &[], &turn(folder.path())).unwrap();
+    }
+}
