@@ -1,6 +1,6 @@
 //! The bytes of an answer's body -> events in batches, with the limits on sizes. Pure.
 //!
-//! What arrives together leaves together: deltas of one item that lie in one chunk become one delta.
+//! What arrives together leaves together: a batch takes what several chunks give, and successive deltas of one item become one delta.
 
 use crate::bounds::Bounds;
 use crate::error::{self, ModelError, Retry};
@@ -15,16 +15,25 @@ const OPENING_BYTES_MAX: usize = 64 * 1024;
 /// A web page is told by so much of it.
 const PAGE_BYTES: usize = 1024;
 
-/// What a chunk gave.
+/// A batch takes chunks up to this size together.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// What some chunks gave.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Batch {
     /// At most the last one is a `Completed` or `Failed`.
     pub events: Vec<ModelEvent>,
     /// Whether there was a whole event, understood or not. Comments and halves of events are no sign of life.
     pub alive: bool,
+    /// Of the chunks.
+    bytes: usize,
 }
 
 impl Batch {
+    pub fn is_full(&self) -> bool {
+        self.is_last() || self.bytes >= BATCH_BYTES
+    }
+
     pub fn is_last(&self) -> bool {
         matches!(self.events.last(), Some(ModelEvent::Completed { .. } | ModelEvent::Failed(_)))
     }
@@ -38,11 +47,10 @@ impl Batch {
         }
     }
 
-    fn fail(mut self, error: ModelError) -> Self {
+    pub fn fail(&mut self, error: ModelError) {
         if !self.is_last() {
             self.events.push(ModelEvent::Failed(error));
         }
-        self
     }
 }
 
@@ -66,14 +74,14 @@ impl Reading {
         }
     }
 
-    pub fn chunk(&mut self, bytes: &[u8]) -> Batch {
-        let mut batch = Batch::default();
+    pub fn chunk(&mut self, bytes: &[u8], batch: &mut Batch) {
+        batch.bytes += bytes.len();
         self.bytes += bytes.len() as u64;
         if self.bytes > self.bytes_max {
             return batch.fail(too_much(self.bytes_max));
         }
         let interpreter = &mut self.interpreter;
-        let fed = self.decoder.feed(bytes, |data| take(&mut batch, interpreter, data));
+        let fed = self.decoder.feed(bytes, |data| take(batch, interpreter, data));
         if batch.alive {
             self.opening = None;
         }
@@ -84,28 +92,24 @@ impl Reading {
                 return batch.fail(page(opening));
             }
         }
-        match fed {
-            Ok(()) => batch,
-            Err(problem) => {
-                let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
-                batch.fail(ModelError::new(error::EVENT_TOO_LARGE, problem.to_string(), info, Retry::Never))
-            }
+        if let Err(problem) = fed {
+            let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
+            batch.fail(ModelError::new(error::EVENT_TOO_LARGE, problem.to_string(), info, Retry::Never));
         }
     }
 
     /// The body has ended.
-    pub fn end(self) -> Batch {
-        let mut batch = Batch::default();
+    pub fn end(self, batch: &mut Batch) {
         let Self {
             decoder, mut interpreter, ..
         } = self;
-        decoder.finish(|data| take(&mut batch, &mut interpreter, data));
+        decoder.finish(|data| take(batch, &mut interpreter, data));
         batch.fail(match self.opening.as_deref().map(<[u8]>::trim_ascii) {
             Some(opening) if is_page(opening) => page(opening),
             Some(opening) if opening.starts_with(b"{") => json(opening),
             Some(b"") => closed("the answer is empty"),
             Some(_) | None => closed("stream closed before response.completed"),
-        })
+        });
     }
 }
 
@@ -185,15 +189,12 @@ mod tests {
     /// The code and text that a body ends with.
     fn end(body: &[u8], chunk_size: usize) -> String {
         let mut reading = Reading::new(&bounds());
-        let mut last = None;
+        let mut batch = Batch::default();
         for chunk in body.chunks(chunk_size) {
-            let batch = reading.chunk(chunk);
-            if batch.is_last() {
-                last = batch.events.into_iter().next_back();
-                break;
-            }
+            reading.chunk(chunk, &mut batch);
         }
-        match last.or_else(|| reading.end().events.into_iter().next_back()) {
+        reading.end(&mut batch);
+        match batch.events.last() {
             Some(ModelEvent::Failed(error)) => format!("{} {:?} {}", error.code, error.retry, error.message),
             other => format!("{other:?}"),
         }
@@ -270,7 +271,11 @@ mod tests {
         ]
         .concat();
 
-        let batch = Reading::new(&bounds()).chunk(stream.as_bytes());
+        let mut batch = Batch::default();
+        let mut reading = Reading::new(&bounds());
+        for chunk in stream.as_bytes().chunks(7) {
+            reading.chunk(chunk, &mut batch);
+        }
 
         let texts = batch.events.iter().filter_map(|event| match event {
             ModelEvent::TextDelta { item_id, delta } => Some(format!("{item_id}{delta}")),

@@ -10,14 +10,16 @@ use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
 use crate::news::News;
 use crate::provider::{ClientIdentity, ModelClient};
-use crate::reading::Reading;
+use crate::reading::{Batch, Reading};
 use crate::request::ModelRequest;
 use crate::token::{Lease, TokenSource};
+use bytes::Bytes;
 use codex_base::Secret;
 use codex_http::{HttpClient, HttpError, HttpResponse, Obstacle, Post};
 use codex_protocol::errors::CodexErrorInfo;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -181,16 +183,21 @@ impl Inner {
         let whole = Instant::now() + bounds.answer_time;
         let mut idle = Instant::now() + bounds.idle;
         loop {
-            let chunk = timeout_at(idle.min(whole), response.chunk()).await;
+            let first = timeout_at(idle.min(whole), response.chunk()).await;
             let now = Instant::now();
             if now >= whole {
                 return Err(too_long(bounds.answer_time).into());
             }
-            let chunk = chunk.map_err(|_| idle_timeout())?.map_err(|error| broken(&error))?;
-            let mut batch = match &chunk {
-                Some(bytes) => reading.chunk(bytes),
-                None => std::mem::replace(&mut reading, Reading::new(bounds)).end(),
-            };
+            let mut batch = Batch::default();
+            let mut next = Some(first.map_err(|_| idle_timeout())?);
+            while let Some(chunk) = next {
+                match chunk {
+                    Ok(Some(bytes)) => reading.chunk(&bytes, &mut batch),
+                    Ok(None) => std::mem::replace(&mut reading, Reading::new(bounds)).end(&mut batch),
+                    Err(problem) => batch.fail(broken(&problem)),
+                }
+                next = if batch.is_full() { None } else { at_once(&mut response).await };
+            }
             if batch.alive {
                 idle = now + bounds.idle;
             }
@@ -268,6 +275,21 @@ impl Inner {
 
 fn unix_now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The next chunk if it is there already. Every event of a stream may come as a chunk of its own, and each batch passes through several
+/// tasks.
+async fn at_once(response: &mut HttpResponse) -> Option<Result<Option<Bytes>, HttpError>> {
+    for _ in 0..2 {
+        let mut chunk = std::pin::pin!(response.chunk());
+        let polled = std::future::poll_fn(|context| Poll::Ready(chunk.as_mut().poll(context))).await;
+        if let Poll::Ready(chunk) = polled {
+            return Some(chunk);
+        }
+        // The connection's task hands over one chunk at a time; it has its turn now.
+        tokio::task::yield_now().await;
+    }
+    None
 }
 
 async fn send(events: &mpsc::Sender<ModelEvent>, event: ModelEvent) -> Result<(), Stop> {
