@@ -178,6 +178,51 @@ pub fn lock_holder(path: &Path) -> Option<u32> {
     }
 }
 
+/// The permission bits, where the system has them.
+pub fn mode(facts: &fs::Metadata) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        Some(facts.permissions().mode())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = facts;
+        None
+    }
+}
+
+/// Whether the system would let us make files in a folder; nothing is tried. Not known where there are no modes.
+///
+/// # Errors
+/// Why it would not.
+pub fn may_write(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::Access;
+        Ok(rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        Ok(())
+    }
+}
+
+/// Bytes that we may still write where a folder lies, as far as the system tells.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let facts = rustix::fs::statvfs(folder).ok()?;
+        Some(facts.f_bavail.saturating_mul(facts.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
 /// Where the system-wide configuration lies.
 pub fn system_config_dir() -> PathBuf {
     #[cfg(windows)]

@@ -31,13 +31,15 @@ const FAMILIES: [&str; 20] = [
     "patch",
 ];
 
-/// Texts of the same shape that are no codes: events of `exec --json`, a file.
-const OTHER: [&str; 6] = [
+/// Texts of the same shape that are no codes: events of `exec --json`, checks of `doctor`, a file.
+const OTHER: [&str; 8] = [
     "thread.started",
     "turn.started",
     "turn.completed",
     "turn.failed",
     "config.toml",
+    "config.load",
+    "sandbox.capabilities",
     "model.provider",
 ];
 

@@ -52,7 +52,6 @@ const COMMANDS: &[Row] = &[
     row("resume", Why::NotYet, "codex exec resume ID|--last PROMPT goes on with a session"),
     row("fork", Why::NotYet, "codex exec resume ID|--last PROMPT goes on with a session"),
     row("review", Why::NotYet, USE_EXEC),
-    row("doctor", Why::NotYet, "codex demo tries sandbox, git and journal"),
     row("queue", Why::NotYet, "codex exec resume ID PROMPT runs the next task of a session"),
     row("agents", Why::NotYet, USE_EXEC),
     aliased("sandbox", &["seatbelt", "landlock"], Why::NotYet, IN_EXEC),

@@ -84,7 +84,7 @@ fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn San
 }
 
 /// Runs nothing in the sandbox: what a container's filter refuses can only be seen by trying.
-fn try_sandbox(surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<(), ExecError> {
+pub fn try_sandbox(surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<(), ExecError> {
     let refused = |why: String| {
         let message = format!("the demo runs its commands in a sandbox, and this system does not let it: {why}");
         ExecError::new("sandbox.unavailable", message)

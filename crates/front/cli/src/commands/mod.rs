@@ -11,6 +11,7 @@ mod completion;
 mod config;
 mod debug;
 mod demo;
+mod doctor;
 mod features;
 mod line;
 mod login;
@@ -59,6 +60,8 @@ pub enum Sub {
     Delete(sessions::Delete),
     /// Give a session a name
     Rename(sessions::Rename),
+    /// Check what works on this machine; exit code 1 if something does not
+    Doctor(doctor::Doctor),
     /// Look inside
     Debug(debug::Debug),
     #[command(flatten)]
@@ -78,6 +81,7 @@ impl Sub {
             Self::Login(command) => command.run(root),
             Self::Logout(command) => command.run(root),
             Self::Features(command) => command.run(root),
+            Self::Doctor(command) => command.run(root),
             Self::Debug(command) => command.run(root),
             Self::Show(command) => command.run(),
             Self::Compact(command) => command.run(root),

@@ -12,6 +12,8 @@ mod debug;
 #[cfg(target_os = "linux")]
 mod demo;
 #[cfg(target_os = "linux")]
+mod doctor;
+#[cfg(target_os = "linux")]
 mod examples;
 mod faults;
 mod first_run;
