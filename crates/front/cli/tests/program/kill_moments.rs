@@ -1,12 +1,13 @@
 //! `kill -9` at three hundred moments: the session goes on, no byte of a request is missing in the journal, nothing is left running, and no
 //! command runs twice.
 //!
-//! Two turns are killed: one with twelve calls, and one on a bad day, where answers break off, the server refuses, and a terminal is
-//! handed to the model. Two thirds of the moments are hit points around appends and spawns, where the program kills itself (see
+//! Three turns are killed: one with twelve calls; one on a bad day, where answers break off, the server refuses, and a terminal is
+//! handed to the model; and one that is compacted on the way. Two thirds of the moments are hit points around appends and spawns, where the program kills itself (see
 //! `src/hit_points.rs`); the others are times. Every command leaves a mark when it begins and one when it ends, so that a second run
 //! shows. The model asks for each call once; what was running when the process died is told as aborted and left to the model.
 
-use crate::support::{Lab, Ran, assert_grows_and_is_journaled};
+use crate::support::{Lab, Ran, assert_grows_but_for};
+use codex_testkit::events::Usage;
 use codex_testkit::{Answer, MockModel, Recorded, events};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
@@ -29,6 +30,9 @@ const GONE: Duration = Duration::from_secs(5);
 struct Script {
     answers: Vec<Answer>,
     calls: usize,
+    /// How often the conversation is compacted.
+    compactions: usize,
+    config: &'static str,
 }
 
 fn twelve_calls() -> Script {
@@ -61,6 +65,8 @@ fn twelve_calls() -> Script {
     Script {
         answers: items.into_iter().map(slowly).collect(),
         calls: 12,
+        compactions: 0,
+        config: "",
     }
 }
 
@@ -79,7 +85,39 @@ fn bad_day() -> Script {
         Answer::items([command("c6", "sleep 0.02")]),
         Answer::message("All done."),
     ];
-    Script { answers, calls: 6 }
+    Script {
+        answers,
+        calls: 6,
+        compactions: 0,
+        config: "",
+    }
+}
+
+/// The conversation is over its limit after the second answer, and is compacted in the middle of the turn.
+fn compacted() -> Script {
+    let long = Usage {
+        input: 60_000,
+        ..Usage::default()
+    };
+    let calls = [command("c2", "sleep 0.03"), command("c3", "sleep 0.05")];
+    let answers = vec![
+        Answer::items([command("c1", "sleep 0.02")]),
+        Answer::items_with_usage(calls, Some(long)),
+        Answer::items([events::apply_patch(PATCH_CALL, PATCH)]),
+        Answer::items([command("c5", "sleep 0.02")]),
+        Answer::message("All done."),
+    ];
+    Script {
+        answers,
+        calls: 5,
+        compactions: 1,
+        config: "model_auto_compact_token_limit = 50000\n",
+    }
+}
+
+/// It has no tools to offer.
+fn asks_for_a_summary(request: &Recorded) -> bool {
+    request.json["tools"].as_array().is_none_or(Vec::is_empty)
 }
 
 fn text_of(call: &str, work: &str) -> String {
@@ -101,22 +139,37 @@ struct Turn {
     /// Answers that were given so far; shared with the mock.
     given: Arc<Mutex<usize>>,
     calls: usize,
+    compactions: usize,
 }
 
 impl Turn {
     fn new(script: Script) -> Self {
-        let calls = script.calls;
+        let Script {
+            answers,
+            calls,
+            compactions,
+            config,
+        } = script;
         let given = Arc::new(Mutex::new(0));
         let counter = Arc::clone(&given);
-        let mut answers = script.answers.into_iter();
-        let mock = MockModel::start_with(move |_, _: &Recorded| {
+        let mut answers = answers.into_iter();
+        let mock = MockModel::start_with(move |_, request: &Recorded| {
+            if asks_for_a_summary(request) {
+                return Answer::message("Some calls are done.");
+            }
             *counter.lock().unwrap() += 1;
             answers.next().unwrap_or_else(|| Answer::message("All done."))
         });
         let lab = Lab::new();
-        lab.home.use_model(&mock, "");
+        lab.home.use_model(&mock, config);
         lab.home.write("patched.txt", "old\n");
-        Self { lab, mock, given, calls }
+        Self {
+            lab,
+            mock,
+            given,
+            calls,
+            compactions,
+        }
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -166,19 +219,28 @@ impl Turn {
             assert!(serde_json::from_str::<Value>(line).is_ok(), "a torn line: {line}");
         }
         assert_eq!(self.lab.turn_event(), "task_complete");
-        assert_grows_and_is_journaled(&self.mock, &journal);
+        // A compaction that was killed is begun anew: its question is lost, then the conversation is another.
+        assert_grows_but_for(2 * self.compactions, &self.mock, &journal);
         self.assert_nothing_ran_twice();
     }
 
     fn assert_nothing_ran_twice(&self) {
         let requests = self.mock.requests();
-        let last = requests.last().unwrap();
         for call in (1..=self.calls).map(|number| format!("c{number}")) {
-            let outputs: Vec<&Value> = last
-                .input()
+            let outputs_in = |request: &Recorded| -> Vec<Value> {
+                let items = request.input().iter();
+                items
+                    .filter(|item| item["call_id"] == *call && item["output"].is_string())
+                    .cloned()
+                    .collect()
+            };
+            // The newest request that knows the call: a compaction leaves the others out.
+            let outputs = requests
                 .iter()
-                .filter(|item| item["call_id"] == *call && item["output"].is_string())
-                .collect();
+                .rev()
+                .map(outputs_in)
+                .find(|outputs| !outputs.is_empty())
+                .unwrap_or_default();
             assert!(outputs.len() < 2, "{call} is answered twice");
             let output = outputs.first().map(|item| item["output"].as_str().unwrap());
             if call == PATCH_CALL {
@@ -243,14 +305,16 @@ fn undisturbed(script: fn() -> Script) -> Duration {
         .filter(|call| call != PATCH_CALL)
     {
         // What was handed to the model ends with the program.
-        let ended = usize::from(call != "c5" || turn.calls == 12);
+        let ended = usize::from(call != "c5" || turn.calls != 6);
         assert_eq!(
             [turn.marks("began", &call), turn.marks("ended", &call).min(ended)],
             [1, ended],
             "{call}"
         );
     }
-    assert_grows_and_is_journaled(&turn.mock, &turn.lab.journal_text());
+    let compactions = turn.mock.requests().iter().filter(|request| asks_for_a_summary(request)).count();
+    assert_eq!(compactions, turn.compactions);
+    assert_grows_but_for(turn.compactions, &turn.mock, &turn.lab.journal_text());
     turn.assert_nothing_ran_twice();
     time
 }
@@ -359,6 +423,16 @@ fn at_the_appends_of_a_bad_day() {
 #[test]
 fn at_thirty_times_of_a_bad_day() {
     at_times(bad_day, 30, 300);
+}
+
+#[test]
+fn at_the_appends_around_a_compaction() {
+    at_hit_points(compacted, appends(4..=18, 0).chain(appends(6..=14, 1)));
+}
+
+#[test]
+fn at_twenty_times_of_a_turn_with_a_compaction() {
+    at_times(compacted, 20, 400);
 }
 
 /// Whoever goes on after a kill is killed as well.
