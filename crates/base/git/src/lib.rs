@@ -1,9 +1,10 @@
-//! Facts about a git repository, read from its files without starting git.
+//! Facts about a git repository, read from its files without starting git; and new work trees, which git makes ([`worktree`]).
 //!
 //! Input: a directory. Output: where its work tree begins, what is checked out, and its remotes ([`RepoFacts`]). All functions block on the
 //! file system and read at most a few bounded files. What is not understood is missing from the answer, never an error.
 
 mod config;
+pub mod worktree;
 
 use codex_base::AbsPath;
 use config::remotes;

@@ -5,7 +5,7 @@ use crate::subscriber::ConnectionSubscriber;
 use codex_base::{AbsPath, os};
 use codex_engine::settings::TurnOverrides;
 use codex_engine::thread::event::{ThreadReply, ThreadRequest};
-use codex_engine::{Cut, Engine, ForkOptions, Subscriber, ThreadHandle};
+use codex_engine::{Cut, Engine, ForkOptions, NewThread, Subscriber, ThreadHandle};
 use codex_protocol::items::Thread;
 use codex_protocol::notifications::{Notification, ThreadStarted};
 use codex_protocol::questions::ApprovalAnswer;
@@ -124,6 +124,7 @@ impl Processor {
             base_instructions,
             developer_instructions,
             ephemeral,
+            thread_source,
         } = params;
         let overrides = TurnOverrides {
             cwd: self.directory(cwd),
@@ -136,10 +137,12 @@ impl Processor {
             config: config.unwrap_or_default(),
             ..TurnOverrides::default()
         };
-        let setup = self
-            .engine
-            .start(overrides, base_instructions, ephemeral.unwrap_or(false), self.subscriber.clone())
-            .await;
+        let new = NewThread {
+            base_instructions,
+            ephemeral: ephemeral.unwrap_or(false),
+            thread_source,
+        };
+        let setup = self.engine.start(overrides, new, self.subscriber.clone()).await;
         let started = setup.as_ref().ok().map(|setup| setup.thread.clone());
         self.reply(id, setup);
         if let Some(thread) = started {

@@ -59,6 +59,17 @@ struct Loading {
     task: JoinHandle<()>,
 }
 
+/// What a new thread has beside its settings.
+#[derive(Debug, Clone, Default)]
+pub struct NewThread {
+    /// In place of our own.
+    pub base_instructions: Option<String>,
+    /// Keep it in memory only.
+    pub ephemeral: bool,
+    /// What started it, in the client's words; `None` is `user`.
+    pub thread_source: Option<String>,
+}
+
 /// The way to a loaded thread.
 #[derive(Clone)]
 pub struct ThreadHandle {
@@ -138,10 +149,14 @@ impl Engine {
     pub async fn start(
         self: &Arc<Self>,
         overrides: TurnOverrides,
-        base_instructions: Option<String>,
-        ephemeral: bool,
+        new: NewThread,
         subscriber: Arc<dyn Subscriber>,
     ) -> Result<ThreadSetup, RequestError> {
+        let NewThread {
+            base_instructions,
+            ephemeral,
+            thread_source,
+        } = new;
         let opening = self.open(overrides.clone()).await?;
         let now = self.shared.clock.now();
         let id = self.shared.ids.uuid().to_string();
@@ -157,6 +172,7 @@ impl Engine {
             path: journal.path().cloned(),
             forked_from_id: None,
             created_at: now,
+            thread_source: thread_source.filter(|source| !source.is_empty()),
             base_item: base_message(&text),
             tools: Arc::from(opening.tools.clone()),
             history_initialization: "new",

@@ -24,7 +24,7 @@ pub mod thread;
 pub mod turn;
 
 pub use codex_sessions::{Cut, Query};
-pub use engine::{Engine, ForkOptions, ThreadHandle};
+pub use engine::{Engine, ForkOptions, NewThread, ThreadHandle};
 pub use shared::EngineParts;
 pub use stored::Moved;
 pub use thread::perform::Subscriber;

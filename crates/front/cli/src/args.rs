@@ -4,14 +4,16 @@
 //! nesting. Nothing is looked up here: paths are as written and `-c` values are unparsed.
 
 mod exec;
+mod interactive;
+mod shared;
 
 pub use exec::{Color, ExecCommand};
 
 use crate::commands::{self, Root};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use codex_exec::ExecError;
-use codex_protocol::settings::SandboxMode;
-use std::path::PathBuf;
+use interactive::Interactive;
+use shared::Shared;
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,7 @@ where
     }
     let Cli {
         shared,
+        interactive,
         images,
         command,
         prompt,
@@ -54,16 +57,16 @@ where
     match command {
         None => Ok(Command::Tui { prompt }),
         Some(Sub::Exec(exec)) => {
-            let exec = exec.merged(shared, images)?;
+            let exec = exec.merged(shared, interactive.notes_before_exec(), images);
             let config = commands::overrides(&matches);
             Ok(Command::Exec(Box::new(ExecCommand { config, ..exec })))
         }
         Some(Sub::Other(command)) => {
             let root = Root {
                 config: commands::overrides(&matches),
+                sandbox: shared.sandbox(),
                 model: shared.model,
                 profile: shared.profile,
-                sandbox: shared.sandbox,
                 cd: shared.cd,
                 add_dirs: shared.add_dirs,
                 strict_config: shared.strict_config,
@@ -81,10 +84,13 @@ pub fn definition() -> clap::Command {
 /// A coding agent for the terminal.
 #[derive(Debug, Parser)]
 #[command(name = "codex-cli", bin_name = "codex", version, propagate_version = true)]
-#[command(subcommand_precedence_over_arg = true, max_term_width = 110)]
+#[command(max_term_width = 110)]
 struct Cli {
     #[command(flatten)]
     shared: Shared,
+
+    #[command(flatten)]
+    interactive: Interactive,
 
     /// Attach pictures to the first prompt (several values; put `--` before a prompt that follows)
     #[arg(short, long = "image", value_name = "FILE", num_args = 1.., value_delimiter = ',')]
@@ -107,75 +113,9 @@ enum Sub {
     Other(commands::Sub),
 }
 
-/// Options of every level.
-#[derive(Debug, Default, Args)]
-struct Shared {
-    /// Override a configuration value, e.g. -c model=NAME (a dotted key and a TOML value)
-    #[arg(short, long, value_name = "KEY=VALUE")]
-    config: Vec<String>,
-
-    /// Model to use
-    #[arg(short, long)]
-    model: Option<String>,
-
-    /// Put NAME.config.toml over the user's configuration
-    #[arg(short, long, value_name = "NAME", value_parser = profile_name)]
-    profile: Option<String>,
-
-    /// What commands may touch
-    #[arg(short, long, value_name = "MODE", value_parser = sandbox_mode())]
-    sandbox: Option<SandboxMode>,
-
-    /// Work in this directory
-    #[arg(short = 'C', long, value_name = "DIR")]
-    cd: Option<PathBuf>,
-
-    /// Let commands write here, too (may be repeated)
-    #[arg(long = "add-dir", value_name = "DIR")]
-    add_dirs: Vec<PathBuf>,
-
-    /// Refuse unknown configuration keys
-    #[arg(long)]
-    strict_config: bool,
-}
-
-impl Shared {
-    fn under(self, nearer: Self) -> Self {
-        Self {
-            config: joined(self.config, nearer.config),
-            model: nearer.model.or(self.model),
-            profile: nearer.profile.or(self.profile),
-            sandbox: nearer.sandbox.or(self.sandbox),
-            cd: nearer.cd.or(self.cd),
-            add_dirs: joined(self.add_dirs, nearer.add_dirs),
-            strict_config: nearer.strict_config || self.strict_config,
-        }
-    }
-}
-
 fn joined<T>(mut outer: Vec<T>, inner: Vec<T>) -> Vec<T> {
     outer.extend(inner);
     outer
-}
-
-fn profile_name(name: &str) -> Result<String, String> {
-    let good = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if good {
-        Ok(name.to_owned())
-    } else {
-        Err("use letters, digits, `-` and `_`".to_owned())
-    }
-}
-
-fn sandbox_mode() -> impl clap::builder::TypedValueParser<Value = SandboxMode> {
-    use clap::builder::{PossibleValuesParser, TypedValueParser};
-    let modes = [SandboxMode::ReadOnly, SandboxMode::WorkspaceWrite, SandboxMode::DangerFullAccess];
-    PossibleValuesParser::new(modes.map(SandboxMode::as_str)).map(move |word| {
-        modes
-            .into_iter()
-            .find(|mode| mode.as_str() == word)
-            .unwrap_or(SandboxMode::ReadOnly)
-    })
 }
 
 #[cfg(test)]

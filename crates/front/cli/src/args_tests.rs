@@ -32,6 +32,13 @@ fn usage_errors_exit_with_2_and_help_with_0() {
     check("exec resume ID go more", 2);
     check("exec -a never go", 2);
     check("exec --search go", 2);
+    check("exec --approve-for-me -s read-only go", 2);
+    check("exec --approve-for-me --yolo go", 2);
+    check("exec --full-auto --yolo go", 2);
+    check("-a never --yolo exec go", 2);
+    check("-a sometimes exec go", 2);
+    check("exec --oss --local-provider other go", 2);
+    check("exec --cyber-access-program red go", 2);
     check("demo a b", 2);
     check("--help", 0);
     check("exec --help", 0);
@@ -47,4 +54,22 @@ fn versions_are_named_as_scripts_expect() {
     check("--version", &format!("codex-cli {version}"));
     check("-V", &format!("codex-cli {version}"));
     check("exec -V", &format!("codex-cli-exec {version}"));
+}
+
+#[test]
+fn a_flag_that_does_not_exist_is_answered_with_the_nearest_one() {
+    insta::assert_snapshot!(parsed("exec --jsn go").unwrap_err(), @"
+    error: unexpected argument '--jsn' found
+
+      tip: a similar argument exists: '--json'
+
+    Usage: codex exec --json [PROMPT]
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(parsed("exec --oss --local-provider ollama-chat go").unwrap_err(), @"
+    error: invalid value 'ollama-chat' for '--local-provider <NAME>': it spoke the chat API, which is gone; use ollama
+
+    For more information, try '--help'.
+    ");
 }

@@ -11,6 +11,7 @@ mod hit_points;
 mod prepare;
 mod signals;
 mod wire;
+mod worktree;
 
 use args::Command;
 use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Streams};

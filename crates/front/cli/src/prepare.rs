@@ -4,7 +4,8 @@
 
 use crate::args::{Color, ExecCommand};
 use crate::environment::{Surroundings, config_error};
-use codex_base::AbsPath;
+use crate::worktree;
+use codex_base::{AbsPath, RandomIds};
 use codex_config::Overrides;
 use codex_exec::human::Colour;
 use codex_exec::prompt::{self, Continues};
@@ -25,6 +26,9 @@ pub struct Prepared {
 /// # Errors
 /// The first check that fails.
 pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepared, ExecError> {
+    for note in &command.notes {
+        tell(&format!("note: {note}"));
+    }
     if command.ephemeral && command.session != Session::New {
         let message = "--ephemeral cannot be used with resume: a session that is continued keeps its journal";
         return Err(ExecError::new("exec.ephemeral_resume", message));
@@ -35,6 +39,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..overrides
     };
+    let model_provider = local_provider(command)?;
     codex_config::resolve(&surroundings.process, &cwd, &overrides).map_err(config_error)?;
     let prompt = read_prompt(command, surroundings)?;
     let output_schema = command
@@ -42,20 +47,22 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         .as_deref()
         .map(|path| output_schema(&surroundings.process.cwd.join(path)))
         .transpose()?;
-    if !command.skip_git_repo_check && !codex_git::is_repository(&cwd) {
+    if !command.skip_git_repo_check && !command.bypass && !codex_git::is_repository(&cwd) {
         return Err(no_repository());
     }
+    let cwd = if command.worktree { new_worktree(&cwd, surroundings)? } else { cwd };
     let options = ExecOptions {
         session: command.session.clone(),
         prompt,
         images: command.images.iter().map(|path| image(path, command, surroundings)).collect(),
         cwd,
         model: command.model.clone(),
-        model_provider: None,
+        model_provider,
         sandbox: command.sandbox,
         approve_for_me: false,
         config: None,
         ephemeral: command.ephemeral,
+        thread_source: command.thread_source.clone(),
         output_schema,
         last_message_file: command
             .last_message_file
@@ -64,6 +71,31 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         output: output(command, surroundings),
     };
     Ok(Prepared { options, overrides })
+}
+
+/// The provider that `--oss` means.
+fn local_provider(command: &ExecCommand) -> Result<Option<String>, ExecError> {
+    match (command.oss, &command.local_provider) {
+        (false, _) => Ok(None),
+        (true, Some(name)) => Ok(Some(name.clone())),
+        (true, None) => Err(ExecError::new("exec.no_local_provider", "--oss does not say which local provider")
+            .with_hint("add --local-provider ollama or --local-provider lmstudio")),
+    }
+}
+
+/// The working directory in a work tree of its own.
+fn new_worktree(cwd: &AbsPath, surroundings: &Surroundings) -> Result<AbsPath, ExecError> {
+    let made = worktree::make(&surroundings.process.codex_home, cwd, &RandomIds)?;
+    tell(&format!(
+        "note: working in the new git worktree {}, at {}; it stays",
+        made.root, made.commit
+    ));
+    Ok(made.cwd)
+}
+
+/// A line on stderr, if anybody is there.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn overrides(command: &ExecCommand) -> Result<Overrides, ExecError> {
@@ -107,8 +139,7 @@ fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<Str
     };
     let source = prompt::source(argument, surroundings.terminals.stdin, continues);
     if let Some(notice) = source.notice() {
-        // Nobody may be there to read it.
-        let _ = writeln!(std::io::stderr(), "{notice}");
+        tell(notice);
     }
     let stdin = match source {
         prompt::Source::Argument | prompt::Source::Missing => Vec::new(),

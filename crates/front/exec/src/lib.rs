@@ -43,6 +43,8 @@ pub struct ExecOptions {
     /// Dotted keys as with `-c`, beside what the server was started with.
     pub config: Option<serde_json::Map<String, serde_json::Value>>,
     pub ephemeral: bool,
+    /// What started the session, in the caller's words; `None` is `user`.
+    pub thread_source: Option<String>,
     /// JSON Schema that the final message shall follow.
     pub output_schema: Option<serde_json::Value>,
     /// Gets the final message, without an added newline.

@@ -62,6 +62,7 @@ fn start_params(options: &ExecOptions) -> ThreadStartParams {
         base_instructions: None,
         developer_instructions: None,
         ephemeral: options.ephemeral.then_some(true),
+        thread_source: options.thread_source.clone(),
     }
 }
 

@@ -8,7 +8,7 @@
 
 mod resolve;
 
-pub use resolve::{PROTECTED_NAMES, PathFacts, candidate_roots, resolve, restrict};
+pub use resolve::{PROTECTED_NAMES, PathFacts, WORKTREES, candidate_roots, resolve, restrict};
 
 use codex_base::AbsPath;
 use codex_protocol::settings::SandboxMode;

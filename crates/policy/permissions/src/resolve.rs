@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// (hooks and configuration of git, of this program, of other agents, of cloud tools).
 pub const PROTECTED_NAMES: [&str; 4] = [".git", ".codex", ".agents", ".aws"];
 
+/// The folder of `CODEX_HOME` that holds work trees made for sessions.
+pub const WORKTREES: &str = "worktrees";
+
 /// What must be known of the file system to resolve a policy; looked up by the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathFacts {
@@ -68,11 +71,16 @@ fn confined(policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) -> Resolve
             });
         }
     }
+    let read_only = if works_in_own_worktree(cwd, &writable_roots, facts) {
+        Vec::new()
+    } else {
+        vec![facts.codex_home.clone()]
+    };
     let mut resolved = ResolvedPolicy {
         mode: policy.mode(),
         read: ReadAccess::All,
         writable_roots,
-        read_only: vec![facts.codex_home.clone()],
+        read_only,
         network: policy.network_access(),
         confined: true,
     };
@@ -85,6 +93,20 @@ fn confined(policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) -> Resolve
         .collect();
     resolved.writable_roots = kept;
     resolved
+}
+
+/// Whether the thread works in a work tree that was made for it below `CODEX_HOME` and no root reaches the rest of that folder. What no
+/// root covers is read-only without being named, and naming it would close the work tree, too.
+fn works_in_own_worktree(cwd: &AbsPath, roots: &[WritableRoot], facts: &PathFacts) -> bool {
+    let worktrees = facts.codex_home.join(WORKTREES);
+    let own = facts.existing_roots.get(cwd).is_some_and(|cwd| {
+        // `<4 hex digits>/<repository>` and below.
+        cwd.strip_prefix(&worktrees).is_ok_and(|place| place.components().count() >= 2)
+    });
+    let reaches = |root: &AbsPath| {
+        facts.codex_home.starts_with(root) || (root.starts_with(&facts.codex_home) && Some(root) != facts.existing_roots.get(cwd))
+    };
+    own && !roots.iter().any(|writable| reaches(&writable.root))
 }
 
 fn protected_in(root: &AbsPath, facts: &PathFacts) -> Vec<AbsPath> {

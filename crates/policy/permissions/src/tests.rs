@@ -141,6 +141,41 @@ fn a_root_inside_something_protected_is_dropped() {
 }
 
 #[test]
+fn a_work_tree_of_its_own_is_writable_and_the_rest_of_our_home_is_not() {
+    let check = |policy: &SandboxPolicy, cwd: &str, probe: &str, expect: Rights| {
+        assert_eq!(rights(&resolved(policy, cwd), &path(probe)), expect, "{cwd}: {probe}");
+    };
+    let (tree, other) = ("/home/u/.codex/worktrees/a7e3/repo", "/home/u/.codex/worktrees/0001/repo/x");
+    let plain = workspace(&[]);
+
+    check(&plain, tree, "/home/u/.codex/worktrees/a7e3/repo/src", Rights::Write);
+    check(&plain, tree, "/home/u/.codex/worktrees/a7e3/repo/.git", Rights::Read);
+    for probe in [
+        other,
+        "/home/u/.codex/worktrees/a7e3",
+        "/home/u/.codex/config.toml",
+        "/home/u/.codex",
+    ] {
+        check(&plain, tree, probe, Rights::Read);
+    }
+    // Not where a root reaches our home from outside or inside, and not for whole folders of work trees.
+    check(&workspace(&["/home/u"]), tree, "/home/u/.codex/config.toml", Rights::Read);
+    check(&workspace(&["/home/u/.codex/rules"]), tree, "/home/u/.codex/rules/x", Rights::Read);
+    check(
+        &plain,
+        "/home/u/.codex/worktrees/a7e3",
+        "/home/u/.codex/worktrees/a7e3/repo/src",
+        Rights::Read,
+    );
+    check(
+        &SandboxPolicy::read_only(),
+        tree,
+        "/home/u/.codex/worktrees/a7e3/repo/src",
+        Rights::Read,
+    );
+}
+
+#[test]
 fn a_policy_is_within_another_when_it_allows_nothing_more() {
     let read_only = resolved(&SandboxPolicy::read_only(), "/w");
     let workspace_write = resolved(&workspace(&[]), "/w");
@@ -226,7 +261,10 @@ prop_assert!(resolved.is_within(&resolved));
         let writable = rights(&resolved, &probe) == Rights::Write;
 
         prop_assert!(!writable || world.facts.existing_roots.values().any(|root| probe.starts_with(root)));
-        prop_assert!(!writable || !probe.starts_with(&world.facts.codex_home));
+        let home = &world.facts.codex_home;
+        let own_worktree = world.facts.existing_roots.get(&world.cwd).filter(|cwd| cwd.starts_with(home.join(WORKTREES)));
+        let in_own_worktree = own_worktree.is_some_and(|root| probe.starts_with(root));
+        prop_assert!(!writable || in_own_worktree || !probe.starts_with(home));
         for writable_root in &resolved.writable_roots {
             prop_assert!(rights(&resolved, &writable_root.root) == Rights::Write, "a root that is not writable was kept");
             for name in PROTECTED_NAMES {

@@ -317,6 +317,7 @@ fn meta_from(records: &[(Timestamp, Record)], thread_id: &str) -> SessionMeta {
         originator: String::new(),
         cli_version: String::new(),
         source: SessionSource::Unknown,
+        thread_source: None,
         model_provider: String::new(),
         model: context.map(|context| context.model.clone()).unwrap_or_default(),
         base_instructions: String::new(),

@@ -70,6 +70,8 @@ pub struct SessionMeta {
     pub originator: String,
     pub cli_version: String,
     pub source: SessionSource,
+    /// What started the thread, in the words of the client that did. `None` is `user`.
+    pub thread_source: Option<String>,
     pub model_provider: String,
     pub model: String,
     /// Sent as the first item of every request, byte for byte as it stands here.

@@ -149,6 +149,8 @@ pub struct ThreadStartParams {
     pub base_instructions: Option<String>,
     pub developer_instructions: Option<String>,
     pub ephemeral: Option<bool>,
+    /// What started the thread, for its journal and the provider; `user` unless given.
+    pub thread_source: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

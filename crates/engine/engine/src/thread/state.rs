@@ -30,6 +30,8 @@ pub struct ThreadInfo {
     pub session_id: String,
     pub installation_id: String,
     pub source: SessionSource,
+    /// `None` is `user`.
+    pub thread_source: Option<String>,
     pub originator: String,
     pub cli_version: String,
     pub ephemeral: bool,

@@ -129,7 +129,7 @@ impl ThreadState {
             "window_number": self.window.number,
             "request_kind": "turn",
             "history_initialization": self.info.history_initialization,
-            "thread_source": "user",
+            "thread_source": self.info.thread_source.as_deref().unwrap_or("user"),
             "turn_trigger": self.info.source,
             "sandbox": self.info.capabilities.mechanism,
             "sandbox_mode": settings.sandbox_policy.mode().as_str(),

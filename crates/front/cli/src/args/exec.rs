@@ -1,6 +1,7 @@
 //! The options of `codex exec` and of its subcommands, merged into one [`ExecCommand`].
 
-use super::{Shared, joined};
+use super::joined;
+use super::shared::{SandboxChoice, Shared};
 use clap::{Args, Subcommand, ValueEnum};
 use codex_exec::Session;
 use codex_protocol::settings::SandboxMode;
@@ -15,9 +16,14 @@ pub struct ExecCommand {
     pub config: Vec<String>,
     pub images: Vec<String>,
     pub model: Option<String>,
+    pub oss: bool,
+    pub local_provider: Option<String>,
     pub profile: Option<String>,
     pub sandbox: Option<SandboxMode>,
+    /// The sandbox is off because a flag said so in as many words; such a run also needs no repository.
+    pub bypass: bool,
     pub cd: Option<PathBuf>,
+    pub worktree: bool,
     pub add_dirs: Vec<PathBuf>,
     pub strict_config: bool,
     pub json: bool,
@@ -27,6 +33,9 @@ pub struct ExecCommand {
     pub skip_git_repo_check: bool,
     pub ephemeral: bool,
     pub ignore_user_config: bool,
+    pub thread_source: Option<String>,
+    /// What the user should know about the flags themselves: older spellings, and those that change nothing here.
+    pub notes: Vec<String>,
 }
 
 /// When to colour what goes to stderr.
@@ -39,7 +48,6 @@ pub enum Color {
 }
 
 #[derive(Debug, Args)]
-#[command(subcommand_precedence_over_arg = true)]
 pub(super) struct Exec {
     #[command(flatten)]
     shared: Shared,
@@ -124,11 +132,27 @@ struct ExecFlags {
     /// Leave out the user's config.toml
     #[arg(long)]
     ignore_user_config: bool,
+
+    /// Leave out the .rules files of user and project
+    #[arg(long)]
+    ignore_rules: bool,
+
+    /// What started this session, for its journal [default: user]
+    #[arg(long, value_name = "SOURCE")]
+    thread_source: Option<String>,
+
+    /// Accepted for programs that pass it; has a meaning at the vendor only
+    #[arg(long, value_name = "PROGRAM", value_parser = ["standard", "daybreak_blue", "daybreak_red"])]
+    cyber_access_program: Option<String>,
+
+    /// Accepted for old scripts
+    #[arg(long, hide = true)]
+    include_plan_tool: bool,
 }
 
 impl Exec {
     /// One set of options from the outermost level to the innermost.
-    pub(super) fn merged(self, root: Shared, root_images: Vec<String>) -> Result<ExecCommand, clap::Error> {
+    pub(super) fn merged(self, root: Shared, root_notes: Vec<String>, root_images: Vec<String>) -> ExecCommand {
         let Self {
             shared,
             own,
@@ -151,15 +175,21 @@ impl Exec {
             }
         };
         let shared = root.under(shared);
-        Ok(ExecCommand {
+        let own_notes = shared.notes().into_iter().chain(own.notes()).map(str::to_owned);
+        let notes = root_notes.into_iter().chain(own_notes).collect();
+        ExecCommand {
             session,
             prompt,
-            config: shared.config,
+            sandbox: shared.sandbox(),
+            bypass: shared.sandbox_choice() == Some(SandboxChoice::Bypass),
+            config: Vec::new(),
             images: joined(root_images, images),
             model: shared.model,
+            oss: shared.oss,
+            local_provider: shared.local_provider,
             profile: shared.profile,
-            sandbox: shared.sandbox,
             cd: shared.cd,
+            worktree: shared.worktree,
             add_dirs: shared.add_dirs,
             strict_config: shared.strict_config,
             json: own.json,
@@ -169,7 +199,9 @@ impl Exec {
             skip_git_repo_check: own.skip_git_repo_check,
             ephemeral: own.ephemeral,
             ignore_user_config: own.ignore_user_config,
-        })
+            thread_source: own.thread_source,
+            notes,
+        }
     }
 }
 
@@ -192,7 +224,25 @@ impl ExecFlags {
             skip_git_repo_check: nearer.skip_git_repo_check || self.skip_git_repo_check,
             ephemeral: nearer.ephemeral || self.ephemeral,
             ignore_user_config: nearer.ignore_user_config || self.ignore_user_config,
+            ignore_rules: nearer.ignore_rules || self.ignore_rules,
+            thread_source: nearer.thread_source.or(self.thread_source),
+            cyber_access_program: nearer.cyber_access_program.or(self.cyber_access_program),
+            include_plan_tool: nearer.include_plan_tool || self.include_plan_tool,
         }
+    }
+
+    fn notes(&self) -> Vec<&'static str> {
+        let special = self.cyber_access_program.as_deref().is_some_and(|program| program != "standard");
+        [
+            (
+                self.include_plan_tool,
+                "--include-plan-tool is no longer needed: the plan is always offered",
+            ),
+            (special, "--cyber-access-program has a meaning at the vendor only; it is not sent"),
+        ]
+        .into_iter()
+        .filter_map(|(given, note)| given.then_some(note))
+        .collect()
     }
 }
 

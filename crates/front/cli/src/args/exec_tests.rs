@@ -16,9 +16,13 @@ fn plain() -> ExecCommand {
         config: vec![],
         images: vec![],
         model: None,
+        oss: false,
+        local_provider: None,
         profile: None,
         sandbox: None,
+        bypass: false,
         cd: None,
+        worktree: false,
         add_dirs: vec![],
         strict_config: false,
         json: false,
@@ -28,6 +32,8 @@ fn plain() -> ExecCommand {
         skip_git_repo_check: false,
         ephemeral: false,
         ignore_user_config: false,
+        thread_source: None,
+        notes: vec![],
     }
 }
 
@@ -109,6 +115,16 @@ fn the_forms_of_exec() {
         ExecCommand {
             ephemeral: true,
             ignore_user_config: true,
+            ..prompt("go")
+        },
+    );
+    check(
+        "exec --oss --local-provider ollama --worktree --thread-source ci go",
+        ExecCommand {
+            oss: true,
+            local_provider: Some("ollama".into()),
+            worktree: true,
+            thread_source: Some("ci".into()),
             ..prompt("go")
         },
     );
@@ -197,6 +213,62 @@ fn options_may_stand_at_any_level_and_the_nearest_wins() {
 }
 
 #[test]
+fn what_commands_may_touch_is_decided_by_the_level_nearest_to_the_last_word() {
+    let check = |line: &str, sandbox: SandboxMode, bypass: bool| {
+        let command = exec(line);
+        assert_eq!((command.sandbox, command.bypass), (Some(sandbox), bypass), "{line}");
+    };
+    use SandboxMode::{DangerFullAccess, ReadOnly, WorkspaceWrite};
+
+    check("exec --full-auto go", WorkspaceWrite, false);
+    check("exec --full-auto -s read-only go", ReadOnly, false);
+    check("exec --approve-for-me go", WorkspaceWrite, false);
+    check("exec --yolo go", DangerFullAccess, true);
+    check(
+        "exec --dangerously-bypass-approvals-and-sandbox -s read-only go",
+        DangerFullAccess,
+        true,
+    );
+    check("--yolo exec go", DangerFullAccess, true);
+    check("--yolo exec -s read-only go", ReadOnly, false);
+    check("-s read-only exec --yolo go", DangerFullAccess, true);
+    check("exec -s read-only resume --yolo ID", DangerFullAccess, true);
+    check("exec --yolo resume --full-auto ID", WorkspaceWrite, false);
+    check("--approve-for-me exec go", WorkspaceWrite, false);
+}
+
+#[test]
+fn flags_that_are_old_or_change_nothing_are_taken_with_a_note() {
+    let notes = |line: &str| exec(line).notes.join("\n");
+
+    insta::assert_snapshot!(notes("-a on-failure --search exec --full-auto --include-plan-tool go"), @"
+    -a on-failure changes nothing: exec never asks; what would be asked is declined
+    --search changes nothing before exec; use -c web_search=live
+    --full-auto is an older name of --sandbox workspace-write
+    --include-plan-tool is no longer needed: the plan is always offered
+    ");
+    insta::assert_snapshot!(notes("exec --approve-for-me --dangerously-bypass-hook-trust --cyber-access-program daybreak_red go"), @"
+    --approve-for-me: there is no automatic reviewer in this version; what would be asked is declined
+    --dangerously-bypass-hook-trust changes nothing: this version runs no hooks
+    --cyber-access-program has a meaning at the vendor only; it is not sent
+    ");
+    insta::assert_snapshot!(notes("exec --local-provider ollama resume --full-auto -s read-only ID"), @"
+    --full-auto is an older name of --sandbox workspace-write; the --sandbox beside it decides
+    --local-provider changes nothing without --oss
+    ");
+    assert_eq!(
+        notes("-a never exec --cyber-access-program standard --ignore-rules --oss --local-provider lmstudio go"),
+        ""
+    );
+}
+
+#[test]
+fn the_value_of_an_option_may_be_the_word_of_a_command() {
+    assert_eq!(exec("-m e exec -C resume go").model, Some("e".into()));
+    assert_eq!(exec("exec -C resume go").cd, Some("resume".into()));
+}
+
+#[test]
 fn pictures_take_several_values_before_the_subcommand_and_one_after_it() {
     let check = |line: &str, expect: ExecCommand| assert_eq!(exec(line), expect, "{line}");
     let with = |images: &[&str], command: ExecCommand| ExecCommand {
@@ -223,8 +295,8 @@ fn pictures_take_several_values_before_the_subcommand_and_one_after_it() {
 #[test]
 fn the_command_lines_of_the_typescript_sdk() {
     let full = "exec --experimental-json --config model_reasoning_effort=\"high\" --config sandbox_workspace_write.network_access=true \
-                --config web_search=\"disabled\" --config approval_policy=\"never\" --model M --sandbox workspace-write --cd /w --add-dir /a --add-dir /b \
-                --skip-git-repo-check --output-schema /tmp/schema.json resume 01a1f84b-c74f-7223-8daf-c7c8e964d410 --image /i/1.png --image /i/2.png";
+                --config web_search=\"disabled\" --config approval_policy=\"never\" --model M --thread-source sdk --sandbox workspace-write --cd /w --add-dir /a --add-dir /b \
+                --skip-git-repo-check --output-schema /tmp/schema.json --cyber-access-program standard resume 01a1f84b-c74f-7223-8daf-c7c8e964d410 --image /i/1.png --image /i/2.png";
 
     assert_eq!(exec("exec --experimental-json"), ExecCommand { json: true, ..plain() });
     assert_eq!(
@@ -244,6 +316,7 @@ fn the_command_lines_of_the_typescript_sdk() {
             json: true,
             output_schema: Some("/tmp/schema.json".into()),
             skip_git_repo_check: true,
+            thread_source: Some("sdk".into()),
             ..resume("01a1f84b-c74f-7223-8daf-c7c8e964d410")
         }
     );

@@ -70,6 +70,7 @@ fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn San
         config: None,
         approve_for_me: false,
         ephemeral: false,
+        thread_source: None,
         output_schema: None,
         last_message_file: None,
         output: Output::Human { colour },

@@ -23,7 +23,7 @@ pub fn to_payload(meta: &SessionMeta) -> impl Serialize {
         originator: meta.originator.clone(),
         cli_version: meta.cli_version.clone(),
         source: source_value(meta.source, meta.parent_thread_id.as_deref()),
-        thread_source: "user",
+        thread_source: meta.thread_source.clone().unwrap_or_else(|| "user".to_owned()),
         model_provider: meta.model_provider.clone(),
         base_instructions: json!({"text": meta.base_instructions, "provenance": {"type": "model", "model": meta.model}}),
         history_mode: "paginated",
@@ -54,6 +54,7 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<SessionMeta
         originator: line.originator,
         cli_version: line.cli_version,
         source: line.source.as_ref().map_or(SessionSource::Unknown, source_from),
+        thread_source: line.thread_source.filter(|source| source != "user"),
         model_provider: line.model_provider,
         model: model.unwrap_or_default().to_owned(),
         base_instructions: instructions.map(str::to_owned).or(line.instructions).unwrap_or_default(),
@@ -119,7 +120,7 @@ struct MetaOut {
     originator: String,
     cli_version: String,
     source: Value,
-    thread_source: &'static str,
+    thread_source: String,
     model_provider: String,
     base_instructions: Value,
     history_mode: &'static str,
@@ -155,6 +156,8 @@ struct MetaIn {
     /// A word, or an object for sub-agents.
     #[serde(default)]
     source: Option<Value>,
+    #[serde(default, deserialize_with = "lenient")]
+    thread_source: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     model_provider: String,
     /// `{text}`, or (older) a bare string.

@@ -42,6 +42,7 @@ pub fn meta(cwd: &str) -> SessionMeta {
         originator: "codex_exec".to_owned(),
         cli_version: "0.200.0".to_owned(),
         source: SessionSource::Exec,
+        thread_source: None,
         model_provider: "mock".to_owned(),
         model: "some-model".to_owned(),
         base_instructions: "Be good.".to_owned(),
