@@ -10,6 +10,7 @@ mod environment;
 mod hit_points;
 mod prepare;
 mod signals;
+mod stdin;
 mod wire;
 mod worktree;
 

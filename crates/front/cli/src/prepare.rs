@@ -4,17 +4,15 @@
 
 use crate::args::{Color, ExecCommand};
 use crate::environment::{Surroundings, config_error};
+use crate::stdin::{self, Stdin};
 use crate::worktree;
-use codex_base::{AbsPath, RandomIds};
+use codex_base::{AbsPath, RandomIds, SystemClock};
 use codex_config::Overrides;
 use codex_exec::human::Colour;
 use codex_exec::prompt::{self, Continues};
 use codex_exec::{ExecError, ExecOptions, Output, Session};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
-
-/// More than this on standard input is refused.
-const STDIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A run, and what the server is started with.
 #[derive(Debug)]
@@ -59,7 +57,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         model: command.model.clone(),
         model_provider,
         sandbox: command.sandbox,
-        approve_for_me: false,
+        approve_for_me: command.approve_for_me,
         config: None,
         ephemeral: command.ephemeral,
         thread_source: command.thread_source.clone(),
@@ -138,27 +136,19 @@ fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<Str
         Session::Resume(_) | Session::Last { .. } => Continues::Yes,
     };
     let source = prompt::source(argument, surroundings.terminals.stdin, continues);
-    if let Some(notice) = source.notice() {
-        tell(notice);
-    }
-    let stdin = match source {
+    let clock = SystemClock::default();
+    let mut stdin = Stdin::default();
+    let bytes = match source {
         prompt::Source::Argument | prompt::Source::Missing => Vec::new(),
-        prompt::Source::Stdin { .. } | prompt::Source::Both => read_stdin()?,
-    };
-    prompt::compose(source, argument, &stdin)
-}
-
-/// All of standard input. Waits for its end, as callers expect; a signal ends the process meanwhile.
-fn read_stdin() -> Result<Vec<u8>, ExecError> {
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(STDIN_BYTES_MAX + 1).read_to_end(&mut bytes);
-    match read {
-        Err(error) => Err(ExecError::new("exec.stdin", format!("cannot read stdin: {error}"))),
-        Ok(count) if count as u64 > STDIN_BYTES_MAX => {
-            Err(ExecError::new("exec.stdin", format!("more than {STDIN_BYTES_MAX} bytes on stdin")))
+        prompt::Source::Both => stdin::read_addition(&mut stdin, &clock, &mut tell)?,
+        prompt::Source::Stdin { notice } => {
+            if notice {
+                tell("reading the prompt from stdin");
+            }
+            stdin::read_all(&mut stdin, &clock, &mut tell)?
         }
-        Ok(_) => Ok(bytes),
-    }
+    };
+    prompt::compose(source, argument, &bytes)
 }
 
 /// As given, but for `-C`: then a relative path, which counts from where codex was started, no longer says where the picture is.

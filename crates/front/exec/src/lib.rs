@@ -16,6 +16,7 @@ mod waits;
 
 pub use output::{Output, Streams};
 pub use session::Session;
+pub use waits::Wait;
 
 use codex_base::{AbsPath, Clock};
 use codex_protocol::items::Thread;

@@ -1,6 +1,7 @@
 //! Where the prompt comes from: the argument, standard input, or both.
 //!
-//! [`source`] and [`compose`] are pure; the caller reads standard input in between. Input is UTF-8 (a byte order mark is dropped) or UTF-16
+//! [`source`] and [`compose`] are pure; the caller reads standard input in between: all of it where it is the prompt, and beside an argument
+//! only what does not keep it waiting. Input is UTF-8 (a byte order mark is dropped) or UTF-16
 //! with a byte order mark.
 
 use crate::ExecError;
@@ -10,23 +11,12 @@ use crate::ExecError;
 pub enum Source {
     /// Nothing: the argument is the prompt.
     Argument,
-    /// All of it is the prompt. `notice`: say so before waiting.
+    /// All of it is the prompt. `notice`: say so before waiting; `-` says it already.
     Stdin { notice: bool },
     /// The argument, and what is there goes below it.
     Both,
     /// There is neither an argument nor anything that could be read.
     Missing,
-}
-
-impl Source {
-    /// The line for stderr before waiting for end of file.
-    pub const fn notice(self) -> Option<&'static str> {
-        match self {
-            Self::Stdin { notice: true } => Some("reading the prompt from stdin"),
-            Self::Both => Some("reading more input from stdin"),
-            Self::Stdin { notice: false } | Self::Argument | Self::Missing => None,
-        }
-    }
 }
 
 /// Whether a session is continued: with a prompt argument, standard input is then left alone.

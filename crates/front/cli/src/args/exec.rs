@@ -22,6 +22,8 @@ pub struct ExecCommand {
     pub sandbox: Option<SandboxMode>,
     /// The sandbox is off because a flag said so in as many words; such a run also needs no repository.
     pub bypass: bool,
+    /// A model answers what would be asked.
+    pub approve_for_me: bool,
     pub cd: Option<PathBuf>,
     pub worktree: bool,
     pub add_dirs: Vec<PathBuf>,
@@ -182,6 +184,7 @@ impl Exec {
             prompt,
             sandbox: shared.sandbox(),
             bypass: shared.sandbox_choice() == Some(SandboxChoice::Bypass),
+            approve_for_me: shared.approve_for_me,
             config: Vec::new(),
             images: joined(root_images, images),
             model: shared.model,

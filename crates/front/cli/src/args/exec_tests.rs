@@ -21,6 +21,7 @@ fn plain() -> ExecCommand {
         profile: None,
         sandbox: None,
         bypass: false,
+        approve_for_me: false,
         cd: None,
         worktree: false,
         add_dirs: vec![],
@@ -235,6 +236,8 @@ fn what_commands_may_touch_is_decided_by_the_level_nearest_to_the_last_word() {
     check("exec -s read-only resume --yolo ID", DangerFullAccess, true);
     check("exec --yolo resume --full-auto ID", WorkspaceWrite, false);
     check("--approve-for-me exec go", WorkspaceWrite, false);
+    assert!(exec("--approve-for-me exec go").approve_for_me);
+    assert!(!exec("--approve-for-me exec -s workspace-write go").approve_for_me);
 }
 
 #[test]
@@ -248,7 +251,6 @@ fn flags_that_are_old_or_change_nothing_are_taken_with_a_note() {
     --include-plan-tool is no longer needed: the plan is always offered
     ");
     insta::assert_snapshot!(notes("exec --approve-for-me --dangerously-bypass-hook-trust --cyber-access-program daybreak_red go"), @"
-    --approve-for-me: there is no automatic reviewer in this version; what would be asked is declined
     --dangerously-bypass-hook-trust changes nothing: this version runs no hooks
     --cyber-access-program has a meaning at the vendor only; it is not sent
     ");

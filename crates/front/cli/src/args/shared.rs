@@ -35,9 +35,9 @@ pub struct Shared {
     #[arg(long, hide = true, conflicts_with_all = ["approve_for_me", "bypass"])]
     full_auto: bool,
 
-    /// Let an automatic reviewer answer what would be asked; implies --sandbox workspace-write
+    /// Let a model answer what would be asked; implies --sandbox workspace-write
     #[arg(long, conflicts_with_all = ["sandbox", "bypass"])]
-    approve_for_me: bool,
+    pub approve_for_me: bool,
 
     /// No sandbox and no questions: only where the machine itself is the sandbox
     #[arg(long = "dangerously-bypass-approvals-and-sandbox", alias = "yolo", id = "bypass")]
@@ -119,10 +119,6 @@ impl Shared {
             (
                 self.full_auto && self.sandbox.is_none(),
                 "--full-auto is an older name of --sandbox workspace-write",
-            ),
-            (
-                self.approve_for_me,
-                "--approve-for-me: there is no automatic reviewer in this version; what would be asked is declined",
             ),
             (
                 self.bypass_hook_trust,

@@ -63,11 +63,10 @@ fn without_a_key_one_message_names_the_ways() {
 
     let ran = lab.run(&["exec", "hello"]);
 
-    assert_text!(ran.all(), @r"
+    assert_text!(ran.all(), @"
     Ok(1)
     -- stdout
     -- stderr
-    reading more input from stdin
     Codex v0.200.0
     --------
     workdir: [TEMP]/work
@@ -160,7 +159,6 @@ fn a_directory_without_a_repository_is_refused_unless_told_otherwise() {
     Ok(1)
     -- stdout
     -- stderr
-    reading more input from stdin
     error: this directory is in no git repository [exec.no_repository]
     hint: changes can be seen and undone in one; --skip-git-repo-check goes on without
     ");
@@ -195,7 +193,6 @@ fn an_empty_prompt_is_refused() {
     Ok(1)
     -- stdout
     -- stderr
-    reading more input from stdin
     error: the prompt is empty [exec.no_prompt]
     hint: codex exec 'what to do', or pipe it in
     ");
@@ -287,7 +284,6 @@ fn a_good_turn_for_people() {
     -- stdout
     It is a good test now.
     -- stderr
-    reading more input from stdin
     Codex v0.200.0
     --------
     workdir: [TEMP]/work
@@ -353,7 +349,6 @@ fn a_good_turn_for_programs() {
     {"type":"item.completed","item":{"id":"item_5","type":"agent_message","text":"It is a good test now."}}
     {"type":"turn.completed","usage":{"input_tokens":400,"cached_input_tokens":160,"cache_write_input_tokens":0,"output_tokens":80,"reasoning_output_tokens":20}}
     -- stderr
-    reading more input from stdin
     "#);
 }
 
@@ -373,7 +368,6 @@ fn a_home_that_cannot_be_written_is_told_and_ephemeral_works_there() {
     Ok(4)
     -- stdout
     -- stderr
-    reading more input from stdin
     error: failed to write the journal [TEMP]/codex-home/thread-writer-locks/[ID].lock: Read-only file system (os error 30) [journal.write_failed]
     ");
     assert!(mock.all_requests().is_empty(), "nothing is sent");

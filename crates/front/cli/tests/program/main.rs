@@ -17,6 +17,8 @@ mod doctor;
 mod examples;
 mod faults;
 mod first_run;
+mod input;
+mod items;
 #[cfg(target_os = "linux")]
 mod kill_moments;
 mod login;
