@@ -3,6 +3,8 @@
 //! Input: the thread's set-up and prompt, then its notifications in order. Output: pieces of text, each ending its line. What models and
 //! commands say is shown with control characters made visible, so output cannot drive the terminal. Nothing here writes or waits.
 
+mod calls;
+
 use crate::diff;
 use codex_base::AbsPath;
 use codex_protocol::VERSION;
@@ -167,10 +169,15 @@ impl HumanText {
         match item {
             ThreadItem::CommandExecution(command) => self.command_line(command),
             ThreadItem::FileChange { .. } => format!("{}\n", self.heading("apply patch")),
+            ThreadItem::McpToolCall(call) => self.mcp_heading(call),
+            ThreadItem::CollabAgentToolCall(call) => self.collab_heading(call),
             ThreadItem::UserMessage { .. }
             | ThreadItem::AgentMessage { .. }
             | ThreadItem::Reasoning { .. }
+            | ThreadItem::WebSearch { .. }
             | ThreadItem::ImageView { .. }
+            | ThreadItem::EnteredReviewMode { .. }
+            | ThreadItem::ExitedReviewMode { .. }
             | ThreadItem::ContextCompaction { .. } => String::new(),
         }
     }
@@ -194,6 +201,12 @@ impl HumanText {
             }
             ThreadItem::CommandExecution(command) => self.command_ended(command),
             ThreadItem::FileChange { id, changes, status } => self.patch_ended(id, changes, *status),
+            ThreadItem::McpToolCall(call) => self.mcp_ended(call),
+            ThreadItem::CollabAgentToolCall(call) => self.collab_ended(call),
+            ThreadItem::WebSearch { query, .. } => format!("{} {}\n", self.heading("web search"), visible(query)),
+            ThreadItem::EnteredReviewMode { review, .. } => format!("{} {}\n", self.heading("review"), visible(review)),
+            // Its text comes again as a message.
+            ThreadItem::ExitedReviewMode { .. } => format!("{}\n", self.heading("review ended")),
             ThreadItem::ImageView { path, .. } => format!("{} {path}\n", self.heading("view image")),
             ThreadItem::ContextCompaction { .. } => format!("{}\n", self.dim("earlier parts of the conversation were summed up")),
             ThreadItem::UserMessage { .. } => String::new(),

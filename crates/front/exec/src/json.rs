@@ -3,6 +3,8 @@
 //! Input: the thread's set-up, then its notifications in order. Output: whole lines without newline. Shapes, order and the `item_N` counter
 //! follow `docs/exec.md`; `code` members are additions that readers may ignore. Nothing here writes, waits or looks anything up.
 
+mod calls;
+
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{
     CommandExecutionItem, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus,
@@ -229,11 +231,17 @@ impl JsonEvents {
 /// Messages and reasoning only ever show when they are complete.
 const fn has_visible_start(item: &ThreadItem) -> bool {
     match item {
-        ThreadItem::CommandExecution(_) | ThreadItem::FileChange { .. } => true,
+        ThreadItem::CommandExecution(_)
+        | ThreadItem::FileChange { .. }
+        | ThreadItem::McpToolCall(_)
+        | ThreadItem::CollabAgentToolCall(_)
+        | ThreadItem::WebSearch { .. } => true,
         ThreadItem::UserMessage { .. }
         | ThreadItem::AgentMessage { .. }
         | ThreadItem::Reasoning { .. }
         | ThreadItem::ImageView { .. }
+        | ThreadItem::EnteredReviewMode { .. }
+        | ThreadItem::ExitedReviewMode { .. }
         | ThreadItem::ContextCompaction { .. } => false,
     }
 }
@@ -251,7 +259,14 @@ fn kind(item: &ThreadItem) -> Option<ItemKind<'_>> {
             changes: changes.iter().map(Change::from).collect(),
             status: patch_status(*status),
         }),
-        ThreadItem::UserMessage { .. } | ThreadItem::ImageView { .. } | ThreadItem::ContextCompaction { .. } => None,
+        ThreadItem::McpToolCall(call) => Some(calls::mcp(call)),
+        ThreadItem::CollabAgentToolCall(call) => calls::collab(call),
+        ThreadItem::WebSearch { query, action, .. } => Some(calls::web_search(query, action.as_ref())),
+        ThreadItem::UserMessage { .. }
+        | ThreadItem::ImageView { .. }
+        | ThreadItem::EnteredReviewMode { .. }
+        | ThreadItem::ExitedReviewMode { .. }
+        | ThreadItem::ContextCompaction { .. } => None,
     }
 }
 
@@ -324,6 +339,12 @@ enum ItemKind<'a> {
     FileChange {
         changes: Vec<Change<'a>>,
         status: &'a str,
+    },
+    McpToolCall(calls::McpToolCall<'a>),
+    CollabToolCall(calls::CollabToolCall<'a>),
+    WebSearch {
+        query: &'a str,
+        action: calls::WebSearchAction<'a>,
     },
     TodoList {
         items: &'a [TodoStep],

@@ -196,3 +196,48 @@ fn other_threads_and_files_of_every_kind() {
     {"type":"item.completed","item":{"id":"item_0","type":"file_change","changes":[{"path":"/w/0.txt","kind":"add"},{"path":"/w/1.txt","kind":"delete"},{"path":"/w/2.txt","kind":"update"}],"status":"failed"}}
     "#);
 }
+
+/// As the reference prints them (observed), but for the second `id` of a web search.
+#[test]
+fn calls_that_leave_this_program() {
+    let item = |text: &str| serde_json::from_str::<ThreadItem>(text).unwrap();
+    let text = transcript(&[
+        turn_started(),
+        started(item(
+            r#"{"type":"mcpToolCall","id":"a","server":"toy","tool":"struct","status":"inProgress","arguments":{}}"#,
+        )),
+        completed(item(
+            r#"{"type":"mcpToolCall","id":"a","server":"toy","tool":"struct","status":"completed","arguments":{},
+                "result":{"content":[{"type":"text","text":"txt"}],"structuredContent":{"a":1}}}"#,
+        )),
+        completed(item(
+            r#"{"type":"mcpToolCall","id":"b","server":"toy","tool":"slow","status":"failed","arguments":{"n":1},"error":{"message":"timed out"}}"#,
+        )),
+        completed(item(
+            r#"{"type":"collabAgentToolCall","id":"c","tool":"spawnAgent","status":"completed","senderThreadId":"S","receiverThreadIds":["R"],
+                "prompt":"compute","agentsStates":{"R":{"status":"pendingInit"}}}"#,
+        )),
+        completed(item(
+            r#"{"type":"collabAgentToolCall","id":"d","tool":"resumeAgent","status":"completed","senderThreadId":"S","receiverThreadIds":["R"]}"#,
+        )),
+        started(item(r#"{"type":"webSearch","id":"ws","query":""}"#)),
+        completed(item(
+            r#"{"type":"webSearch","id":"ws","query":"weather","action":{"type":"search","query":"weather"}}"#,
+        )),
+        completed(item(
+            r#"{"type":"webSearch","id":"w2","query":"u","action":{"type":"openPage","url":"u"}}"#,
+        )),
+    ]);
+
+    insta::assert_snapshot!(text, @r#"
+    {"type":"thread.started","thread_id":"01a1f84b-c74f-7223-8daf-c7c8e964d410"}
+    {"type":"turn.started"}
+    {"type":"item.started","item":{"id":"item_0","type":"mcp_tool_call","server":"toy","tool":"struct","arguments":{},"result":null,"error":null,"status":"in_progress"}}
+    {"type":"item.completed","item":{"id":"item_0","type":"mcp_tool_call","server":"toy","tool":"struct","arguments":{},"result":{"content":[{"type":"text","text":"txt"}],"structured_content":{"a":1}},"error":null,"status":"completed"}}
+    {"type":"item.completed","item":{"id":"item_1","type":"mcp_tool_call","server":"toy","tool":"slow","arguments":{"n":1},"result":null,"error":{"message":"timed out"},"status":"failed"}}
+    {"type":"item.completed","item":{"id":"item_2","type":"collab_tool_call","tool":"spawn_agent","sender_thread_id":"S","receiver_thread_ids":["R"],"prompt":"compute","agents_states":{"R":{"status":"pending_init","message":null}},"status":"completed"}}
+    {"type":"item.started","item":{"id":"item_3","type":"web_search","query":"","action":{"type":"other"}}}
+    {"type":"item.completed","item":{"id":"item_3","type":"web_search","query":"weather","action":{"type":"search","query":"weather"}}}
+    {"type":"item.completed","item":{"id":"item_4","type":"web_search","query":"u","action":{"type":"open_page","url":"u"}}}
+    "#);
+}

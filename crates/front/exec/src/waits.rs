@@ -153,7 +153,21 @@ impl Waits {
                 self.current = None;
             }
             ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } => self.model_speaks(now),
-            ThreadItem::UserMessage { .. } | ThreadItem::ImageView { .. } | ThreadItem::ContextCompaction { .. } => {}
+            ThreadItem::McpToolCall(call) => {
+                let cause = format!("{} of MCP server {}", call.tool, call.server);
+                self.running.push((call.id.clone(), Wait::new(cause, now)));
+                self.current = None;
+            }
+            ThreadItem::CollabAgentToolCall(call) => {
+                self.running.push((call.id.clone(), Wait::new("other agents", now)));
+                self.current = None;
+            }
+            ThreadItem::WebSearch { .. } => self.current = Some((Topic::Model, Wait::new("the provider's web search", now))),
+            ThreadItem::UserMessage { .. }
+            | ThreadItem::ImageView { .. }
+            | ThreadItem::EnteredReviewMode { .. }
+            | ThreadItem::ExitedReviewMode { .. }
+            | ThreadItem::ContextCompaction { .. } => {}
         }
     }
 
@@ -163,7 +177,10 @@ impl Waits {
 }
 
 const fn is_model_output(item: &ThreadItem) -> bool {
-    matches!(item, ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. })
+    matches!(
+        item,
+        ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } | ThreadItem::WebSearch { .. }
+    )
 }
 
 /// At most 80 characters of it.

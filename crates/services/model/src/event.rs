@@ -37,5 +37,7 @@ pub enum AddedKind {
     Message,
     Reasoning,
     ToolCall,
+    /// The provider searches the web itself.
+    WebSearch,
     Other,
 }

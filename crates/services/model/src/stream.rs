@@ -95,6 +95,7 @@ impl Interpreter {
             "message" => AddedKind::Message,
             "reasoning" => AddedKind::Reasoning,
             "function_call" | "custom_tool_call" => AddedKind::ToolCall,
+            "web_search_call" => AddedKind::WebSearch,
             _ => AddedKind::Other,
         };
         if self.open.len() == OPEN_MAX {
@@ -136,6 +137,7 @@ pub(crate) const fn kind_of(view: &ItemView) -> AddedKind {
         ItemView::Message { .. } => AddedKind::Message,
         ItemView::Reasoning { .. } => AddedKind::Reasoning,
         ItemView::FunctionCall(_) | ItemView::CustomToolCall(_) => AddedKind::ToolCall,
+        ItemView::WebSearchCall { .. } => AddedKind::WebSearch,
         ItemView::FunctionCallOutput { .. } | ItemView::CustomToolCallOutput { .. } | ItemView::Known { .. } | ItemView::Unknown { .. } => {
             AddedKind::Other
         }

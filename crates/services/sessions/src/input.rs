@@ -76,7 +76,7 @@ impl Conversation {
 pub(crate) fn is_answer(item: &ResponseItem) -> bool {
     match item.view() {
         ItemView::Message { role, .. } => role == "assistant",
-        ItemView::Reasoning { .. } | ItemView::FunctionCall(_) | ItemView::CustomToolCall(_) => true,
+        ItemView::Reasoning { .. } | ItemView::FunctionCall(_) | ItemView::CustomToolCall(_) | ItemView::WebSearchCall { .. } => true,
         ItemView::FunctionCallOutput { .. } | ItemView::CustomToolCallOutput { .. } | ItemView::Known { .. } | ItemView::Unknown { .. } => {
             false
         }

@@ -182,8 +182,13 @@ const fn id_mut(item: &mut ThreadItem) -> &mut String {
         | ThreadItem::AgentMessage { id, .. }
         | ThreadItem::Reasoning { id, .. }
         | ThreadItem::FileChange { id, .. }
+        | ThreadItem::WebSearch { id, .. }
         | ThreadItem::ImageView { id, .. }
+        | ThreadItem::EnteredReviewMode { id, .. }
+        | ThreadItem::ExitedReviewMode { id, .. }
         | ThreadItem::ContextCompaction { id } => id,
         ThreadItem::CommandExecution(command) => &mut command.id,
+        ThreadItem::McpToolCall(call) => &mut call.id,
+        ThreadItem::CollabAgentToolCall(call) => &mut call.id,
     }
 }

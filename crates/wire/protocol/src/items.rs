@@ -1,5 +1,6 @@
 //! Thread, turn and item as clients see them (app-server shapes).
 
+use crate::call_items::{CollabAgentToolCallItem, McpToolCallItem, WebSearchAction};
 use crate::errors::TurnError;
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
@@ -198,9 +199,28 @@ pub enum ThreadItem {
         changes: Vec<FileUpdateChange>,
         status: PatchApplyStatus,
     },
+    McpToolCall(Box<McpToolCallItem>),
+    CollabAgentToolCall(Box<CollabAgentToolCallItem>),
+    /// A search by the provider itself; `query` is empty until it is known.
+    WebSearch {
+        id: String,
+        query: String,
+        #[serde(default)]
+        action: Option<WebSearchAction>,
+    },
     ImageView {
         id: String,
         path: AbsPath,
+    },
+    /// A review begins; `review` says of what.
+    EnteredReviewMode {
+        id: String,
+        review: String,
+    },
+    /// A review has ended; `review` is its whole text.
+    ExitedReviewMode {
+        id: String,
+        review: String,
     },
     ContextCompaction {
         id: String,
@@ -214,9 +234,14 @@ impl ThreadItem {
             | Self::AgentMessage { id, .. }
             | Self::Reasoning { id, .. }
             | Self::FileChange { id, .. }
+            | Self::WebSearch { id, .. }
             | Self::ImageView { id, .. }
+            | Self::EnteredReviewMode { id, .. }
+            | Self::ExitedReviewMode { id, .. }
             | Self::ContextCompaction { id } => id,
             Self::CommandExecution(item) => &item.id,
+            Self::McpToolCall(item) => &item.id,
+            Self::CollabAgentToolCall(item) => &item.id,
         }
     }
 }

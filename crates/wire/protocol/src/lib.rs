@@ -17,6 +17,7 @@
 //! | [`errors`] | stable error codes |
 
 pub mod assessment;
+pub mod call_items;
 pub mod errors;
 pub mod facts;
 pub mod items;

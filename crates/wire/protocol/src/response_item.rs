@@ -3,6 +3,7 @@
 //! A [`ResponseItem`] serialises as exactly the bytes it was made from, so what a provider sent is what it gets back, and what was journaled
 //! is what is sent after a resume.
 
+use crate::call_items::WebSearchAction;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -104,6 +105,10 @@ pub enum ItemView {
     CustomToolCallOutput {
         call_id: String,
     },
+    /// A search that the provider made itself; kept and sent back.
+    WebSearchCall {
+        action: Option<WebSearchAction>,
+    },
     /// A hosted or future item kind that is kept and sent back, but not shown.
     Known {
         kind: String,
@@ -144,10 +149,9 @@ pub enum ContentPart {
 }
 
 /// Item kinds that the Responses API may return and wants back.
-const KNOWN_KINDS: [&str; 11] = [
+const KNOWN_KINDS: [&str; 10] = [
     "tool_search_call",
     "tool_search_output",
-    "web_search_call",
     "image_generation_call",
     "local_shell_call",
     "additional_tools",
@@ -157,6 +161,20 @@ const KNOWN_KINDS: [&str; 11] = [
     "mcp_call",
     "item_reference",
 ];
+
+#[derive(Deserialize)]
+struct SearchFields {
+    #[serde(default)]
+    action: Option<serde_json::Value>,
+}
+
+impl SearchFields {
+    /// An action of a shape nobody told us about is none that we can name.
+    fn action(self) -> Option<WebSearchAction> {
+        let action = self.action.filter(|action| !action.is_null())?;
+        Some(serde_json::from_value(action).unwrap_or(WebSearchAction::Other))
+    }
+}
 
 impl ItemView {
     fn parse(raw: &str) -> Result<Self, serde_json::Error> {
@@ -194,6 +212,9 @@ impl ItemView {
             }),
             "custom_tool_call_output" => Ok(Self::CustomToolCallOutput {
                 call_id: serde_json::from_str::<OutputFields>(raw)?.call_id,
+            }),
+            "web_search_call" => Ok(Self::WebSearchCall {
+                action: serde_json::from_str::<SearchFields>(raw)?.action(),
             }),
             known if KNOWN_KINDS.contains(&known) => Ok(Self::Known { kind }),
             _ => Ok(Self::Unknown { kind }),
@@ -336,13 +357,27 @@ mod tests {
     }
 
     #[test]
-    fn unknown_kinds_are_told_apart_from_hosted_ones() {
-        assert_eq!(
-            item(r#"{"type":"web_search_call"}"#).view(),
-            &ItemView::Known {
-                kind: "web_search_call".into()
-            }
+    fn a_web_search_is_read_whatever_it_did() {
+        let check = |text: &str, expect: Option<WebSearchAction>| {
+            assert_eq!(item(text).view(), &ItemView::WebSearchCall { action: expect }, "{text}");
+        };
+
+        check(r#"{"type":"web_search_call"}"#, None);
+        check(
+            r#"{"type":"web_search_call","action":{"type":"open_page","url":"u"}}"#,
+            Some(WebSearchAction::OpenPage { url: Some("u".into()) }),
         );
+        for odd in [r#"{"type":"dance"}"#, "7", r#"{"type":"search","queries":7}"#] {
+            check(
+                &format!(r#"{{"type":"web_search_call","action":{odd}}}"#),
+                Some(WebSearchAction::Other),
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_kinds_are_told_apart_from_hosted_ones() {
+        assert_eq!(item(r#"{"type":"mcp_call"}"#).view(), &ItemView::Known { kind: "mcp_call".into() });
         assert_eq!(
             item(r#"{"type":"hologram"}"#).view(),
             &ItemView::Unknown { kind: "hologram".into() }

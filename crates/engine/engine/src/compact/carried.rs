@@ -103,9 +103,15 @@ impl Carried {
                 }
             }
             ThreadItem::CommandExecution(command) => self.commands_ran |= command.status != CommandExecutionStatus::Declined,
+            // What another program's tool did to files is not known; it may be anything.
+            ThreadItem::McpToolCall(_) => self.commands_ran = true,
             ThreadItem::FileChange { .. }
             | ThreadItem::AgentMessage { .. }
             | ThreadItem::Reasoning { .. }
+            | ThreadItem::CollabAgentToolCall(_)
+            | ThreadItem::WebSearch { .. }
+            | ThreadItem::EnteredReviewMode { .. }
+            | ThreadItem::ExitedReviewMode { .. }
             | ThreadItem::ImageView { .. }
             | ThreadItem::ContextCompaction { .. } => {}
         }

@@ -125,6 +125,7 @@ fn evidence_line(item: &ResponseItem) -> Option<String> {
         | ItemView::Reasoning { .. }
         | ItemView::FunctionCallOutput { .. }
         | ItemView::CustomToolCallOutput { .. }
+        | ItemView::WebSearchCall { .. }
         | ItemView::Known { .. }
         | ItemView::Unknown { .. } => return None,
     };

@@ -101,6 +101,7 @@ pub struct OpenItem {
 pub enum OpenKind {
     Message,
     Reasoning,
+    WebSearch,
 }
 
 #[derive(Debug, Clone, PartialEq)]

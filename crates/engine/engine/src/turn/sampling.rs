@@ -9,6 +9,7 @@ use crate::thread::event::{Effect, Timer};
 use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::Out;
 use codex_model::{AddedKind, ModelError, ModelEvent, ModelRequest, RequestMetadata, Retry};
+use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, TokenUsageBreakdown};
 use codex_protocol::journal::{CompactionAsk, Record, SentRequest};
@@ -198,6 +199,7 @@ impl ThreadState {
         let kind = match kind {
             AddedKind::Message => OpenKind::Message,
             AddedKind::Reasoning => OpenKind::Reasoning,
+            AddedKind::WebSearch => OpenKind::WebSearch,
             AddedKind::ToolCall | AddedKind::Other => return,
         };
         let shown_id = self.shown_id(Some(id.clone()), env);
@@ -268,6 +270,17 @@ impl ThreadState {
                     &item,
                     OpenKind::Reasoning,
                     |id| ThreadItem::Reasoning { id, summary, content },
+                    env,
+                    out,
+                );
+            }
+            ItemView::WebSearchCall { action } => {
+                let action = action.clone();
+                let query = action.as_ref().map(WebSearchAction::summary).unwrap_or_default();
+                self.record_model_item(
+                    &item,
+                    OpenKind::WebSearch,
+                    |id| ThreadItem::WebSearch { id, query, action },
                     env,
                     out,
                 );
@@ -455,6 +468,11 @@ fn begun(kind: OpenKind, id: String) -> ThreadItem {
             id,
             summary: Vec::new(),
             content: Vec::new(),
+        },
+        OpenKind::WebSearch => ThreadItem::WebSearch {
+            id,
+            query: String::new(),
+            action: None,
         },
     }
 }

@@ -9,6 +9,7 @@ use crate::thread::event::{Effect, PreparedCall};
 use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::Out;
 use codex_approvals::{Action, AfterAnswer, ToolFacts};
+use codex_protocol::call_items::CallStatus;
 use codex_protocol::items::{CommandExecutionSource, CommandExecutionStatus, PatchApplyStatus, ThreadItem};
 use codex_protocol::journal::Record;
 use codex_protocol::notifications::{Notification, ServerRequestResolved, TurnDiffUpdated, TurnPlanUpdated, WaitingFor};
@@ -379,10 +380,15 @@ fn declined(item: &ThreadItem, why: &str) -> ThreadItem {
             command.aggregated_output = Some(why.to_owned());
         }
         ThreadItem::FileChange { status, .. } => *status = PatchApplyStatus::Declined,
+        ThreadItem::McpToolCall(call) => call.status = CallStatus::Failed,
+        ThreadItem::CollabAgentToolCall(call) => call.status = CallStatus::Failed,
         ThreadItem::UserMessage { .. }
         | ThreadItem::AgentMessage { .. }
         | ThreadItem::Reasoning { .. }
+        | ThreadItem::WebSearch { .. }
         | ThreadItem::ImageView { .. }
+        | ThreadItem::EnteredReviewMode { .. }
+        | ThreadItem::ExitedReviewMode { .. }
         | ThreadItem::ContextCompaction { .. } => {}
     }
     item

@@ -195,6 +195,11 @@ fn item_text(item: &ThreadItem, lines_max: usize) -> String {
                 .collect::<Vec<_>>()
                 .join("\n"),
         ),
+        ThreadItem::McpToolCall(call) => ("mcp", format!("{}.{} {}", call.server, call.tool, call.arguments)),
+        ThreadItem::CollabAgentToolCall(call) => ("agents", call.receiver_thread_ids.join(", ")),
+        ThreadItem::WebSearch { query, .. } => ("web search", query.clone()),
+        ThreadItem::EnteredReviewMode { review, .. } => ("review", review.clone()),
+        ThreadItem::ExitedReviewMode { review, .. } => ("review ended", review.clone()),
         ThreadItem::ImageView { path, .. } => ("image", path.to_string()),
         ThreadItem::ContextCompaction { .. } => ("compaction", "what stood before was summed up for the model".to_owned()),
     };
@@ -259,6 +264,7 @@ fn model_item_text(at: usize, item: &ResponseItem, lines_max: usize) -> String {
         ItemView::FunctionCallOutput { call_id } | ItemView::CustomToolCallOutput { call_id } => {
             (format!("output {call_id}"), output_text(item))
         }
+        ItemView::WebSearchCall { .. } => ("web search".to_owned(), item.raw().get().to_owned()),
         ItemView::Known { kind } | ItemView::Unknown { kind } => (kind.clone(), item.raw().get().to_owned()),
     };
     let id = item.id().map(|id| format!(" [{id}]")).unwrap_or_default();

@@ -80,7 +80,7 @@ impl<'a> View<'a> {
 fn is_model_item(item: &ResponseItem) -> bool {
     match item.view() {
         ItemView::Message { role, .. } => role == "assistant",
-        ItemView::Reasoning { .. } | ItemView::FunctionCall(_) | ItemView::CustomToolCall(_) => true,
+        ItemView::Reasoning { .. } | ItemView::FunctionCall(_) | ItemView::CustomToolCall(_) | ItemView::WebSearchCall { .. } => true,
         ItemView::FunctionCallOutput { .. } | ItemView::CustomToolCallOutput { .. } | ItemView::Known { .. } | ItemView::Unknown { .. } => {
             false
         }

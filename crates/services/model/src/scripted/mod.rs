@@ -216,6 +216,7 @@ fn item_events(item: &ResponseItem, fallback_id: &str, chunk_chars: Option<usize
             }
         }
         ItemView::FunctionCall(_)
+        | ItemView::WebSearchCall { .. }
         | ItemView::CustomToolCall(_)
         | ItemView::FunctionCallOutput { .. }
         | ItemView::CustomToolCallOutput { .. }

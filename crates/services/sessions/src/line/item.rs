@@ -4,12 +4,15 @@
 //! something (a command line that is no quoting of its arguments, two changes of one path), an extra field does.
 
 use super::values::{file_url, lenient, path_from, path_text};
+use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus,
     PatchChangeKind, ThreadItem, UserInput,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+mod calls;
 
 pub fn to_value(item: &ThreadItem) -> Value {
     match item {
@@ -28,6 +31,11 @@ pub fn to_value(item: &ThreadItem) -> Value {
         }
         ThreadItem::CommandExecution(command) => command_value(command),
         ThreadItem::FileChange { id, changes, status } => file_change_value(id, changes, *status),
+        ThreadItem::McpToolCall(call) => calls::mcp_value(call),
+        ThreadItem::CollabAgentToolCall(call) => calls::collab_value(call),
+        ThreadItem::WebSearch { id, query, action } => json!({"type": "WebSearch", "id": id, "query": query, "action": action}),
+        ThreadItem::EnteredReviewMode { id, review } => json!({"type": "EnteredReviewMode", "id": id, "review": review}),
+        ThreadItem::ExitedReviewMode { id, review } => json!({"type": "ExitedReviewMode", "id": id, "review": review}),
         ThreadItem::ImageView { id, path } => json!({"type": "ImageView", "id": id, "path": file_url(path)}),
         ThreadItem::ContextCompaction { id } => json!({"type": "ContextCompaction", "id": id}),
     }
@@ -56,6 +64,17 @@ pub fn from_value(value: &Value) -> serde_json::Result<Option<ThreadItem>> {
         },
         ItemLine::CommandExecution(command) => ThreadItem::CommandExecution(command.into_item()),
         ItemLine::FileChange(change) => change.into_item(),
+        ItemLine::McpToolCall(line) => match calls::mcp_from(line) {
+            Some(call) => ThreadItem::McpToolCall(Box::new(call)),
+            None => return Ok(None),
+        },
+        ItemLine::CollabAgentToolCall(line) => match calls::collab_from(line) {
+            Some(call) => ThreadItem::CollabAgentToolCall(Box::new(call)),
+            None => return Ok(None),
+        },
+        ItemLine::WebSearch { id, query, action } => ThreadItem::WebSearch { id, query, action },
+        ItemLine::EnteredReviewMode { id, review } => ThreadItem::EnteredReviewMode { id, review },
+        ItemLine::ExitedReviewMode { id, review } => ThreadItem::ExitedReviewMode { id, review },
         ItemLine::ImageView { id, path } => ThreadItem::ImageView {
             id,
             path: path_from(&path),
@@ -89,6 +108,25 @@ enum ItemLine {
     },
     CommandExecution(Box<CommandLine>),
     FileChange(FileChangeLine),
+    McpToolCall(Value),
+    CollabAgentToolCall(Value),
+    WebSearch {
+        id: String,
+        #[serde(default)]
+        query: String,
+        #[serde(default, deserialize_with = "lenient")]
+        action: Option<WebSearchAction>,
+    },
+    EnteredReviewMode {
+        id: String,
+        #[serde(default, deserialize_with = "lenient")]
+        review: String,
+    },
+    ExitedReviewMode {
+        id: String,
+        #[serde(default, deserialize_with = "lenient")]
+        review: String,
+    },
     ImageView {
         id: String,
         path: String,

@@ -58,6 +58,11 @@ fn item_line(item: &ThreadItem) -> String {
         }
         ThreadItem::ImageView { path, .. } => format!("image {path}"),
         ThreadItem::ContextCompaction { .. } => "compaction".to_owned(),
+        ThreadItem::McpToolCall(call) => format!("mcp {} {} {:?}", call.server, call.tool, call.status),
+        ThreadItem::CollabAgentToolCall(call) => format!("agents {:?} {:?}", call.tool, call.status),
+        ThreadItem::WebSearch { query, .. } => format!("search {query}"),
+        ThreadItem::EnteredReviewMode { review, .. } => format!("review begins: {review}"),
+        ThreadItem::ExitedReviewMode { review, .. } => format!("review: {review}"),
     }
 }
 

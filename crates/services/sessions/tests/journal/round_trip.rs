@@ -3,6 +3,10 @@
 use crate::sample::{THREAD, at, event, home, item, meta, only_records, path, store, text_of, thread};
 use codex_base::AbsPath;
 use codex_protocol::assessment::{ApprovalReview, ApprovalReviewStatus, ReviewedAction, RiskLevel};
+use codex_protocol::call_items::{
+    CallStatus, CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallItem, McpToolCallError, McpToolCallItem,
+    McpToolCallResult, WebSearchAction,
+};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, PatchApplyStatus,
@@ -19,6 +23,7 @@ use codex_sessions::{Journal, model_input, read, turns};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
+use serde_json::json;
 use std::sync::LazyLock;
 
 fn text() -> impl Strategy<Value = String> {
@@ -97,6 +102,72 @@ fn changes() -> BoxedStrategy<FileUpdateChange> {
         .boxed()
 }
 
+fn search_actions() -> BoxedStrategy<WebSearchAction> {
+    prop_oneof![
+        (of(text()), of(vec(text(), 0..3))).prop_map(|(query, queries)| WebSearchAction::Search { query, queries }),
+        of(text()).prop_map(|url| WebSearchAction::OpenPage { url }),
+        (of(text()), of(text())).prop_map(|(url, pattern)| WebSearchAction::FindInPage { url, pattern }),
+        Just(WebSearchAction::Other),
+    ]
+    .boxed()
+}
+
+fn call_status() -> impl Strategy<Value = CallStatus> {
+    prop_oneof![Just(CallStatus::InProgress), Just(CallStatus::Completed), Just(CallStatus::Failed)]
+}
+
+fn mcp_calls() -> impl Strategy<Value = McpToolCallItem> {
+    let result = vec(text(), 0..3).prop_map(|texts| McpToolCallResult {
+        content: texts.into_iter().map(|text| json!({"type": "text", "text": text})).collect(),
+        structured_content: Some(json!({"a": 1})),
+        meta: None,
+    });
+    let error = text().prop_map(|message| McpToolCallError { message });
+    (text(), text(), text(), call_status(), of(result), of(error), of(0..100_000_i64)).prop_map(
+        |(id, server, tool, status, result, error, duration_ms)| McpToolCallItem {
+            arguments: json!({"tool": tool}),
+            id,
+            server,
+            tool,
+            status,
+            result,
+            error,
+            duration_ms,
+        },
+    )
+}
+
+fn collab_calls() -> impl Strategy<Value = CollabAgentToolCallItem> {
+    let tool = prop_oneof![
+        Just(CollabAgentTool::SpawnAgent),
+        Just(CollabAgentTool::SendInput),
+        Just(CollabAgentTool::ResumeAgent),
+        Just(CollabAgentTool::Wait),
+        Just(CollabAgentTool::CloseAgent)
+    ];
+    let state = prop_oneof![
+        Just(CollabAgentStatus::PendingInit),
+        Just(CollabAgentStatus::Running),
+        Just(CollabAgentStatus::NotFound),
+        Just(CollabAgentStatus::Completed)
+    ];
+    let states = vec((text(), state, of(text())), 0..3).prop_map(|states| {
+        let state = |(id, status, message)| (id, CollabAgentState { status, message });
+        states.into_iter().map(state).collect()
+    });
+    (text(), tool, call_status(), text(), vec(text(), 0..3), of(text()), states).prop_map(
+        |(id, tool, status, sender_thread_id, receiver_thread_ids, prompt, agents_states)| CollabAgentToolCallItem {
+            id,
+            tool,
+            status,
+            sender_thread_id,
+            receiver_thread_ids,
+            prompt,
+            agents_states,
+        },
+    )
+}
+
 fn items() -> BoxedStrategy<ThreadItem> {
     use PatchApplyStatus as Status;
     let status = prop_oneof![
@@ -117,6 +188,11 @@ fn items() -> BoxedStrategy<ThreadItem> {
         (text(), vec(changes(), 0..3), status).prop_map(|(id, changes, status)| ThreadItem::FileChange { id, changes, status }),
         (text(), abs_path()).prop_map(|(id, path)| ThreadItem::ImageView { id, path }),
         text().prop_map(|id| ThreadItem::ContextCompaction { id }),
+        (text(), text(), of(search_actions())).prop_map(|(id, query, action)| ThreadItem::WebSearch { id, query, action }),
+        (text(), text()).prop_map(|(id, review)| ThreadItem::EnteredReviewMode { id, review }),
+        (text(), text()).prop_map(|(id, review)| ThreadItem::ExitedReviewMode { id, review }),
+        mcp_calls().prop_map(|call| ThreadItem::McpToolCall(Box::new(call))),
+        collab_calls().prop_map(|call| ThreadItem::CollabAgentToolCall(Box::new(call))),
     ]
     .boxed()
 }
