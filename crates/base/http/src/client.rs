@@ -5,6 +5,7 @@ use crate::proxy::ProxySettings;
 use crate::url;
 use bytes::Bytes;
 use codex_base::Secret;
+use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use std::error::Error;
 use std::path::PathBuf;
@@ -153,6 +154,18 @@ impl HttpClient {
     /// # Errors
     /// If the request cannot be put together, or no answer came.
     pub async fn post(&self, post: Post) -> Result<HttpResponse, HttpError> {
+        self.send(Method::POST, post).await
+    }
+
+    /// As [`Self::post`], without a body.
+    ///
+    /// # Errors
+    /// If the request cannot be put together, or no answer came.
+    pub async fn get(&self, request: Post) -> Result<HttpResponse, HttpError> {
+        self.send(Method::GET, request).await
+    }
+
+    async fn send(&self, method: Method, post: Post) -> Result<HttpResponse, HttpError> {
         let target = url::parse(&post.url)?;
         let headers = header_map(&post)?;
         let secrets = post.secrets.iter().map(|(_, secret)| secret).chain(&post.bearer).cloned().collect();
@@ -160,7 +173,11 @@ impl HttpClient {
         let client = self.client(Route::of(&target, proxies)).await?;
         let (shown_url, host, proxy) = (url::shown(&target), url::host(&target), proxies.of(&target));
         let plainly_proxied = proxy.is_some() && target.scheme() == "http";
-        let sent = client.post(target).headers(headers).body(post.body).send().await;
+        let mut request = client.request(method.clone(), target).headers(headers);
+        if method == Method::POST {
+            request = request.body(post.body);
+        }
+        let sent = request.send().await;
         let inner = sent.map_err(|error| match error.without_url() {
             source if source.is_connect() => {
                 let obstacle = Obstacle::of(&source, plainly_proxied);
@@ -254,6 +271,16 @@ fn sensitive(value: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+pub(crate) fn without(secrets: &[Secret], text: &str) -> String {
+    let long = secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SECRET_BYTES_MIN);
+    long.fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+}
+
+/// The number with its usual reason, e.g. `404 Not Found`.
+pub fn status_text(status: u16) -> String {
+    reqwest::StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string())
+}
+
 /// An answer whose head is here; dropping it closes the connection unless the body was read to its end.
 pub struct HttpResponse {
     inner: reqwest::Response,
@@ -293,12 +320,18 @@ impl HttpResponse {
 
     /// The text with `[secret]` for every key that the request carried: some servers say which key they refused.
     pub fn without_secrets(&self, text: &str) -> String {
-        let long = self
-            .secrets
-            .iter()
-            .map(Secret::expose)
-            .filter(|secret| secret.len() >= SECRET_BYTES_MIN);
-        long.fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+        without(&self.secrets, text)
+    }
+
+    pub(crate) fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
+    /// The connection itself, once the server has agreed to speak something else on it.
+    pub(crate) async fn switched(self) -> Result<reqwest::Upgraded, HttpError> {
+        self.inner.upgrade().await.map_err(|error| HttpError::Broken {
+            source: error.without_url(),
+        })
     }
 
     /// The next bytes of the body, `None` at its end. The caller limits the wait.

@@ -12,9 +12,11 @@
 pub mod client;
 mod obstacle;
 pub mod proxy;
+pub mod socket;
 mod url;
 
-pub use client::{ExtraRoots, HttpClient, HttpError, HttpResponse, HttpSettings, Post};
+pub use client::{ExtraRoots, HttpClient, HttpError, HttpResponse, HttpSettings, Post, status_text};
 pub use obstacle::{Obstacle, Way};
 pub use proxy::ProxySettings;
-pub use url::endpoint;
+pub use socket::{Opened, Received, SocketError, WebSocket};
+pub use url::{endpoint, is_loopback_url};

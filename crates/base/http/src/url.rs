@@ -51,6 +51,11 @@ pub(crate) fn host(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// Whether a URL leads to this machine.
+pub fn is_loopback_url(url: &str) -> bool {
+    parse(url).is_ok_and(|url| is_loopback(&url))
+}
+
 /// Whether the host is this machine; such requests never take a proxy.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();

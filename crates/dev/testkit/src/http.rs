@@ -41,7 +41,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(found, _)| found == name)
@@ -271,7 +271,7 @@ async fn end(stream: &mut impl Connection, framing: Framing, how: CutHow) -> io:
     stream.shutdown().await
 }
 
-async fn pass(wait: &Wait) {
+pub(crate) async fn pass(wait: &Wait) {
     match wait {
         Wait::None => {}
         Wait::For(delay) => tokio::time::sleep(*delay).await,

@@ -8,6 +8,7 @@
 //! | [`tls`] | [`Tls`]: a certificate authority of its own, for a server that speaks TLS |
 //! | [`proxy`] | [`MockProxy`]: a proxy that leads everything to one server, or fails |
 //! | [`faults`] | the cases below `faults/`: what a provider does wrong, and what is expected of codex then |
+//! | [`sockets`] | [`Sockets`]: the same over websockets |
 //! | [`home`] | [`TempHome`]: `HOME`, `CODEX_HOME` and a workspace that go away with the test |
 //! | [`clock`] | [`SteppedClock`]: time that moves when the test says so |
 //! | [`examples`] | the fenced blocks of a Markdown page, and what each of them promises |
@@ -31,6 +32,7 @@ pub mod network;
 pub mod processes;
 pub mod proxy;
 pub mod snapshots;
+pub mod sockets;
 pub mod tls;
 
 pub use answer::{Answer, Gate};
@@ -40,4 +42,5 @@ pub use mock::{Ended, MockModel, Recorded};
 pub use processes::{Marker, is_alive};
 pub use proxy::{MockProxy, ProxyManner};
 pub use snapshots::snapshot_filters;
+pub use sockets::Sockets;
 pub use tls::Tls;

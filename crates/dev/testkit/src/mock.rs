@@ -4,8 +4,9 @@
 //! starts. Every connection carries one request. A request for anything but `…/responses` is recorded, answered with 404 and uses up no
 //! answer; when the answers are used up, a request gets status 400, which no client tries again.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Gate};
 use crate::http::{self, Connection, Request};
+use crate::sockets::{self, Sockets};
 use crate::tls::Tls;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -65,15 +66,20 @@ impl Recorded {
             .map(|item| &item["output"])
     }
 
+    /// A message of a websocket; its headers are those that the socket was opened with.
+    pub fn is_socket(&self) -> bool {
+        self.method.starts_with("WS")
+    }
+
     fn is_sampling(&self) -> bool {
-        self.method == "POST" && self.path.split('?').next().is_some_and(|path| path.ends_with("/responses"))
+        matches!(self.method.as_str(), "POST" | "WS") && self.path.split('?').next().is_some_and(|path| path.ends_with("/responses"))
     }
 }
 
 /// Chooses the answer for a request; the number counts sampling requests from 1.
 type Responder = Box<dyn FnMut(usize, &Recorded) -> Answer + Send>;
 
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     /// Grows with each recorded request and each ended answer.
     changes: watch::Sender<u64>,
@@ -84,6 +90,7 @@ struct State {
     responder: Option<Responder>,
     requests: Vec<Recorded>,
     unanswered: usize,
+    sockets: Sockets,
 }
 
 /// The server; it stops, open connections included, when dropped.
@@ -125,6 +132,7 @@ impl MockModel {
             responder,
             requests: Vec::new(),
             unanswered: 0,
+            sockets: Sockets::Refuse(426),
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -163,6 +171,30 @@ impl MockModel {
     /// One more answer, behind those that wait.
     pub fn push(&self, answer: Answer) {
         self.shared.lock().answers.push_back(answer);
+    }
+
+    /// What is said to clients that ask for a websocket from now on; at first 426.
+    pub fn set_sockets(&self, sockets: Sockets) {
+        self.shared.lock().sockets = sockets;
+    }
+
+    /// As [`Self::start`], with websockets.
+    ///
+    /// # Panics
+    /// If no port or thread can be had.
+    pub fn start_with_sockets(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let mock = Self::start(answers);
+        mock.set_sockets(Sockets::Accept);
+        mock
+    }
+
+    /// Waits for a request of any kind that `wanted` takes.
+    ///
+    /// # Panics
+    /// If none arrives within [`PATIENCE`].
+    pub async fn wait_for_any(&self, what: &str, wanted: impl Fn(&Recorded) -> bool) -> Recorded {
+        let all = |_: &[Recorded]| self.all_requests().into_iter().find(|request| wanted(request));
+        self.wait_until(what, all).await
     }
 
     /// Every sampling request so far.
@@ -257,7 +289,7 @@ impl Shared {
     }
 
     /// Notes the request and chooses its answer. The index finds it again.
-    fn record(&self, request: Request) -> (usize, Answer) {
+    pub(crate) fn record(&self, request: Request) -> (usize, Answer) {
         let json = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let Request {
             method,
@@ -283,7 +315,8 @@ impl Shared {
         (index, answer)
     }
 
-    fn ended(&self, index: usize, ended: Ended) {
+    pub(crate) fn ended(&self, index: usize, sent: bool) {
+        let ended = if sent { Ended::Sent } else { Ended::ClientGone };
         self.lock().requests[index].ended = Some((ended, Instant::now()));
         self.changed();
     }
@@ -330,7 +363,18 @@ async fn serve(mut stream: impl Connection, shared: Arc<Shared>) {
     let Ok(Some(request)) = http::read_request(&mut stream).await else {
         return;
     };
+    if request.header("upgrade").is_some() {
+        let (index, refusal) = shared.record(request.clone());
+        let sockets = shared.lock().sockets.clone();
+        let sent = match sockets {
+            Sockets::Refuse(status) => http::play(&mut stream, &Answer::status(status, "")).await.is_ok(),
+            Sockets::Stall => http::play(&mut stream, &refusal.stall_head(&Gate::new())).await.is_ok(),
+            Sockets::AcceptAndClose => sockets::accept(&mut stream, &request).await.is_ok(),
+            Sockets::Accept => return drop(sockets::serve(stream, &request, &shared).await),
+        };
+        return shared.ended(index, sent);
+    }
     let (index, answer) = shared.record(request);
     let played = http::play(&mut stream, &answer).await;
-    shared.ended(index, if played.is_ok() { Ended::Sent } else { Ended::ClientGone });
+    shared.ended(index, played.is_ok());
 }

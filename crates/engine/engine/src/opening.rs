@@ -13,12 +13,13 @@ use crate::thread::state::{Resumed, ThreadInfo, Window};
 use codex_base::{AbsPath, Timestamp};
 use codex_config::Resolved;
 use codex_login::Login;
-use codex_model::{ModelClient, StoredLogin};
+use codex_model::{ModelClient, ModelRequest, RequestMetadata, StoredLogin};
 use codex_protocol::items::{GitInfo, Thread, ThreadStatus, Turn, TurnStatus};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta, WorldState};
 use codex_protocol::requests::{RequestError, ThreadSetup};
 use codex_protocol::response_item::ResponseItem;
 use codex_sessions::Loaded;
+use serde_json::json;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -133,6 +134,50 @@ impl Opening {
             capabilities: shared.sandbox.capabilities().clone(),
             base_item,
             tools,
+        }
+    }
+
+    /// The beginning of every request of the thread, which a provider may read before the first question.
+    pub fn warm_up(&self, info: &ThreadInfo) -> ModelRequest {
+        let (config, catalog) = (&self.resolved.config, codex_model::catalog());
+        let model = catalog.find(&self.model_slug);
+        let effort = config.model_reasoning_effort.clone().or_else(|| model.default_effort.clone());
+        let turn = json!({
+            "installation_id": info.installation_id,
+            "session_id": info.session_id,
+            "thread_id": info.id,
+            "agent_name": "/root",
+            "turn_id": "",
+            "window_id": format!("{}:0", info.id),
+            "window_number": 0,
+            "request_kind": "prewarm",
+            "history_initialization": info.history_initialization,
+            "thread_source": "user",
+            "sandbox": info.capabilities.mechanism,
+            "sandbox_mode": config.sandbox_policy.mode().as_str(),
+            "model": self.model_slug,
+            "reasoning_effort": effort,
+        });
+        ModelRequest {
+            model: self.model_slug.clone(),
+            input: vec![info.base_item.clone()],
+            tools: Arc::clone(&info.tools),
+            parallel_tool_calls: true,
+            effort,
+            summary: Some(config.model_reasoning_summary.unwrap_or(model.default_summary)),
+            verbosity: config
+                .model_verbosity
+                .or(model.default_verbosity)
+                .filter(|_| model.supports_verbosity),
+            output_schema: None,
+            metadata: RequestMetadata {
+                thread_id: info.id.clone(),
+                session_id: info.session_id.clone(),
+                installation_id: info.installation_id.clone(),
+                window_number: 0,
+                turn_id: String::new(),
+                turn: turn.as_object().cloned().unwrap_or_default(),
+            },
         }
     }
 

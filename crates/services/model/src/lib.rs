@@ -13,6 +13,7 @@
 //! | `reading` | bytes of a body -> batches of events, with the limits in size, pure |
 //! | [`sse`] | bytes -> the data of events, pure |
 //! | [`stream`] | data of events -> [`ModelEvent`]s, pure |
+//! | `socket` | one attempt over a websocket |
 //! | `token` | a bearer token that a program prints |
 //! | [`error`], [`failures`] | stable codes; the tables that turn statuses and failed responses into them |
 //! | [`news`], [`limits`] | what an answer tells beside its items |
@@ -31,6 +32,7 @@ mod reading;
 pub mod request;
 mod responses;
 pub mod scripted;
+mod socket;
 pub mod sse;
 pub mod stream;
 mod token;

@@ -30,6 +30,9 @@ pub trait ModelClient: Send + Sync {
     /// close the connection at once.
     fn sample(&self, request: ModelRequest, cancel: CancellationToken) -> mpsc::Receiver<ModelEvent>;
 
+    /// Tells the provider the beginning of a conversation before the first question, where that helps. Returns at once, fails silently.
+    fn warm_up(&self, _request: ModelRequest) {}
+
     /// Requests that one sampling may cost at most, the first included.
     fn attempts_max(&self) -> u32;
 }
@@ -130,6 +133,8 @@ fn endpoint(
         credential: credential(provider, &value, login),
         bounds: Bounds::new(Duration::from_millis(provider.stream_idle_timeout_ms)),
         attempts_max: provider.attempts_max(),
+        sockets: provider.supports_websockets,
+        socket_connect_limit: Duration::from_millis(provider.websocket_connect_timeout_ms),
     })
 }
 

@@ -127,7 +127,7 @@ fn closed(what: &str) -> ModelError {
     ModelError::disconnected(error::STREAM_CLOSED, what)
 }
 
-fn too_much(limit: u64) -> ModelError {
+pub(crate) fn too_much(limit: u64) -> ModelError {
     let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
     let text = format!("the answer is over {limit} bytes and has no end");
     ModelError::new(error::ANSWER_TOO_LARGE, text, info, Retry::Never)

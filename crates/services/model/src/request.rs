@@ -45,6 +45,8 @@ pub struct RequestMetadata {
 /// share the longest possible beginning. Equal requests give equal bytes.
 #[derive(Serialize)]
 struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'a str>,
     model: &'a str,
     stream: bool,
     tools: &'a RawValue,
@@ -57,8 +59,13 @@ struct Body<'a> {
     prompt_cache_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_response_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generate: Option<bool>,
     input: &'a [ResponseItem],
-    client_metadata: ClientMetadata<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_metadata: Option<ClientMetadata<'a>>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +97,8 @@ struct ClientMetadata<'a> {
     session_id: &'a str,
     thread_id: &'a str,
     turn_id: &'a str,
+    /// Absent in a warm-up, which belongs to no turn.
+    #[serde(skip_serializing_if = "str::is_empty")]
     root_turn_id: &'a str,
     #[serde(rename = "x-codex-installation-id")]
     installation_id: &'a str,
@@ -97,6 +106,9 @@ struct ClientMetadata<'a> {
     window_id: &'a str,
     #[serde(rename = "x-codex-turn-metadata")]
     turn_metadata: &'a str,
+    /// Unix milliseconds, as text; websockets only.
+    #[serde(rename = "x-codex-ws-stream-request-start-ms", skip_serializing_if = "Option::is_none")]
+    started_ms: Option<String>,
 }
 
 impl ModelRequest {
@@ -105,7 +117,63 @@ impl ModelRequest {
     /// # Errors
     /// Never for requests that were made from JSON; kept so that nothing here can panic.
     pub fn body(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let (window_id, turn) = (self.metadata.window_id(), self.metadata.turn_json());
         serde_json::to_vec(&Body {
+            client_metadata: Some(self.client_metadata(&window_id, &turn)),
+            ..self.plain()
+        })
+    }
+
+    /// The same as a message of a websocket. `known` is the last answer on it and how many items the provider has with that.
+    ///
+    /// # Errors
+    /// As [`Self::body`].
+    pub(crate) fn socket_message(&self, known: Option<(&str, usize)>, now_ms: u128) -> serde_json::Result<String> {
+        let (window_id, turn) = (self.metadata.window_id(), self.metadata.turn_json());
+        let known_items = known.map_or(0, |(_, items)| items.min(self.input.len()));
+        serde_json::to_string(&Body {
+            r#type: Some("response.create"),
+            previous_response_id: known.map(|(id, _)| id),
+            input: &self.input[known_items..],
+            client_metadata: Some(ClientMetadata {
+                started_ms: Some(now_ms.to_string()),
+                ..self.client_metadata(&window_id, &turn)
+            }),
+            ..self.plain()
+        })
+    }
+
+    /// A message that lets the provider read the input without answering.
+    ///
+    /// # Errors
+    /// As [`Self::body`].
+    pub(crate) fn warm_up_message(&self, now_ms: u128) -> serde_json::Result<String> {
+        let (window_id, turn) = (self.metadata.window_id(), self.metadata.turn_json());
+        serde_json::to_string(&Body {
+            r#type: Some("response.create"),
+            generate: Some(false),
+            client_metadata: Some(ClientMetadata {
+                started_ms: Some(now_ms.to_string()),
+                ..self.client_metadata(&window_id, &turn)
+            }),
+            ..self.plain()
+        })
+    }
+
+    /// Everything but input and metadata: what must be alike for one request to go on from another.
+    ///
+    /// # Errors
+    /// As [`Self::body`].
+    pub(crate) fn fixed_part(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&Body {
+            input: &[],
+            ..self.plain()
+        })
+    }
+
+    fn plain(&self) -> Body<'_> {
+        Body {
+            r#type: None,
             model: &self.model,
             stream: true,
             tools: &self.tools,
@@ -116,17 +184,24 @@ impl ModelRequest {
             include: ["reasoning.encrypted_content"],
             prompt_cache_key: &self.metadata.thread_id,
             text: self.text(),
+            previous_response_id: None,
+            generate: None,
             input: &self.input,
-            client_metadata: ClientMetadata {
-                session_id: &self.metadata.session_id,
-                thread_id: &self.metadata.thread_id,
-                turn_id: &self.metadata.turn_id,
-                root_turn_id: &self.metadata.turn_id,
-                installation_id: &self.metadata.installation_id,
-                window_id: &self.metadata.window_id(),
-                turn_metadata: &self.metadata.turn_json(),
-            },
-        })
+            client_metadata: None,
+        }
+    }
+
+    fn client_metadata<'a>(&'a self, window_id: &'a str, turn_metadata: &'a str) -> ClientMetadata<'a> {
+        ClientMetadata {
+            session_id: &self.metadata.session_id,
+            thread_id: &self.metadata.thread_id,
+            turn_id: &self.metadata.turn_id,
+            root_turn_id: &self.metadata.turn_id,
+            installation_id: &self.metadata.installation_id,
+            window_id,
+            turn_metadata,
+            started_ms: None,
+        }
     }
 
     fn reasoning(&self) -> Option<Reasoning<'_>> {
@@ -185,11 +260,11 @@ impl RequestMetadata {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn request() -> ModelRequest {
+    pub fn request() -> ModelRequest {
         let item = |text: &str| serde_json::from_str::<ResponseItem>(text).unwrap();
         ModelRequest {
             model: "gpt-5.5".into(),

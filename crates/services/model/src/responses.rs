@@ -11,7 +11,8 @@ use crate::failures::{self, StatusFacts};
 use crate::news::News;
 use crate::provider::{ClientIdentity, ModelClient};
 use crate::reading::{Batch, Reading};
-use crate::request::ModelRequest;
+use crate::request::{ModelRequest, RequestMetadata};
+use crate::socket::{self, Found, Lane, Lap};
 use crate::token::{Lease, TokenSource};
 use bytes::Bytes;
 use codex_base::Secret;
@@ -33,7 +34,7 @@ const ERROR_BYTES_MAX: usize = 64 * 1024;
 const TURN_STATES_MAX: usize = 64;
 /// The way out for a network whose proxy signs certificates itself.
 const TRUST_HINT: &str = "; if it is your network's own, name a file with its authority in CODEX_CA_CERTIFICATE";
-const TURN_STATE: &str = "x-codex-turn-state";
+pub(crate) const TURN_STATE: &str = "x-codex-turn-state";
 
 /// A provider that speaks the Responses API.
 pub(crate) struct Responses {
@@ -51,6 +52,9 @@ pub(crate) struct Endpoint {
     pub credential: Credential,
     pub bounds: Bounds,
     pub attempts_max: u32,
+    /// Whether a websocket is tried.
+    pub sockets: bool,
+    pub socket_connect_limit: Duration,
 }
 
 pub(crate) enum Credential {
@@ -62,8 +66,14 @@ pub(crate) enum Credential {
     Missing(ModelError),
 }
 
+impl Credential {
+    pub(crate) const fn can_be_renewed(&self) -> bool {
+        matches!(self, Self::Command(_))
+    }
+}
+
 /// What one request signs in with.
-enum Bearer {
+pub(crate) enum Bearer {
     None,
     Fixed(Secret),
     Leased(Lease),
@@ -79,15 +89,17 @@ impl Bearer {
     }
 }
 
-struct Inner {
-    endpoint: Endpoint,
-    http: HttpClient,
+pub(crate) struct Inner {
+    pub endpoint: Endpoint,
+    pub http: HttpClient,
+    /// `None`: this provider has no websocket.
+    pub lane: Option<Lane>,
     /// Turn id and the routing value that the provider named in it, oldest first.
     turn_states: Mutex<VecDeque<(String, String)>>,
 }
 
 /// Why an attempt ended early.
-enum Stop {
+pub(crate) enum Stop {
     Failed(ModelError),
     /// Nobody listens any more.
     ReaderGone,
@@ -101,8 +113,10 @@ impl From<ModelError> for Stop {
 
 impl Responses {
     pub(crate) fn new(endpoint: Endpoint, http: HttpClient) -> Self {
+        let lane = endpoint.sockets.then(|| Lane::new(codex_http::is_loopback_url(&endpoint.url)));
         Self {
             inner: Arc::new(Inner {
+                lane,
                 endpoint,
                 http,
                 turn_states: Mutex::default(),
@@ -127,14 +141,26 @@ impl ModelClient for Responses {
         receiver
     }
 
+    fn warm_up(&self, request: ModelRequest) {
+        let Some(lane) = &self.inner.lane else { return };
+        if let Found::MustOpen = lane.take() {
+            socket::open(&self.inner, request.metadata.clone(), Some(request));
+        }
+    }
+
     fn attempts_max(&self) -> u32 {
         self.inner.endpoint.attempts_max
     }
 }
 
 impl Inner {
-    async fn attempt(&self, request: &ModelRequest, events: &mpsc::Sender<ModelEvent>) {
-        if let Err(Stop::Failed(error)) = self.run(request, events).await {
+    async fn attempt(self: &Arc<Self>, request: &ModelRequest, events: &mpsc::Sender<ModelEvent>) {
+        let ended = match socket::attempt(self, request, events).await {
+            Ok(Lap::UseHttp) => self.run(request, events).await,
+            Ok(Lap::Done) => Ok(()),
+            Err(stop) => Err(stop),
+        };
+        if let Err(Stop::Failed(error)) = ended {
             // Fails only if nobody listens any more.
             let _ = events.send(ModelEvent::Failed(error)).await;
         }
@@ -218,7 +244,7 @@ impl Inner {
             .map_err(|error| not_sent(&error))
     }
 
-    async fn bearer(&self) -> Result<Bearer, ModelError> {
+    pub(crate) async fn bearer(&self) -> Result<Bearer, ModelError> {
         match &self.endpoint.credential {
             Credential::None => Ok(Bearer::None),
             Credential::Bearer(token) => Ok(Bearer::Fixed(token.clone())),
@@ -237,17 +263,27 @@ impl Inner {
         }
     }
 
+    pub(crate) async fn refuse(&self, lease: &Lease) {
+        if let Credential::Command(source) = &self.endpoint.credential {
+            source.refused(lease).await;
+        }
+    }
+
     fn post(&self, request: &ModelRequest, bearer: &Bearer, body: Vec<u8>) -> Post {
-        let mut headers = vec![
-            ("accept".to_owned(), "text/event-stream".to_owned()),
-            ("content-type".to_owned(), "application/json".to_owned()),
-            ("originator".to_owned(), self.endpoint.identity.originator.clone()),
-        ];
-        headers.extend(request.metadata.headers());
-        headers.extend(
-            self.turn_state(&request.metadata.turn_id)
-                .map(|state| (TURN_STATE.to_owned(), state)),
-        );
+        let own = [("accept", "text/event-stream"), ("content-type", "application/json")];
+        self.request(&own, &request.metadata, bearer, body)
+    }
+
+    /// The question for a websocket.
+    pub(crate) fn socket_request(&self, metadata: &RequestMetadata, bearer: &Bearer) -> Post {
+        self.request(&[("openai-beta", "responses_websockets=2026-02-06")], metadata, bearer, Vec::new())
+    }
+
+    fn request(&self, own: &[(&str, &str)], metadata: &RequestMetadata, bearer: &Bearer, body: Vec<u8>) -> Post {
+        let mut headers: Vec<_> = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        headers.push(("originator".to_owned(), self.endpoint.identity.originator.clone()));
+        headers.extend(metadata.headers());
+        headers.extend(self.turn_state(&metadata.turn_id).map(|state| (TURN_STATE.to_owned(), state)));
         headers.extend(self.endpoint.headers.iter().cloned());
         Post {
             url: self.endpoint.url.clone(),
@@ -263,7 +299,7 @@ impl Inner {
         states.iter().find(|(turn, _)| turn == turn_id).map(|(_, state)| state.clone())
     }
 
-    fn keep_turn_state(&self, turn_id: &str, state: &str) {
+    pub(crate) fn keep_turn_state(&self, turn_id: &str, state: &str) {
         let mut states = self.turn_states.lock().unwrap_or_else(PoisonError::into_inner);
         states.retain(|(turn, _)| turn != turn_id);
         states.push_back((turn_id.to_owned(), state.to_owned()));
@@ -273,7 +309,7 @@ impl Inner {
     }
 }
 
-fn unix_now() -> Duration {
+pub(crate) fn unix_now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
@@ -292,7 +328,7 @@ async fn at_once(response: &mut HttpResponse) -> Option<Result<Option<Bytes>, Ht
     None
 }
 
-async fn send(events: &mpsc::Sender<ModelEvent>, event: ModelEvent) -> Result<(), Stop> {
+pub(crate) async fn send(events: &mpsc::Sender<ModelEvent>, event: ModelEvent) -> Result<(), Stop> {
     events.send(event).await.map_err(|_| Stop::ReaderGone)
 }
 
@@ -362,7 +398,7 @@ fn idle_timeout() -> ModelError {
     ModelError::disconnected(error::IDLE_TIMEOUT, "idle timeout waiting for SSE")
 }
 
-fn too_long(limit: Duration) -> ModelError {
+pub(crate) fn too_long(limit: Duration) -> ModelError {
     let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
     let text = format!("the answer has no end after {limit:?}");
     ModelError::new(error::ANSWER_TOO_LONG, text, info, Retry::Never)
@@ -372,7 +408,7 @@ fn broken(problem: &HttpError) -> ModelError {
     ModelError::disconnected(error::TRANSPORT, format!("Transport error: {}", problem.with_causes()))
 }
 
-fn invalid_request(problem: &dyn std::fmt::Display) -> ModelError {
+pub(crate) fn invalid_request(problem: &dyn std::fmt::Display) -> ModelError {
     ModelError::new(
         error::INVALID_REQUEST,
         format!("cannot make the request: {problem}"),
@@ -382,7 +418,7 @@ fn invalid_request(problem: &dyn std::fmt::Display) -> ModelError {
 }
 
 /// No head of an answer.
-fn not_sent(problem: &HttpError) -> ModelError {
+pub(crate) fn not_sent(problem: &HttpError) -> ModelError {
     let info = CodexErrorInfo::HttpConnectionFailed { http_status_code: None };
     let failed = |code, retry, hint: &str| {
         ModelError::new(
