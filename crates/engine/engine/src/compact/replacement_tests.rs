@@ -170,6 +170,9 @@ fn the_oldest_message_that_does_not_fit_whole_loses_its_middle() {
 }
 
 proptest! {
+    // Long texts take their time.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn the_open_request_stays_whole_and_the_others_keep_to_the_budget(lengths in vec(0..100_000_usize, 1..8), wide in any::<bool>()) {
         let letter = if wide { "ä" } else { "x" };

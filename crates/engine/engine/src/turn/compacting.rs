@@ -456,7 +456,12 @@ impl ThreadState {
                 }
             };
             let info = error.map_or(codex_protocol::errors::CodexErrorInfo::Other, |error| error.info.clone());
-            return self.fail(TurnError::new(FAILED, format!("{what}: {why}"), info), env, out);
+            let code = match work.cause {
+                Cause::Limit | Cause::Requested => FAILED,
+                // What the turn would have failed with had nothing been tried.
+                Cause::Refused => CONTEXT_WINDOW,
+            };
+            return self.fail(TurnError::new(code, format!("{what}: {why}"), info), env, out);
         }
         *compaction_failed = true;
         let settings = Arc::clone(settings);

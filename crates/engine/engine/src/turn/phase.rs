@@ -58,6 +58,8 @@ pub enum Phase {
     Sampling {
         settings: Arc<TurnSettings>,
         attempt: u32,
+        /// Items of the conversation that were sent; what stands behind them is part of this answer.
+        sent: usize,
         /// By the provider's id.
         open: BTreeMap<String, OpenItem>,
     },

@@ -2,6 +2,7 @@
 
 use super::compacting::Cause;
 use super::phase::{OpenItem, OpenKind, Phase, Turn};
+use crate::compact::carried::Carried;
 use crate::compact::changes::short_hash;
 use crate::compact::size::{ContextSize, CountedBy};
 use crate::settings::TurnSettings;
@@ -74,6 +75,7 @@ impl ThreadState {
         turn.phase = Phase::Sampling {
             settings,
             attempt,
+            sent: self.history.len(),
             open: BTreeMap::new(),
         };
         self.waiting_for(WaitingFor::Model, out);
@@ -385,10 +387,14 @@ impl ThreadState {
         let sampling = self.sampling;
         let may_compact = self.may_compact();
         let Some(turn) = &mut self.turn else { return };
-        let Phase::Sampling { settings, attempt, .. } = &turn.phase else {
+        let Phase::Sampling {
+            settings, attempt, sent, ..
+        } = &turn.phase
+        else {
             return;
         };
-        if error.code == codex_model::error::CONTEXT_WINDOW && may_compact && turn.calls.is_empty() {
+        let said_before = Carried::anything_to_sum_up(self.history.get(..*sent).unwrap_or_default());
+        if error.code == codex_model::error::CONTEXT_WINDOW && may_compact && said_before && turn.calls.is_empty() {
             let settings = Arc::clone(settings);
             return self.begin_compaction(settings, Cause::Refused, env, out);
         }
