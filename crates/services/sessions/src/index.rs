@@ -91,15 +91,15 @@ impl Drop for Index {
 fn serve(folder: &AbsPath, inbox: &mpsc::Receiver<Request>) {
     let mut connection = None;
     for Request { home, query, reply } in inbox {
-        let mut reply = Some(reply);
-        let mut tell = |sessions| {
-            if let Some(reply) = reply.take() {
-                // Whoever asked may have gone.
-                let _ = reply.send(sessions);
-            }
-        };
+        let mut waiting = Some(reply);
         // A damaged one is made anew once; with any other trouble the files are looked through.
         for _ in 0..2 {
+            let mut tell = |sessions| {
+                if let Some(reply) = waiting.take() {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(sessions);
+                }
+            };
             match answer(&mut connection, folder, &home, &query, &mut tell) {
                 Ok(()) => break,
                 Err(error) if is_damage(&error) => {
@@ -112,7 +112,9 @@ fn serve(folder: &AbsPath, inbox: &mpsc::Receiver<Request>) {
                 }
             }
         }
-        tell(crate::list(&home, &query));
+        if let Some(reply) = waiting {
+            let _ = reply.send(crate::list(&home, &query)); // As above.
+        }
     }
 }
 
