@@ -61,7 +61,7 @@ impl Index {
     /// As [`list`](crate::list()), and never fails either. Blocks.
     pub fn list(&self, home: &AbsPath, query: &Query) -> Vec<SessionSummary> {
         // A name leads to ids and these to files, without looking at the others.
-        let indexed = query.name.is_none() && self.thread.is_some() && home.to_str().is_some();
+        let indexed = query.name.is_none() && self.thread.is_some() && home.to_str().is_some() && crate::list::any_folder(home);
         let asked = indexed.then(|| self.ask(home, query)).flatten();
         asked.unwrap_or_else(|| crate::list(home, query))
     }

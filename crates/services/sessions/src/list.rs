@@ -264,6 +264,11 @@ pub(crate) struct DayFolder {
     pub archived: bool,
 }
 
+/// Whether there is anything that an index could be made of; without it a home stays as it is.
+pub(crate) fn any_folder(home: &AbsPath) -> bool {
+    ["sessions", "archived_sessions"].iter().any(|name| home.join(name).is_dir())
+}
+
 /// All folders that may hold rollouts, the archive first, then the last day first.
 pub(crate) fn day_folders(home: &AbsPath) -> Vec<DayFolder> {
     let below = |parent: AbsPath| entries(&parent, |name| name.bytes().all(|byte| byte.is_ascii_digit()));

@@ -118,7 +118,7 @@ fn a_session_is_compacted_by_command_but_not_while_somebody_writes_it() {
 
     for refused in refused {
         assert!(
-            refused.stderr.contains("already has an active writer [session.in_use]"),
+            refused.stderr.contains("already has an active writer: process ") && refused.stderr.contains("[session.in_use]"),
             "{refused:?}"
         );
     }
