@@ -30,6 +30,9 @@ fn usage_errors_exit_with_2_and_help_with_0() {
     check("exec resume", 2);
     check("exec resume --last a b", 2);
     check("exec resume ID go more", 2);
+    check("exec fork", 2);
+    check("exec fork ID go more", 2);
+    check("exec fork --last go", 2);
     check("exec -a never go", 2);
     check("exec --search go", 2);
     check("exec --approve-for-me -s read-only go", 2);
@@ -43,6 +46,7 @@ fn usage_errors_exit_with_2_and_help_with_0() {
     check("--help", 0);
     check("exec --help", 0);
     check("exec resume -h", 0);
+    check("exec fork -h", 0);
     check("--version", 0);
 }
 

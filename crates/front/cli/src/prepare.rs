@@ -27,7 +27,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     for note in &command.notes {
         tell(&format!("note: {note}"));
     }
-    if command.ephemeral && command.session != Session::New {
+    if command.ephemeral && matches!(command.session, Session::Resume(_) | Session::Last { .. }) {
         let message = "--ephemeral cannot be used with resume: a session that is continued keeps its journal";
         return Err(ExecError::new("exec.ephemeral_resume", message));
     }
@@ -129,11 +129,18 @@ pub fn working_directory(cd: Option<&Path>, cwd: &AbsPath) -> Result<AbsPath, Ex
     AbsPath::new(real).map_err(|error| wrong(error.to_string()))
 }
 
-fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<String, ExecError> {
+/// `None` if only a fork is wanted.
+fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<Option<String>, ExecError> {
     let argument = command.prompt.as_deref();
     let continues = match command.session {
+        Session::Fork(_) if argument.is_none() && command.images.is_empty() => return Ok(None),
+        Session::Fork(_) if argument.is_none() => {
+            return Err(
+                ExecError::new("exec.no_prompt", "there are pictures but no prompt").with_hint("codex exec fork SESSION 'what to do'")
+            );
+        }
         Session::New => Continues::No,
-        Session::Resume(_) | Session::Last { .. } => Continues::Yes,
+        Session::Fork(_) | Session::Resume(_) | Session::Last { .. } => Continues::Yes,
     };
     let source = prompt::source(argument, surroundings.terminals.stdin, continues);
     let clock = SystemClock::default();
@@ -148,7 +155,7 @@ fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<Str
             stdin::read_all(&mut stdin, &clock, &mut tell)?
         }
     };
-    prompt::compose(source, argument, &bytes)
+    prompt::compose(source, argument, &bytes).map(Some)
 }
 
 /// As given, but for `-C`: then a relative path, which counts from where codex was started, no longer says where the picture is.

@@ -47,8 +47,8 @@ pub struct HumanText {
 }
 
 impl HumanText {
-    /// The banner with the prompt, and the state for the rest.
-    pub fn start(setup: &ThreadSetup, prompt: &str, colour: Colour) -> (Self, String) {
+    /// The banner, with the prompt if there is one, and the state for the rest.
+    pub fn start(setup: &ThreadSetup, prompt: Option<&str>, colour: Colour) -> (Self, String) {
         let mut state = Self {
             thread_id: setup.thread.id.clone(),
             cwd: setup.cwd.clone(),
@@ -62,8 +62,10 @@ impl HumanText {
             told: None,
             over: false,
         };
-        let shown_prompt = visible(prompt.trim_end_matches('\n'));
-        let mut text = format!("{}{}\n{shown_prompt}\n", banner(setup, colour), state.heading("user"));
+        let mut text = banner(setup, colour);
+        if let Some(prompt) = prompt {
+            text += &format!("{}\n{}\n", state.heading("user"), visible(prompt.trim_end_matches('\n')));
+        }
         for warning in &setup.warnings {
             text += &state.warning(warning);
         }

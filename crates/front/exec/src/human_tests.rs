@@ -3,7 +3,7 @@ use crate::test_notifications::*;
 use pretty_assertions::assert_eq;
 
 fn transcript(notifications: &[Notification]) -> (String, Option<String>) {
-    let (mut state, mut text) = HumanText::start(&setup(), "mend it\n", Colour::Plain);
+    let (mut state, mut text) = HumanText::start(&setup(), Some("mend it\n"), Colour::Plain);
     for notification in notifications {
         text += &state.on(notification);
     }
@@ -136,7 +136,7 @@ fn an_interrupted_turn_says_so() {
 
 #[test]
 fn colours_are_only_added() {
-    let (mut state, text) = HumanText::start(&setup(), "x", Colour::Ansi);
+    let (mut state, text) = HumanText::start(&setup(), Some("x"), Colour::Ansi);
     let text = text + &state.on(&completed(message("m", "y")));
 
     assert!(text.contains("\x1b[1mworkdir:\x1b[0m /w\n"), "{text:?}");

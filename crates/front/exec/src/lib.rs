@@ -31,8 +31,8 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct ExecOptions {
     pub session: Session,
-    /// Complete, standard input included.
-    pub prompt: String,
+    /// Complete, standard input included. Without one there is no turn: the thread is opened, and that is all.
+    pub prompt: Option<String>,
     /// Paths as given.
     pub images: Vec<String>,
     pub cwd: AbsPath,

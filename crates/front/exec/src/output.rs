@@ -58,7 +58,7 @@ pub enum Report {
 
 impl Report {
     /// Begins the output once the thread is known.
-    pub async fn start(output: Output, setup: &ThreadSetup, prompt: &str, streams: &mut Streams) -> io::Result<Self> {
+    pub async fn start(output: Output, setup: &ThreadSetup, prompt: Option<&str>, streams: &mut Streams) -> io::Result<Self> {
         match output {
             Output::Human { colour } => {
                 let (state, text) = HumanText::start(setup, prompt, colour);

@@ -86,7 +86,7 @@ struct Seen {
 fn options(output: Output) -> ExecOptions {
     ExecOptions {
         session: Session::New,
-        prompt: "mend it".to_owned(),
+        prompt: Some("mend it".to_owned()),
         images: vec![],
         cwd: path("/w"),
         model: None,
@@ -173,7 +173,7 @@ fn answer(handle: &ServerHandle, id: RequestId, request: ClientRequest, script: 
             };
             handle.reply(id, Ok(result)).unwrap();
         }
-        ClientRequest::ThreadStart(_) | ClientRequest::ThreadResume(_) => {
+        ClientRequest::ThreadStart(_) | ClientRequest::ThreadResume(_) | ClientRequest::ThreadFork(_) => {
             handle
                 .reply(id, script.thread_error.clone().map_or_else(|| Ok(setup()), Err))
                 .unwrap();
@@ -545,7 +545,7 @@ async fn a_reader_that_left_ends_the_turn_quietly() {
 }
 
 #[tokio::test]
-async fn a_session_is_resumed_by_id_by_name_or_as_the_last_one() {
+async fn a_session_is_resumed_or_forked_by_id_by_name_or_as_the_last_one() {
     let resumed = async |session, sessions| {
         let script = Script {
             on_turn: good_turn(),
@@ -574,15 +574,50 @@ async fn a_session_is_resumed_by_id_by_name_or_as_the_last_one() {
         resumed(Session::Resume("b".into()), vec!["a", "b"]).await,
         found("thread/list thread/resume turn/start")
     );
-    let (status, _, message) = resumed(Session::Resume("c".into()), vec!["a"]).await;
+    assert_eq!(resumed(Session::Fork(THREAD.into()), vec![]).await, found("thread/fork turn/start"));
     assert_eq!(
-        (status, message.as_str()),
-        (ExitStatus::Failed, "error: no session has the id or name \"c\" [session.not_found]")
+        resumed(Session::Fork("b".into()), vec!["a", "b"]).await,
+        found("thread/list thread/fork turn/start")
     );
+    for session in [Session::Resume("c".into()), Session::Fork("c".into())] {
+        let (status, methods, message) = resumed(session, vec!["a"]).await;
+        assert_eq!(
+            (status, methods.as_str(), message.as_str()),
+            (
+                ExitStatus::Failed,
+                "thread/list",
+                "error: no session has the id or name \"c\" [session.not_found]"
+            )
+        );
+    }
     let (status, _, message) = resumed(Session::Last { everywhere: false }, vec![]).await;
     assert_eq!(
         (status, message.as_str()),
         (ExitStatus::Failed, "error: no session to resume in /w [session.not_found]")
+    );
+}
+
+#[tokio::test]
+async fn a_fork_without_a_prompt_is_made_and_that_is_all() {
+    let fork = |output| ExecOptions {
+        session: Session::Fork(THREAD.into()),
+        prompt: None,
+        approve_for_me: true,
+        ephemeral: true,
+        ..options(output)
+    };
+
+    let json = play(fork(Output::Json), Script::default()).await;
+    let human = play(fork(HUMAN), Script::default()).await;
+
+    assert_eq!((json.status, json.stderr.as_str()), (ExitStatus::Done, ""));
+    assert_eq!(json.stdout, format!("{{\"type\":\"thread.started\",\"thread_id\":\"{THREAD}\"}}\n"));
+    insta::assert_snapshot!(json.requests[2..].join("\n"), @r#"{"method":"thread/fork","params":{"threadId":"01a1f84b-c74f-7223-8daf-c7c8e964d410","lastTurnId":null,"beforeTurnId":null,"cwd":"/w","model":null,"modelProvider":null,"approvalPolicy":"on-request","approvalsReviewer":"auto_review","sandbox":null,"config":null,"developerInstructions":null,"ephemeral":true,"excludeTurns":true}}"#);
+    assert_eq!((human.status, human.stdout.as_str()), (ExitStatus::Done, ""));
+    assert!(
+        human.stderr.starts_with("Codex v") && human.stderr.ends_with("--------\n"),
+        "{}",
+        human.stderr
     );
 }
 

@@ -1,11 +1,11 @@
-//! Starting a thread, or finding and resuming one.
+//! Starting a thread, or finding one and resuming or forking it.
 
 use crate::{ExecError, ExecOptions};
 use codex_protocol::VERSION;
 use codex_protocol::items::Thread;
 use codex_protocol::requests::{
-    ClientInfo, Initialize, InitializeParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadSortKey,
-    ThreadSourceKind, ThreadStart, ThreadStartParams,
+    ClientInfo, Initialize, InitializeParams, ThreadFork, ThreadForkParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams,
+    ThreadSetup, ThreadSortKey, ThreadSourceKind, ThreadStart, ThreadStartParams,
 };
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
 use codex_rpc::Client;
@@ -16,6 +16,8 @@ pub enum Session {
     New,
     /// By id, or by name.
     Resume(String),
+    /// A new one that begins with the history of this one, named by id or name.
+    Fork(String),
     /// The one worked on last: of this directory, or of all.
     Last {
         everywhere: bool,
@@ -38,14 +40,11 @@ pub async fn open(options: &ExecOptions, client: &Client) -> Result<ThreadSetup,
     client.notify("initialized", None).await?;
     match &options.session {
         Session::New => Ok(client.request::<ThreadStart>(start_params(options)).await?),
-        Session::Resume(id) if is_uuid(id) => resume(options, client, id).await,
-        Session::Resume(name) => {
-            let thread = named(client, name).await?;
-            resume(options, client, &thread.id).await
-        }
+        Session::Resume(session) => resume(options, client, id_of(client, session).await?).await,
+        Session::Fork(session) => fork(options, client, id_of(client, session).await?).await,
         Session::Last { everywhere } => {
             let thread = last(options, client, *everywhere).await?;
-            resume(options, client, &thread.id).await
+            resume(options, client, thread.id).await
         }
     }
 }
@@ -75,9 +74,9 @@ const fn approval_policy(options: &ExecOptions) -> ApprovalPolicy {
     }
 }
 
-async fn resume(options: &ExecOptions, client: &Client, thread_id: &str) -> Result<ThreadSetup, ExecError> {
+async fn resume(options: &ExecOptions, client: &Client, thread_id: String) -> Result<ThreadSetup, ExecError> {
     let params = ThreadResumeParams {
-        thread_id: thread_id.to_owned(),
+        thread_id,
         cwd: Some(options.cwd.to_string()),
         model: options.model.clone(),
         model_provider: options.model_provider.clone(),
@@ -89,6 +88,32 @@ async fn resume(options: &ExecOptions, client: &Client, thread_id: &str) -> Resu
         exclude_turns: true,
     };
     Ok(client.request::<ThreadResume>(params).await?)
+}
+
+async fn fork(options: &ExecOptions, client: &Client, thread_id: String) -> Result<ThreadSetup, ExecError> {
+    let params = ThreadForkParams {
+        thread_id,
+        cwd: Some(options.cwd.to_string()),
+        model: options.model.clone(),
+        model_provider: options.model_provider.clone(),
+        approval_policy: Some(approval_policy(options)),
+        approvals_reviewer: options.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
+        sandbox: options.sandbox,
+        config: options.config.clone(),
+        ephemeral: options.ephemeral,
+        exclude_turns: true,
+        ..ThreadForkParams::default()
+    };
+    Ok(client.request::<ThreadFork>(params).await?)
+}
+
+/// What is no id is a name.
+async fn id_of(client: &Client, session: &str) -> Result<String, ExecError> {
+    if is_uuid(session) {
+        Ok(session.to_owned())
+    } else {
+        Ok(named(client, session).await?.id)
+    }
 }
 
 async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Result<Thread, ExecError> {

@@ -10,6 +10,7 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
 use codex_protocol::requests::{TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams};
 use codex_rpc::{Client, Events, ServerMessage};
+use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -83,7 +84,13 @@ async fn attempt(
         setup = named_wait(session::open(&options, &client), "the session to start", clock, streams) => setup?,
     };
     *thread = Some(setup.thread.clone());
-    let report = Report::start(options.output, &setup, &options.prompt, streams).await?;
+    let report = Report::start(options.output, &setup, options.prompt.as_deref(), streams).await?;
+    let Some(prompt) = &options.prompt else {
+        if let Some((file, path)) = &mut last_message_file {
+            write_last_message(file, path, None, streams).await;
+        }
+        return Ok(ExitStatus::Done);
+    };
     let mut run = Run {
         report,
         waits: Waits::default(),
@@ -95,7 +102,7 @@ async fn attempt(
         events,
         signals: signals.clone(),
     };
-    let status = match run.turn(&options, streams).await {
+    let status = match run.turn(input(&options.images, prompt), options.output_schema, streams).await {
         Ok(status) => status,
         Err(Failure::Error(error)) => return run.lost(error, last_message_file.as_mut(), streams).await,
         Err(failure) => return Err(failure),
@@ -124,16 +131,16 @@ struct Run {
 }
 
 impl Run {
-    async fn turn(&mut self, options: &ExecOptions, streams: &mut Streams) -> Result<ExitStatus, Failure> {
-        self.start_turn(options, streams).await?;
+    async fn turn(&mut self, input: Vec<UserInput>, output_schema: Option<Value>, streams: &mut Streams) -> Result<ExitStatus, Failure> {
+        self.start_turn(input, output_schema, streams).await?;
         self.follow(streams).await
     }
 
-    async fn start_turn(&mut self, options: &ExecOptions, streams: &mut Streams) -> Result<(), Failure> {
+    async fn start_turn(&mut self, input: Vec<UserInput>, output_schema: Option<Value>, streams: &mut Streams) -> Result<(), Failure> {
         let params = TurnStartParams {
             thread_id: self.thread_id.clone(),
-            input: input(options),
-            output_schema: options.output_schema.clone(),
+            input,
+            output_schema,
             ..TurnStartParams::default()
         };
         let request = self.client.request::<TurnStart>(params);
@@ -278,13 +285,9 @@ fn status(turn: &Turn, interrupting: bool) -> ExitStatus {
 }
 
 /// Pictures first, then the text.
-fn input(options: &ExecOptions) -> Vec<UserInput> {
-    let images = options.images.iter().map(|path| UserInput::LocalImage { path: path.clone() });
-    images
-        .chain([UserInput::Text {
-            text: options.prompt.clone(),
-        }])
-        .collect()
+fn input(images: &[String], prompt: &str) -> Vec<UserInput> {
+    let images = images.iter().map(|path| UserInput::LocalImage { path: path.clone() });
+    images.chain([UserInput::Text { text: prompt.to_owned() }]).collect()
 }
 
 /// Waits for `work`; from two seconds on a line says what for.

@@ -183,6 +183,7 @@ pub struct ThreadForkParams {
     pub model: Option<String>,
     pub model_provider: Option<String>,
     pub approval_policy: Option<ApprovalPolicy>,
+    pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox: Option<SandboxMode>,
     pub config: Option<serde_json::Map<String, serde_json::Value>>,
     pub developer_instructions: Option<String>,

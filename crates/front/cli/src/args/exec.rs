@@ -77,6 +77,8 @@ pub(super) struct Exec {
 enum ExecSub {
     /// Continue a session
     Resume(Resume),
+    /// Start a new session with the history of another
+    Fork(Fork),
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +107,27 @@ struct Resume {
 
     /// What to do next; `-` or nothing reads it from standard input
     #[arg(value_name = "PROMPT", conflicts_with = "last")]
+    prompt: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Fork {
+    #[command(flatten)]
+    shared: Shared,
+
+    #[command(flatten)]
+    own: ExecFlags,
+
+    /// Attach a picture to the prompt (may be repeated)
+    #[arg(short, long = "image", value_name = "FILE", value_delimiter = ',')]
+    images: Vec<String>,
+
+    /// Id or name of the session that is taken over
+    #[arg(value_name = "SESSION_ID")]
+    session: String,
+
+    /// What to do next; `-` reads it from standard input. Without one only the new session is made
+    #[arg(value_name = "PROMPT")]
     prompt: Option<String>,
 }
 
@@ -175,6 +198,13 @@ impl Exec {
                     joined(images, resume.images),
                 )
             }
+            Some(ExecSub::Fork(fork)) => (
+                Session::Fork(fork.session),
+                fork.prompt,
+                shared.under(fork.shared),
+                own.under(fork.own),
+                joined(images, fork.images),
+            ),
         };
         let shared = root.under(shared);
         let own_notes = shared.notes().into_iter().chain(own.notes()).map(str::to_owned);

@@ -160,6 +160,20 @@ fn the_forms_of_exec() {
             ..resume("ID")
         },
     );
+    let fork = || ExecCommand {
+        session: Session::Fork("ID".to_owned()),
+        ..plain()
+    };
+    check("exec fork ID", fork());
+    check(
+        "exec -i=a.png fork ID -i b.png go --json",
+        ExecCommand {
+            images: words(&["a.png", "b.png"]),
+            prompt: Some("go".into()),
+            json: true,
+            ..fork()
+        },
+    );
     check("exec resume --last", last(false));
     check(
         "exec resume --last go",

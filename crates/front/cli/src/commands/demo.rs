@@ -61,7 +61,7 @@ fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn San
     let colour = if surroundings.colours() { Colour::Ansi } else { Colour::Plain };
     let options = ExecOptions {
         session: Session::New,
-        prompt: PROMPT.to_owned(),
+        prompt: Some(PROMPT.to_owned()),
         images: Vec::new(),
         cwd: repository.clone(),
         model: None,

@@ -17,6 +17,7 @@ mod doctor;
 mod examples;
 mod faults;
 mod first_run;
+mod fork;
 mod input;
 mod items;
 #[cfg(target_os = "linux")]
