@@ -13,7 +13,7 @@ use crate::thread::state::{Resumed, ThreadInfo, Window};
 use codex_base::{AbsPath, Timestamp};
 use codex_config::Resolved;
 use codex_login::Login;
-use codex_model::{ModelClient, ModelRequest, RequestMetadata, StoredLogin};
+use codex_model::{ModelClient, ModelInfo, ModelRequest, RequestMetadata, StoredLogin};
 use codex_protocol::items::{GitInfo, Thread, ThreadStatus, Turn, TurnStatus};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta, WorldState};
 use codex_protocol::requests::{RequestError, ThreadSetup};
@@ -28,6 +28,7 @@ pub struct Opening {
     pub cwd: AbsPath,
     pub resolved: Resolved,
     pub model_slug: String,
+    pub model_info: ModelInfo,
     pub model: Arc<dyn ModelClient>,
     pub tools: Box<RawValue>,
     pub git: Option<GitInfo>,
@@ -73,11 +74,12 @@ impl Opening {
     /// Reads configuration files, project documents and git facts: for a blocking thread.
     ///
     /// # Errors
-    /// If the configuration or the provider cannot be used.
+    /// If the configuration, the catalogue of models or the provider cannot be used.
     pub fn look_up(shared: &Shared, overrides: &TurnOverrides) -> Result<Self, RequestError> {
         let (cwd, resolved) =
             resolve::config_for(shared, overrides).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
-        let (model_slug, info) = resolve::model_for(&resolved);
+        let (model_slug, model_info) =
+            resolve::model_for(&resolved).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
         let lookup = |name: &str| shared.env.var(name).map(str::to_owned);
         let model = match &shared.model {
             Some(model) => Arc::clone(model),
@@ -91,11 +93,17 @@ impl Opening {
         };
         let docs = resolve::project_docs(shared, &cwd, &resolved);
         Ok(Self {
-            tools: codex_tools::specs(&resolve::tool_set(&resolved, &info)),
+            tools: codex_tools::specs(&resolve::tool_set(&resolved, &model_info)),
             git: git_info(&cwd),
-            warnings: resolved.warnings.iter().cloned().chain(resolve::warnings(&info, &docs)).collect(),
+            warnings: resolved
+                .warnings
+                .iter()
+                .cloned()
+                .chain(resolve::warnings(&model_info, &docs))
+                .collect(),
             instruction_sources: docs.sources,
             model_slug,
+            model_info,
             model,
             cwd,
             resolved,
@@ -139,8 +147,7 @@ impl Opening {
 
     /// The beginning of every request of the thread, which a provider may read before the first question.
     pub fn warm_up(&self, info: &ThreadInfo) -> ModelRequest {
-        let (config, catalog) = (&self.resolved.config, codex_model::catalog());
-        let model = catalog.find(&self.model_slug);
+        let (config, model) = (&self.resolved.config, &self.model_info);
         let effort = config.model_reasoning_effort.clone().or_else(|| model.default_effort.clone());
         let turn = json!({
             "installation_id": info.installation_id,
@@ -162,7 +169,7 @@ impl Opening {
             model: self.model_slug.clone(),
             input: vec![info.base_item.clone()],
             tools: Arc::clone(&info.tools),
-            parallel_tool_calls: true,
+            parallel_tool_calls: model.supports_parallel_tool_calls,
             effort,
             summary: Some(config.model_reasoning_summary.unwrap_or(model.default_summary)),
             verbosity: config
@@ -257,8 +264,7 @@ impl Opening {
     /// The answer to `thread/start`, `thread/fork` and `thread/resume`.
     pub fn setup(&self, thread: Thread) -> ThreadSetup {
         let config = &self.resolved.config;
-        let model_info = codex_model::catalog().find(&self.model_slug);
-        let summary = config.model_reasoning_summary.unwrap_or(model_info.default_summary);
+        let summary = config.model_reasoning_summary.unwrap_or(self.model_info.default_summary);
         ThreadSetup {
             thread,
             model: self.model_slug.clone(),
@@ -268,7 +274,10 @@ impl Opening {
             approvals_reviewer: config.approvals_reviewer,
             sandbox: config.sandbox_policy.clone(),
             instruction_sources: self.instruction_sources.clone(),
-            reasoning_effort: config.model_reasoning_effort.clone().or(model_info.default_effort),
+            reasoning_effort: config
+                .model_reasoning_effort
+                .clone()
+                .or_else(|| self.model_info.default_effort.clone()),
             reasoning_summary: Some(summary.as_str().to_owned()),
             warnings: self.warnings.clone(),
         }

@@ -1,10 +1,12 @@
-//! What is known of each model: a small file in the program, no look-up over the network.
+//! What is known of each model: a small file in the program, or the one that `model_catalog_json` names; no look-up over the network.
 //!
 //! Every model is used with direct tools. The named default is `gpt-5.5`: of the models in the file it is the one whose own tool mode is
 //! direct, so nothing it was tuned for is missing here. A model that is not in the file works with fallback figures and `known: false`.
 
+use crate::listing::{self, CatalogError};
 use codex_protocol::settings::{ReasoningSummary, Verbosity};
 use serde::Deserialize;
+use std::path::Path;
 
 /// Window of a model nobody told us about, in tokens (as observed of the reference).
 const FALLBACK_WINDOW_TOKENS: u64 = 272_000;
@@ -12,7 +14,7 @@ const FALLBACK_WINDOW_TOKENS: u64 = 272_000;
 /// The model's name where the words come from a script.
 pub const SCRIPTED_MODEL: &str = "scripted";
 
-/// The models of this program version.
+/// Models and which of them is the default.
 pub struct Catalog {
     models: Vec<ModelInfo>,
     default: String,
@@ -27,6 +29,8 @@ pub struct ModelInfo {
     pub context_window: u64,
     /// Share of the window that is used, in percent.
     pub effective_window_percent: u64,
+    /// Tokens from which a conversation is compacted, if configuration does not say it.
+    pub auto_compact_token_limit: Option<u64>,
     pub default_effort: Option<String>,
     /// Efforts that may be chosen; empty when unknown.
     pub efforts: Vec<String>,
@@ -51,15 +55,16 @@ pub struct ModelInfo {
 impl ModelInfo {
     /// Tokens that may be used: the window times the effective percentage.
     pub const fn effective_window(&self) -> u64 {
-        self.context_window * self.effective_window_percent / 100
+        self.context_window.saturating_mul(self.effective_window_percent) / 100
     }
 
-    fn fallback(slug: &str) -> Self {
+    pub(crate) fn fallback(slug: &str) -> Self {
         Self {
             slug: slug.to_owned(),
             display_name: slug.to_owned(),
             context_window: FALLBACK_WINDOW_TOKENS,
             effective_window_percent: 95,
+            auto_compact_token_limit: None,
             default_effort: None,
             efforts: Vec::new(),
             default_summary: ReasoningSummary::Auto,
@@ -74,6 +79,21 @@ impl ModelInfo {
             known: false,
         }
     }
+}
+
+/// The catalogue of a file, which replaces the embedded one; without a file that one. The default of a file is its preferred model that is
+/// not hidden.
+///
+/// # Errors
+/// If the file cannot be read, is no catalogue, or names no model.
+pub fn catalog_of(file: Option<&Path>) -> Result<Catalog, CatalogError> {
+    let Some(path) = file else { return Ok(catalog()) };
+    let models = listing::read(path)?;
+    let default = models.iter().find(|model| !model.hidden).or(models.first());
+    Ok(Catalog {
+        default: default.map(|model| model.slug.clone()).unwrap_or_default(),
+        models,
+    })
 }
 
 /// The embedded catalogue.
@@ -95,7 +115,7 @@ impl Catalog {
             .unwrap_or_else(|| ModelInfo::fallback(slug))
     }
 
-    /// The model of the built-in provider when none is configured.
+    /// The model when none is configured.
     pub fn default_model(&self) -> &str {
         &self.default
     }

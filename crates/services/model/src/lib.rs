@@ -17,7 +17,7 @@
 //! | `token` | a bearer token that a program prints |
 //! | [`error`], [`failures`] | stable codes; the tables that turn statuses and failed responses into them |
 //! | [`news`], [`limits`] | what an answer tells beside its items |
-//! | [`catalog`] | what is known of each model |
+//! | [`catalog`], `listing` | what is known of each model; a catalogue from a file |
 //! | [`scripted`] | answers from a JSONL file, and the script of the demo |
 
 mod bounds;
@@ -26,6 +26,7 @@ pub mod error;
 pub mod event;
 pub mod failures;
 pub mod limits;
+mod listing;
 pub mod news;
 pub mod provider;
 mod reading;
@@ -37,9 +38,10 @@ pub mod sse;
 pub mod stream;
 mod token;
 
-pub use catalog::{Catalog, ModelInfo, SCRIPTED_MODEL, catalog};
+pub use catalog::{Catalog, ModelInfo, SCRIPTED_MODEL, catalog, catalog_of};
 pub use error::{ModelError, Retry, backoff};
 pub use event::{AddedKind, ModelEvent};
+pub use listing::CatalogError;
 pub use news::{News, is_same_model};
 pub use provider::{ClientIdentity, ModelClient, ModelSetupError, StoredLogin, build};
 pub use request::{ModelRequest, RequestMetadata};

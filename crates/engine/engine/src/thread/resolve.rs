@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use base64::Engine as _;
 use codex_base::AbsPath;
 use codex_config::{ConfigError, Overrides, Resolved};
-use codex_model::ModelInfo;
+use codex_model::{CatalogError, ModelInfo};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::UserInput;
 use codex_protocol::settings::WireApi;
@@ -66,8 +66,11 @@ fn toml_value(value: &Value) -> Option<toml::Value> {
 }
 
 /// The model that configuration names, or the catalogue's default.
-pub fn model_for(resolved: &Resolved) -> (String, ModelInfo) {
-    let catalog = codex_model::catalog();
+///
+/// # Errors
+/// If the catalogue that configuration names cannot be used.
+pub fn model_for(resolved: &Resolved) -> Result<(String, ModelInfo), CatalogError> {
+    let catalog = codex_model::catalog_of(resolved.config.model_catalog_json.as_deref())?;
     let default = match resolved.config.provider.wire_api {
         WireApi::Scripted => codex_model::SCRIPTED_MODEL,
         WireApi::Responses => catalog.default_model(),
@@ -77,7 +80,7 @@ pub fn model_for(resolved: &Resolved) -> (String, ModelInfo) {
     if let Some(window) = resolved.config.model_context_window.and_then(|window| u64::try_from(window).ok()) {
         info.context_window = window;
     }
-    (slug, info)
+    Ok((slug, info))
 }
 
 /// What the user should know of the model and the project's documents before a turn.
@@ -117,11 +120,12 @@ pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> code
 /// Everything a turn is run with.
 ///
 /// # Errors
-/// If the configuration became unreadable since the thread started.
+/// If the configuration, or the catalogue of models, became unreadable since the thread started.
 pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let (cwd, resolved) = config_for(&request.shared, &request.overrides)
         .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
-    let (model, model_info) = model_for(&resolved);
+    let (model, model_info) =
+        model_for(&resolved).map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
     let docs = project_docs(&request.shared, &cwd, &resolved);
     let warnings = warnings(&model_info, &docs);
     let tools = turn_tools(&request, &cwd, &resolved, &model_info);
@@ -220,14 +224,17 @@ fn turn_settings(
         reviewer: config.approvals_reviewer,
         sandbox_policy: config.sandbox_policy.clone(),
         notify: Arc::from(config.notify.clone()),
+        compaction: CompactionSettings {
+            limit_tokens: config
+                .model_auto_compact_token_limit
+                .and_then(|limit| u64::try_from(limit).ok())
+                .or(model_info.auto_compact_token_limit),
+            prompt: config.compact_prompt.clone(),
+        },
         model,
         model_info,
         tools: Arc::new(tools),
         surroundings,
-        compaction: CompactionSettings {
-            limit_tokens: config.model_auto_compact_token_limit.and_then(|limit| u64::try_from(limit).ok()),
-            prompt: config.compact_prompt.clone(),
-        },
     }
 }
 

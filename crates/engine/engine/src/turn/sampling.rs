@@ -102,7 +102,7 @@ impl ThreadState {
             model: settings.model.clone(),
             input,
             tools: Arc::clone(&self.info.tools),
-            parallel_tool_calls: true,
+            parallel_tool_calls: settings.model_info.supports_parallel_tool_calls,
             effort: settings.effort.clone(),
             summary: settings.summary,
             verbosity: settings.verbosity,

@@ -33,7 +33,7 @@ enum Topic {
 impl Debug {
     pub fn run(self, root: &Root) -> Result<ExitCode, ExecError> {
         match self.topic {
-            Topic::Models(command) => command.run(),
+            Topic::Models(command) => command.run(root),
             Topic::PromptInput(command) => command.run(root),
             Topic::Prefix(command) => command.run(),
             Topic::Absent(command) => command.run(),

@@ -66,3 +66,60 @@ fn models_are_one_line_of_json() {
     let first = &models["models"][0];
     assert!(first["slug"].is_string() && first["context_window"].is_u64(), "{first}");
 }
+
+const CATALOGUE: &str = r#"{"models": [
+    {"slug": "hidden", "visibility": "hide", "priority": 0},
+    {"slug": "other", "priority": 2},
+    {"slug": "house", "priority": 1, "default_reasoning_level": "low", "default_reasoning_summary": "concise", "support_verbosity": true,
+     "default_verbosity": "high", "supports_parallel_tool_calls": false, "input_modalities": ["text"]}]}"#;
+
+#[test]
+fn a_catalogue_of_the_users_own_is_printed_and_decides_about_requests() {
+    let mock = MockModel::start([Answer::message("done")]);
+    let lab = Lab::with_model(&mock);
+    let file = lab.home.codex_home().join("models.json");
+    fs::write(&file, CATALOGUE).unwrap();
+    let option = format!("model_catalog_json={}", file.display());
+    let slugs = |arguments: &[&str]| {
+        let ran = lab.run(&[&["-c", &option, "debug", "models"][..], arguments].concat());
+        let printed: Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+        let models = printed["models"].as_array().unwrap().clone();
+        models
+            .iter()
+            .map(|model| model["slug"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+
+    lab.run(&["exec", "-c", &option, "-m", "house", "hi"]).assert_code(0);
+
+    let sent: Value = serde_json::from_slice(&mock.requests()[0].body).unwrap();
+    assert_eq!(slugs(&[]), ["hidden", "house", "other"]);
+    assert!(slugs(&["--bundled"]).contains(&"gpt-5.5".to_owned()));
+    assert_eq!(sent["reasoning"], serde_json::json!({"effort": "low", "summary": "concise"}));
+    assert_eq!(
+        (&sent["text"]["verbosity"], &sent["parallel_tool_calls"]),
+        (&"high".into(), &false.into())
+    );
+    let tools = sent["tools"].as_array().unwrap();
+    assert!(tools.iter().all(|tool| tool["name"] != "view_image"), "it takes no pictures");
+}
+
+#[test]
+fn a_catalogue_that_is_none_ends_the_start_and_nothing_is_sent() {
+    let mock = MockModel::start([]);
+    let lab = Lab::with_model(&mock);
+    let file = lab.home.codex_home().join("models.json");
+    fs::write(&file, "{\"models\": [{}]}").unwrap();
+    let option = format!("model_catalog_json={}", file.display());
+
+    let ran = lab.run(&["exec", "-c", &option, "hi"]);
+    let printing = lab.run(&["-c", &option, "debug", "models"]);
+
+    let error = format!(
+        "error: model_catalog_json: {} is no model catalogue: missing field `slug` at line 1 column 14 [model.catalog_invalid]",
+        file.display()
+    );
+    assert!(ran.assert_code(1).stderr.contains(&error), "{}", ran.stderr);
+    assert!(printing.assert_code(1).stderr.contains(&error), "{}", printing.stderr);
+    assert!(mock.requests().is_empty());
+}

@@ -1,24 +1,35 @@
 //! `codex debug models`: what is known of each model, as one line of JSON.
 
-use crate::commands::print;
+use crate::commands::{Root, print};
+use crate::environment::{self, config_error};
+use crate::prepare::working_directory;
 use codex_exec::ExecError;
-use codex_model::ModelInfo;
+use codex_model::{Catalog, ModelInfo};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Arguments of `codex debug models`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Models {
-    /// Only what this version was built with; nothing else is asked either way
+    /// What this version was built with, whatever model_catalog_json says
     #[arg(long)]
     bundled: bool,
 }
 
 impl Models {
-    pub fn run(&self) -> Result<ExitCode, ExecError> {
-        let models: Vec<Value> = codex_model::catalog().models().iter().map(entry).collect();
+    pub fn run(&self, root: &Root) -> Result<ExitCode, ExecError> {
+        let catalog = if self.bundled { codex_model::catalog() } else { configured(root)? };
+        let models: Vec<Value> = catalog.models().iter().map(entry).collect();
         print(&format!("{}\n", json!({ "models": models }))).map(|()| ExitCode::SUCCESS)
     }
+}
+
+/// The catalogue of sessions in this directory.
+fn configured(root: &Root) -> Result<Catalog, ExecError> {
+    let surroundings = environment::read()?;
+    let cwd = working_directory(root.cd.as_deref(), &surroundings.process.cwd)?;
+    let resolved = codex_config::resolve(&surroundings.process, &cwd, &root.overrides()?).map_err(config_error)?;
+    codex_model::catalog_of(resolved.config.model_catalog_json.as_deref()).map_err(|error| ExecError::new(error.code(), error.to_string()))
 }
 
 /// An entry with the names that catalogues have on the wire.
@@ -41,6 +52,7 @@ fn entry(model: &ModelInfo) -> Value {
         "supports_image_detail_original": model.image_detail_original,
         "context_window": model.context_window,
         "effective_context_window_percent": model.effective_window_percent,
+        "auto_compact_token_limit": model.auto_compact_token_limit,
         "input_modalities": modalities,
     })
 }

@@ -1,0 +1,215 @@
+//! A model catalogue in the form that providers and `model_catalog_json` have it -> [`ModelInfo`]s. Pure but for [`read`].
+//!
+//! Only `slug` is needed; unknown fields are skipped, and what is left out is as for a model nobody told us about.
+
+use crate::catalog::ModelInfo;
+use codex_protocol::settings::{ReasoningSummary, Verbosity};
+use serde::Deserialize;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// Bytes of a catalogue that are read.
+const BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Why the file of `model_catalog_json` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("model_catalog_json: cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("model_catalog_json: {} is no model catalogue: {problem}", path.display())]
+    Invalid { path: PathBuf, problem: String },
+}
+
+impl CatalogError {
+    /// Stable code of this error.
+    pub const fn code(&self) -> &'static str {
+        "model.catalog_invalid"
+    }
+}
+
+/// The models of a file, the preferred ones first; at least one.
+///
+/// # Errors
+/// If the file cannot be read, is no catalogue, or names no model.
+pub fn read(path: &Path) -> Result<Vec<ModelInfo>, CatalogError> {
+    let text = read_bounded(path).map_err(|source| CatalogError::Read { path: path.into(), source })?;
+    let problem = match parse(&text) {
+        Ok(models) if models.is_empty() => "it names no model".to_owned(),
+        Ok(models) => return Ok(models),
+        Err(error) => error.to_string(),
+    };
+    Err(CatalogError::Invalid {
+        path: path.into(),
+        problem,
+    })
+}
+
+fn read_bounded(path: &Path) -> io::Result<String> {
+    // Opening a pipe would wait for a writer, and a device may never end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut text = String::new();
+    fs::File::open(path)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(io::Error::other(format!("it is over {BYTES_MAX} bytes")));
+    }
+    Ok(text)
+}
+
+/// `{"models": [entry, …]}`.
+///
+/// # Errors
+/// If the text is no such JSON, or an entry has no slug.
+fn parse(text: &str) -> Result<Vec<ModelInfo>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Listing {
+        models: Vec<Entry>,
+    }
+    let mut entries = serde_json::from_str::<Listing>(text)?.models;
+    entries.sort_by_key(|entry| entry.priority.unwrap_or(i64::MAX));
+    Ok(entries.into_iter().map(Entry::info).collect())
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    slug: String,
+    display_name: Option<String>,
+    priority: Option<i64>,
+    visibility: Option<String>,
+    context_window: Option<u64>,
+    effective_context_window_percent: Option<u64>,
+    auto_compact_token_limit: Option<u64>,
+    default_reasoning_level: Option<String>,
+    #[serde(default)]
+    supported_reasoning_levels: Vec<Level>,
+    default_reasoning_summary: Option<ReasoningSummary>,
+    #[serde(default)]
+    support_verbosity: bool,
+    default_verbosity: Option<Verbosity>,
+    supports_parallel_tool_calls: Option<bool>,
+    input_modalities: Option<Vec<String>>,
+    supports_image_detail_original: Option<bool>,
+    truncation_policy: Option<Truncation>,
+}
+
+#[derive(Deserialize)]
+struct Level {
+    effort: String,
+}
+
+#[derive(Deserialize)]
+struct Truncation {
+    mode: String,
+    limit: u64,
+}
+
+impl Truncation {
+    /// Four bytes are about one token.
+    fn tokens(&self) -> usize {
+        let tokens = if self.mode == "bytes" { self.limit / 4 } else { self.limit };
+        usize::try_from(tokens).unwrap_or(usize::MAX)
+    }
+}
+
+impl Entry {
+    fn info(self) -> ModelInfo {
+        let unknown = ModelInfo::fallback(&self.slug);
+        let images = |modalities: Vec<String>| modalities.iter().any(|modality| modality == "image");
+        ModelInfo {
+            display_name: self.display_name.unwrap_or_else(|| self.slug.clone()),
+            context_window: self.context_window.filter(|window| *window > 0).unwrap_or(unknown.context_window),
+            effective_window_percent: self
+                .effective_context_window_percent
+                .filter(|percent| (1..=100).contains(percent))
+                .unwrap_or(unknown.effective_window_percent),
+            auto_compact_token_limit: self.auto_compact_token_limit,
+            default_effort: self.default_reasoning_level,
+            efforts: self.supported_reasoning_levels.into_iter().map(|level| level.effort).collect(),
+            default_summary: self.default_reasoning_summary.unwrap_or(ReasoningSummary::None),
+            supports_verbosity: self.support_verbosity,
+            default_verbosity: self.default_verbosity,
+            supports_parallel_tool_calls: self.supports_parallel_tool_calls.unwrap_or(unknown.supports_parallel_tool_calls),
+            image_input: self.input_modalities.map_or(unknown.image_input, images),
+            image_detail_original: self.supports_image_detail_original.unwrap_or(unknown.image_detail_original),
+            truncation_tokens: self.truncation_policy.map_or(unknown.truncation_tokens, |policy| policy.tokens()),
+            hidden: self.visibility.is_some_and(|visibility| visibility != "list"),
+            known: true,
+            ..unknown
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_whole_and_a_bare_one_has_the_usual_figures() {
+        let text = r#"{"models": [
+            {"slug": "bare", "visibility": "hide", "unheard_of": {"a": 1}},
+            {"slug": "m", "display_name": "M", "priority": 1, "visibility": "list", "context_window": 1000, "effective_context_window_percent": 50,
+             "auto_compact_token_limit": 300, "default_reasoning_level": "low", "supported_reasoning_levels": [{"effort": "low", "description": "x"}],
+             "default_reasoning_summary": "concise", "support_verbosity": true, "default_verbosity": "high",
+             "supports_parallel_tool_calls": false, "input_modalities": ["text"], "truncation_policy": {"mode": "bytes", "limit": 400}}]}"#;
+
+        let models = parse(text).unwrap();
+
+        let (m, bare) = (&models[0], &models[1]);
+        assert_eq!((m.slug.as_str(), m.display_name.as_str(), m.effective_window()), ("m", "M", 500));
+        assert_eq!((m.auto_compact_token_limit, m.default_effort.as_deref()), (Some(300), Some("low")));
+        assert_eq!(
+            (m.efforts.clone(), m.default_summary),
+            (vec!["low".to_owned()], ReasoningSummary::Concise)
+        );
+        assert_eq!((m.supports_verbosity, m.default_verbosity), (true, Some(Verbosity::High)));
+        assert_eq!(
+            (m.supports_parallel_tool_calls, m.image_input, m.truncation_tokens),
+            (false, false, 100)
+        );
+        assert!(m.known && !m.hidden && bare.known && bare.hidden);
+        assert_eq!((bare.effective_window(), bare.truncation_tokens), (258_400, 10_000));
+    }
+
+    #[test]
+    fn what_is_no_catalogue_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("models.json");
+        let problem = |text: Option<&str>| {
+            if let Some(text) = text {
+                fs::write(&path, text).unwrap();
+            }
+            let error = read(&path).unwrap_err().to_string();
+            error.replace(&path.display().to_string(), "FILE")
+        };
+
+        let missing = problem(None);
+        assert!(
+            missing.starts_with("model_catalog_json: cannot read FILE: No such file"),
+            "{missing}"
+        );
+        let cases = [
+            ("{\"models\": []}", "it names no model"),
+            ("{\"models\": [{}]}", "missing field `slug` at line 1 column 14"),
+            (
+                "{\"models\":\n[{\"slug\": 1}]}",
+                "invalid type: integer `1`, expected a string at line 2 column 11",
+            ),
+            ("[", "EOF while parsing a list at line 1 column 1"),
+        ];
+        for (text, why) in cases {
+            assert_eq!(
+                problem(Some(text)),
+                format!("model_catalog_json: FILE is no model catalogue: {why}")
+            );
+        }
+    }
+
+    #[test]
+    fn figures_without_sense_do_not_overflow() {
+        let text = format!("{{\"models\": [{{\"slug\": \"m\", \"context_window\": {}}}]}}", u64::MAX);
+
+        assert_eq!(parse(&text).unwrap()[0].effective_window(), u64::MAX / 100);
+    }
+}
