@@ -176,6 +176,7 @@ impl Opening {
                 .model_verbosity
                 .or(model.default_verbosity)
                 .filter(|_| model.supports_verbosity),
+            service_tier: config.service_tier.clone(),
             output_schema: None,
             metadata: RequestMetadata {
                 thread_id: info.id.clone(),

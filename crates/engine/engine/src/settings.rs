@@ -34,6 +34,8 @@ pub struct TurnSettings {
     pub effort: Option<String>,
     pub summary: Option<ReasoningSummary>,
     pub verbosity: Option<Verbosity>,
+    /// As configured.
+    pub service_tier: Option<String>,
     pub approval_policy: ApprovalPolicy,
     pub reviewer: ApprovalsReviewer,
     pub sandbox_policy: SandboxPolicy,

@@ -221,6 +221,7 @@ impl Bench {
             effort: None,
             summary: None,
             verbosity: None,
+            service_tier: None,
             approval_policy: self.approval,
             reviewer: self.reviewer,
             sandbox_policy: SandboxPolicy::read_only(),

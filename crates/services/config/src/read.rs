@@ -50,6 +50,7 @@ impl Reader<'_> {
             model_reasoning_effort: self.read("model_reasoning_effort", Node::non_empty)?,
             model_reasoning_summary: self.named("model_reasoning_summary")?,
             model_verbosity: self.named("model_verbosity")?,
+            service_tier: self.read("service_tier", Node::non_empty)?,
             model_context_window: self.read("model_context_window", Node::count)?,
             model_auto_compact_token_limit: self.read("model_auto_compact_token_limit", Node::count)?,
             compact_prompt: self.compact_prompt()?,

@@ -25,6 +25,8 @@ pub struct Config {
     pub model_reasoning_effort: Option<String>,
     pub model_reasoning_summary: Option<ReasoningSummary>,
     pub model_verbosity: Option<Verbosity>,
+    /// As configured; see `codex_model::ModelRequest::service_tier`.
+    pub service_tier: Option<String>,
     /// Tokens.
     pub model_context_window: Option<i64>,
     /// Tokens from which the conversation is compacted.

@@ -61,6 +61,7 @@ fn defaults_without_any_file() {
         model_reasoning_effort: None,
         model_reasoning_summary: None,
         model_verbosity: None,
+        service_tier: None,
         model_context_window: None,
         model_auto_compact_token_limit: None,
         compact_prompt: None,

@@ -21,6 +21,8 @@ pub struct ModelRequest {
     pub summary: Option<ReasoningSummary>,
     /// `text.verbosity`; only for models that know it.
     pub verbosity: Option<Verbosity>,
+    /// `service_tier`; `fast` is sent as `priority`, the name that providers know it by. `None` leaves it out.
+    pub service_tier: Option<String>,
     /// JSON schema that the final answer must follow.
     pub output_schema: Option<serde_json::Value>,
     pub metadata: RequestMetadata,
@@ -59,6 +61,8 @@ struct Body<'a> {
     prompt_cache_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_response_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,6 +188,10 @@ impl ModelRequest {
             include: ["reasoning.encrypted_content"],
             prompt_cache_key: &self.metadata.thread_id,
             text: self.text(),
+            service_tier: self
+                .service_tier
+                .as_deref()
+                .map(|tier| if tier == "fast" { "priority" } else { tier }),
             previous_response_id: None,
             generate: None,
             input: &self.input,
@@ -274,6 +282,7 @@ pub(crate) mod tests {
             effort: Some("medium".into()),
             summary: Some(ReasoningSummary::None),
             verbosity: Some(Verbosity::Low),
+            service_tier: None,
             output_schema: None,
             metadata: RequestMetadata {
                 thread_id: "thread".into(),
@@ -315,6 +324,22 @@ pub(crate) mod tests {
         };
         let format = json!({"type":"json_schema","strict":true,"name":"codex_output_schema","schema":{"type":"object"}});
         assert_eq!(keys(&unknown), (Some(json!({"summary":"auto"})), Some(json!({"format": format}))));
+    }
+
+    #[test]
+    fn a_service_tier_is_sent_as_given_but_for_fast() {
+        let sent = |tier: Option<&str>| {
+            let asking = ModelRequest {
+                service_tier: tier.map(str::to_owned),
+                ..request()
+            };
+            let value: Value = serde_json::from_str(&body(&asking)).unwrap();
+            value.get("service_tier").cloned()
+        };
+
+        assert_eq!(sent(None), None);
+        assert_eq!(sent(Some("fast")), Some(json!("priority")));
+        assert_eq!(sent(Some("flex")), Some(json!("flex")));
     }
 
     #[test]

@@ -97,6 +97,7 @@ fn request() -> ModelRequest {
         effort: None,
         summary: None,
         verbosity: None,
+        service_tier: None,
         output_schema: None,
         metadata: RequestMetadata {
             thread_id: "thread".into(),

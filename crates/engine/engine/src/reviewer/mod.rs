@@ -72,6 +72,7 @@ pub fn request(
         effort: settings.effort.clone(),
         summary: None,
         verbosity: None,
+        service_tier: settings.service_tier.clone(),
         output_schema: Some(schema()),
         metadata: RequestMetadata {
             thread_id,

@@ -220,6 +220,7 @@ fn turn_settings(
             .model_verbosity
             .or(model_info.default_verbosity)
             .filter(|_| model_info.supports_verbosity),
+        service_tier: config.service_tier.clone(),
         approval_policy: config.approval_policy,
         reviewer: config.approvals_reviewer,
         sandbox_policy: config.sandbox_policy.clone(),

@@ -106,6 +106,7 @@ impl ThreadState {
             effort: settings.effort.clone(),
             summary: settings.summary,
             verbosity: settings.verbosity,
+            service_tier: settings.service_tier.clone(),
             output_schema: self.turn.as_ref().and_then(|turn| turn.output_schema.clone()),
             metadata: RequestMetadata {
                 thread_id: self.info.id.clone(),

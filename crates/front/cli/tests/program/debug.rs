@@ -90,7 +90,8 @@ fn a_catalogue_of_the_users_own_is_printed_and_decides_about_requests() {
             .collect::<Vec<_>>()
     };
 
-    lab.run(&["exec", "-c", &option, "-m", "house", "hi"]).assert_code(0);
+    lab.run(&["exec", "-c", &option, "-c", "service_tier=fast", "-m", "house", "hi"])
+        .assert_code(0);
 
     let sent: Value = serde_json::from_slice(&mock.requests()[0].body).unwrap();
     assert_eq!(slugs(&[]), ["hidden", "house", "other"]);
@@ -100,6 +101,7 @@ fn a_catalogue_of_the_users_own_is_printed_and_decides_about_requests() {
         (&sent["text"]["verbosity"], &sent["parallel_tool_calls"]),
         (&"high".into(), &false.into())
     );
+    assert_eq!(sent["service_tier"], "priority");
     let tools = sent["tools"].as_array().unwrap();
     assert!(tools.iter().all(|tool| tool["name"] != "view_image"), "it takes no pictures");
 }

@@ -71,6 +71,12 @@ static MODEL: &[Key] = &[
         "how much of its reasoning the model tells",
     ),
     used("model_verbosity", Choice(VERBOSITIES), "the model's", "length of its answers"),
+    used(
+        "service_tier",
+        Word,
+        "",
+        "how soon the provider answers, e.g. `flex` or `priority`; `fast` is sent as `priority`",
+    ),
     used("model_context_window", POSITIVE, "the model's", "tokens"),
     used(
         "model_auto_compact_token_limit",
@@ -93,7 +99,6 @@ static MODEL: &[Key] = &[
         "",
         "more providers; `openai`, `ollama`, `lmstudio` and `scripted` are built in",
     ),
-    later("service_tier", Text),
     later("plan_mode_reasoning_effort", Word),
     later("model_auto_compact_token_limit_scope", Choice(&["total", "body_after_prefix"])),
     later("model_post_turn_compact_threshold_percent", Kind::Count { min: 0, max: 255 }),

@@ -27,6 +27,7 @@ fn request(input: Vec<ResponseItem>) -> ModelRequest {
         effort: None,
         summary: None,
         verbosity: None,
+        service_tier: None,
         output_schema: None,
         metadata: RequestMetadata {
             thread_id: "t".into(),
