@@ -37,8 +37,8 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..overrides
     };
-    let model_provider = local_provider(command)?;
-    codex_config::resolve(&surroundings.process, &cwd, &overrides).map_err(config_error)?;
+    let resolved = codex_config::resolve(&surroundings.process, &cwd, &overrides).map_err(config_error)?;
+    let model_provider = local_provider(command, resolved.config.oss_provider)?;
     let prompt = read_prompt(command, surroundings)?;
     let output_schema = command
         .output_schema
@@ -71,13 +71,15 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     Ok(Prepared { options, overrides })
 }
 
-/// The provider that `--oss` means.
-fn local_provider(command: &ExecCommand) -> Result<Option<String>, ExecError> {
-    match (command.oss, &command.local_provider) {
-        (false, _) => Ok(None),
-        (true, Some(name)) => Ok(Some(name.clone())),
-        (true, None) => Err(ExecError::new("exec.no_local_provider", "--oss does not say which local provider")
-            .with_hint("add --local-provider ollama or --local-provider lmstudio")),
+/// The provider that `--oss` means: the one of the command line, else the configured one.
+fn local_provider(command: &ExecCommand, configured: Option<String>) -> Result<Option<String>, ExecError> {
+    if !command.oss {
+        return Ok(None);
+    }
+    match command.local_provider.clone().or(configured) {
+        Some(name) => Ok(Some(name)),
+        None => Err(ExecError::new("exec.no_local_provider", "--oss does not say which local provider")
+            .with_hint("add --local-provider ollama or --local-provider lmstudio, or set oss_provider in the configuration")),
     }
 }
 

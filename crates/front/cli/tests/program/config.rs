@@ -177,3 +177,32 @@ fn a_home_below_the_temporary_folder_is_a_home_like_any_other() {
     ran.assert_code(0);
     assert!(!ran.stderr.to_lowercase().contains("warning"), "{}", ran.stderr);
 }
+
+#[test]
+fn the_local_provider_is_the_one_of_the_command_line_else_the_configured_one() {
+    let mock = MockModel::start([Answer::message("One."), Answer::message("Two.")]);
+    let lab = Lab::with_model(&mock);
+    let provider = |arguments: &[&str]| {
+        let mut command = lab.command(arguments);
+        command.env("CODEX_OSS_BASE_URL", mock.base_url());
+        let ran = lab.start(command).ended(crate::support::PATIENCE);
+        let named = ran
+            .stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("provider: ").map(str::to_owned));
+        (named, ran)
+    };
+
+    let (_, nowhere) = provider(&["exec", "--oss", "go"]);
+    lab.home.use_model(&mock, "oss_provider = \"lmstudio\"\n");
+    let (configured, _) = provider(&["exec", "--oss", "go"]);
+    let (given, _) = provider(&["exec", "--oss", "--local-provider", "ollama", "go"]);
+
+    assert!(
+        nowhere.assert_code(1).stderr.contains("[exec.no_local_provider]"),
+        "{}",
+        nowhere.stderr
+    );
+    assert_eq!(configured.as_deref(), Some("lmstudio"));
+    assert_eq!(given.as_deref(), Some("ollama"));
+}
