@@ -11,6 +11,7 @@ mod hit_points;
 mod prepare;
 mod signals;
 mod stdin;
+mod trust;
 mod wire;
 mod worktree;
 

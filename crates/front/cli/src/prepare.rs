@@ -1,10 +1,11 @@
 //! From the parsed command line to a run that can start: every check that needs no server, in a fixed order.
 //!
-//! `-c` syntax, working directory, configuration, prompt, output schema, git repository. The first that fails is the one that is reported.
+//! `-c` syntax, working directory, configuration, prompt, output schema, git repository. Then `--trust` writes what it was asked to. The first that fails is the one that is reported.
 
 use crate::args::{Color, ExecCommand};
 use crate::environment::{Surroundings, config_error};
 use crate::stdin::{self, Stdin};
+use crate::trust;
 use crate::worktree;
 use codex_base::{AbsPath, RandomIds, SystemClock};
 use codex_config::Overrides;
@@ -39,6 +40,10 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     };
     let resolved = codex_config::resolve(&surroundings.process, &cwd, &overrides).map_err(config_error)?;
     let model_provider = local_provider(command, resolved.config.oss_provider)?;
+    let trust = command
+        .trust
+        .then(|| trust::ask(&surroundings.process, &cwd, &overrides))
+        .transpose()?;
     let prompt = read_prompt(command, surroundings)?;
     let output_schema = command
         .output_schema
@@ -48,6 +53,14 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     if !command.skip_git_repo_check && !command.bypass && !codex_git::is_repository(&cwd) {
         return Err(no_repository());
     }
+    let overrides = match trust {
+        Some(trust) => {
+            let (overrides, note) = trust.record(&surroundings.process, overrides)?;
+            note.iter().for_each(|note| tell(note));
+            overrides
+        }
+        None => overrides,
+    };
     let cwd = if command.worktree { new_worktree(&cwd, surroundings)? } else { cwd };
     let options = ExecOptions {
         session: command.session.clone(),

@@ -35,6 +35,8 @@ pub struct ExecCommand {
     pub skip_git_repo_check: bool,
     pub ephemeral: bool,
     pub ignore_user_config: bool,
+    /// Records the project as trusted.
+    pub trust: bool,
     pub thread_source: Option<String>,
     /// What the user should know about the flags themselves: older spellings, and those that change nothing here.
     pub notes: Vec<String>,
@@ -158,6 +160,10 @@ struct ExecFlags {
     #[arg(long)]
     ignore_user_config: bool,
 
+    /// Trust this project from now on: its .codex/ counts, too
+    #[arg(long)]
+    trust: bool,
+
     /// Leave out the .rules files of user and project
     #[arg(long)]
     ignore_rules: bool,
@@ -232,6 +238,7 @@ impl Exec {
             skip_git_repo_check: own.skip_git_repo_check,
             ephemeral: own.ephemeral,
             ignore_user_config: own.ignore_user_config,
+            trust: own.trust,
             thread_source: own.thread_source,
             notes,
         }
@@ -257,6 +264,7 @@ impl ExecFlags {
             skip_git_repo_check: nearer.skip_git_repo_check || self.skip_git_repo_check,
             ephemeral: nearer.ephemeral || self.ephemeral,
             ignore_user_config: nearer.ignore_user_config || self.ignore_user_config,
+            trust: nearer.trust || self.trust,
             ignore_rules: nearer.ignore_rules || self.ignore_rules,
             thread_source: nearer.thread_source.or(self.thread_source),
             cyber_access_program: nearer.cyber_access_program.or(self.cyber_access_program),

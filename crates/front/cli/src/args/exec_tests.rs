@@ -33,6 +33,7 @@ fn plain() -> ExecCommand {
         skip_git_repo_check: false,
         ephemeral: false,
         ignore_user_config: false,
+        trust: false,
         thread_source: None,
         notes: vec![],
     }
@@ -174,6 +175,9 @@ fn the_forms_of_exec() {
             ..fork()
         },
     );
+    for line in ["exec --trust fork ID", "exec fork --trust ID"] {
+        check(line, ExecCommand { trust: true, ..fork() });
+    }
     check("exec resume --last", last(false));
     check(
         "exec resume --last go",

@@ -36,5 +36,6 @@ mod signals;
 #[cfg(target_os = "linux")]
 mod stored;
 mod support;
+mod trust;
 #[cfg(target_os = "linux")]
 mod world;
