@@ -200,7 +200,7 @@ fn output(command: &ExecCommand, surroundings: &Surroundings) -> Output {
         Color::Auto => surroundings.colours(),
     };
     match (command.json, coloured) {
-        (true, _) => Output::Json,
+        (true, _) => Output::Json { status: command.status },
         (false, true) => Output::Human { colour: Colour::Ansi },
         (false, false) => Output::Human { colour: Colour::Plain },
     }

@@ -5,6 +5,7 @@
 
 mod calls;
 
+use crate::waits::Status;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{
     CommandExecutionItem, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus,
@@ -82,6 +83,19 @@ impl JsonEvents {
             | Notification::AutoApprovalReviewCompleted(_)
             | Notification::TurnWaiting(_) => Vec::new(),
         }
+    }
+
+    /// What a long wait is for.
+    pub fn waiting(&self, wait: &Status) -> Vec<String> {
+        if self.over {
+            return Vec::new();
+        }
+        vec![line(&Event::Status {
+            waiting_for: &wait.cause,
+            elapsed_ms: u64::try_from(wait.elapsed.as_millis()).unwrap_or(u64::MAX),
+            pid: wait.pid,
+            attempt: wait.attempt,
+        })]
     }
 
     /// After an interrupt there is no further line.
@@ -310,6 +324,15 @@ enum Event<'a> {
     ItemUpdated { item: Item<'a> },
     #[serde(rename = "item.completed")]
     ItemCompleted { item: Item<'a> },
+    #[serde(rename = "status")]
+    Status {
+        waiting_for: &'a str,
+        elapsed_ms: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+    },
     #[serde(rename = "error")]
     Error(ErrorBody<'a>),
 }

@@ -2,6 +2,7 @@
 
 use crate::human::{Colour, HumanText, visible};
 use crate::json::JsonEvents;
+use crate::waits::Status;
 use codex_protocol::errors::TurnError;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ThreadSetup;
@@ -13,8 +14,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 pub enum Output {
     /// Progress on stderr, the final message on stdout.
     Human { colour: Colour },
-    /// One JSON object per line on stdout.
-    Json,
+    /// One JSON object per line on stdout. `status`: long waits, too.
+    Json { status: bool },
 }
 
 /// The process's streams and what is known about them.
@@ -53,7 +54,7 @@ impl Streams {
 /// The state of the chosen form.
 pub enum Report {
     Human(Box<HumanText>),
-    Json(Box<JsonEvents>),
+    Json { state: Box<JsonEvents>, status: bool },
 }
 
 impl Report {
@@ -65,10 +66,11 @@ impl Report {
                 streams.err(&text).await;
                 Ok(Self::Human(Box::new(state)))
             }
-            Output::Json => {
+            Output::Json { status } => {
                 let (state, first) = JsonEvents::start(setup);
                 lines(streams, &first).await?;
-                Ok(Self::Json(Box::new(state)))
+                let state = Box::new(state);
+                Ok(Self::Json { state, status })
             }
         }
     }
@@ -76,23 +78,25 @@ impl Report {
     pub async fn on(&mut self, notification: &Notification, streams: &mut Streams) -> io::Result<()> {
         match self {
             Self::Human(state) => streams.err(&state.on(notification)).await,
-            Self::Json(state) => lines(streams, &state.on(notification)).await?,
+            Self::Json { state, .. } => lines(streams, &state.on(notification)).await?,
         }
         Ok(())
     }
 
-    /// A line of progress; scripts do not get any.
-    pub async fn progress(&mut self, line: &str, streams: &mut Streams) {
+    /// A wait that takes long; scripts hear of it only if they want to.
+    pub async fn waiting(&mut self, wait: &Status, streams: &mut Streams) -> io::Result<()> {
         match self {
-            Self::Human(state) => streams.err(&state.progress(line)).await,
-            Self::Json(_) => {}
+            Self::Human(state) => streams.err(&state.progress(&wait.line())).await,
+            Self::Json { state, status: true } => lines(streams, &state.waiting(wait)).await?,
+            Self::Json { status: false, .. } => {}
         }
+        Ok(())
     }
 
     pub async fn failed(&mut self, error: &TurnError, streams: &mut Streams) -> io::Result<()> {
         match self {
             Self::Human(state) => streams.err(&state.failed(error)).await,
-            Self::Json(state) => lines(streams, &state.failed(error)).await?,
+            Self::Json { state, .. } => lines(streams, &state.failed(error)).await?,
         }
         Ok(())
     }
@@ -101,7 +105,7 @@ impl Report {
     pub fn interrupting(&mut self) {
         match self {
             Self::Human(_) => {}
-            Self::Json(state) => state.silence(),
+            Self::Json { state, .. } => state.silence(),
         }
     }
 
@@ -114,7 +118,7 @@ impl Report {
                 Some(message) => streams.line_out(message).await,
                 None => Ok(()),
             },
-            Self::Json(_) => Ok(()),
+            Self::Json { .. } => Ok(()),
         }
     }
 }

@@ -102,6 +102,7 @@ fn options(output: Output) -> ExecOptions {
     }
 }
 
+const JSON: Output = Output::Json { status: false };
 const HUMAN: Output = Output::Human { colour: Colour::Plain };
 
 async fn play(options: ExecOptions, script: Script) -> Seen {
@@ -265,7 +266,7 @@ async fn the_answer_is_all_that_stdout_gets() {
 #[tokio::test]
 async fn json_lines_are_all_that_stdout_gets() {
     let seen = play(
-        options(Output::Json),
+        options(JSON),
         Script {
             on_turn: good_turn(),
             ..Script::default()
@@ -303,7 +304,7 @@ async fn a_question_is_declined() {
 #[tokio::test]
 async fn a_thread_that_cannot_start_is_one_line_on_stderr() {
     let error = RequestError::invalid("config.unknown_provider", "model provider `x` not found").with_hint("add it");
-    for output in [HUMAN, Output::Json] {
+    for output in [HUMAN, JSON] {
         let seen = play(
             options(output),
             Script {
@@ -325,7 +326,7 @@ async fn a_thread_that_cannot_start_is_one_line_on_stderr() {
 async fn a_turn_that_cannot_start_is_a_failed_turn() {
     let error = RequestError::invalid("model.no_key", "no key");
     let seen = play(
-        options(Output::Json),
+        options(JSON),
         Script {
             turn_error: Some(error),
             ..Script::default()
@@ -395,7 +396,7 @@ async fn a_signal_interrupts_the_turn_and_waits_for_its_end() {
     };
 
     let human = play(options(HUMAN), script.clone()).await;
-    let json = play(options(Output::Json), script).await;
+    let json = play(options(JSON), script).await;
 
     assert_eq!(
         (human.status, human.status.code(), human.stdout.as_str()),
@@ -459,15 +460,26 @@ async fn a_long_wait_names_its_cause() {
     });
     let later = Some((Duration::from_secs(11), vec![turn_ended(TurnStatus::Completed, None)]));
 
-    let seen = play(
-        options(HUMAN),
-        Script {
-            on_turn: vec![turn_started(), waiting],
-            later,
-            ..Script::default()
-        },
-    )
-    .await;
+    let script = || Script {
+        on_turn: vec![turn_started(), waiting.clone()],
+        later: later.clone(),
+        ..Script::default()
+    };
+
+    let seen = play(options(HUMAN), script()).await;
+    let with_status = play(options(Output::Json { status: true }), script()).await;
+    let without = play(options(JSON), script()).await;
+
+    assert!(
+        !without.stdout.contains("status") && without.stderr.is_empty(),
+        "{}",
+        without.stdout
+    );
+    let status: Vec<&str> = with_status.stdout.lines().filter(|line| line.contains("status")).collect();
+    insta::assert_snapshot!(status.join("\n"), @r#"
+    {"type":"status","waiting_for":"attempt 2 of 6, due in 9000 ms: overloaded","elapsed_ms":2000,"attempt":2}
+    {"type":"status","waiting_for":"attempt 2 of 6, due in 9000 ms: overloaded","elapsed_ms":10000,"attempt":2}
+    "#);
 
     insta::assert_snapshot!(seen.stderr.split_once("mend it\n").unwrap().1, @r"
     waiting for attempt 2 of 6, due in 9000 ms: overloaded (2 s)
@@ -478,7 +490,7 @@ async fn a_long_wait_names_its_cause() {
 #[tokio::test]
 async fn a_server_that_is_gone_fails_the_turn() {
     let seen = play(
-        options(Output::Json),
+        options(JSON),
         Script {
             on_turn: vec![turn_started()],
             close_after_turn_start: true,
@@ -500,7 +512,7 @@ async fn a_server_that_is_gone_fails_the_turn() {
 async fn a_thread_that_ends_before_its_turn_is_not_waited_for() {
     let closed = ThreadClosed { thread_id: THREAD.into() };
     let seen = play(
-        options(Output::Json),
+        options(JSON),
         Script {
             on_turn: vec![turn_started(), Notification::ThreadClosed(closed)],
             ..Script::default()
@@ -528,7 +540,7 @@ async fn a_reader_that_left_ends_the_turn_quietly() {
         writes_left,
         ..Sink::default()
     };
-    let json = play_into(options(Output::Json), script, leaves_after(1)).await;
+    let json = play_into(options(JSON), script, leaves_after(1)).await;
     let human = play_into(
         options(HUMAN),
         Script {
@@ -607,7 +619,7 @@ async fn a_fork_without_a_prompt_is_made_and_that_is_all() {
         ..options(output)
     };
 
-    let json = play(fork(Output::Json), Script::default()).await;
+    let json = play(fork(JSON), Script::default()).await;
     let human = play(fork(HUMAN), Script::default()).await;
 
     assert_eq!((json.status, json.stderr.as_str()), (ExitStatus::Done, ""));

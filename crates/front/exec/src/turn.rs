@@ -169,7 +169,7 @@ impl Run {
                 }
                 message = self.events.next() => message,
                 () = until(&self.clock, self.waits.due()), if give_up.is_none() => {
-                    self.name_the_wait(streams).await;
+                    self.name_the_wait(streams).await?;
                     continue;
                 }
                 () = until(&self.clock, give_up) => return Ok(ExitStatus::Interrupted),
@@ -251,10 +251,14 @@ impl Run {
         }
     }
 
-    async fn name_the_wait(&mut self, streams: &mut Streams) {
-        if let Some(line) = self.waits.line(self.clock.monotonic()) {
-            self.report.progress(&line, streams).await;
+    async fn name_the_wait(&mut self, streams: &mut Streams) -> Result<(), Failure> {
+        if let Some(wait) = self.waits.status(self.clock.monotonic())
+            && let Err(error) = self.report.waiting(&wait, streams).await
+        {
+            self.abandon().await;
+            return Err(Failure::Output(error));
         }
+        Ok(())
     }
 
     /// The turn never started, or its end will never be told.

@@ -14,6 +14,8 @@ pub const NAMED_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
     cause: String,
+    pid: Option<u32>,
+    attempt: Option<u32>,
     since: Duration,
     said: u32,
 }
@@ -22,6 +24,8 @@ impl Wait {
     pub fn new(cause: impl Into<String>, since: Duration) -> Self {
         Self {
             cause: cause.into(),
+            pid: None,
+            attempt: None,
             since,
             said: 0,
         }
@@ -40,13 +44,42 @@ impl Wait {
 
     /// The line, if it is due.
     pub fn line(&mut self, now: Duration) -> Option<String> {
+        self.status(now).map(|status| status.line())
+    }
+
+    /// What the line would say, if it is due.
+    fn status(&mut self, now: Duration) -> Option<Status> {
         if now < self.due() {
             return None;
         }
         while self.due() <= now {
             self.said += 1;
         }
-        Some(format!("waiting for {} ({} s)", self.cause, (now - self.since).as_secs()))
+        Some(Status {
+            cause: self.cause.clone(),
+            pid: self.pid,
+            attempt: self.attempt,
+            elapsed: now - self.since,
+        })
+    }
+}
+
+/// A wait that is worth a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Continues "waiting for".
+    pub cause: String,
+    /// The process that is waited for, where it is known.
+    pub pid: Option<u32>,
+    /// The attempt that is waited for; the first one is 1.
+    pub attempt: Option<u32>,
+    pub elapsed: Duration,
+}
+
+impl Status {
+    /// For people.
+    pub fn line(&self) -> String {
+        format!("waiting for {} ({} s)", self.cause, self.elapsed.as_secs())
     }
 }
 
@@ -106,9 +139,9 @@ impl Waits {
         self.wait().map(Wait::due)
     }
 
-    pub fn line(&mut self, now: Duration) -> Option<String> {
+    pub fn status(&mut self, now: Duration) -> Option<Status> {
         match (&mut self.current, self.running.first_mut()) {
-            (Some((_, wait)), _) | (None, Some((_, wait))) => wait.line(now),
+            (Some((_, wait)), _) | (None, Some((_, wait))) => wait.status(now),
             (None, None) => None,
         }
     }
@@ -138,7 +171,18 @@ impl Waits {
             }
             WaitingFor::Approval { item_id } => (Topic::Item(item_id.clone()), "an answer to an approval question".to_owned()),
         };
-        self.current = Some((topic, Wait::new(cause, now)));
+        let (mut pid, mut attempt) = (None, None);
+        match waiting_for {
+            WaitingFor::Tool { pid: known, .. } => pid = *known,
+            WaitingFor::Retry { attempt: known, .. } => attempt = Some(*known),
+            WaitingFor::Model | WaitingFor::Approval { .. } => {}
+        }
+        let wait = Wait {
+            pid,
+            attempt,
+            ..Wait::new(cause, now)
+        };
+        self.current = Some((topic, wait));
     }
 
     fn item_started(&mut self, item: &ThreadItem, now: Duration) {
@@ -204,6 +248,10 @@ mod tests {
         })
     }
 
+    fn line(waits: &mut Waits, second: u64) -> Option<String> {
+        waits.status(secs(second)).map(|status| status.line())
+    }
+
     fn secs(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
@@ -214,7 +262,7 @@ mod tests {
         waits.on(&waiting(WaitingFor::Model), secs(0));
 
         let said: Vec<(u64, String)> = (0..=185)
-            .filter_map(|second| waits.line(secs(second)).map(|line| (second, line)))
+            .filter_map(|second| line(&mut waits, second).map(|line| (second, line)))
             .collect();
 
         let expect = [2, 10, 30, 60, 120, 180].map(|second| (second, format!("waiting for the model ({second} s)")));
@@ -227,8 +275,8 @@ mod tests {
             let mut waits = Waits::default();
             waits.on(&waiting(waiting_for), secs(1));
             assert_eq!(waits.due(), Some(secs(3)));
-            assert_eq!(waits.line(secs(2)), None);
-            assert_eq!(waits.line(secs(4)).as_deref(), Some(expect));
+            assert_eq!(line(&mut waits, 2), None);
+            assert_eq!(line(&mut waits, 4).as_deref(), Some(expect));
         };
 
         check(WaitingFor::Model, "waiting for the model (3 s)");
@@ -268,7 +316,7 @@ mod tests {
         waits.on(&waiting(WaitingFor::Model), secs(0));
         waits.on(&Notification::AgentMessageDelta(delta), secs(1));
 
-        assert_eq!(waits.line(secs(2)), None);
-        assert_eq!(waits.line(secs(3)).as_deref(), Some("waiting for the model to go on (2 s)"));
+        assert_eq!(line(&mut waits, 2), None);
+        assert_eq!(line(&mut waits, 3).as_deref(), Some("waiting for the model to go on (2 s)"));
     }
 }

@@ -29,6 +29,8 @@ pub struct ExecCommand {
     pub add_dirs: Vec<PathBuf>,
     pub strict_config: bool,
     pub json: bool,
+    /// JSON events for long waits.
+    pub status: bool,
     pub color: Color,
     pub last_message_file: Option<PathBuf>,
     pub output_schema: Option<PathBuf>,
@@ -140,6 +142,10 @@ struct ExecFlags {
     #[arg(long, alias = "experimental-json")]
     json: bool,
 
+    /// With --json: also events that say what a long wait is for
+    #[arg(long)]
+    status: bool,
+
     /// Write the final message to FILE
     #[arg(short, long = "output-last-message", value_name = "FILE")]
     output_last_message: Option<PathBuf>,
@@ -232,6 +238,7 @@ impl Exec {
             add_dirs: shared.add_dirs,
             strict_config: shared.strict_config,
             json: own.json,
+            status: own.status,
             color,
             last_message_file: own.output_last_message,
             output_schema: own.output_schema,
@@ -259,6 +266,7 @@ impl ExecFlags {
     fn under(self, nearer: Self) -> Self {
         Self {
             json: nearer.json || self.json,
+            status: nearer.status || self.status,
             output_last_message: nearer.output_last_message.or(self.output_last_message),
             output_schema: nearer.output_schema.or(self.output_schema),
             skip_git_repo_check: nearer.skip_git_repo_check || self.skip_git_repo_check,
@@ -278,6 +286,10 @@ impl ExecFlags {
             (
                 self.include_plan_tool,
                 "--include-plan-tool is no longer needed: the plan is always offered",
+            ),
+            (
+                self.status && !self.json,
+                "--status changes nothing without --json: the text output names long waits anyway",
             ),
             (special, "--cyber-access-program has a meaning at the vendor only; it is not sent"),
         ]

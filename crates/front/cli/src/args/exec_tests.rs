@@ -27,6 +27,7 @@ fn plain() -> ExecCommand {
         add_dirs: vec![],
         strict_config: false,
         json: false,
+        status: false,
         color: Color::Auto,
         last_message_file: None,
         output_schema: None,
@@ -144,6 +145,14 @@ fn the_forms_of_exec() {
             profile: Some("work".into()),
             sandbox: Some(SandboxMode::WorkspaceWrite),
             ..prompt("go")
+        },
+    );
+    check(
+        "exec --json resume ID --status",
+        ExecCommand {
+            json: true,
+            status: true,
+            ..resume("ID")
         },
     );
     check("exec resume ID", resume("ID"));
@@ -276,6 +285,10 @@ fn flags_that_are_old_or_change_nothing_are_taken_with_a_note() {
     --full-auto is an older name of --sandbox workspace-write; the --sandbox beside it decides
     --local-provider changes nothing without --oss
     ");
+    assert_eq!(
+        notes("exec --status go"),
+        "--status changes nothing without --json: the text output names long waits anyway"
+    );
     assert_eq!(
         notes("-a never exec --cyber-access-program standard --ignore-rules --oss --local-provider lmstudio go"),
         ""
