@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod environment;
 mod hit_points;
+mod local;
 mod prepare;
 mod signals;
 mod stdin;
@@ -83,9 +84,12 @@ fn start(
         .enable_all()
         .build()
         .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
-    let Prepared { options, overrides } = prepared;
+    let Prepared { options, overrides, local } = prepared;
     runtime.block_on(async {
         let signals = Signals::listen().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
+        if let Some(local) = local {
+            Box::pin(local.ready(surroundings, &signals)).await?;
+        }
         let ended = Box::pin(serve(options.clone(), surroundings, overrides, sandbox, &signals)).await;
         at_end(&ended, &options);
         signals.die_if_told_to();

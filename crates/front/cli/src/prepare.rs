@@ -4,6 +4,7 @@
 
 use crate::args::{Color, ExecCommand};
 use crate::environment::{Surroundings, config_error};
+use crate::local::LocalModel;
 use crate::stdin::{self, Stdin};
 use crate::trust;
 use crate::worktree;
@@ -12,6 +13,7 @@ use codex_config::Overrides;
 use codex_exec::human::Colour;
 use codex_exec::prompt::{self, Continues};
 use codex_exec::{ExecError, ExecOptions, Output, Session};
+use codex_model::LocalServer;
 use std::io::Write;
 use std::path::Path;
 
@@ -20,6 +22,8 @@ use std::path::Path;
 pub struct Prepared {
     pub options: ExecOptions,
     pub overrides: Overrides,
+    /// A model on this machine that must be there first.
+    pub local: Option<LocalModel>,
 }
 
 /// # Errors
@@ -38,8 +42,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..overrides
     };
-    let resolved = codex_config::resolve(&surroundings.process, &cwd, &overrides).map_err(config_error)?;
-    let model_provider = local_provider(command, resolved.config.oss_provider)?;
+    let chosen = chosen_model(command, surroundings, &cwd, &overrides)?;
     let trust = command
         .trust
         .then(|| trust::ask(&surroundings.process, &cwd, &overrides))
@@ -67,8 +70,8 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         prompt,
         images: command.images.iter().map(|path| image(path, command, surroundings)).collect(),
         cwd,
-        model: command.model.clone(),
-        model_provider,
+        model: chosen.model,
+        model_provider: chosen.model_provider,
         sandbox: command.sandbox,
         approve_for_me: command.approve_for_me,
         config: None,
@@ -81,7 +84,11 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
             .map(|path| surroundings.process.cwd.join(path).as_path().to_owned()),
         output: output(command, surroundings),
     };
-    Ok(Prepared { options, overrides })
+    Ok(Prepared {
+        options,
+        overrides,
+        local: chosen.local,
+    })
 }
 
 /// The provider that `--oss` means: the one of the command line, else the configured one.
@@ -96,6 +103,40 @@ fn local_provider(command: &ExecCommand, configured: Option<String>) -> Result<O
     }
 }
 
+/// Who is asked.
+struct Chosen {
+    model: Option<String>,
+    model_provider: Option<String>,
+    local: Option<LocalModel>,
+}
+
+/// What the command line and, for `--oss`, the configuration say of provider and model.
+fn chosen_model(command: &ExecCommand, surroundings: &Surroundings, cwd: &AbsPath, overrides: &Overrides) -> Result<Chosen, ExecError> {
+    let mut resolved = codex_config::resolve(&surroundings.process, cwd, overrides).map_err(config_error)?;
+    let model_provider = local_provider(command, resolved.config.oss_provider.take())?;
+    if model_provider.is_some() {
+        let overrides = Overrides {
+            model_provider: model_provider.clone(),
+            ..overrides.clone()
+        };
+        resolved = codex_config::resolve(&surroundings.process, cwd, &overrides).map_err(config_error)?;
+    }
+    // With --oss, the model of the configuration is for another provider.
+    let usual = LocalServer::of(&resolved.config.provider).filter(|_| command.oss);
+    let model = command.model.clone().or_else(|| Some(usual?.default_model().to_owned()));
+    // A stored session without --oss goes on with its own provider and model.
+    let local = if command.oss || command.session == Session::New {
+        LocalModel::of(&resolved, model.as_deref())
+    } else {
+        None
+    };
+    Ok(Chosen {
+        model,
+        model_provider,
+        local,
+    })
+}
+
 /// The working directory in a work tree of its own.
 fn new_worktree(cwd: &AbsPath, surroundings: &Surroundings) -> Result<AbsPath, ExecError> {
     let made = worktree::make(&surroundings.process.codex_home, cwd, &RandomIds)?;
@@ -107,7 +148,7 @@ fn new_worktree(cwd: &AbsPath, surroundings: &Surroundings) -> Result<AbsPath, E
 }
 
 /// A line on stderr, if anybody is there.
-fn tell(line: &str) {
+pub fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 

@@ -33,6 +33,8 @@
 //! | `model.event_too_large` | one event over 64 MiB | no |
 //! | `model.answer_too_large` | one answer over 512 MiB | no |
 //! | `model.answer_too_long` | one answer over 4 hours | no |
+//! | `model.local_server` | no server of a local provider runs, or it is too old; nothing was sent | no |
+//! | `model.local_model` | that server does not have the model and cannot get it; nothing was sent | no |
 //! | `model.script_mismatch` | scripted provider: a step expected something else | no |
 //! | `model.script_ended` | scripted provider: no step is left | no |
 //! | `model.script_invalid` | scripted provider: a step names something that is not there | no |
@@ -74,6 +76,8 @@ pub const INVALID_RESPONSE: &str = "model.invalid_response";
 pub const EVENT_TOO_LARGE: &str = "model.event_too_large";
 pub const ANSWER_TOO_LARGE: &str = "model.answer_too_large";
 pub const ANSWER_TOO_LONG: &str = "model.answer_too_long";
+pub const LOCAL_SERVER: &str = "model.local_server";
+pub const LOCAL_MODEL: &str = "model.local_model";
 pub const SCRIPT_MISMATCH: &str = "model.script_mismatch";
 pub const SCRIPT_ENDED: &str = "model.script_ended";
 pub const SCRIPT_INVALID: &str = "model.script_invalid";

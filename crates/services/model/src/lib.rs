@@ -18,6 +18,7 @@
 //! | [`error`], [`failures`] | stable codes; the tables that turn statuses and failed responses into them |
 //! | [`news`], [`limits`] | what an answer tells beside its items |
 //! | [`catalog`], `listing` | what is known of each model; a catalogue from a file |
+//! | [`local`] | model servers on this machine: running, new enough, with the model |
 //! | [`scripted`] | answers from a JSONL file, and the script of the demo |
 
 mod bounds;
@@ -27,6 +28,7 @@ pub mod event;
 pub mod failures;
 pub mod limits;
 mod listing;
+pub mod local;
 pub mod news;
 pub mod provider;
 mod reading;
@@ -42,6 +44,7 @@ pub use catalog::{Catalog, ModelInfo, SCRIPTED_MODEL, catalog, catalog_of};
 pub use error::{ModelError, Retry, backoff};
 pub use event::{AddedKind, ModelEvent};
 pub use listing::CatalogError;
+pub use local::LocalServer;
 pub use news::{News, is_same_model};
 pub use provider::{ClientIdentity, ModelClient, ModelSetupError, StoredLogin, build};
 pub use request::{ModelRequest, RequestMetadata};

@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use base64::Engine as _;
 use codex_base::AbsPath;
 use codex_config::{ConfigError, Overrides, Resolved};
-use codex_model::{CatalogError, ModelInfo};
+use codex_model::{CatalogError, LocalServer, ModelInfo};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::UserInput;
 use codex_protocol::settings::WireApi;
@@ -71,9 +71,10 @@ fn toml_value(value: &Value) -> Option<toml::Value> {
 /// If the catalogue that configuration names cannot be used.
 pub fn model_for(resolved: &Resolved) -> Result<(String, ModelInfo), CatalogError> {
     let catalog = codex_model::catalog_of(resolved.config.model_catalog_json.as_deref())?;
-    let default = match resolved.config.provider.wire_api {
+    let provider = &resolved.config.provider;
+    let default = match provider.wire_api {
         WireApi::Scripted => codex_model::SCRIPTED_MODEL,
-        WireApi::Responses => catalog.default_model(),
+        WireApi::Responses => LocalServer::of(provider).map_or(catalog.default_model(), |server| server.default_model()),
     };
     let slug = resolved.config.model.clone().unwrap_or_else(|| default.to_owned());
     let mut info = catalog.find(&slug);

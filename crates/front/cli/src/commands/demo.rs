@@ -81,7 +81,8 @@ fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn San
         ..Overrides::default()
     };
     let text = preface(&repository, &capabilities.mechanism);
-    Ok((Prepared { options, overrides }, text))
+    let local = None;
+    Ok((Prepared { options, overrides, local }, text))
 }
 
 /// Runs nothing in the sandbox: what a container's filter refuses can only be seen by trying.

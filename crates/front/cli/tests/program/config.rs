@@ -180,8 +180,9 @@ fn a_home_below_the_temporary_folder_is_a_home_like_any_other() {
 
 #[test]
 fn the_local_provider_is_the_one_of_the_command_line_else_the_configured_one() {
-    let mock = MockModel::start([Answer::message("One."), Answer::message("Two.")]);
+    let mock = MockModel::start([]);
     let lab = Lab::with_model(&mock);
+    // The mock is neither of them: the error says which one was looked for.
     let provider = |arguments: &[&str]| {
         let mut command = lab.command(arguments);
         command.env("CODEX_OSS_BASE_URL", mock.base_url());
@@ -189,7 +190,7 @@ fn the_local_provider_is_the_one_of_the_command_line_else_the_configured_one() {
         let named = ran
             .stderr
             .lines()
-            .find_map(|line| line.strip_prefix("provider: ").map(str::to_owned));
+            .find_map(|line| Some(line.split_once("no running ")?.1.split_once(" server")?.0.to_owned()));
         (named, ran)
     };
 
@@ -203,6 +204,6 @@ fn the_local_provider_is_the_one_of_the_command_line_else_the_configured_one() {
         "{}",
         nowhere.stderr
     );
-    assert_eq!(configured.as_deref(), Some("lmstudio"));
-    assert_eq!(given.as_deref(), Some("ollama"));
+    assert_eq!(configured.as_deref(), Some("LM Studio"));
+    assert_eq!(given.as_deref(), Some("Ollama"));
 }

@@ -22,6 +22,7 @@ mod input;
 mod items;
 #[cfg(target_os = "linux")]
 mod kill_moments;
+mod local;
 mod login;
 #[cfg(target_os = "linux")]
 mod network;
