@@ -8,6 +8,7 @@
 mod bench;
 mod cargo;
 mod check;
+mod commands_docs;
 mod config_docs;
 mod crates_readme;
 mod cross;
@@ -23,6 +24,7 @@ cargo xtask check --target windows|macos [PACKAGE...]
                                              type-check the workspace, or some packages, for another system
 cargo xtask tidy                             the rules of ARCHITECTURE.md that a program can check, and a report of long code
 cargo xtask crates-readme                    write crates/README.md
+cargo xtask commands-docs                    write docs/commands.md
 cargo xtask config-docs                      write docs/config.schema.json and the reference part of docs/config.md
 cargo xtask size [--no-build]                size of the release program; fails above the limit
 cargo xtask bench [--help]                   how quick and how small, also next to another program
@@ -49,6 +51,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["check"] => check::everything(),
         ["check", "--target", target, packages @ ..] => cross::check(target.parse()?, packages),
         ["tidy"] => tidy::command(),
+        ["commands-docs"] => commands_docs::write(),
         ["config-docs"] => config_docs::write(),
         ["crates-readme"] => crates_readme::write(),
         ["size"] => size::command(size::Build::Fresh),

@@ -265,6 +265,7 @@ fn whole_file_hunk(contents: &str, sign: char) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     fn change(path: &str, kind: PatchChangeKind, diff: &str) -> FileUpdateChange {
         FileUpdateChange {
             path: AbsPath::new(path).unwrap(),

@@ -117,7 +117,6 @@ pub fn notify(command: &[String], env: &[(OsString, OsString)], turn: &TurnEnded
 mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
-    use std::time::Duration;
 
     fn turn(cwd: &std::path::Path) -> TurnEnded {
         TurnEnded {
@@ -171,9 +170,9 @@ mod tests {
         notify(&command, &env, &turn(&folder)).unwrap();
 
         let told = folder.join("told");
-        let waited = tokio::time::timeout(Duration::from_secs(20), async {
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(20), async {
             while !told.exists() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         });
         waited.await.expect("the program ran");

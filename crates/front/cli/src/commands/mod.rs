@@ -194,4 +194,6 @@ fn print(text: &str) -> Result<(), ExecError> {
 }
 
 #[cfg(test)]
+mod page_tests;
+#[cfg(test)]
 mod tests;
