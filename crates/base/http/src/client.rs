@@ -177,15 +177,20 @@ impl HttpClient {
         if method == Method::POST {
             request = request.body(post.body);
         }
-        let sent = request.send().await;
-        let inner = sent.map_err(|error| match error.without_url() {
+        tracing::debug!(%method, url = shown_url, proxied = proxy.is_some(), "request");
+        let sent = request.send().await.map_err(|error| match error.without_url() {
             source if source.is_connect() => {
                 let obstacle = Obstacle::of(&source, plainly_proxied);
                 let way = Way { obstacle, host, proxy };
                 HttpError::Connect { way, source }
             }
             source => HttpError::Broken { source },
-        })?;
+        });
+        match &sent {
+            Ok(answer) => tracing::debug!(url = shown_url, status = answer.status().as_u16(), "head of the answer"),
+            Err(error) => tracing::debug!(url = shown_url, %error, "no answer"),
+        }
+        let inner = sent?;
         Ok(HttpResponse { inner, shown_url, secrets })
     }
 

@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// How long all threads together have to end at shutdown.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(8);
@@ -394,7 +395,8 @@ impl Engine {
             session_id: state.info.session_id.clone(),
             work: Work::default(),
         };
-        let owner = tokio::spawn(actor::run(state, inbox, world));
+        let span = tracing::info_span!("thread", id = thread_id);
+        let owner = tokio::spawn(actor::run(state, inbox, world).instrument(span));
         let engine = Arc::downgrade(self);
         let id = thread_id.clone();
         let task = tokio::spawn(async move {
@@ -442,6 +444,7 @@ fn tell_panic(subscribers: &Subscribers, thread_id: &str) {
 
 pub(crate) fn journal_error(error: &JournalError) -> RequestError {
     let text = error.with_cause();
+    tracing::debug!(code = error.code(), error = text, "the journal cannot be used");
     let told = match error.is_callers() {
         true => RequestError::invalid(error.code(), text),
         false => RequestError::internal(error.code(), text),

@@ -7,8 +7,8 @@ use codex_process::Sandbox;
 use codex_protocol::items::SessionSource;
 use codex_sessions::Faults;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What an engine is made of; chosen by the binary, or by a test.
 pub struct EngineParts {
@@ -29,6 +29,8 @@ pub struct EngineParts {
 pub struct Shared {
     parts: EngineParts,
     request_ids: AtomicI64,
+    /// The program of `notify` whose failure was told last.
+    notify_failed: Mutex<Vec<String>>,
 }
 
 impl Shared {
@@ -36,7 +38,18 @@ impl Shared {
         Self {
             parts,
             request_ids: AtomicI64::new(0),
+            notify_failed: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Once per program, not with every turn.
+    pub fn is_new_notify_failure(&self, command: &[String]) -> bool {
+        let mut told = self.notify_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *told != command;
+        if is_new {
+            *told = command.to_vec();
+        }
+        is_new
     }
 
     /// One sequence of server request ids per process, from 0.

@@ -111,12 +111,17 @@ async fn start(action: &ExecAction, policy: &ResolvedPolicy, world: &ToolWorld) 
         .or_else(only_missing)
         .map_err(StartError::Workdir)?;
     let spec = action.command(policy, world).await;
+    // What a shell is to do is not noted: it may hold anything. The journal has it under the call's id.
+    let (call_id, arguments) = (&action.ids.call_id, spec.argv.len().saturating_sub(1));
+    let program = spec.argv.first().cloned().unwrap_or_default();
     let prepared = world.sandbox.prepare(spec, policy)?;
+    tracing::debug!(call_id, ?program, arguments, cwd = %action.cwd, enforced = ?prepared.enforced, "command");
     // No time limit, and no token: a command that goes on must not end with its call.
     let running = spawn(prepared, Expiration::default()).await.map_err(|error| match error {
         SpawnError::Sandbox(error) => StartError::Sandbox(error),
         error => StartError::Spawn(error),
     })?;
+    tracing::debug!(call_id, pid = running.pid(), "command started");
     let started = Started {
         running,
         item: action.item.clone(),

@@ -39,6 +39,12 @@ pub fn read() -> Result<Surroundings, ExecError> {
     let mut process = ProcessEnv::new(std::env::vars_os(), cwd, user_shell(), timezone).map_err(config_error)?;
     process.load_dot_env();
     process.host_name = host_name();
+    let terminals = Terminals {
+        stdin: std::io::stdin().is_terminal(),
+        stdout: std::io::stdout().is_terminal(),
+        stderr: std::io::stderr().is_terminal(),
+    };
+    begin_log(&process, terminals);
     let originator = process
         .var("CODEX_INTERNAL_ORIGINATOR_OVERRIDE")
         .filter(|name| is_header_text(name))
@@ -48,12 +54,19 @@ pub fn read() -> Result<Surroundings, ExecError> {
         process,
         temporary_folder: std::env::temp_dir(),
         originator,
-        terminals: Terminals {
-            stdin: std::io::stdin().is_terminal(),
-            stdout: std::io::stdout().is_terminal(),
-            stderr: std::io::stderr().is_terminal(),
-        },
+        terminals,
     })
+}
+
+/// The process's log, from here on. What is wrong with its variables is told with the first call, and logging goes on as usual.
+fn begin_log(process: &ProcessEnv, terminals: Terminals) {
+    let colours = terminals.stderr && wants_colours(|name| process.var(name), true);
+    let (choice, warnings) = codex_telemetry::choose(process.var_os("RUST_LOG"), process.var_os("LOG_FORMAT"), colours);
+    if codex_telemetry::init(choice) {
+        for warning in warnings {
+            crate::tell(&format!("warning: {warning}\n"));
+        }
+    }
 }
 
 /// A configuration error as the user sees it: its cause behind it, its code in brackets.

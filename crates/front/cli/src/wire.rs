@@ -68,7 +68,9 @@ pub fn connect_to(
 /// The sandbox of this system; one that only runs unconfined commands where there is none yet.
 #[cfg(target_os = "linux")]
 pub fn sandbox() -> Arc<dyn Sandbox> {
-    Arc::new(codex_sandbox_linux::probe())
+    let sandbox = codex_sandbox_linux::probe();
+    tracing::debug!(facts = ?sandbox.capabilities(), "sandbox");
+    Arc::new(sandbox)
 }
 
 /// The sandbox of this system; one that only runs unconfined commands where there is none yet.

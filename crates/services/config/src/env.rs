@@ -78,7 +78,12 @@ impl ProcessEnv {
 
     /// A variable that is set and is valid Unicode.
     pub fn var(&self, name: &str) -> Option<&str> {
-        lookup(&self.vars, name)?.to_str()
+        self.var_os(name)?.to_str()
+    }
+
+    /// A variable that is set, whatever is in it.
+    pub fn var_os(&self, name: &str) -> Option<&OsStr> {
+        lookup(&self.vars, name)
     }
 
     /// `~` and `~/...` below the user's home, anything else relative to `base`.

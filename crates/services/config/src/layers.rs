@@ -257,7 +257,10 @@ fn untrusted(file: &AbsPath, folder: &AbsPath, env: &ProcessEnv) -> String {
 /// `None` if the file does not exist.
 fn read_file(file: &AbsPath, layer: Layer, rank: usize) -> Result<Option<Table>, ConfigError> {
     match read_bounded(file) {
-        Ok(text) => tree::parse(&text, file, layer, rank).map(Some),
+        Ok(text) => {
+            tracing::debug!(%file, ?layer, "configuration file");
+            tree::parse(&text, file, layer, rank).map(Some)
+        }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(ConfigError::Unreadable {
             file: file.clone(),

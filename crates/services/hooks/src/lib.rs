@@ -2,6 +2,7 @@
 //!
 //! So far one: `notify`, started after each completed turn of a root thread. It is not waited for and cannot hold anything up: its streams
 //! are null, it is in a process group of its own, and what becomes of it is nobody's business.
+//! Only that it cannot be started is told.
 
 use codex_base::{AbsPath, os};
 use serde::Serialize;
@@ -23,7 +24,7 @@ pub struct TurnEnded {
     pub last_assistant_message: Option<String>,
 }
 
-/// Why a program was not started. Only logged.
+/// Why a program was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     #[error("cannot start {program}")]

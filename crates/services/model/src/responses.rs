@@ -25,6 +25,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Events that may wait for a slow reader.
 pub(crate) const EVENTS_WAITING_MAX: usize = 64;
@@ -129,7 +130,7 @@ impl ModelClient for Responses {
     fn sample(&self, request: ModelRequest, cancel: CancellationToken) -> mpsc::Receiver<ModelEvent> {
         let inner = Arc::clone(&self.inner);
         let (events, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
-        tokio::spawn(async move {
+        let attempt = async move {
             // Dropping the attempt closes its connection.
             tokio::select! {
                 biased;
@@ -137,7 +138,8 @@ impl ModelClient for Responses {
                 () = events.closed() => {}
                 () = inner.attempt(&request, &events) => {}
             }
-        });
+        };
+        tokio::spawn(attempt.in_current_span());
         receiver
     }
 
@@ -175,6 +177,7 @@ impl Inner {
         if response.status() == 401
             && let Some(renewed) = self.renewed(&bearer).await?
         {
+            tracing::debug!("a new token, for the old one was refused");
             bearer = renewed;
             deadline = Instant::now() + idle;
             response = self.send(request, &bearer, body, deadline).await?;

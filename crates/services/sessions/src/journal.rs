@@ -99,6 +99,7 @@ impl Journal {
             path: path.clone(),
             source,
         })?;
+        tracing::debug!(%path, records = scan.loaded.records.len(), bytes = scan.whole_bytes, "journal resumed");
         let encoder = Encoder::new(scan.next_ordinal);
         let store = FileStore {
             path,
@@ -242,6 +243,7 @@ impl FileStore {
                 create_private_dir(&folder)?;
             }
             self.file = Some(open_private_append(&self.path)?);
+            tracing::debug!(path = %self.path, "journal opened");
         }
         self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
     }

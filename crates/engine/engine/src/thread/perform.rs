@@ -11,6 +11,7 @@ use crate::context::surroundings::Surroundings;
 use crate::reviewer::{self, NoAssessment};
 use crate::shared::Shared;
 use codex_base::{AbsPath, Timestamp};
+use codex_hooks::NotifyError;
 use codex_model::{ModelClient, ModelError, ModelEvent, ModelRequest, Retry};
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::assessment::Assessment;
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// A connection that listens to a thread. Its calls must not wait.
 pub trait Subscriber: Send + Sync {
@@ -206,6 +208,7 @@ impl World {
                 }
             }
             Effect::SetTimer { timer, after } => {
+                tracing::debug!(?timer, ?after, "timer");
                 let sleep = self.shared.clock.sleep(after);
                 self.spawn_report(async move {
                     sleep.await;
@@ -226,7 +229,8 @@ impl World {
     /// Journal first, then tell.
     fn commit(&mut self, records: &[Record], notifications: &[Notification]) -> Result<(), JournalError> {
         if !records.is_empty() {
-            self.journal.append(records, self.now())?;
+            let appended = self.journal.append(records, self.now());
+            appended.inspect_err(|error| tracing::warn!(code = error.code(), error = error.with_cause(), "the journal takes no more"))?;
         }
         for notification in notifications {
             self.notify(notification);
@@ -268,8 +272,13 @@ impl World {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        // A program that cannot be started is no reason to say anything about a turn that went well.
-        let _ = codex_hooks::notify(&notice.command, &env, &notice.turn);
+        tracing::debug!(program = notice.command.first(), "notify");
+        // The turn went well all the same, so it is the log that tells.
+        if let Err(NotifyError::Start { program, source }) = codex_hooks::notify(&notice.command, &env, &notice.turn)
+            && self.shared.is_new_notify_failure(&notice.command)
+        {
+            tracing::error!(program, %source, "the program of `notify` cannot be started");
+        }
     }
 
     fn resolve(&self, turn_id: String, overrides: crate::settings::TurnOverrides, input: Vec<codex_protocol::items::UserInput>) {
@@ -341,13 +350,14 @@ impl World {
 
     fn sample(&mut self, sampling: u64, request: ModelRequest) {
         let cancel = self.cancel.child_token();
+        tracing::debug!(sampling, model = request.model, items = request.input.len(), "asking the model");
         let mut events = self.model.sample(request, cancel.clone());
         self.work.sampling = Some(cancel.clone());
         let mailbox = self.mailbox.clone();
-        tokio::spawn(async move {
+        let following = async move {
             let mut ended = false;
             while let Some(event) = events.recv().await {
-                ended = matches!(event, ModelEvent::Completed { .. } | ModelEvent::Failed(_));
+                ended = is_last_word(sampling, &event);
                 if mailbox.event(ThreadEvent::Model { sampling, event }).await == Err(Gone) || ended {
                     break;
                 }
@@ -365,7 +375,8 @@ impl World {
                         .await,
                 );
             }
-        });
+        };
+        tokio::spawn(following.in_current_span());
     }
 
     fn review(&mut self, request_id: RequestId, request: ModelRequest) {
@@ -411,7 +422,8 @@ impl World {
         };
         let world = self.tools.clone();
         let (reports, report_inbox) = mpsc::channel(64);
-        let running = tokio::spawn(async move { codex_tools::run(prepared, policy, &world, reports, cancel).await });
+        let running = async move { codex_tools::run(prepared, policy, &world, reports, cancel).await };
+        let running = tokio::spawn(running.in_current_span());
         tokio::spawn(async move {
             // Reports end when the call drops its sender; they are told before its outcome.
             forward(report_inbox, &mailbox).await;
@@ -428,6 +440,17 @@ impl World {
             );
         });
     }
+}
+
+/// Whether an answer ends with this; an end is noted.
+fn is_last_word(sampling: u64, event: &ModelEvent) -> bool {
+    match event {
+        ModelEvent::Completed { .. } => tracing::debug!(sampling, "the answer is whole"),
+        // Its message may hold a server's words.
+        ModelEvent::Failed(error) => tracing::debug!(sampling, code = error.code, retry = ?error.retry, "no whole answer"),
+        _ => return false,
+    }
+    true
 }
 
 /// The reviewer's answer. What breaks on the way is tried once more.

@@ -80,19 +80,6 @@ fn a_program_is_told_of_a_completed_turn_although_codex_ends_at_once() {
 }
 
 #[test]
-fn a_program_that_cannot_be_started_harms_nothing() {
-    let mock = MockModel::start([Answer::message("Fine.")]);
-    let lab = Lab::with_model(&mock);
-    lab.home.use_model(&mock, "notify = [\"/nowhere/at/all\"]\n");
-
-    let ran = lab.run(&["exec", "go"]);
-
-    ran.assert_code(0);
-    assert_eq!(ran.stdout, "Fine.\n");
-    assert!(!ran.stderr.contains("nowhere"), "{}", ran.stderr);
-}
-
-#[test]
 fn who_set_what_is_told_with_file_and_line() {
     let lab = Lab::new();
     lab.home

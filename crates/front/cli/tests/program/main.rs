@@ -23,6 +23,8 @@ mod items;
 #[cfg(target_os = "linux")]
 mod kill_moments;
 mod local;
+#[cfg(target_os = "linux")]
+mod logging;
 mod login;
 #[cfg(target_os = "linux")]
 mod network;

@@ -133,6 +133,8 @@ impl Lane {
     pub(crate) fn failed(&self, why: &str) {
         self.become_(|inner| {
             inner.failures += 1;
+            // Not `why`: it may hold a server's words.
+            tracing::debug!(failures = inner.failures, most = FAILURES_MAX, "no websocket");
             inner.state = State::Closed;
             inner.open_not_before = Some(Instant::now() + backoff(inner.failures, 500));
             if inner.failures >= FAILURES_MAX {
@@ -144,6 +146,7 @@ impl Lane {
 
     /// The server does not speak it.
     pub(crate) fn give_up(&self) {
+        tracing::debug!("the provider has no websocket");
         self.become_(|inner| inner.state = State::Off);
     }
 

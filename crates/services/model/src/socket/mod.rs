@@ -57,6 +57,7 @@ pub(crate) async fn attempt(inner: &Arc<Inner>, request: &ModelRequest, events: 
         }
     };
     let Some(ready) = ready else { return Ok(Lap::UseHttp) };
+    tracing::debug!("over the open websocket");
     Answer {
         lane,
         inner,
