@@ -47,8 +47,16 @@ fn installed() -> PathBuf {
         );
         fs::write(folder.join("installed"), lock).unwrap();
     }
-    fs::copy(sources().join("client.mjs"), folder.join("client.mjs")).unwrap();
+    put_whole(&sources().join("client.mjs"), &folder.join("client.mjs"));
     folder
+}
+
+/// A copy that no reader ever sees half: a node of another test may be about to read the one that is there, and an empty script is one that
+/// ends well and prints nothing.
+fn put_whole(from: &Path, to: &Path) {
+    let beside = to.with_extension("new");
+    fs::copy(from, &beside).unwrap();
+    fs::rename(beside, to).unwrap();
 }
 
 #[expect(clippy::panic, reason = "a test that cannot go on has failed")]
