@@ -1,8 +1,8 @@
 //! A real HTTP server on 127.0.0.1 that plays a list of answers to `POST …/responses` and records every request.
 //!
 //! It runs on a thread and runtime of its own: it serves async tests (also with paused time), plain tests, and programs that a test
-//! starts. Every connection carries one request. A request for anything but `…/responses` is recorded, answered with 404 and uses up no
-//! answer; when the answers are used up, a request gets status 400, which no client tries again.
+//! starts. Every connection carries one request. A request for anything but `…/responses` is recorded and uses up no answer: `…/models` is
+//! answered as [`MockModel::set_models`] says, everything else with 404. When the answers are used up, a request gets status 400, which no client tries again.
 
 use crate::answer::{Answer, Gate};
 use crate::http::{self, Connection, Request};
@@ -71,6 +71,10 @@ impl Recorded {
         self.method.starts_with("WS")
     }
 
+    fn is_models(&self) -> bool {
+        self.method == "GET" && self.path.split('?').next().is_some_and(|path| path.ends_with("/models"))
+    }
+
     fn is_sampling(&self) -> bool {
         matches!(self.method.as_str(), "POST" | "WS") && self.path.split('?').next().is_some_and(|path| path.ends_with("/responses"))
     }
@@ -91,6 +95,7 @@ struct State {
     requests: Vec<Recorded>,
     unanswered: usize,
     sockets: Sockets,
+    models: Option<Answer>,
 }
 
 /// The server; it stops, open connections included, when dropped.
@@ -133,6 +138,7 @@ impl MockModel {
             requests: Vec::new(),
             unanswered: 0,
             sockets: Sockets::Refuse(426),
+            models: None,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -176,6 +182,16 @@ impl MockModel {
     /// What is said to clients that ask for a websocket from now on; at first 426.
     pub fn set_sockets(&self, sockets: Sockets) {
         self.shared.lock().sockets = sockets;
+    }
+
+    /// What is said to `GET …/models` from now on; at first 404.
+    pub fn set_models(&self, answer: Answer) {
+        self.shared.lock().models = Some(answer);
+    }
+
+    /// How often the list of models was asked for.
+    pub fn models_asked(&self) -> usize {
+        self.all_requests().iter().filter(|request| request.is_models()).count()
     }
 
     /// As [`Self::start`], with websockets.
@@ -324,6 +340,9 @@ impl Shared {
 
 impl State {
     fn answer(&mut self, request: &Recorded) -> Answer {
+        if let Some(models) = self.models.as_ref().filter(|_| request.is_models()) {
+            return models.clone();
+        }
         if !request.is_sampling() {
             return Answer::error(404, "not_found", "the mock only answers POST …/responses");
         }

@@ -5,6 +5,7 @@
 //!
 //! To add a method: its types in `protocol::requests`, its branch in [`processor`].
 
+mod models;
 mod processor;
 mod store;
 mod subscriber;

@@ -1,6 +1,7 @@
 //! Processes the requests of one connection, in the order they come.
 
 use crate::ServerFacts;
+use crate::models;
 use crate::subscriber::ConnectionSubscriber;
 use codex_base::{AbsPath, os};
 use codex_engine::settings::TurnOverrides;
@@ -87,6 +88,10 @@ impl Processor {
             ClientRequest::ThreadCompactStart(params) => {
                 let empty = |_| serde_json::to_value(Empty {});
                 self.ask_thread(id, &params.thread_id, ThreadRequest::Compact, empty).await;
+            }
+            ClientRequest::ModelList(params) => {
+                let result = models::list(&self.engine, params).await;
+                self.reply(id, result);
             }
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,

@@ -4,9 +4,10 @@
 mod support;
 
 use codex_protocol::items::{ThreadItem, TurnStatus};
+use codex_protocol::models::ModelListParams;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::{
-    Empty, ThreadRead, ThreadReadParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnSteer, TurnSteerParams,
+    Empty, ModelList, ThreadRead, ThreadReadParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnSteer, TurnSteerParams,
 };
 use codex_testkit::{Answer, Gate, MockModel, events, snapshot_filters};
 use pretty_assertions::assert_eq;
@@ -412,4 +413,53 @@ async fn a_terminal_outlives_its_turn_and_ends_with_its_thread() {
     let item = session.until(|n| completed(n).filter(|item| item.id() == "c1")).await;
     let ended = matches!(&item, ThreadItem::CommandExecution(command) if matches!(command.exit_code, Some(137 | 143)));
     assert!(ended, "it was killed with its thread: {item:?}");
+}
+
+#[tokio::test]
+async fn models_are_listed_in_pages_with_what_the_provider_says_of_them() {
+    let mock = MockModel::start([Answer::message("Done.")]);
+    mock.set_models(Answer::status(
+        200,
+        r#"{"models": [{"slug": "own", "description": "House model.", "default_reasoning_level": "low",
+            "supported_reasoning_levels": [{"effort": "low", "description": "Quick."}], "input_modalities": ["text"]},
+            {"slug": "shy", "visibility": "hide"}]}"#,
+    ));
+    let home = home_for(&mock, "");
+    let auth = "[model_providers.mock.auth]\ncommand = \"echo\"\nargs = [\"t0ken\"]\n";
+    home.write_config(&(codex_testkit::home::provider_config(&mock.base_url(), "") + auth));
+    let session = Session::open(&home).await;
+    let list = async |params: ModelListParams| session.client.request::<ModelList>(params).await.unwrap();
+    let before = list(ModelListParams::default()).await.data;
+
+    // The question beside it has come to its end when the list is there.
+    let all = loop {
+        let all = list(ModelListParams {
+            include_hidden: Some(true),
+            ..Default::default()
+        });
+        let all = all.await.data;
+        if all.iter().any(|model| model.model == "own") {
+            break all;
+        }
+        tokio::task::yield_now().await;
+    };
+
+    assert_eq!(mock.models_asked(), 1);
+    assert!(before.iter().all(|model| !model.hidden && model.model != "own"), "{before:?}");
+    let defaults: Vec<_> = before.iter().filter(|model| model.is_default).map(|model| &*model.id).collect();
+    assert_eq!(defaults, ["gpt-5.5"]);
+    let own = all.iter().find(|model| model.model == "own").unwrap();
+    insta::assert_snapshot!(serde_json::to_string(own).unwrap(), @r#"{"id":"own","model":"own","displayName":"own","description":"House model.","hidden":false,"isDefault":false,"defaultReasoningEffort":"low","supportedReasoningEfforts":[{"reasoningEffort":"low","description":"Quick."}],"inputModalities":["text"]}"#);
+    assert!(all.iter().any(|model| model.model == "shy" && model.hidden));
+    let page = |cursor: Option<String>| ModelListParams {
+        cursor,
+        limit: Some(2),
+        ..Default::default()
+    };
+    let first = list(page(None)).await;
+    let second = list(page(first.next_cursor.clone())).await;
+    assert_eq!([&first.data[..], &second.data[..]].concat(), before[..4]);
+    let bad = session.client.request::<ModelList>(page(Some("x".into()))).await.unwrap_err();
+    assert!(bad.to_string().contains("the cursor is not one that model/list returned"), "{bad}");
+    session.shutdown().await;
 }

@@ -183,7 +183,7 @@ impl Engine {
         let mut state = ThreadState::new(info, opening.model_slug.clone(), opening.cwd.clone(), overrides, meta);
         state.warned.extend(opening.warnings.iter().cloned());
         let setup = opening.setup(state.thread());
-        opening.model.warm_up(opening.warm_up(&state.info));
+        opening.get_ready(&state.info);
         self.spawn(state, journal, opening.model, subscriber);
         Ok(setup)
     }
@@ -293,7 +293,7 @@ impl Engine {
             let thread_id = thread_id.clone();
             subscriber.notify(&Notification::Warning(Warning { message, thread_id }));
         }
-        opening.model.warm_up(opening.warm_up(&state.info));
+        opening.get_ready(&state.info);
         self.spawn(state, journal, opening.model, subscriber);
         setup
     }

@@ -13,6 +13,7 @@ pub mod compact;
 pub mod context;
 mod engine;
 mod home;
+mod models;
 mod opening;
 pub mod reviewer;
 pub mod settings;

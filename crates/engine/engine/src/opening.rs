@@ -55,6 +55,20 @@ fn stored_login(shared: &Shared, resolved: &Resolved) -> StoredLogin {
     }
 }
 
+/// Who answers for the configured provider.
+///
+/// # Errors
+/// If the provider cannot be used.
+pub fn client(shared: &Shared, resolved: &Resolved) -> Result<Arc<dyn ModelClient>, RequestError> {
+    if let Some(model) = &shared.model {
+        return Ok(Arc::clone(model));
+    }
+    let lookup = |name: &str| shared.env.var(name).map(str::to_owned);
+    let (provider, login) = (&resolved.config.provider, stored_login(shared, resolved));
+    codex_model::build(provider, &lookup, login, &shared.identity, &shared.models)
+        .map_err(|error| RequestError::invalid(error.code(), error.to_string()))
+}
+
 /// What is particular to one thread.
 pub struct Identity {
     pub id: String,
@@ -79,18 +93,8 @@ impl Opening {
         let (cwd, resolved) =
             resolve::config_for(shared, overrides).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
         let (model_slug, model_info) =
-            resolve::model_for(&resolved).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
-        let lookup = |name: &str| shared.env.var(name).map(str::to_owned);
-        let model = match &shared.model {
-            Some(model) => Arc::clone(model),
-            None => codex_model::build(
-                &resolved.config.provider,
-                &lookup,
-                stored_login(shared, &resolved),
-                &shared.identity,
-            )
-            .map_err(|error| RequestError::invalid(error.code(), error.to_string()))?,
-        };
+            resolve::model_for(shared, &resolved).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
+        let model = client(shared, &resolved)?;
         let docs = resolve::project_docs(shared, &cwd, &resolved);
         Ok(Self {
             tools: codex_tools::specs(&resolve::tool_set(&resolved, &model_info)),
@@ -145,8 +149,14 @@ impl Opening {
         }
     }
 
+    /// Starts what may be done before the first question. Nothing waits for it.
+    pub fn get_ready(&self, info: &ThreadInfo) {
+        self.model.warm_up(self.warm_up(info));
+        drop(self.model.refresh_models());
+    }
+
     /// The beginning of every request of the thread, which a provider may read before the first question.
-    pub fn warm_up(&self, info: &ThreadInfo) -> ModelRequest {
+    fn warm_up(&self, info: &ThreadInfo) -> ModelRequest {
         let (config, model) = (&self.resolved.config, &self.model_info);
         let effort = config.model_reasoning_effort.clone().or_else(|| model.default_effort.clone());
         let turn = json!({

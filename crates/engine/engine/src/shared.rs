@@ -2,7 +2,7 @@
 
 use codex_base::{Clock, Ids};
 use codex_config::{Overrides, ProcessEnv};
-use codex_model::{ClientIdentity, ModelClient};
+use codex_model::{ClientIdentity, ModelClient, ModelLists};
 use codex_process::Sandbox;
 use codex_protocol::items::SessionSource;
 use codex_sessions::Faults;
@@ -28,14 +28,17 @@ pub struct EngineParts {
 /// The parts, and what is counted per process.
 pub struct Shared {
     parts: EngineParts,
+    /// What models the providers offer.
+    pub models: Arc<ModelLists>,
     request_ids: AtomicI64,
     /// The program of `notify` whose failure was told last.
     notify_failed: Mutex<Vec<String>>,
 }
 
 impl Shared {
-    pub const fn new(parts: EngineParts) -> Self {
+    pub fn new(parts: EngineParts) -> Self {
         Self {
+            models: Arc::new(ModelLists::new(Some(parts.env.codex_home.as_path()))),
             parts,
             request_ids: AtomicI64::new(0),
             notify_failed: Mutex::new(Vec::new()),

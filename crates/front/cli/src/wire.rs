@@ -34,13 +34,9 @@ pub fn connect_to(
     model: Option<Arc<dyn ModelClient>>,
 ) -> Connected {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let user_agent = surroundings.user_agent();
-    let identity = ClientIdentity {
-        originator: surroundings.originator.clone(),
-        user_agent: format!("{user_agent} (codex_exec; {VERSION})"),
-    };
+    let identity = identity(surroundings);
     let facts = ServerFacts {
-        user_agent,
+        user_agent: surroundings.user_agent(),
         cwd: surroundings.process.cwd.clone(),
     };
     let Hooked { sandbox, faults } = hit_points::hook(&surroundings.process, sandbox);
@@ -62,6 +58,14 @@ pub fn connect_to(
         client,
         events,
         clock,
+    }
+}
+
+/// How providers are told who asks.
+pub fn identity(surroundings: &Surroundings) -> ClientIdentity {
+    ClientIdentity {
+        originator: surroundings.originator.clone(),
+        user_agent: format!("{} (codex_exec; {VERSION})", surroundings.user_agent()),
     }
 }
 

@@ -1,12 +1,15 @@
-//! What is known of each model: a small file in the program, or the one that `model_catalog_json` names; no look-up over the network.
+//! What is known of each model: a small file in the program with the provider's own list over it, or the file that `model_catalog_json`
+//! names. Looks nothing up over the network: a provider's list is what `crate::offered` has kept.
 //!
 //! Every model is used with direct tools. The named default is `gpt-5.5`: of the models in the file it is the one whose own tool mode is
 //! direct, so nothing it was tuned for is missing here. A model that is not in the file works with fallback figures and `known: false`.
 
 use crate::listing::{self, CatalogError};
-use codex_protocol::settings::{ReasoningSummary, Verbosity};
+use crate::offered::{self, ModelLists};
+use codex_base::Timestamp;
+use codex_protocol::settings::{ProviderSettings, ReasoningSummary, Verbosity};
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Window of a model nobody told us about, in tokens (as observed of the reference).
 const FALLBACK_WINDOW_TOKENS: u64 = 272_000;
@@ -18,6 +21,26 @@ pub const SCRIPTED_MODEL: &str = "scripted";
 pub struct Catalog {
     models: Vec<ModelInfo>,
     default: String,
+    source: Source,
+}
+
+/// Where a catalogue comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    BuiltIn,
+    File(PathBuf),
+    /// The built-in one, with what the provider said then over it.
+    Provider {
+        fetched_at: Timestamp,
+    },
+}
+
+/// A reasoning effort that may be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effort {
+    pub name: String,
+    /// May be empty.
+    pub description: String,
 }
 
 /// What the engine needs to know of a model.
@@ -25,6 +48,8 @@ pub struct Catalog {
 pub struct ModelInfo {
     pub slug: String,
     pub display_name: String,
+    /// May be empty.
+    pub description: String,
     /// Total window, in tokens.
     pub context_window: u64,
     /// Share of the window that is used, in percent.
@@ -33,7 +58,7 @@ pub struct ModelInfo {
     pub auto_compact_token_limit: Option<u64>,
     pub default_effort: Option<String>,
     /// Efforts that may be chosen; empty when unknown.
-    pub efforts: Vec<String>,
+    pub efforts: Vec<Effort>,
     /// Summary that is asked for unless configured.
     pub default_summary: ReasoningSummary,
     pub supports_verbosity: bool,
@@ -41,6 +66,10 @@ pub struct ModelInfo {
     pub supports_parallel_tool_calls: bool,
     /// Whether the freeform patch tool is offered. The reference offers an unknown model none; we do, because it needs no special training.
     pub patch_tool: bool,
+    /// Whether commands are offered.
+    pub shell_tool: bool,
+    /// A search of the web may bring pictures, too.
+    pub image_search: bool,
     pub image_input: bool,
     /// Takes pictures at `detail: "original"`.
     pub image_detail_original: bool,
@@ -62,6 +91,7 @@ impl ModelInfo {
         Self {
             slug: slug.to_owned(),
             display_name: slug.to_owned(),
+            description: String::new(),
             context_window: FALLBACK_WINDOW_TOKENS,
             effective_window_percent: 95,
             auto_compact_token_limit: None,
@@ -72,6 +102,8 @@ impl ModelInfo {
             default_verbosity: None,
             supports_parallel_tool_calls: true,
             patch_tool: true,
+            shell_tool: true,
+            image_search: false,
             image_input: true,
             image_detail_original: false,
             truncation_tokens: 10_000,
@@ -86,14 +118,33 @@ impl ModelInfo {
 ///
 /// # Errors
 /// If the file cannot be read, is no catalogue, or names no model.
-pub fn catalog_of(file: Option<&Path>) -> Result<Catalog, CatalogError> {
+fn catalog_of(file: Option<&Path>) -> Result<Catalog, CatalogError> {
     let Some(path) = file else { return Ok(catalog()) };
     let models = listing::read(path)?;
     let default = models.iter().find(|model| !model.hidden).or(models.first());
     Ok(Catalog {
         default: default.map(|model| model.slug.clone()).unwrap_or_default(),
         models,
+        source: Source::File(path.into()),
     })
+}
+
+/// The catalogue for a provider: that of the file if there is one, else the embedded one with the provider's own list over it. Old lists
+/// count as well: the figures that a provider gave last are better than none.
+///
+/// # Errors
+/// If the file cannot be read, is no catalogue, or names no model.
+pub fn catalog_for(file: Option<&Path>, provider: &ProviderSettings, lists: &ModelLists) -> Result<Catalog, CatalogError> {
+    let mut catalog = catalog_of(file)?;
+    if file.is_none()
+        && let Some(list) = offered::identity(provider).and_then(|identity| lists.get(&identity))
+    {
+        catalog.put_over(&list.models());
+        catalog.source = Source::Provider {
+            fetched_at: list.fetched_at,
+        };
+    }
+    Ok(catalog)
 }
 
 /// The embedded catalogue.
@@ -102,6 +153,7 @@ pub fn catalog() -> Catalog {
     Catalog {
         models: file.models.into_iter().map(Entry::info).collect(),
         default: file.default,
+        source: Source::BuiltIn,
     }
 }
 
@@ -118,6 +170,20 @@ impl Catalog {
     /// The model when none is configured.
     pub fn default_model(&self) -> &str {
         &self.default
+    }
+
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Entries of the same name are replaced where they stand, new ones come last.
+    fn put_over(&mut self, models: &[ModelInfo]) {
+        for model in models {
+            match self.models.iter_mut().find(|known| known.slug == model.slug) {
+                Some(known) => *known = model.clone(),
+                None => self.models.push(model.clone()),
+            }
+        }
     }
 
     /// Every entry, the hidden ones too, in the order of the file.
@@ -157,15 +223,20 @@ impl Entry {
         } else {
             self.efforts
         };
+        let effort = |name| Effort {
+            name,
+            description: String::new(),
+        };
         ModelInfo {
             display_name: self.display_name,
             context_window: self.context_window,
             default_effort: self.default_effort,
-            efforts,
+            efforts: efforts.into_iter().map(effort).collect(),
             default_summary: ReasoningSummary::None,
             supports_verbosity: self.supports_verbosity,
             default_verbosity: self.default_verbosity,
             image_detail_original: true,
+            image_search: true,
             hidden: self.hidden,
             known: true,
             ..ModelInfo::fallback(&self.slug)
@@ -216,7 +287,10 @@ mod tests {
                 model.slug
             );
             assert!(
-                model.default_effort.as_ref().is_some_and(|effort| model.efforts.contains(effort)),
+                model
+                    .default_effort
+                    .as_ref()
+                    .is_some_and(|default| model.efforts.iter().any(|effort| effort.name == *default)),
                 "{}",
                 model.slug
             );

@@ -17,7 +17,8 @@
 //! | `token` | a bearer token that a program prints |
 //! | [`error`], [`failures`] | stable codes; the tables that turn statuses and failed responses into them |
 //! | [`news`], [`limits`] | what an answer tells beside its items |
-//! | [`catalog`], `listing` | what is known of each model; a catalogue from a file |
+//! | [`catalog`], `listing` | what is known of each model; a catalogue as files and providers write it |
+//! | `offered`, `refresh` | the lists that providers gave; asking for one beside the requests |
 //! | [`local`] | model servers on this machine: running, new enough, with the model |
 //! | [`scripted`] | answers from a JSONL file, and the script of the demo |
 
@@ -30,8 +31,10 @@ pub mod limits;
 mod listing;
 pub mod local;
 pub mod news;
+mod offered;
 pub mod provider;
 mod reading;
+mod refresh;
 pub mod request;
 mod responses;
 pub mod scripted;
@@ -40,12 +43,14 @@ pub mod sse;
 pub mod stream;
 mod token;
 
-pub use catalog::{Catalog, ModelInfo, SCRIPTED_MODEL, catalog, catalog_of};
+pub use catalog::{Catalog, Effort, ModelInfo, SCRIPTED_MODEL, Source, catalog, catalog_for};
 pub use error::{ModelError, Retry, backoff};
 pub use event::{AddedKind, ModelEvent};
 pub use listing::CatalogError;
 pub use local::LocalServer;
 pub use news::{News, is_same_model};
+pub use offered::ModelLists;
 pub use provider::{ClientIdentity, ModelClient, ModelSetupError, StoredLogin, build};
+pub use refresh::{ListError, Refresh};
 pub use request::{ModelRequest, RequestMetadata};
 pub use scripted::demo::{DemoFile, demo_files, demo_script};

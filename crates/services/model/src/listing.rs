@@ -1,16 +1,20 @@
 //! A model catalogue in the form that providers and `model_catalog_json` have it -> [`ModelInfo`]s. Pure but for [`read`].
 //!
-//! Only `slug` is needed; unknown fields are skipped, and what is left out is as for a model nobody told us about.
+//! Only `slug` is needed; unknown fields are skipped, and what is left out is as for a model nobody told us about. A file is the user's, so
+//! an entry that makes no sense is an error; from a provider's list it is left out.
 
-use crate::catalog::ModelInfo;
+use crate::catalog::{Effort, ModelInfo};
 use codex_protocol::settings::{ReasoningSummary, Verbosity};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Bytes of a catalogue that are read.
-const BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub(crate) const BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Entries of a provider's list that are read.
+const MODELS_MAX: usize = 1_000;
 
 /// Why the file of `model_catalog_json` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,14 +71,34 @@ fn parse(text: &str) -> Result<Vec<ModelInfo>, serde_json::Error> {
     struct Listing {
         models: Vec<Entry>,
     }
-    let mut entries = serde_json::from_str::<Listing>(text)?.models;
-    entries.sort_by_key(|entry| entry.priority.unwrap_or(i64::MAX));
-    Ok(entries.into_iter().map(Entry::info).collect())
+    Ok(infos(serde_json::from_str::<Listing>(text)?.models))
 }
 
-#[derive(Deserialize)]
-struct Entry {
+/// The same of a provider: its entries that can be used.
+///
+/// # Errors
+/// If the text is no such JSON.
+pub(crate) fn offered(text: &[u8]) -> Result<Vec<Entry>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Listing {
+        models: Vec<Value>,
+    }
+    let listing: Listing = serde_json::from_slice(text)?;
+    let entries = listing.models.into_iter().map(serde_json::from_value);
+    Ok(entries.filter_map(Result::ok).take(MODELS_MAX).collect())
+}
+
+/// The preferred ones first.
+pub(crate) fn infos(mut entries: Vec<Entry>) -> Vec<ModelInfo> {
+    entries.sort_by_key(|entry| entry.priority.unwrap_or(i64::MAX));
+    entries.into_iter().map(Entry::info).collect()
+}
+
+/// What is read of a model, and what is kept of it.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Entry {
     slug: String,
+    description: Option<String>,
     display_name: Option<String>,
     priority: Option<i64>,
     visibility: Option<String>,
@@ -92,17 +116,37 @@ struct Entry {
     input_modalities: Option<Vec<String>>,
     supports_image_detail_original: Option<bool>,
     truncation_policy: Option<Truncation>,
+    /// Left out and null are two things: null says that there is none.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    apply_patch_tool_type: Option<Value>,
+    shell_type: Option<String>,
+    web_search_tool_type: Option<String>,
 }
 
-#[derive(Deserialize)]
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 struct Level {
     effort: String,
+    #[serde(default)]
+    description: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 struct Truncation {
     mode: String,
     limit: u64,
+}
+
+impl Level {
+    fn effort(self) -> Effort {
+        Effort {
+            name: self.effort,
+            description: self.description,
+        }
+    }
 }
 
 impl Truncation {
@@ -119,6 +163,7 @@ impl Entry {
         let images = |modalities: Vec<String>| modalities.iter().any(|modality| modality == "image");
         ModelInfo {
             display_name: self.display_name.unwrap_or_else(|| self.slug.clone()),
+            description: self.description.unwrap_or_default(),
             context_window: self.context_window.filter(|window| *window > 0).unwrap_or(unknown.context_window),
             effective_window_percent: self
                 .effective_context_window_percent
@@ -126,7 +171,7 @@ impl Entry {
                 .unwrap_or(unknown.effective_window_percent),
             auto_compact_token_limit: self.auto_compact_token_limit,
             default_effort: self.default_reasoning_level,
-            efforts: self.supported_reasoning_levels.into_iter().map(|level| level.effort).collect(),
+            efforts: self.supported_reasoning_levels.into_iter().map(Level::effort).collect(),
             default_summary: self.default_reasoning_summary.unwrap_or(ReasoningSummary::None),
             supports_verbosity: self.support_verbosity,
             default_verbosity: self.default_verbosity,
@@ -134,6 +179,9 @@ impl Entry {
             image_input: self.input_modalities.map_or(unknown.image_input, images),
             image_detail_original: self.supports_image_detail_original.unwrap_or(unknown.image_detail_original),
             truncation_tokens: self.truncation_policy.map_or(unknown.truncation_tokens, |policy| policy.tokens()),
+            patch_tool: self.apply_patch_tool_type.is_none_or(|kind| kind == "freeform"),
+            shell_tool: self.shell_type.is_none_or(|kind| kind != "disabled"),
+            image_search: self.web_search_tool_type.is_some_and(|kind| kind == "text_and_image"),
             hidden: self.visibility.is_some_and(|visibility| visibility != "list"),
             known: true,
             ..unknown
@@ -160,8 +208,8 @@ mod tests {
         assert_eq!((m.slug.as_str(), m.display_name.as_str(), m.effective_window()), ("m", "M", 500));
         assert_eq!((m.auto_compact_token_limit, m.default_effort.as_deref()), (Some(300), Some("low")));
         assert_eq!(
-            (m.efforts.clone(), m.default_summary),
-            (vec!["low".to_owned()], ReasoningSummary::Concise)
+            (m.efforts[0].name.as_str(), m.efforts[0].description.as_str(), m.default_summary),
+            ("low", "x", ReasoningSummary::Concise)
         );
         assert_eq!((m.supports_verbosity, m.default_verbosity), (true, Some(Verbosity::High)));
         assert_eq!(
@@ -170,6 +218,29 @@ mod tests {
         );
         assert!(m.known && !m.hidden && bare.known && bare.hidden);
         assert_eq!((bare.effective_window(), bare.truncation_tokens), (258_400, 10_000));
+    }
+
+    #[test]
+    fn tools_are_taken_away_by_name_and_only_then() {
+        let check = |fields: &str, expect: (bool, bool, bool)| {
+            let text = format!("{{\"models\": [{{\"slug\": \"m\"{fields}}}]}}");
+            let kept = serde_json::to_string(&offered(text.as_bytes()).unwrap()).unwrap();
+            for text in [text, format!("{{\"models\": {kept}}}")] {
+                let model = parse(&text).unwrap().remove(0);
+                assert_eq!((model.shell_tool, model.patch_tool, model.image_search), expect, "{text}");
+            }
+        };
+
+        check("", (true, true, false));
+        check(r#", "apply_patch_tool_type": null, "shell_type": null"#, (true, false, false));
+        check(
+            r#", "apply_patch_tool_type": "freeform", "shell_type": "disabled", "web_search_tool_type": "text_and_image""#,
+            (false, true, true),
+        );
+        check(
+            r#", "apply_patch_tool_type": "function", "shell_type": "unified_exec", "web_search_tool_type": "text""#,
+            (true, false, false),
+        );
     }
 
     #[test]

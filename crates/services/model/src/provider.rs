@@ -3,6 +3,8 @@
 use crate::bounds::Bounds;
 use crate::error::{self, ModelError, Retry};
 use crate::event::ModelEvent;
+use crate::offered::{self, ModelLists};
+use crate::refresh::{Offer, Refresh};
 use crate::request::ModelRequest;
 use crate::responses::{Credential, Endpoint, Responses};
 use crate::scripted::script::Script;
@@ -12,6 +14,7 @@ use codex_base::Secret;
 use codex_http::{HttpClient, HttpSettings};
 use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::settings::{ProviderSettings, TokenCommand, WireApi};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +35,12 @@ pub trait ModelClient: Send + Sync {
 
     /// Tells the provider the beginning of a conversation before the first question, where that helps. Returns at once, fails silently.
     fn warm_up(&self, _request: ModelRequest) {}
+
+    /// Asks the provider for its list of models beside everything else, where it has one and the known one is not fresh. Returns at once;
+    /// `None` if nothing was to be asked.
+    fn refresh_models(&self) -> Option<Refresh> {
+        None
+    }
 
     /// Requests that one sampling may cost at most, the first included.
     fn attempts_max(&self) -> u32;
@@ -78,7 +87,7 @@ pub enum StoredLogin {
 }
 
 /// Makes the client of a provider. Opens no connection; keys are looked up in `env`, and `login` counts for a provider that asks for one:
-/// after `CODEX_API_KEY`, before `OPENAI_API_KEY`.
+/// after `CODEX_API_KEY`, before `OPENAI_API_KEY`. `lists` learns what models the provider offers, where it is asked for them.
 ///
 /// A missing key is not an error here: the turn that needs it fails with a [`ModelEvent::Failed`].
 ///
@@ -89,12 +98,13 @@ pub fn build(
     env: &dyn Fn(&str) -> Option<String>,
     login: StoredLogin,
     identity: &ClientIdentity,
+    lists: &Arc<ModelLists>,
 ) -> Result<Arc<dyn ModelClient>, ModelSetupError> {
     match provider.wire_api {
         WireApi::Scripted => Ok(Arc::new(Scripted::new(script(provider)?, provider))),
         WireApi::Responses => {
             let http = HttpClient::new(HttpSettings::from_env(identity.user_agent.clone(), env));
-            Ok(Arc::new(Responses::new(endpoint(provider, env, login, identity)?, http)))
+            Ok(Arc::new(Responses::new(endpoint(provider, env, login, identity, lists)?, http)))
         }
     }
 }
@@ -110,23 +120,39 @@ fn script(provider: &ProviderSettings) -> Result<Script, ModelSetupError> {
     Script::parse(&path.as_path().display().to_string(), &text)
 }
 
-fn endpoint(
+pub(crate) fn endpoint(
     provider: &ProviderSettings,
     env: &dyn Fn(&str) -> Option<String>,
     login: StoredLogin,
     identity: &ClientIdentity,
+    lists: &Arc<ModelLists>,
 ) -> Result<Endpoint, ModelSetupError> {
     let base = provider
         .base_url
         .as_deref()
         .ok_or_else(|| ModelSetupError::NoBaseUrl { id: provider.id.clone() })?;
-    let url = codex_http::endpoint(base, "responses", &provider.query_params).map_err(|problem| ModelSetupError::BadSetting {
-        id: provider.id.clone(),
-        problem: format!("base_url is {problem}"),
-    })?;
+    let url = |path: &str, query: &BTreeMap<String, String>| {
+        codex_http::endpoint(base, path, query).map_err(|problem| ModelSetupError::BadSetting {
+            id: provider.id.clone(),
+            problem: format!("base_url is {problem}"),
+        })
+    };
+    let offer = match offered::identity(provider) {
+        None => None,
+        Some(identity) => {
+            let mut query = provider.query_params.clone();
+            query.insert("client_version".to_owned(), codex_protocol::VERSION.to_owned());
+            Some(Offer {
+                url: url("models", &query)?,
+                identity,
+                lists: Arc::clone(lists),
+            })
+        }
+    };
     let value = |name: &str| env(name).filter(|value| !value.trim().is_empty());
     Ok(Endpoint {
-        url,
+        url: url("responses", &provider.query_params)?,
+        offer,
         identity: identity.clone(),
         headers: headers(provider),
         secrets: secret_headers(provider, &value),
@@ -307,9 +333,15 @@ mod tests {
     #[test]
     fn settings_that_cannot_be_used_are_named() {
         let check = |provider: ProviderSettings, expect: &str| {
-            let error = build(&provider, &|_| None, StoredLogin::None, &identity())
-                .err()
-                .expect("the settings are bad");
+            let error = build(
+                &provider,
+                &|_| None,
+                StoredLogin::None,
+                &identity(),
+                &Arc::new(ModelLists::new(None)),
+            )
+            .err()
+            .expect("the settings are bad");
             assert_eq!(error.to_string(), expect);
         };
         let mine = || ProviderSettings {

@@ -4,13 +4,14 @@
 //! [`crate::failures`]. Here are the limits in time (one for the head, for every event and for the body of an error; one for the whole
 //! answer), a bounded channel, and an end of the connection as soon as nobody wants the answer.
 
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, Patience};
 use crate::error::{self, ModelError, Retry};
 use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
 use crate::news::News;
 use crate::provider::{ClientIdentity, ModelClient};
 use crate::reading::{Batch, Reading};
+use crate::refresh::{self, Offer, Refresh};
 use crate::request::{ModelRequest, RequestMetadata};
 use crate::socket::{self, Found, Lane, Lap};
 use crate::token::{Lease, TokenSource};
@@ -39,7 +40,7 @@ pub(crate) const TURN_STATE: &str = "x-codex-turn-state";
 
 /// A provider that speaks the Responses API.
 pub(crate) struct Responses {
-    inner: Arc<Inner>,
+    pub inner: Arc<Inner>,
 }
 
 pub(crate) struct Endpoint {
@@ -56,6 +57,8 @@ pub(crate) struct Endpoint {
     /// Whether a websocket is tried.
     pub sockets: bool,
     pub socket_connect_limit: Duration,
+    /// `None`: this provider is not asked for its models.
+    pub offer: Option<Offer>,
 }
 
 pub(crate) enum Credential {
@@ -81,7 +84,7 @@ pub(crate) enum Bearer {
 }
 
 impl Bearer {
-    fn token(&self) -> Option<&Secret> {
+    pub(crate) fn token(&self) -> Option<&Secret> {
         match self {
             Self::None => None,
             Self::Fixed(token) => Some(token),
@@ -150,6 +153,10 @@ impl ModelClient for Responses {
         }
     }
 
+    fn refresh_models(&self) -> Option<Refresh> {
+        refresh::unless_fresh(&self.inner)
+    }
+
     fn attempts_max(&self) -> u32 {
         self.inner.endpoint.attempts_max
     }
@@ -168,7 +175,7 @@ impl Inner {
         }
     }
 
-    async fn run(&self, request: &ModelRequest, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
+    async fn run(self: &Arc<Self>, request: &ModelRequest, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
         let body = request.body().map_err(|problem| invalid_request(&problem))?;
         let idle = self.endpoint.bounds.idle;
         let mut bearer = self.bearer().await?;
@@ -191,6 +198,7 @@ impl Inner {
         }
         let now = i64::try_from(unix_now().as_secs()).unwrap_or(i64::MAX);
         if let Some(news) = News::of_headers(&response.headers().collect::<Vec<_>>(), now) {
+            self.note(&news);
             send(events, ModelEvent::News(Box::new(news))).await?;
         }
         if !accepted {
@@ -206,17 +214,14 @@ impl Inner {
     }
 
     /// Passes on events until the last one.
-    async fn read(&self, mut response: HttpResponse, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
+    async fn read(self: &Arc<Self>, mut response: HttpResponse, events: &mpsc::Sender<ModelEvent>) -> Result<(), Stop> {
         let bounds = &self.endpoint.bounds;
         let mut reading = Reading::new(bounds);
-        let whole = Instant::now() + bounds.answer_time;
-        let mut idle = Instant::now() + bounds.idle;
+        let mut patience = Patience::new(bounds, Instant::now());
         loop {
-            let first = timeout_at(idle.min(whole), response.chunk()).await;
+            let first = timeout_at(patience.next(), response.chunk()).await;
             let now = Instant::now();
-            if now >= whole {
-                return Err(too_long(bounds.answer_time).into());
-            }
+            patience.check(now)?;
             let mut batch = Batch::default();
             let mut next = Some(first.map_err(|_| idle_timeout())?);
             while let Some(chunk) = next {
@@ -228,7 +233,12 @@ impl Inner {
                 next = if batch.is_full() { None } else { at_once(&mut response).await };
             }
             if batch.alive {
-                idle = now + bounds.idle;
+                patience.alive(now);
+            }
+            for event in &batch.events {
+                if let ModelEvent::News(news) = event {
+                    self.note(news);
+                }
             }
             if let Some(ModelEvent::Failed(error)) = batch.events.last_mut() {
                 error.message = response.without_secrets(&error.message);
@@ -238,6 +248,13 @@ impl Inner {
                 return send_all(events, batch.events).await;
             }
             send_all(events, batch.events).await?;
+        }
+    }
+
+    /// What an answer says of the provider itself.
+    pub(crate) fn note(self: &Arc<Self>, news: &News) {
+        if let Some(etag) = &news.models_etag {
+            refresh::named(self, etag);
         }
     }
 
@@ -377,7 +394,7 @@ async fn refused(mut response: HttpResponse, deadline: Instant) -> ModelError {
 }
 
 /// How the body is packed, if it is: nothing of that kind was asked for.
-fn encoding(response: &HttpResponse) -> Option<&str> {
+pub(crate) fn encoding(response: &HttpResponse) -> Option<&str> {
     let encoding = response.header("content-encoding")?.trim();
     (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")).then_some(encoding)
 }
@@ -399,12 +416,6 @@ fn no_head(limit: Duration) -> ModelError {
 
 fn idle_timeout() -> ModelError {
     ModelError::disconnected(error::IDLE_TIMEOUT, "idle timeout waiting for SSE")
-}
-
-pub(crate) fn too_long(limit: Duration) -> ModelError {
-    let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
-    let text = format!("the answer has no end after {limit:?}");
-    ModelError::new(error::ANSWER_TOO_LONG, text, info, Retry::Never)
 }
 
 fn broken(problem: &HttpError) -> ModelError {

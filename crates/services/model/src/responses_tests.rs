@@ -156,7 +156,14 @@ fn client(provider: &ProviderSettings, env: &dyn Fn(&str) -> Option<String>) -> 
         originator: "codex_exec".into(),
         user_agent: "codex_exec/1 (test)".into(),
     };
-    build(provider, env, crate::StoredLogin::None, &identity).unwrap()
+    build(
+        provider,
+        env,
+        crate::StoredLogin::None,
+        &identity,
+        &std::sync::Arc::new(crate::ModelLists::new(None)),
+    )
+    .unwrap()
 }
 
 async fn events(provider: &ProviderSettings) -> Vec<String> {

@@ -50,7 +50,14 @@ async fn attempt(fault: &Fault) -> Vec<String> {
         originator: "test".into(),
         user_agent: "test/1".into(),
     };
-    let client = build(&provider, &env, codex_model::StoredLogin::None, &identity).unwrap();
+    let client = build(
+        &provider,
+        &env,
+        codex_model::StoredLogin::None,
+        &identity,
+        &std::sync::Arc::new(codex_model::ModelLists::new(None)),
+    )
+    .unwrap();
     let mut events = client.sample(request(), CancellationToken::new());
     let mut seen: Vec<String> = Vec::new();
     let mut calls = 0;

@@ -23,6 +23,7 @@ pub mod facts;
 pub mod items;
 pub mod journal;
 pub mod limits;
+pub mod models;
 pub mod notifications;
 pub mod questions;
 pub mod requests;

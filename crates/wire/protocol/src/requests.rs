@@ -1,6 +1,7 @@
 //! What a client may ask: method names, parameters, results.
 
 use crate::items::{SessionSource, Thread, Turn, UserInput};
+use crate::models::{ModelListParams, ModelListResult};
 use crate::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
 use codex_base::AbsPath;
 use serde::de::DeserializeOwned;
@@ -88,6 +89,8 @@ methods! {
     ThreadUnsubscribe: "thread/unsubscribe", ThreadIdParams => ThreadUnsubscribeResult;
     /// Compacts the history as a turn of its own, which shows a `contextCompaction` item.
     ThreadCompactStart: "thread/compact/start", ThreadIdParams => Empty;
+    /// Lists the models of a provider.
+    ModelList: "model/list", ModelListParams => ModelListResult;
     /// Adds user input and runs; on a busy thread the input joins the running turn.
     TurnStart: "turn/start", TurnStartParams => TurnStartResult;
     /// Adds input to the running turn.

@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use base64::Engine as _;
 use codex_base::AbsPath;
 use codex_config::{ConfigError, Overrides, Resolved};
-use codex_model::{CatalogError, LocalServer, ModelInfo};
+use codex_model::{Catalog, CatalogError, LocalServer, ModelInfo};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::UserInput;
 use codex_protocol::settings::WireApi;
@@ -65,18 +65,32 @@ fn toml_value(value: &Value) -> Option<toml::Value> {
     toml::Value::try_from(value).ok()
 }
 
+/// What is known of the provider's models.
+///
+/// # Errors
+/// If the catalogue that configuration names cannot be used.
+pub fn catalog_of(shared: &Shared, resolved: &Resolved) -> Result<Catalog, CatalogError> {
+    let config = &resolved.config;
+    codex_model::catalog_for(config.model_catalog_json.as_deref(), &config.provider, &shared.models)
+}
+
+/// The model of the provider when none is configured.
+pub fn default_model<'a>(catalog: &'a Catalog, resolved: &Resolved) -> &'a str {
+    let provider = &resolved.config.provider;
+    match provider.wire_api {
+        WireApi::Scripted => codex_model::SCRIPTED_MODEL,
+        WireApi::Responses => LocalServer::of(provider).map_or(catalog.default_model(), |server| server.default_model()),
+    }
+}
+
 /// The model that configuration names, or the catalogue's default.
 ///
 /// # Errors
 /// If the catalogue that configuration names cannot be used.
-pub fn model_for(resolved: &Resolved) -> Result<(String, ModelInfo), CatalogError> {
-    let catalog = codex_model::catalog_of(resolved.config.model_catalog_json.as_deref())?;
-    let provider = &resolved.config.provider;
-    let default = match provider.wire_api {
-        WireApi::Scripted => codex_model::SCRIPTED_MODEL,
-        WireApi::Responses => LocalServer::of(provider).map_or(catalog.default_model(), |server| server.default_model()),
-    };
-    let slug = resolved.config.model.clone().unwrap_or_else(|| default.to_owned());
+pub fn model_for(shared: &Shared, resolved: &Resolved) -> Result<(String, ModelInfo), CatalogError> {
+    let catalog = catalog_of(shared, resolved)?;
+    let configured = resolved.config.model.clone();
+    let slug = configured.unwrap_or_else(|| default_model(&catalog, resolved).to_owned());
     let mut info = catalog.find(&slug);
     if let Some(window) = resolved.config.model_context_window.and_then(|window| u64::try_from(window).ok()) {
         info.context_window = window;
@@ -99,7 +113,7 @@ pub fn warnings(info: &ModelInfo, docs: &codex_skills::ProjectDocs) -> Vec<Strin
 pub fn tool_set(resolved: &Resolved, info: &ModelInfo) -> ToolSet {
     let switches = resolved.config.tools;
     ToolSet {
-        shell: switches.shell,
+        shell: switches.shell && info.shell_tool,
         update_plan: switches.update_plan,
         view_image: switches.view_image && info.image_input,
         apply_patch: info.patch_tool,
@@ -125,8 +139,8 @@ pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> code
 pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let (cwd, resolved) = config_for(&request.shared, &request.overrides)
         .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
-    let (model, model_info) =
-        model_for(&resolved).map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
+    let (model, model_info) = model_for(&request.shared, &resolved)
+        .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
     let docs = project_docs(&request.shared, &cwd, &resolved);
     let warnings = warnings(&model_info, &docs);
     let tools = turn_tools(&request, &cwd, &resolved, &model_info);

@@ -125,3 +125,66 @@ fn a_catalogue_that_is_none_ends_the_start_and_nothing_is_sent() {
     assert!(printing.assert_code(1).stderr.contains(&error), "{}", printing.stderr);
     assert!(mock.requests().is_empty());
 }
+
+/// Makes the mock a provider whose token a program prints, and which has a list of its own.
+fn with_a_list_of_its_own(mock: &MockModel) -> Lab {
+    let lab = Lab::with_model(mock);
+    let auth = "[model_providers.mock.auth]\ncommand = \"echo\"\nargs = [\"t0ken\"]\n";
+    lab.home
+        .write_config(&(codex_testkit::home::provider_config(&mock.base_url(), "") + auth));
+    mock.set_models(Answer::status(200, OFFERED).header("etag", "\"1\""));
+    lab
+}
+
+const OFFERED: &str = r#"{"models": [{"slug": "own", "context_window": 9000, "default_reasoning_level": "low"}]}"#;
+
+fn models(lab: &Lab) -> (Value, String) {
+    let ran = lab.run(&["debug", "models"]);
+    (serde_json::from_str(&ran.assert_code(0).stdout).unwrap(), ran.stderr)
+}
+
+#[test]
+fn the_models_of_a_provider_are_asked_for_once_and_then_known() {
+    let mock = MockModel::start([Answer::message("done")]);
+    let lab = with_a_list_of_its_own(&mock);
+
+    let (first, _) = models(&lab);
+    let (second, _) = models(&lab);
+    let ran = lab.run(&["exec", "-m", "own", "hi"]);
+
+    assert_eq!(mock.models_asked(), 1);
+    let last = |printed: &Value| printed["models"].as_array().unwrap().last().unwrap()["slug"].clone();
+    assert_eq!((last(&first), last(&second)), ("own".into(), "own".into()));
+    let source = &second["source"];
+    assert_eq!((&source["kind"], &source["provider"]), (&"provider".into(), &"mock".into()));
+    assert!(source["age_seconds"].as_u64().is_some_and(|age| age < 300), "{source}");
+    assert!(!ran.assert_code(0).stderr.contains("Nothing is known"), "{}", ran.stderr);
+    assert_eq!(mock.requests()[0].json["reasoning"]["effort"], "low");
+}
+
+#[test]
+fn a_turn_never_waits_for_the_models_of_its_provider() {
+    let mock = MockModel::start([Answer::message("done"), Answer::message("done")]);
+    let lab = with_a_list_of_its_own(&mock);
+
+    for bad in [
+        Answer::status(500, "oh"),
+        Answer::status(200, "{}").stall_head(&codex_testkit::Gate::new()),
+    ] {
+        mock.set_models(bad);
+        let ran = lab.run(&["exec", "hi"]);
+        assert_eq!(ran.assert_code(0).stdout, "done\n");
+    }
+    mock.set_models(Answer::status(404, "no"));
+    let (printed, told) = models(&lab);
+
+    assert_eq!(
+        told,
+        format!(
+            "note: the provider `mock` was asked for its models in vain: unexpected status 404 Not Found from {}/models\n",
+            mock.base_url()
+        )
+    );
+    assert_eq!(printed["source"], serde_json::json!({ "kind": "built-in" }));
+    assert!(!lab.home.codex_home().join("models_cache.json").exists());
+}

@@ -155,6 +155,30 @@ fn a_turn_calls_the_provider_alone_in_every_mode() {
     });
 }
 
+/// A provider whose token a program prints is also asked for its models; nobody else is, whatever it answers.
+#[test]
+fn a_list_of_models_comes_from_the_provider_alone() {
+    inside("network::a_list_of_models_comes_from_the_provider_alone", || {
+        let names = NameServer::silent();
+        let mock = MockModel::start([Answer::message("Done."), Answer::message("Done.").header("x-models-etag", "\"2\"")]);
+        let elsewhere = Answer::status(302, "").header("location", "http://192.0.2.1/v1/models");
+        mock.set_models(elsewhere);
+        let lab = Lab::with_model(&mock);
+        let auth = "[model_providers.mock.auth]\ncommand = \"echo\"\nargs = [\"t0ken\"]\n";
+        lab.home
+            .write_config(&(codex_testkit::home::provider_config(&mock.base_url(), "") + auth));
+
+        for arguments in [&["exec", "do it"][..], &["exec", "do it"], &["debug", "models"]] {
+            let (ran, attempts) = recorded_codex(&lab, arguments);
+            ran.assert_code(0);
+            assert_eq!(places(&attempts), provider(&mock), "{attempts:#?}");
+        }
+
+        assert!(mock.models_asked() > 0);
+        assert_eq!(names.asked(), [""; 0]);
+    });
+}
+
 #[test]
 fn the_name_of_the_provider_is_the_only_one_that_is_looked_up() {
     inside("network::the_name_of_the_provider_is_the_only_one_that_is_looked_up", || {

@@ -11,12 +11,13 @@ mod opening;
 pub(crate) use lane::{Found, Lane};
 pub(crate) use opening::open;
 
+use crate::bounds::Patience;
 use crate::error::{self, ModelError, Retry};
 use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
 use crate::news::News;
 use crate::request::ModelRequest;
-use crate::responses::{Inner, Stop, send, too_long, unix_now};
+use crate::responses::{Inner, Stop, send, unix_now};
 use crate::stream::Interpreter;
 use chain::Chain;
 use codex_protocol::errors::CodexErrorInfo;
@@ -75,7 +76,7 @@ pub(crate) async fn attempt(inner: &Arc<Inner>, request: &ModelRequest, events: 
 /// An answer that is being read. Dropping it in its middle closes the connection: what is still to come has no reader.
 struct Answer<'a> {
     lane: &'a Lane,
-    inner: &'a Inner,
+    inner: &'a Arc<Inner>,
     request: &'a ModelRequest,
     events: &'a mpsc::Sender<ModelEvent>,
     ready: Option<Ready>,
@@ -101,21 +102,18 @@ impl Answer<'_> {
         };
         let mut interpreter = Interpreter::default();
         let mut bytes = 0;
-        let whole = Instant::now() + bounds.answer_time;
-        let mut idle = Instant::now() + bounds.idle;
+        let mut patience = Patience::new(bounds, Instant::now());
         loop {
-            let reply = timeout_at(idle.min(whole), replies.recv()).await;
+            let reply = timeout_at(patience.next(), replies.recv()).await;
             let now = Instant::now();
-            if now >= whole {
-                return Err(too_long(bounds.answer_time).into());
-            }
+            patience.check(now)?;
             match reply {
                 Err(_) => return Err(self.broke(error::IDLE_TIMEOUT, "idle timeout waiting for websocket".to_owned())),
                 Ok(None) => return self.ended("websocket: the connection was cut".to_owned()),
                 Ok(Some(Reply::Ended(why))) => return self.ended(why),
                 Ok(Some(Reply::TooLarge { limit })) => return Err(too_large(limit).into()),
                 Ok(Some(Reply::Text(data))) => {
-                    idle = now + bounds.idle;
+                    patience.alive(now);
                     bytes += data.len() as u64;
                     if bytes > bounds.answer_bytes {
                         return Err(crate::reading::too_much(bounds.answer_bytes).into());
@@ -154,6 +152,7 @@ impl Answer<'_> {
         }
         let Some(event) = event else { return Ok(None) };
         match &event {
+            ModelEvent::News(news) => self.inner.note(news),
             ModelEvent::ItemDone(item) => self.output.push(item.clone()),
             ModelEvent::Completed { response_id, .. } => self.completed(response_id.clone()),
             // The connection is as good as before, but the provider has nothing to go on from.

@@ -31,7 +31,14 @@ impl World {
             originator: "codex_exec".into(),
             user_agent: "codex_exec/1 (test)".into(),
         };
-        let client = build(&provider, &|_| None, StoredLogin::None, &identity).unwrap();
+        let client = build(
+            &provider,
+            &|_| None,
+            StoredLogin::None,
+            &identity,
+            &std::sync::Arc::new(crate::ModelLists::new(None)),
+        )
+        .unwrap();
         let base = json!({"type": "message", "role": "developer", "content": []});
         Self {
             mock,

@@ -1,0 +1,21 @@
+//! `model/list`: a page of the models that may be chosen.
+
+use codex_engine::Engine;
+use codex_protocol::models::{ModelListParams, ModelListResult};
+use codex_protocol::requests::RequestError;
+
+/// # Errors
+/// If the cursor is not one of ours, or the configuration cannot be used.
+pub(crate) async fn list(engine: &Engine, params: ModelListParams) -> Result<ModelListResult, RequestError> {
+    let cursor = params.cursor.as_deref().map(str::parse::<usize>);
+    let bad_cursor = |_| RequestError::invalid("request.bad_cursor", "the cursor is not one that model/list returned");
+    let skip = cursor.transpose().map_err(bad_cursor)?.unwrap_or(0);
+    let mut data = engine.models(params.model_provider).await?;
+    data.retain(|model| !model.hidden || params.include_hidden == Some(true));
+    let limit = params.limit.map_or(usize::MAX, |limit| limit.max(1) as usize);
+    let more = data.len().saturating_sub(skip) > limit;
+    Ok(ModelListResult {
+        data: data.into_iter().skip(skip).take(limit).collect(),
+        next_cursor: more.then(|| (skip + limit).to_string()),
+    })
+}
