@@ -151,11 +151,15 @@ fn request() -> ModelRequest {
     }
 }
 
-fn client(provider: &ProviderSettings, env: &dyn Fn(&str) -> Option<String>) -> Arc<dyn ModelClient> {
-    let identity = ClientIdentity {
+fn identity() -> ClientIdentity {
+    ClientIdentity {
         originator: "codex_exec".into(),
         user_agent: "codex_exec/1 (test)".into(),
-    };
+    }
+}
+
+fn client(provider: &ProviderSettings, env: &dyn Fn(&str) -> Option<String>) -> Arc<dyn ModelClient> {
+    let identity = identity();
     build(
         provider,
         env,
@@ -735,4 +739,35 @@ async fn without_a_token_nothing_is_sent() {
         seen.len() == 1 && seen[0].starts_with("failed model.token_command Never: "),
         "{seen:?}"
     );
+}
+
+/// The limit of the whole holds on both ways, long before that of silence.
+#[tokio::test]
+async fn an_answer_without_an_end_is_given_up() {
+    for sockets in [false, true] {
+        let mock =
+            codex_testkit::MockModel::start_with(|_, _| codex_testkit::Answer::message("Done.").stall_last(&codex_testkit::Gate::new()));
+        mock.set_sockets(codex_testkit::Sockets::Accept);
+        let provider = ProviderSettings {
+            base_url: Some(mock.base_url()),
+            supports_websockets: sockets,
+            ..Default::default()
+        };
+        let identity = identity();
+        let lists = Arc::new(crate::ModelLists::new(None));
+        let mut endpoint = crate::provider::endpoint(&provider, &|_| None, crate::StoredLogin::None, &identity, &lists).unwrap();
+        endpoint.bounds.answer_time = Duration::from_millis(300);
+        let http = HttpClient::new(codex_http::HttpSettings::from_env(identity.user_agent, &|_| None));
+        let client = Responses::new(endpoint, http);
+        let seen = loop {
+            let seen = drain(client.sample(request(), CancellationToken::new())).await;
+            // No request waits for a websocket.
+            if mock.requests().last().is_some_and(|request| request.is_socket() == sockets) {
+                break seen;
+            }
+        };
+
+        let error = "failed model.answer_too_long Never: the answer has no end after 300ms";
+        assert_eq!(seen.last().map(String::as_str), Some(error), "websocket: {sockets}");
+    }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::request::tests::request as some_request;
 use crate::{ClientIdentity, ModelClient, StoredLogin, build};
 use codex_protocol::settings::ProviderSettings;
-use codex_testkit::{Answer, Gate, MockModel, Recorded, Sockets, events};
+use codex_testkit::{Answer, Gate, MockModel, MockProxy, ProxyManner, Recorded, Sockets, Tls, events};
 use pretty_assertions::assert_eq;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -21,11 +21,20 @@ impl World {
     }
 
     fn with(mock: MockModel, settings: ProviderSettings) -> Self {
+        Self::at(&mock.base_url(), mock, settings, &[])
+    }
+
+    /// Under this address, with these variables.
+    fn at(address: &str, mock: MockModel, settings: ProviderSettings, variables: &[(&str, &str)]) -> Self {
         let provider = ProviderSettings {
             id: "mock".into(),
-            base_url: Some(mock.base_url()),
+            base_url: Some(address.to_owned()),
             supports_websockets: true,
             ..settings
+        };
+        let env = |name: &str| {
+            let set = variables.iter().find(|(variable, _)| *variable == name);
+            set.map(|(_, value)| (*value).to_owned())
         };
         let identity = ClientIdentity {
             originator: "codex_exec".into(),
@@ -33,7 +42,7 @@ impl World {
         };
         let client = build(
             &provider,
-            &|_| None,
+            &env,
             StoredLogin::None,
             &identity,
             &std::sync::Arc::new(crate::ModelLists::new(None)),
@@ -334,4 +343,127 @@ async fn a_silent_server_is_not_waited_for() {
     let mut world = World::new(mock);
 
     assert_eq!(world.ask("1").await, ["head", "one", "completed"]);
+}
+
+/// A server behind TLS that only [`Self::authority`] vouches for.
+struct Guarded {
+    mock: MockModel,
+    authority: tempfile::NamedTempFile,
+}
+
+impl Guarded {
+    fn new(host: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
+        let tls = Tls::for_hosts(&[host]);
+        let authority = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(authority.path(), tls.ca_pem()).unwrap();
+        let mock = MockModel::start_tls(answers, &tls);
+        mock.set_sockets(Sockets::Accept);
+        Self { mock, authority }
+    }
+
+    /// The file is read with the first connection, so it has to stay.
+    fn world(self, address: &str, variables: &[(&str, &str)]) -> (World, tempfile::NamedTempFile) {
+        let world = World::at(address, self.mock, ProviderSettings::default(), variables);
+        (world, self.authority)
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_trusts_the_users_own_authority() {
+    for variable in ["SSL_CERT_FILE", "CODEX_CA_CERTIFICATE"] {
+        let server = Guarded::new("localhost", many());
+        let file = server.authority.path().to_str().unwrap().to_owned();
+        let address = format!("https://localhost:{}/v1", server.mock.port());
+        let (mut world, _authority) = server.world(&address, &[(variable, &file)]);
+
+        let [_, next] = once_open(&mut world).await;
+
+        assert_eq!(next, "WS resp+1", "{variable}");
+    }
+}
+
+#[tokio::test]
+async fn without_that_authority_there_is_no_websocket_and_no_request() {
+    let server = Guarded::new("localhost", []);
+    let address = format!("https://localhost:{}/v1", server.mock.port());
+    let (mut world, _authority) = server.world(&address, &[]);
+
+    let seen = world.ask("1").await;
+
+    assert!(seen.len() == 1 && seen[0].starts_with("failed model.tls Never: "), "{seen:?}");
+    assert_eq!(world.ways(), [""; 0]);
+}
+
+/// Asks until a request goes over the websocket, which none waits for. The ways of that request and the next.
+async fn once_open(world: &mut World) -> [String; 2] {
+    world.warm_up().await;
+    loop {
+        assert_eq!(world.ask("?").await, ["head", "ok", "completed"]);
+        let last = world.ways().pop().unwrap();
+        if last.starts_with("WS") {
+            assert_eq!(world.ask("?").await, ["head", "ok", "completed"]);
+            return [last, world.ways().pop().unwrap()];
+        }
+    }
+}
+
+fn many() -> impl Iterator<Item = Answer> {
+    std::iter::repeat_n(answer("ok"), 1_000)
+}
+
+#[tokio::test]
+async fn a_websocket_goes_through_the_proxy_that_requests_go_through() {
+    let server = Guarded::new("model.example", many());
+    let proxy = MockProxy::start(server.mock.port(), ProxyManner::Works);
+    let file = server.authority.path().to_str().unwrap().to_owned();
+    let variables = [("HTTPS_PROXY", proxy.url()), ("SSL_CERT_FILE", file)];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let (mut world, _authority) = server.world("https://model.example/v1", &variables);
+
+    let [first, next] = once_open(&mut world).await;
+
+    assert!(first.starts_with("WS warm+") && next == "WS resp+1", "{first} {next}");
+    let asked = proxy.asked();
+    assert!(
+        !asked.is_empty() && asked.iter().all(|line| line == "CONNECT model.example:443 HTTP/1.1"),
+        "{asked:?}"
+    );
+}
+
+/// An address that leads to this machine and does not look like it, so that proxies count.
+#[tokio::test]
+async fn no_proxy_stands_between_a_websocket_and_a_host_that_is_excepted() {
+    const HOST: &str = "0.0.0.0";
+    for (excepted, proxied) in [(HOST, false), ("other.example", true)] {
+        let server = Guarded::new(HOST, many());
+        let proxy = MockProxy::start(server.mock.port(), ProxyManner::Works);
+        let file = server.authority.path().to_str().unwrap().to_owned();
+        let address = format!("https://{HOST}:{}/v1", server.mock.port());
+        let variables = [
+            ("HTTPS_PROXY", proxy.url()),
+            ("NO_PROXY", excepted.to_owned()),
+            ("SSL_CERT_FILE", file),
+        ];
+        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let (mut world, _authority) = server.world(&address, &variables);
+
+        let [_, next] = once_open(&mut world).await;
+
+        assert_eq!(next, "WS resp+1", "{excepted}");
+        assert_eq!(!proxy.asked().is_empty(), proxied, "{excepted}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named_like_any_other_obstacle() {
+    let server = Guarded::new("model.example", []);
+    let proxy = MockProxy::start(server.mock.port(), ProxyManner::Refuses(407));
+    let file = server.authority.path().to_str().unwrap().to_owned();
+    let variables = [("HTTPS_PROXY", proxy.url()), ("SSL_CERT_FILE", file)];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let (mut world, _authority) = server.world("https://model.example/v1", &variables);
+
+    let seen = world.ask("1").await;
+
+    assert!(seen.len() == 1 && seen[0].starts_with("failed model.proxy Never: "), "{seen:?}");
 }
