@@ -68,7 +68,7 @@ impl Report {
             }
             Output::Json { status } => {
                 let (state, first) = JsonEvents::start(setup);
-                lines(streams, &first).await?;
+                lines(streams, first).await?;
                 let state = Box::new(state);
                 Ok(Self::Json { state, status })
             }
@@ -78,7 +78,7 @@ impl Report {
     pub async fn on(&mut self, notification: &Notification, streams: &mut Streams) -> io::Result<()> {
         match self {
             Self::Human(state) => streams.err(&state.on(notification)).await,
-            Self::Json { state, .. } => lines(streams, &state.on(notification)).await?,
+            Self::Json { state, .. } => lines(streams, state.on(notification)).await?,
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl Report {
     pub async fn waiting(&mut self, wait: &Status, streams: &mut Streams) -> io::Result<()> {
         match self {
             Self::Human(state) => streams.err(&state.progress(&wait.line())).await,
-            Self::Json { state, status: true } => lines(streams, &state.waiting(wait)).await?,
+            Self::Json { state, status: true } => lines(streams, state.waiting(wait)).await?,
             Self::Json { status: false, .. } => {}
         }
         Ok(())
@@ -96,7 +96,7 @@ impl Report {
     pub async fn failed(&mut self, error: &TurnError, streams: &mut Streams) -> io::Result<()> {
         match self {
             Self::Human(state) => streams.err(&state.failed(error)).await,
-            Self::Json { state, .. } => lines(streams, &state.failed(error)).await?,
+            Self::Json { state, .. } => lines(streams, state.failed(error)).await?,
         }
         Ok(())
     }
@@ -123,9 +123,11 @@ impl Report {
     }
 }
 
-async fn lines(streams: &mut Streams, lines: &[String]) -> io::Result<()> {
-    if lines.is_empty() {
-        return Ok(());
+/// The line feed goes into the line's own memory: an answer may have 20 MB.
+async fn lines(streams: &mut Streams, lines: Vec<String>) -> io::Result<()> {
+    for mut line in lines {
+        line.push('\n');
+        streams.out(&line).await?;
     }
-    streams.out(&(lines.join("\n") + "\n")).await
+    Ok(())
 }

@@ -114,8 +114,8 @@ impl Interpreter {
     }
 
     fn done(&mut self, item: &RawValue) -> Option<ModelEvent> {
-        let item = ResponseItem::parse(item.to_owned()).ok()?;
-        self.close(item.id().as_deref(), item.view());
+        let item = ResponseItem::parse(item).ok()?;
+        self.close(item.id(), item.view());
         match item.view() {
             ItemView::Unknown { .. } => None,
             _ => Some(ModelEvent::ItemDone(item)),

@@ -7,7 +7,7 @@ use std::io;
 pub enum HitPoint {
     /// Nothing of these records is in the file.
     BeforeAppend,
-    /// The first half of the bytes is in the file.
+    /// The first half of the bytes is in the file; of long lines all but the end.
     MidAppend,
     /// All lines are in the file; nobody was told.
     AfterAppend,

@@ -1,12 +1,13 @@
 //! One writer per thread: append and sync.
 //!
-//! Input: records. Effect: whole lines at the end of the thread's file, in one write. The file appears with the first of them, belongs to
+//! Input: records. Effect: whole lines at the end of the thread's file. The file appears with the first of them, belongs to
 //! its owner alone (0600, folders 0700) and is never rewritten; after a failed write it is cut back to what it was.
 
+use crate::appending::Appending;
 use crate::line::Encoder;
 use crate::list::{check_id, find_active, rollout_path};
 use crate::load::{Scan, scan};
-use crate::{Faults, HitPoint, JournalError, Loaded, packed};
+use crate::{Faults, JournalError, Loaded, packed};
 use codex_base::os::{FileLock, create_private_dir, lock_holder, open_private_append};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::Record;
@@ -127,7 +128,8 @@ impl Journal {
         self
     }
 
-    /// Appends whole lines with one write. After an error the file is as long as before. Blocks for the length of a write.
+    /// Appends whole lines, with one write unless they are long. After an error the file is as long as before. Blocks for the length of the
+    /// writes.
     ///
     /// # Errors
     /// [`JournalError::Write`].
@@ -210,29 +212,20 @@ impl FileStore {
         if records.is_empty() {
             return Ok(());
         }
-        let mut encoder = self.encoder.clone();
-        let mut lines = Vec::new();
-        for (at, record) in records.iter().enumerate() {
-            encoder.encode(record, now, &mut lines)?;
-            if at == 0 && !self.behind_first.is_empty() {
-                lines.extend_from_slice(&self.behind_first);
-                if !lines.ends_with(b"\n") {
-                    lines.push(b'\n');
-                }
-            }
-        }
         if let Some(length) = self.cut_to {
             self.cut(length)?;
         }
         let length = self.open()?.metadata()?.len();
-        if let Err(error) = self.write(&lines) {
-            self.cut_to = Some(length);
-            // The write's error is the one to report. If the cut fails too, it is tried again before the next write, and a reader drops
-            // the torn line.
-            let _ = self.cut(length);
-            return Err(error);
+        match self.write(records, now) {
+            Ok(encoder) => self.encoder = encoder,
+            Err(error) => {
+                self.cut_to = Some(length);
+                // The write's error is the one to report. If the cut fails too, it is tried again before the next write, and a reader
+                // drops the torn line.
+                let _ = self.cut(length);
+                return Err(error);
+            }
         }
-        self.encoder = encoder;
         self.behind_first = Vec::new();
         Ok(())
     }
@@ -248,16 +241,17 @@ impl FileStore {
         self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        let Some(faults) = self.faults.clone() else {
-            return self.open()?.write_all(lines);
+    /// Answers with what the next line needs to know of these.
+    fn write(&mut self, records: &[Record], now: Timestamp) -> io::Result<Encoder> {
+        let mut encoder = self.encoder.clone();
+        let copied = std::mem::take(&mut self.behind_first);
+        let faults = self.faults.clone();
+        let written = {
+            let mut lines = Appending::new(self.open()?, faults.as_deref());
+            append_lines(records, now, &copied, &mut encoder, &mut lines).and_then(|()| lines.finish())
         };
-        faults.hit(HitPoint::BeforeAppend)?;
-        let (first, second) = lines.split_at(lines.len() / 2);
-        self.open()?.write_all(first)?;
-        faults.hit(HitPoint::MidAppend)?;
-        self.open()?.write_all(second)?;
-        faults.hit(HitPoint::AfterAppend)
+        self.behind_first = copied;
+        written.map(|()| encoder)
     }
 
     /// Takes back what lies behind `length`; a file that held nothing before goes away again.
@@ -271,6 +265,20 @@ impl FileStore {
         self.cut_to = None;
         Ok(())
     }
+}
+
+/// The lines of `records`, with `copied` behind the first.
+fn append_lines(records: &[Record], now: Timestamp, copied: &[u8], encoder: &mut Encoder, lines: &mut Appending<'_>) -> io::Result<()> {
+    for (at, record) in records.iter().enumerate() {
+        encoder.encode(record, now, lines)?;
+        if at == 0 && !copied.is_empty() {
+            lines.write_all(copied)?;
+            if !copied.ends_with(b"\n") {
+                lines.write_all(b"\n")?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A handle of its own, because one that only appends may not shorten a file on every system.

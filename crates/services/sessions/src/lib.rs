@@ -23,6 +23,7 @@
 //!
 //! What it refuses: a second writer of a thread, ids that are no file name, interpreting what it does not know.
 
+mod appending;
 pub mod error;
 pub mod faults;
 pub mod fork;

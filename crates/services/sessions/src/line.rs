@@ -22,6 +22,7 @@ use codex_protocol::response_item::ResponseItem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::io::{self, Write};
 use values::{Usage, lenient};
 
 pub(crate) use values::root;
@@ -47,8 +48,8 @@ impl Encoder {
     /// Adds one line with its newline to `lines`.
     ///
     /// # Errors
-    /// Only if a value does not serialise, which none of ours does.
-    pub fn encode(&mut self, record: &Record, now: Timestamp, lines: &mut Vec<u8>) -> serde_json::Result<()> {
+    /// If `lines` cannot be written. Every value of ours serialises.
+    pub fn encode(&mut self, record: &Record, now: Timestamp, lines: &mut impl Write) -> io::Result<()> {
         let (kind, payload) = self.payload(record)?;
         let line = LineOut {
             timestamp: format!("{now:.3}"),
@@ -57,7 +58,7 @@ impl Encoder {
             payload: &payload,
         };
         serde_json::to_writer(&mut *lines, &line)?;
-        lines.push(b'\n');
+        lines.write_all(b"\n")?;
         self.ordinal = self.ordinal.map(|ordinal| ordinal.saturating_add(1));
         Ok(())
     }
@@ -68,7 +69,7 @@ impl Encoder {
             Record::TurnContext(context) => ("turn_context", raw(&turn_context(context))?),
             Record::WorldState(state) => ("world_state", raw(&values::world_state(state))?),
             Record::ResponseItem(item) => ("response_item", Payload::Item(item)),
-            Record::Event(event) => ("event_msg", Payload::Value(event::to_payload(event))),
+            Record::Event(event) => ("event_msg", Payload::Event(event::to_payload(event))),
             Record::TokenUsage(usage) => ("token_usage_record", raw(&self.token_usage(usage))?),
             Record::Compacted(compacted) => ("compacted", raw(&compacted::to_payload(compacted))?),
             Record::PrefixBase(base) => (
@@ -158,12 +159,12 @@ const FILE_ONLY_FIELD: &str = "internal_chat_message_metadata_passthrough";
 
 fn received_item(payload: &RawValue) -> serde_json::Result<ResponseItem> {
     if !payload.get().contains(FILE_ONLY_FIELD) {
-        return ResponseItem::parse(payload.to_owned());
+        return ResponseItem::parse(payload);
     }
     let mut fields: serde_json::Map<String, Value> = serde_json::from_str(payload.get())?;
     match fields.shift_remove(FILE_ONLY_FIELD) {
         Some(_) => ResponseItem::make(&fields),
-        None => ResponseItem::parse(payload.to_owned()),
+        None => ResponseItem::parse(payload),
     }
 }
 
@@ -186,7 +187,7 @@ fn raw(value: &impl Serialize) -> serde_json::Result<Payload<'static>> {
 enum Payload<'a> {
     Raw(Box<RawValue>),
     Item(&'a ResponseItem),
-    Value(Value),
+    Event(event::EventOut<'a>),
 }
 
 #[derive(Serialize)]

@@ -4,9 +4,10 @@
 //! is what is sent after a resume.
 
 use crate::call_items::WebSearchAction;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One item of the model's input or output.
@@ -18,6 +19,7 @@ pub struct ResponseItem(Arc<Parsed>);
 #[derive(Debug)]
 struct Parsed {
     raw: Box<RawValue>,
+    id: Option<String>,
     view: ItemView,
 }
 
@@ -26,10 +28,14 @@ impl ResponseItem {
     ///
     /// # Errors
     /// If the bytes are not one JSON object with a string `type`.
-    pub fn parse(raw: Box<RawValue>) -> Result<Self, serde_json::Error> {
-        let raw = on_one_line(raw)?;
-        let view = ItemView::parse(raw.get())?;
-        Ok(Self(Arc::new(Parsed { raw, view })))
+    pub fn parse(raw: &RawValue) -> Result<Self, serde_json::Error> {
+        if on_several_lines(raw.get()) {
+            return Self::keep(raw.to_owned());
+        }
+        // The view first: taking a long text apart needs room for a moment, and the copy of its bytes would lie there meanwhile.
+        let (id, view) = parts(raw.get())?;
+        let raw = raw.to_owned();
+        Ok(Self(Arc::new(Parsed { raw, id, view })))
     }
 
     /// Makes an item of our own; its bytes are fixed from here on.
@@ -37,7 +43,13 @@ impl ResponseItem {
     /// # Errors
     /// If the value does not serialise to an object with a string `type`.
     pub fn make(value: &impl Serialize) -> Result<Self, serde_json::Error> {
-        Self::parse(serde_json::value::to_raw_value(value)?)
+        Self::keep(serde_json::value::to_raw_value(value)?)
+    }
+
+    fn keep(raw: Box<RawValue>) -> Result<Self, serde_json::Error> {
+        let raw = on_one_line(raw)?;
+        let (id, view) = parts(raw.get())?;
+        Ok(Self(Arc::new(Parsed { raw, id, view })))
     }
 
     pub fn raw(&self) -> &RawValue {
@@ -49,18 +61,18 @@ impl ResponseItem {
     }
 
     /// The item's own id (`msg_…`, `fc_…`), if it has one.
-    pub fn id(&self) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Id {
-            id: Option<String>,
-        }
-        serde_json::from_str::<Id>(self.raw().get()).ok().and_then(|found| found.id)
+    pub fn id(&self) -> Option<&str> {
+        self.0.id.as_deref()
     }
 }
 
 /// Inside strings line breaks are escaped, so those that are found stand between tokens.
+fn on_several_lines(json: &str) -> bool {
+    json.contains('\n') || json.contains('\r')
+}
+
 fn on_one_line(raw: Box<RawValue>) -> Result<Box<RawValue>, serde_json::Error> {
-    if raw.get().contains(['\n', '\r']) {
+    if on_several_lines(raw.get()) {
         RawValue::from_string(raw.get().replace(['\n', '\r'], " "))
     } else {
         Ok(raw)
@@ -81,7 +93,7 @@ impl Serialize for ResponseItem {
 
 impl<'de> Deserialize<'de> for ResponseItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(Box::<RawValue>::deserialize(deserializer)?).map_err(D::Error::custom)
+        Self::keep(Box::<RawValue>::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -128,8 +140,7 @@ pub struct ToolCallView {
     pub input: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentPart {
     InputText {
         text: Arc<str>,
@@ -144,7 +155,6 @@ pub enum ContentPart {
     Refusal {
         refusal: String,
     },
-    #[serde(other)]
     Other,
 }
 
@@ -162,65 +172,163 @@ const KNOWN_KINDS: [&str; 10] = [
     "item_reference",
 ];
 
+/// The fields of all kinds of items that we look at, found in one pass; what a kind does not have is missing.
 #[derive(Deserialize)]
-struct SearchFields {
-    #[serde(default)]
-    action: Option<serde_json::Value>,
+struct Fields<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    role: Option<&'a RawValue>,
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    summary: Option<&'a RawValue>,
+    #[serde(borrow)]
+    call_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    namespace: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
+    #[serde(borrow)]
+    action: Option<&'a RawValue>,
 }
 
-impl SearchFields {
-    /// An action of a shape nobody told us about is none that we can name.
-    fn action(self) -> Option<WebSearchAction> {
-        let action = self.action.filter(|action| !action.is_null())?;
-        Some(serde_json::from_value(action).unwrap_or(WebSearchAction::Other))
+/// An item's id and what we understand of it.
+fn parts(json: &str) -> Result<(Option<String>, ItemView), serde_json::Error> {
+    let fields: Fields<'_> = serde_json::from_str(json)?;
+    let id = fields.id.and_then(|id| serde_json::from_str(id.get()).ok());
+    Ok((id, fields.view()?))
+}
+
+impl Fields<'_> {
+    fn view(&self) -> Result<ItemView, serde_json::Error> {
+        Ok(match self.r#type.as_ref() {
+            "message" => ItemView::Message {
+                role: required(self.role, "role")?,
+                phase: optional(self.phase)?,
+                content: content(self.content)?,
+            },
+            "reasoning" => ItemView::Reasoning {
+                summary: texts(self.summary)?,
+                content: texts(self.content)?,
+            },
+            "function_call" => ItemView::FunctionCall(self.call()?),
+            "custom_tool_call" => ItemView::CustomToolCall(self.call()?),
+            "function_call_output" => ItemView::FunctionCallOutput { call_id: self.answered()? },
+            "custom_tool_call_output" => ItemView::CustomToolCallOutput { call_id: self.answered()? },
+            "web_search_call" => ItemView::WebSearchCall { action: self.search() },
+            kind if KNOWN_KINDS.contains(&kind) => ItemView::Known { kind: kind.to_owned() },
+            kind => ItemView::Unknown { kind: kind.to_owned() },
+        })
     }
+
+    fn call(&self) -> Result<ToolCallView, serde_json::Error> {
+        Ok(ToolCallView {
+            call_id: required(self.call_id, "call_id")?,
+            name: required(self.name, "name")?,
+            namespace: optional(self.namespace)?,
+            input: optional(self.input.or(self.arguments))?.unwrap_or_default(),
+        })
+    }
+
+    fn answered(&self) -> Result<String, serde_json::Error> {
+        Ok(optional(self.call_id)?.unwrap_or_default())
+    }
+
+    /// An action of a shape nobody told us about is none that we can name.
+    fn search(&self) -> Option<WebSearchAction> {
+        let action = self.action?;
+        Some(serde_json::from_str(action.get()).unwrap_or(WebSearchAction::Other))
+    }
+}
+
+fn optional<T: DeserializeOwned>(field: Option<&RawValue>) -> Result<Option<T>, serde_json::Error> {
+    field.map(|field| serde_json::from_str(field.get())).transpose()
+}
+
+fn required<T: DeserializeOwned>(field: Option<&RawValue>, name: &'static str) -> Result<T, serde_json::Error> {
+    optional(field)?.ok_or_else(|| serde_json::Error::missing_field(name))
+}
+
+/// Message content: a list of parts, or (older files) a bare string.
+fn content(field: Option<&RawValue>) -> Result<Vec<ContentPart>, serde_json::Error> {
+    let Some(field) = field else { return Ok(Vec::new()) };
+    if field.get().starts_with('"') {
+        let text = shared_text(field)?;
+        return Ok(vec![ContentPart::OutputText { text }]);
+    }
+    let parts: Vec<PartFields<'_>> = serde_json::from_str(field.get())?;
+    parts.iter().map(PartFields::part).collect()
+}
+
+#[derive(Deserialize)]
+struct PartFields<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    image_url: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refusal: Option<&'a RawValue>,
+}
+
+impl PartFields<'_> {
+    fn part(&self) -> Result<ContentPart, serde_json::Error> {
+        let text = || shared_text(self.text.ok_or_else(|| serde_json::Error::missing_field("text"))?);
+        Ok(match self.r#type.as_ref() {
+            "input_text" => ContentPart::InputText { text: text()? },
+            "output_text" => ContentPart::OutputText { text: text()? },
+            "input_image" => ContentPart::InputImage {
+                image_url: required(self.image_url, "image_url")?,
+            },
+            "refusal" => ContentPart::Refusal {
+                refusal: required(self.refusal, "refusal")?,
+            },
+            _ => ContentPart::Other,
+        })
+    }
+}
+
+/// A JSON string, which may be long, put into its place without a copy on the way.
+fn shared_text(field: &RawValue) -> Result<Arc<str>, serde_json::Error> {
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Arc<str>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Arc<str>, E> {
+            Ok(text.into())
+        }
+    }
+
+    serde_json::Deserializer::from_str(field.get()).deserialize_str(Text)
+}
+
+/// The texts of a list of parts.
+fn texts(field: Option<&RawValue>) -> Result<Vec<String>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct TextPart {
+        #[serde(default)]
+        text: String,
+    }
+    let parts: Option<Vec<TextPart>> = optional(field)?;
+    Ok(parts.unwrap_or_default().into_iter().map(|part| part.text).collect())
 }
 
 impl ItemView {
-    fn parse(raw: &str) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Head {
-            r#type: String,
-        }
-        let kind = serde_json::from_str::<Head>(raw)?.r#type;
-        match kind.as_str() {
-            "message" => {
-                let message: MessageFields = serde_json::from_str(raw)?;
-                Ok(Self::Message {
-                    role: message.role,
-                    phase: message.phase,
-                    content: message.content.0,
-                })
-            }
-            "reasoning" => {
-                let reasoning: ReasoningFields = serde_json::from_str(raw)?;
-                Ok(Self::Reasoning {
-                    summary: texts(reasoning.summary),
-                    content: texts(reasoning.content),
-                })
-            }
-            "function_call" => {
-                let call: CallFields = serde_json::from_str(raw)?;
-                Ok(Self::FunctionCall(call.view()))
-            }
-            "custom_tool_call" => {
-                let call: CallFields = serde_json::from_str(raw)?;
-                Ok(Self::CustomToolCall(call.view()))
-            }
-            "function_call_output" => Ok(Self::FunctionCallOutput {
-                call_id: serde_json::from_str::<OutputFields>(raw)?.call_id,
-            }),
-            "custom_tool_call_output" => Ok(Self::CustomToolCallOutput {
-                call_id: serde_json::from_str::<OutputFields>(raw)?.call_id,
-            }),
-            "web_search_call" => Ok(Self::WebSearchCall {
-                action: serde_json::from_str::<SearchFields>(raw)?.action(),
-            }),
-            known if KNOWN_KINDS.contains(&known) => Ok(Self::Known { kind }),
-            _ => Ok(Self::Unknown { kind }),
-        }
-    }
-
     /// The visible text of a message, its parts joined without a separator. That of a single part is shared, not copied.
     pub fn message_text(&self) -> Option<Arc<str>> {
         let Self::Message { content, .. } = self else { return None };
@@ -250,80 +358,6 @@ impl ItemView {
             _ => None,
         }
     }
-}
-
-#[derive(Deserialize)]
-struct MessageFields {
-    role: String,
-    #[serde(default)]
-    phase: Option<String>,
-    #[serde(default)]
-    content: Content,
-}
-
-/// Message content: a list of parts, or (older files) a bare string.
-#[derive(Default)]
-struct Content(Vec<ContentPart>);
-
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Parts(Vec<ContentPart>),
-            Text(Arc<str>),
-        }
-        Ok(match Option::<Either>::deserialize(deserializer)? {
-            Some(Either::Parts(parts)) => Self(parts),
-            Some(Either::Text(text)) => Self(vec![ContentPart::OutputText { text }]),
-            None => Self::default(),
-        })
-    }
-}
-
-#[derive(Deserialize)]
-struct ReasoningFields {
-    #[serde(default)]
-    summary: Option<Vec<TextPart>>,
-    #[serde(default)]
-    content: Option<Vec<TextPart>>,
-}
-
-#[derive(Deserialize)]
-struct TextPart {
-    #[serde(default)]
-    text: String,
-}
-
-fn texts(parts: Option<Vec<TextPart>>) -> Vec<String> {
-    parts.unwrap_or_default().into_iter().map(|part| part.text).collect()
-}
-
-#[derive(Deserialize)]
-struct CallFields {
-    call_id: String,
-    name: String,
-    #[serde(default)]
-    namespace: Option<String>,
-    #[serde(default, alias = "arguments")]
-    input: String,
-}
-
-impl CallFields {
-    fn view(self) -> ToolCallView {
-        ToolCallView {
-            call_id: self.call_id,
-            name: self.name,
-            namespace: self.namespace,
-            input: self.input,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct OutputFields {
-    #[serde(default)]
-    call_id: String,
 }
 
 #[cfg(test)]
@@ -391,6 +425,6 @@ mod tests {
 
         assert_eq!(function.view().call().unwrap().input, "{}");
         assert_eq!(custom.view().call().unwrap().input, "*** Begin");
-        assert_eq!(function.id().as_deref(), Some("fc_1"));
+        assert_eq!(function.id(), Some("fc_1"));
     }
 }

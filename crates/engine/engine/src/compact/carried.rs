@@ -124,7 +124,7 @@ impl Carried {
 
     /// A message that stands for one that the user typed.
     pub fn keep_typed(&mut self, item: &ResponseItem) {
-        self.typed.extend(item.id());
+        self.typed.extend(item.id().map(str::to_owned));
     }
 
     /// Whether the user typed this. What carries one of our tags, or is a summary, was not, unless it is known to be.
@@ -135,7 +135,7 @@ impl Carried {
         if role != "user" {
             return false;
         }
-        if item.id().is_some_and(|id| self.typed.contains(&id)) {
+        if item.id().is_some_and(|id| self.typed.contains(id)) {
             return true;
         }
         let first = content.iter().find_map(|part| match part {

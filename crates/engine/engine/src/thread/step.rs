@@ -325,7 +325,7 @@ impl ThreadState {
     pub(crate) fn record_input(&mut self, content: UserContent, env: &Env, out: &mut Out) {
         let item = crate::context::items::message(env.ids, "user", content.parts);
         let shown = ThreadItem::UserMessage {
-            id: item.id().unwrap_or_default(),
+            id: item.id().unwrap_or_default().to_owned(),
             content: content.input,
         };
         if self.preview.is_empty() {

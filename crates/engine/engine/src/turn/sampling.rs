@@ -247,8 +247,8 @@ impl ThreadState {
     fn close_item(&mut self, item: &ResponseItem, kind: OpenKind) -> Option<String> {
         let id = item.id();
         let open = self.open_items()?;
-        let key = match &id {
-            Some(id) => id.clone(),
+        let key = match id {
+            Some(id) => id.to_owned(),
             None => open.iter().find(|(_, item)| item.kind == kind).map(|(id, _)| id.clone())?,
         };
         open.remove(&key).map(|item| item.shown_id)
@@ -308,7 +308,7 @@ impl ThreadState {
     ) {
         let open = self.close_item(item, kind);
         let was_open = open.is_some();
-        let id = open.unwrap_or_else(|| self.shown_id(item.id(), env));
+        let id = open.unwrap_or_else(|| self.shown_id(item.id().map(str::to_owned), env));
         let shown = shown(id);
         let Some(turn) = &mut self.turn else { return };
         if matches!(shown, ThreadItem::AgentMessage { .. }) {

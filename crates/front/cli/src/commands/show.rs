@@ -105,7 +105,7 @@ impl Show {
         let found: Vec<(usize, &ResponseItem)> = input
             .iter()
             .enumerate()
-            .filter(|(at, item)| Some(*at) == number || item.id().as_deref() == Some(wanted) || of_call(item))
+            .filter(|(at, item)| Some(*at) == number || item.id() == Some(wanted) || of_call(item))
             .collect();
         if found.is_empty() {
             let message = format!("this session has no item {wanted}");

@@ -13,7 +13,7 @@ const SEEN_TOKENS_MAX: usize = 500;
 pub fn steps_answered(input: &[ResponseItem]) -> usize {
     input
         .iter()
-        .filter_map(|item| step_of_id(&item.id()?))
+        .filter_map(|item| step_of_id(item.id()?))
         .max()
         .map_or(0, |step| step + 1)
 }

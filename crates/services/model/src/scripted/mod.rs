@@ -191,18 +191,18 @@ fn last_event(step: &Step, at: usize, idle_limit: Duration, pause: Duration) -> 
 
 /// Added, deltas, done, as a provider streams them.
 fn item_events(item: &ResponseItem, fallback_id: &str, chunk_chars: Option<usize>) -> Vec<ModelEvent> {
-    let id = item.id().unwrap_or_else(|| fallback_id.to_owned());
+    let id = item.id().unwrap_or(fallback_id);
     let text_delta = |delta| ModelEvent::TextDelta {
-        item_id: id.clone(),
+        item_id: id.to_owned(),
         delta,
     };
     let summary_delta = |index, delta| ModelEvent::SummaryDelta {
-        item_id: id.clone(),
+        item_id: id.to_owned(),
         index,
         delta,
     };
     let mut events = vec![ModelEvent::ItemAdded {
-        id: id.clone(),
+        id: id.to_owned(),
         kind: kind_of(item.view()),
     }];
     match item.view() {

@@ -337,7 +337,7 @@ mod tests {
             .unwrap()
         };
 
-        assert_eq!(step_of_id(&item(12, 3).id().unwrap()), Some(12));
+        assert_eq!(step_of_id(item(12, 3).id().unwrap()), Some(12));
         assert_eq!(step_of_id("msg_0199"), None);
         assert_eq!(step_of_id("msg_script_x_1"), None);
     }

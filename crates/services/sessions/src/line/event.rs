@@ -8,20 +8,81 @@ use codex_base::Timestamp;
 use codex_protocol::assessment::{ApprovalReview, ReviewedAction};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record};
 use codex_protocol::response_item::ResponseItem;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::sync::Arc;
 
-pub fn to_payload(event: &EventMsg) -> Value {
+/// The payload as it is written. An answer may be 20 MB long, so its text is borrowed and goes straight into the line.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventOut<'a> {
+    TaskStarted {
+        turn_id: &'a str,
+        root_turn_id: &'a str,
+        started_at: i64,
+        model_context_window: Option<i64>,
+        collaboration_mode_kind: &'static str,
+    },
+    TaskComplete {
+        turn_id: &'a str,
+        last_agent_message: Option<&'a str>,
+        started_at: i64,
+        completed_at: i64,
+        duration_ms: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Value>,
+    },
+    TurnAborted {
+        turn_id: &'a str,
+        root_turn_id: &'a str,
+        reason: &'a str,
+        started_at: i64,
+        completed_at: i64,
+        duration_ms: i64,
+    },
+    ItemCompleted {
+        thread_id: &'a str,
+        turn_id: &'a str,
+        item: item::ItemOut<'a>,
+        started_at_ms: i64,
+        completed_at_ms: i64,
+    },
+    TokenCount {
+        info: TokenInfoOut,
+        rate_limits: Option<Value>,
+    },
+    ThreadRolledBack {
+        num_turns: u32,
+    },
+    ApprovalReviewed {
+        turn_id: &'a str,
+        call_id: &'a str,
+        action: &'a ReviewedAction,
+        review: &'a ApprovalReview,
+    },
+}
+
+#[derive(Serialize)]
+pub struct TokenInfoOut {
+    total_token_usage: Usage,
+    last_token_usage: Usage,
+    last_usage_includes_reasoning: bool,
+    model_context_window: Option<i64>,
+}
+
+pub fn to_payload(event: &EventMsg) -> EventOut<'_> {
     match event {
         EventMsg::TaskStarted {
             turn_id,
             started_at,
             model_context_window,
-        } => json!({
-            "type": "task_started", "turn_id": turn_id, "root_turn_id": turn_id, "started_at": started_at,
-            "model_context_window": model_context_window, "collaboration_mode_kind": "default",
-        }),
+        } => EventOut::TaskStarted {
+            turn_id,
+            root_turn_id: turn_id,
+            started_at: *started_at,
+            model_context_window: *model_context_window,
+            collaboration_mode_kind: "default",
+        },
         EventMsg::TaskComplete {
             turn_id,
             last_agent_message,
@@ -29,56 +90,67 @@ pub fn to_payload(event: &EventMsg) -> Value {
             completed_at,
             duration_ms,
             error,
-        } => {
-            let mut payload = json!({
-                "type": "task_complete", "turn_id": turn_id, "last_agent_message": last_agent_message, "started_at": started_at,
-                "completed_at": completed_at, "duration_ms": duration_ms,
-            });
-            if let Some(error) = error {
-                payload["error"] = turn_error(error);
-            }
-            payload
-        }
+        } => EventOut::TaskComplete {
+            turn_id,
+            last_agent_message: last_agent_message.as_deref(),
+            started_at: *started_at,
+            completed_at: *completed_at,
+            duration_ms: *duration_ms,
+            error: error.as_ref().map(turn_error),
+        },
         EventMsg::TurnAborted {
             turn_id,
             reason,
             started_at,
             completed_at,
             duration_ms,
-        } => json!({
-            "type": "turn_aborted", "turn_id": turn_id, "root_turn_id": turn_id, "reason": reason, "started_at": started_at,
-            "completed_at": completed_at, "duration_ms": duration_ms,
-        }),
+        } => EventOut::TurnAborted {
+            turn_id,
+            root_turn_id: turn_id,
+            reason,
+            started_at: *started_at,
+            completed_at: *completed_at,
+            duration_ms: *duration_ms,
+        },
         EventMsg::ItemCompleted {
             thread_id,
             turn_id,
             item,
             started_at_ms,
             completed_at_ms,
-        } => json!({
-            "type": "item_completed", "thread_id": thread_id, "turn_id": turn_id, "item": item::to_value(item),
-            "started_at_ms": started_at_ms, "completed_at_ms": completed_at_ms,
-        }),
+        } => EventOut::ItemCompleted {
+            thread_id,
+            turn_id,
+            item: item::to_line(item),
+            started_at_ms: *started_at_ms,
+            completed_at_ms: *completed_at_ms,
+        },
         EventMsg::TokenCount {
             total,
             last,
             model_context_window,
             rate_limits,
-        } => json!({
-            "type": "token_count",
-            "info": {
-                "total_token_usage": Usage::from(*total), "last_token_usage": Usage::from(*last), "last_usage_includes_reasoning": true,
-                "model_context_window": model_context_window,
+        } => EventOut::TokenCount {
+            info: TokenInfoOut {
+                total_token_usage: Usage::from(*total),
+                last_token_usage: Usage::from(*last),
+                last_usage_includes_reasoning: true,
+                model_context_window: *model_context_window,
             },
-            "rate_limits": rate_limits.as_deref().map(limits::to_value),
-        }),
-        EventMsg::ThreadRolledBack { num_turns } => json!({"type": "thread_rolled_back", "num_turns": num_turns}),
+            rate_limits: rate_limits.as_deref().map(limits::to_value),
+        },
+        EventMsg::ThreadRolledBack { num_turns } => EventOut::ThreadRolledBack { num_turns: *num_turns },
         EventMsg::ApprovalReviewed {
             turn_id,
             call_id,
             action,
             review,
-        } => json!({"type": "approval_reviewed", "turn_id": turn_id, "call_id": call_id, "action": action, "review": review}),
+        } => EventOut::ApprovalReviewed {
+            turn_id,
+            call_id,
+            action,
+            review,
+        },
     }
 }
 

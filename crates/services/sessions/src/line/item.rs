@@ -1,6 +1,6 @@
 //! A visible item as `item_completed` keeps it: names in PascalCase, fields in snake case, directories as `file://` URLs.
 //!
-//! The stored form holds all that the client form holds, so `to_value` and `from_value` are exact inverses. Where the usual fields cannot say
+//! The stored form holds all that the client form holds, so `to_line` and `from_value` are exact inverses. Where the usual fields cannot say
 //! something (a command line that is no quoting of its arguments, two changes of one path), an extra field does.
 
 use super::values::{file_url, lenient, path_from, path_text};
@@ -14,20 +14,54 @@ use serde_json::{Map, Value, json};
 
 mod calls;
 
-pub fn to_value(item: &ThreadItem) -> Value {
-    match item {
-        ThreadItem::UserMessage { id, content } => {
-            json!({"type": "UserMessage", "id": id, "content": content.iter().map(input).collect::<Vec<_>>()})
-        }
+/// The stored form, to be written. Messages and thoughts, which may be long, are borrowed.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum ItemOut<'a> {
+    Words(WordsOut<'a>),
+    Other(Value),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type")]
+pub enum WordsOut<'a> {
+    AgentMessage {
+        id: &'a str,
+        content: [TextOut<'a>; 1],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phase: Option<&'a str>,
+    },
+    Reasoning {
+        id: &'a str,
+        summary_text: &'a [String],
+        raw_content: &'a [String],
+    },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type")]
+pub enum TextOut<'a> {
+    Text { text: &'a str },
+}
+
+pub fn to_line(item: &ThreadItem) -> ItemOut<'_> {
+    ItemOut::Other(match item {
         ThreadItem::AgentMessage { id, text, phase } => {
-            let mut value = json!({"type": "AgentMessage", "id": id, "content": [{"type": "Text", "text": text}]});
-            if let Some(phase) = phase {
-                value["phase"] = json!(phase);
-            }
-            value
+            return ItemOut::Words(WordsOut::AgentMessage {
+                id,
+                content: [TextOut::Text { text }],
+                phase: phase.as_deref(),
+            });
         }
         ThreadItem::Reasoning { id, summary, content } => {
-            json!({"type": "Reasoning", "id": id, "summary_text": summary, "raw_content": content})
+            return ItemOut::Words(WordsOut::Reasoning {
+                id,
+                summary_text: summary,
+                raw_content: content,
+            });
+        }
+        ThreadItem::UserMessage { id, content } => {
+            json!({"type": "UserMessage", "id": id, "content": content.iter().map(input).collect::<Vec<_>>()})
         }
         ThreadItem::CommandExecution(command) => command_value(command),
         ThreadItem::FileChange { id, changes, status } => file_change_value(id, changes, *status),
@@ -38,7 +72,7 @@ pub fn to_value(item: &ThreadItem) -> Value {
         ThreadItem::ExitedReviewMode { id, review } => json!({"type": "ExitedReviewMode", "id": id, "review": review}),
         ThreadItem::ImageView { id, path } => json!({"type": "ImageView", "id": id, "path": file_url(path)}),
         ThreadItem::ContextCompaction { id } => json!({"type": "ContextCompaction", "id": id}),
-    }
+    })
 }
 
 /// `Ok(None)` for kinds of items that clients of ours have no form for.

@@ -58,7 +58,7 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<SessionMeta
         model_provider: line.model_provider,
         model: model.unwrap_or_default().to_owned(),
         base_instructions: instructions.map(str::to_owned).or(line.instructions).unwrap_or_default(),
-        base_item: line.base_item.and_then(|item| ResponseItem::parse(item).ok()),
+        base_item: line.base_item.and_then(|item| ResponseItem::parse(&item).ok()),
         tools: line.tools,
         git: line.git.map(Into::into),
         parent_thread_id: line.parent_thread_id.or_else(|| spawned_by(line.source.as_ref()?)),

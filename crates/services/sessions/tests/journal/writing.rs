@@ -1,7 +1,8 @@
 //! One writer, whole lines, and what happens when a write fails.
 
-use crate::sample::{THREAD, at, home, message, meta_record, only_records, text_of, thread, write};
+use crate::sample::{THREAD, agent, at, completed_item, home, message, meta_record, only_records, text_of, thread, write};
 use codex_base::AbsPath;
+use codex_protocol::journal::Record;
 use codex_sessions::{Faults, HitPoint, Journal, JournalError, read};
 use pretty_assertions::assert_eq;
 use std::fs;
@@ -131,9 +132,41 @@ impl Faults for FailOnce {
     }
 }
 
+/// Longer than what is put together in memory before it is written; with and without characters that JSON escapes.
+fn long_records() -> [Record; 3] {
+    [
+        message("user", "short"),
+        message("user", &"long ".repeat(600_000)),
+        completed_item("turn", agent("msg_1", &"\"\n\u{1}".repeat(600_000))),
+    ]
+}
+
+#[test]
+fn lines_of_any_length_are_read_as_they_were_written() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut journal = create(&home(&temp));
+
+    journal.append(&[meta_record("/w")], at(0)).unwrap();
+    journal.append(&long_records(), at(1)).unwrap();
+    journal.append(&[message("user", "last")], at(2)).unwrap();
+
+    let expect: Vec<Record> = [meta_record("/w")]
+        .into_iter()
+        .chain(long_records())
+        .chain([message("user", "last")])
+        .collect();
+    let loaded = journal.load().unwrap();
+    assert!(only_records(&loaded) == expect, "they are too long to be shown");
+    assert_eq!(loaded.problems, Vec::<String>::new());
+}
+
 #[test]
 fn a_failed_append_leaves_no_trace_and_the_next_one_goes_on() {
-    for point in [HitPoint::BeforeAppend, HitPoint::MidAppend, HitPoint::AfterAppend] {
+    let points = [HitPoint::BeforeAppend, HitPoint::MidAppend, HitPoint::AfterAppend];
+    for (point, lost) in points.into_iter().flat_map(|point| {
+        let short = [message("user", "lost"), message("user", "lost too")];
+        [(point, short.to_vec()), (point, long_records().to_vec())]
+    }) {
         for fails_first in [true, false] {
             let temp = tempfile::tempdir().unwrap();
             let faults = Arc::new(FailOnce {
@@ -148,9 +181,7 @@ fn a_failed_append_leaves_no_trace_and_the_next_one_goes_on() {
             let before = fs::read(&file).ok();
             *faults.at.lock().unwrap() = Some(point);
 
-            let error = journal
-                .append(&[message("user", "lost"), message("user", "lost too")], at(1))
-                .unwrap_err();
+            let error = journal.append(&lost, at(1)).unwrap_err();
 
             assert_eq!(error.code(), "journal.write_failed");
             assert_eq!(fs::read(&file).ok(), before, "{point:?}");
@@ -172,9 +203,8 @@ fn every_append_passes_its_hit_points_in_order() {
     let mut journal = create(&home(&temp)).with_faults(faults.clone());
 
     journal.append(&[meta_record("/w")], at(0)).unwrap();
+    journal.append(&long_records(), at(1)).unwrap();
 
-    assert_eq!(
-        *faults.seen.lock().unwrap(),
-        [HitPoint::BeforeAppend, HitPoint::MidAppend, HitPoint::AfterAppend]
-    );
+    let each = [HitPoint::BeforeAppend, HitPoint::MidAppend, HitPoint::AfterAppend];
+    assert_eq!(*faults.seen.lock().unwrap(), [each, each].concat());
 }
