@@ -14,6 +14,7 @@ use codex_protocol::journal::Record;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// How a new file begins.
 pub(crate) struct NewFile {
@@ -65,6 +66,7 @@ impl Journal {
             file: None,
             encoder: Encoder::new(file.first_ordinal),
             behind_first: file.copied,
+            unsynced: false,
             cut_to: None,
             faults: None,
             _lock: lock,
@@ -107,6 +109,7 @@ impl Journal {
             file: Some(file),
             encoder,
             behind_first: Vec::new(),
+            unsynced: false,
             cut_to: None,
             faults: None,
             _lock: lock,
@@ -151,14 +154,11 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Write`].
     pub fn sync(&mut self) -> Result<(), JournalError> {
-        match &self.store {
-            Store::File(store) => match &store.file {
-                Some(file) => file.sync_data().map_err(|source| JournalError::Write {
-                    path: store.path.clone(),
-                    source,
-                }),
-                None => Ok(()),
-            },
+        match &mut self.store {
+            Store::File(store) => store.sync().map_err(|source| JournalError::Write {
+                path: store.path.clone(),
+                source,
+            }),
             Store::Memory(_) => Ok(()),
         }
     }
@@ -190,6 +190,8 @@ struct FileStore {
     /// `None` until the first append.
     file: Option<File>,
     encoder: Encoder,
+    /// Something was appended that may not be on the disk.
+    unsynced: bool,
     /// Lines of a fork's source that follow its first line.
     behind_first: Vec<u8>,
     /// A failed write could not be taken back: the length to return to before the next one.
@@ -227,6 +229,15 @@ impl FileStore {
             }
         }
         self.behind_first = Vec::new();
+        self.unsynced = true;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if let Some(file) = self.file.as_ref().filter(|_| self.unsynced) {
+            file.sync_data()?;
+        }
+        self.unsynced = false;
         Ok(())
     }
 
@@ -297,18 +308,29 @@ fn open_at_whole_line(path: &AbsPath, scan: &Scan) -> io::Result<File> {
     Ok(file)
 }
 
+/// How long a writer that is about to end is waited for. It has told the end of its turn when it still has to sync its file and to stop
+/// its processes, and whoever heard of that end, or stopped it, may be here at once.
+const WRITER_PATIENCE: Duration = Duration::from_secs(2);
+const WRITER_STEP: Duration = Duration::from_millis(10);
+
 /// The thread's writer lock. The empty lock file stays: removing it would race with the next writer.
 pub(crate) fn lock(home: &AbsPath, thread_id: &str) -> Result<FileLock, JournalError> {
     check_id(thread_id)?;
     let folder = home.join("thread-writer-locks");
     let path = folder.join(format!("{thread_id}.lock"));
-    let taken = create_private_dir(&folder).and_then(|()| FileLock::try_acquire(&path));
-    match taken {
-        Ok(Some(lock)) => Ok(lock),
-        Ok(None) => Err(JournalError::InUse {
-            thread_id: thread_id.to_owned(),
-            holder: lock_holder(&path),
-        }),
-        Err(source) => Err(JournalError::Write { path, source }),
+    let begun = Instant::now();
+    loop {
+        let taken = create_private_dir(&folder).and_then(|()| FileLock::try_acquire(&path));
+        match taken {
+            Ok(Some(lock)) => return Ok(lock),
+            Ok(None) if begun.elapsed() < WRITER_PATIENCE => std::thread::sleep(WRITER_STEP),
+            Ok(None) => {
+                return Err(JournalError::InUse {
+                    thread_id: thread_id.to_owned(),
+                    holder: lock_holder(&path),
+                });
+            }
+            Err(source) => return Err(JournalError::Write { path, source }),
+        }
     }
 }

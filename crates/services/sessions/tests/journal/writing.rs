@@ -72,6 +72,21 @@ fn a_second_writer_is_refused_until_the_first_is_gone() {
 }
 
 #[test]
+fn a_writer_that_is_about_to_end_is_waited_for() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut first = create(&home(&temp));
+    first.append(&[meta_record("/w")], at(0)).unwrap();
+
+    let second = std::thread::scope(|scope| {
+        let second = scope.spawn(|| Journal::resume(&home(&temp), THREAD).map(|_| ()));
+        drop(first);
+        second.join().unwrap()
+    });
+
+    second.unwrap();
+}
+
+#[test]
 fn ids_that_are_no_file_names_and_ids_without_a_file_are_refused() {
     let temp = tempfile::tempdir().unwrap();
     for id in ["", "..", "../x", "a/b", "a\\b", "a b", "a\0"] {
