@@ -95,6 +95,10 @@ impl Processor {
             }
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
+            ClientRequest::ThreadCompactUndo(params) => {
+                let empty = |_| serde_json::to_value(Empty {});
+                self.ask_thread(id, &params.thread_id, ThreadRequest::UndoCompaction, empty).await;
+            }
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
         }
     }
@@ -280,7 +284,9 @@ impl Processor {
         };
         self.ask_thread(id, &thread_id, request, |reply| match reply {
             ThreadReply::TurnStarted(turn) => serde_json::to_value(TurnStartResult { turn: *turn }),
-            ThreadReply::Steered { .. } | ThreadReply::CompactionStarted | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
+            ThreadReply::Steered { .. } | ThreadReply::CompactionStarted | ThreadReply::CompactionUndone | ThreadReply::Interrupted => {
+                serde_json::to_value(Empty {})
+            }
         })
         .await;
     }
@@ -292,7 +298,9 @@ impl Processor {
         };
         self.ask_thread(id, &params.thread_id, request, |reply| match reply {
             ThreadReply::Steered { turn_id } => serde_json::to_value(TurnSteerResult { turn_id }),
-            ThreadReply::TurnStarted(_) | ThreadReply::CompactionStarted | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
+            ThreadReply::TurnStarted(_) | ThreadReply::CompactionStarted | ThreadReply::CompactionUndone | ThreadReply::Interrupted => {
+                serde_json::to_value(Empty {})
+            }
         })
         .await;
     }

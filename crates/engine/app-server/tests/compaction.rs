@@ -5,8 +5,11 @@ mod support;
 
 use codex_protocol::items::{ThreadItem, TurnStatus};
 use codex_protocol::notifications::Notification;
-use codex_protocol::requests::{ThreadCompactStart, ThreadIdParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams};
+use codex_protocol::requests::{
+    ThreadCompactStart, ThreadCompactUndo, ThreadIdParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams,
+};
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_rpc::CallError;
 use codex_testkit::events::Usage;
 use codex_testkit::{Answer, Gate, MockModel, Recorded, TempHome, events, snapshot_filters};
 use pretty_assertions::assert_eq;
@@ -235,6 +238,54 @@ async fn a_compaction_by_request_is_a_turn_that_shows_one_item() {
     );
     let unknown = ThreadIdParams { thread_id: "none".into() };
     assert!(session.client.request::<ThreadCompactStart>(unknown).await.is_err());
+}
+
+#[tokio::test]
+async fn a_compaction_is_undone_by_request_and_the_same_is_found_when_the_thread_is_loaded_again() {
+    let words = ["msg_1", "msg_2", "msg_3"].map(last_word);
+    let [first, second, third] = words;
+    let gate = Gate::new();
+    let mock = MockModel::start([first, summary("All said."), second.stall_last(&gate), third]);
+    let home = home(&mock);
+    let mut session = Session::open(&home).await;
+    let thread = session.start(writing()).await.thread;
+    let params = ThreadIdParams {
+        thread_id: thread.id.clone(),
+    };
+    let undo = async |session: &Session| match session.client.request::<ThreadCompactUndo>(params.clone()).await {
+        Ok(_) => "done".to_owned(),
+        Err(CallError::Rejected(error)) => error.stable_code().to_owned(),
+        Err(gone) => gone.to_string(),
+    };
+    let before_everything = undo(&session).await;
+    let file_before_everything = thread.path.as_ref().unwrap().exists();
+    session.run_turn(&thread.id, "mend a.txt").await;
+    session.client.request::<ThreadCompactStart>(params.clone()).await.unwrap();
+    session.until_turn_ends().await;
+
+    session.turn(&thread.id, "go on").await;
+    let in_a_turn = undo(&session).await;
+    gate.open();
+    session.until_turn_ends().await;
+    let told = [before_everything, in_a_turn, undo(&session).await, undo(&session).await];
+    session.shutdown().await;
+    let mut session = Session::open(&home).await;
+    session.resume(&thread.id).await;
+    session.run_turn(&thread.id, "and on").await;
+
+    assert_eq!(told, ["compact.never", "turn.active", "done", "compact.undone_already"]);
+    assert!(!file_before_everything);
+    let requests = mock.requests();
+    let texts = |request: &Recorded| -> Vec<String> {
+        let input = request.input().iter();
+        input.map(|item| item["content"][0]["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let (before, after) = (texts(&requests[0]), texts(&requests[3]));
+    assert_eq!(after[..before.len()], before);
+    // The thread was loaded again with other rights, of which the model is told.
+    let said: Vec<&String> = after[before.len()..].iter().filter(|text| !text.starts_with('<')).collect();
+    assert_eq!(said, ["Done.", "go on", "Done.", "and on"]);
+    session.shutdown().await;
 }
 
 #[tokio::test]

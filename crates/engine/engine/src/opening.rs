@@ -1,7 +1,5 @@
 //! Opens a thread: what configuration, model, project and journal say about it, put into the values that its task starts from.
 
-use crate::compact::carried::Carried;
-use crate::compact::size::ContextSize;
 use crate::context::instructions::BASE;
 use crate::context::items::base_message;
 use crate::context::repair::missing_outputs;
@@ -9,13 +7,13 @@ use crate::home::installation_id;
 use crate::settings::TurnOverrides;
 use crate::shared::Shared;
 use crate::thread::resolve;
-use crate::thread::state::{Resumed, ThreadInfo, Window};
+use crate::thread::state::{Resumed, ThreadInfo};
 use codex_base::{AbsPath, Timestamp};
 use codex_config::Resolved;
 use codex_login::Login;
 use codex_model::{ModelClient, ModelInfo, ModelRequest, RequestMetadata, StoredLogin};
 use codex_protocol::items::{GitInfo, Thread, ThreadStatus, Turn, TurnStatus};
-use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta, WorldState};
+use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta};
 use codex_protocol::requests::{RequestError, ThreadSetup};
 use codex_protocol::response_item::ResponseItem;
 use codex_sessions::Loaded;
@@ -296,9 +294,7 @@ impl Opening {
 
     /// What a stored thread goes on with: its history, closed where a crash left it open.
     pub fn resumed(&self, shared: &Shared, info: &ThreadInfo, loaded: Loaded, turns: &[Turn]) -> Resumed {
-        let mut history = codex_sessions::model_input(&loaded.records);
-        let size = ContextSize::from_records(&loaded.records);
-        let carried = Carried::from_records(&loaded.records);
+        let mut resumed = Resumed::from_records(&loaded.records);
         let mut owed = Vec::new();
         if loaded.meta_missing {
             owed.push(Record::SessionMeta(Box::new(self.meta(info, BASE.to_owned()))));
@@ -309,56 +305,12 @@ impl Opening {
                 tools: info.tools.get().to_owned(),
             })));
         }
-        let repairs = missing_outputs(&history, &*shared.ids);
-        history.extend(repairs.iter().cloned());
+        let repairs = missing_outputs(&resumed.history, &*shared.ids);
+        resumed.history.extend(repairs.iter().cloned());
         owed.extend(repairs.into_iter().map(Record::ResponseItem));
         owed.extend(unfinished(&loaded, turns, shared.clock.now()));
-        let mut resumed = Resumed {
-            history,
-            size,
-            carried,
-            owed,
-            preview: preview_of(turns),
-            ..Resumed::default()
-        };
-        for (_, record) in loaded.records {
-            match record {
-                Record::WorldState(state) => resumed.told = Some(*state),
-                Record::Event(event) => {
-                    if let EventMsg::TokenCount {
-                        total,
-                        last,
-                        model_context_window,
-                        rate_limits: _,
-                    } = *event
-                    {
-                        resumed.usage = codex_protocol::items::ThreadTokenUsage {
-                            total,
-                            last,
-                            model_context_window,
-                        };
-                    }
-                }
-                Record::Compacted(compacted) => {
-                    resumed.told = None;
-                    resumed.window = Window {
-                        number: compacted.window_number,
-                        id: compacted.window_id.unwrap_or_default(),
-                        first_id: compacted.first_window_id.unwrap_or_default(),
-                    };
-                }
-                Record::SessionMeta(_)
-                | Record::TurnContext(_)
-                | Record::ResponseItem(_)
-                | Record::TokenUsage(_)
-                | Record::PrefixBase(_)
-                | Record::PrefixBreak { .. }
-                | Record::ModelRequest(_) => {}
-            }
-        }
-        if resumed.told == Some(WorldState::default()) {
-            resumed.told = None; // Another program's file: tell everything once more.
-        }
+        resumed.owed = owed;
+        resumed.preview = preview_of(turns);
         resumed
     }
 }

@@ -366,6 +366,7 @@ fn lines(effect: &Effect) -> Vec<String> {
             Ok(ThreadReply::TurnStarted(_)) => format!("reply {} started", key.0),
             Ok(ThreadReply::Steered { .. }) => format!("reply {} steered", key.0),
             Ok(ThreadReply::Interrupted) => format!("reply {} interrupted", key.0),
+            Ok(ThreadReply::CompactionUndone) => format!("reply {} compaction undone", key.0),
             Ok(ThreadReply::CompactionStarted) => format!("reply {} compaction started", key.0),
             Err(error) => format!("reply {} error [{}] {error}", key.0, error.stable_code()),
         }],
@@ -389,6 +390,7 @@ fn lines(effect: &Effect) -> Vec<String> {
         Effect::EndTerminals => vec!["end terminals".into()],
         Effect::Unload => vec!["unload".into()],
         Effect::FindChanges { .. } => vec!["find changes".into()],
+        Effect::FindUndo { .. } => vec!["find undo".into()],
     }
 }
 

@@ -89,6 +89,8 @@ methods! {
     ThreadUnsubscribe: "thread/unsubscribe", ThreadIdParams => ThreadUnsubscribeResult;
     /// Compacts the history as a turn of its own, which shows a `contextCompaction` item.
     ThreadCompactStart: "thread/compact/start", ThreadIdParams => Empty;
+    /// Goes back to the words that the last compaction replaced, and all that came after; ours. Refused while a turn runs.
+    ThreadCompactUndo: "thread/compact/undo", ThreadIdParams => Empty;
     /// Lists the models of a provider.
     ModelList: "model/list", ModelListParams => ModelListResult;
     /// Adds user input and runs; on a busy thread the input joins the running turn.

@@ -1,5 +1,6 @@
 //! Everything that can wake a thread, and everything it can cause: two closed lists.
 
+use super::state::Resumed;
 use crate::compact::changes::{Changes, ChangesQuery};
 use crate::context::surroundings::Surroundings;
 use crate::reviewer::NoAssessment;
@@ -39,6 +40,8 @@ pub enum ThreadRequest {
     },
     /// Compacts the conversation, as a turn of its own.
     Compact,
+    /// Goes back to the words that the last compaction replaced.
+    UndoCompaction,
     /// An empty id means whichever turn is running.
     Interrupt {
         turn_id: String,
@@ -50,6 +53,7 @@ pub enum ThreadReply {
     TurnStarted(Box<Turn>),
     Steered { turn_id: String },
     CompactionStarted,
+    CompactionUndone,
     Interrupted,
 }
 
@@ -80,6 +84,11 @@ pub enum ThreadEvent {
         changes: Box<Changes>,
         surroundings: Box<Surroundings>,
     },
+    /// What takes the last compaction back, read off the journal.
+    UndoFound {
+        key: RequestKey,
+        found: Result<Box<Undo>, RequestError>,
+    },
     /// A call that cannot be carried out as written has a text for the model instead.
     Prepared {
         call_id: String,
@@ -105,6 +114,14 @@ pub enum ThreadEvent {
     },
     /// The process or connection is going: interrupt, end terminals, unload.
     Shutdown,
+}
+
+/// What takes a compaction back.
+pub struct Undo {
+    /// To be appended.
+    pub records: Vec<Record>,
+    /// How the thread goes on behind them.
+    pub resumed: Resumed,
 }
 
 /// A program of the user, and what it is told.
@@ -172,6 +189,11 @@ pub enum Effect {
         overrides: Box<TurnOverrides>,
         /// As of the turn's start.
         surroundings: Box<Surroundings>,
+    },
+    /// Read what takes the last compaction back; `window_id` is that of the new stretch.
+    FindUndo {
+        key: RequestKey,
+        window_id: String,
     },
     Prepare {
         call: ToolCallView,

@@ -1,9 +1,10 @@
 //! What is left of a step's effects once the journal cannot be written: nothing new begins, and every end is told.
 
-use super::event::Effect;
+use super::event::{Effect, ThreadReply};
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadStatus, TurnStatus};
 use codex_protocol::notifications::{ErrorNotification, Notification, ThreadStatusChanged, TurnNotification};
+use codex_protocol::requests::RequestError;
 
 /// Once the journal is lost, what would be committed is only told: the end of the turn must reach the client all the same.
 pub(super) fn untold(effect: Effect) -> Vec<Effect> {
@@ -34,12 +35,21 @@ fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
         | Effect::Resolve { .. }
         | Effect::Sample { .. }
         | Effect::FindChanges { .. }
+        | Effect::FindUndo { .. }
         | Effect::Prepare { .. }
         | Effect::Ask { .. }
         | Effect::Review { .. }
         | Effect::Run { .. }
         | Effect::TellProgram(_)
         | Effect::Sync => Vec::new(),
+        // Its records were in that commit.
+        Effect::Reply {
+            key,
+            result: Ok(ThreadReply::CompactionUndone),
+        } => vec![Effect::Reply {
+            key,
+            result: Err(journal_lost_request()),
+        }],
         ending @ (Effect::Reply { .. }
         | Effect::ReadInput { .. }
         | Effect::StopSampling
@@ -75,6 +85,11 @@ fn failed_end(mut completed: TurnNotification, reason: &str) -> Vec<Effect> {
     told.into_iter()
         .map(|notification| Effect::Notify(Box::new(notification)))
         .collect()
+}
+
+/// The answer to a request that would have to be written down.
+pub(super) fn journal_lost_request() -> RequestError {
+    RequestError::internal("journal.write_failed", "the journal of this thread cannot be written any more")
 }
 
 pub(super) fn journal_lost(reason: &str) -> TurnError {

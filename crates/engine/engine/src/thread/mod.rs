@@ -12,3 +12,4 @@ pub mod step;
 #[cfg(test)]
 mod step_tests;
 pub mod tell;
+mod undo;

@@ -6,8 +6,10 @@ use super::actor::{Gone, Mailbox, Message, Reply, facts_of};
 use super::event::{Effect, PreparedCall, ProgramNotice, RequestKey, ThreadEvent};
 use super::resolve;
 use super::state::{Env, ThreadState};
+use super::undo;
 use crate::compact::changes::{self, Changes, ChangesQuery};
 use crate::context::surroundings::Surroundings;
+use crate::engine::internal;
 use crate::reviewer::{self, NoAssessment};
 use crate::shared::Shared;
 use codex_base::{AbsPath, Timestamp};
@@ -181,6 +183,7 @@ impl World {
                 overrides,
                 surroundings,
             } => self.find_changes(turn_id, *query, *overrides, *surroundings),
+            Effect::FindUndo { key, window_id } => self.find_undo(key, window_id),
             Effect::StopSampling => {
                 if let Some(cancel) = self.work.sampling.take() {
                     cancel.cancel();
@@ -345,6 +348,22 @@ impl World {
                 changes: Box::new(changes),
                 surroundings: Box::new(surroundings),
             }
+        });
+    }
+
+    fn find_undo(&self, key: RequestKey, window_id: String) {
+        let now = self.now();
+        let source = match self.journal.path() {
+            Some(path) => Err(path.clone()),
+            None => Ok(self.journal.load()),
+        };
+        self.spawn_report(async move {
+            let look = tokio::task::spawn_blocking(move || {
+                let journal = source.unwrap_or_else(|path| codex_sessions::read(&path));
+                undo::find(journal, window_id, now)
+            });
+            let found = look.await.unwrap_or_else(|panic| Err(internal(&panic)));
+            ThreadEvent::UndoFound { key, found }
         });
     }
 

@@ -9,7 +9,7 @@ use crate::turn::phase::{Phase, Turn};
 use codex_base::{AbsPath, Ids, Timestamp};
 use codex_protocol::facts::{Capabilities, Grant};
 use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadActiveFlag, ThreadStatus, ThreadTokenUsage, TurnItemsView, TurnStatus};
-use codex_protocol::journal::{Record, SessionMeta, WorldState};
+use codex_protocol::journal::{EventMsg, Record, SessionMeta, WorldState};
 use codex_protocol::response_item::ResponseItem;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -121,6 +121,61 @@ pub struct Resumed {
     pub owed: Vec<Record>,
     pub preview: String,
     pub name: Option<String>,
+}
+
+impl Resumed {
+    /// What the records of a journal leave: everything but repairs, preview and name.
+    pub fn from_records(records: &[(Timestamp, Record)]) -> Self {
+        let mut resumed = Self {
+            history: codex_sessions::model_input(records),
+            size: ContextSize::from_records(records),
+            carried: Carried::from_records(records),
+            ..Self::default()
+        };
+        for (_, record) in records {
+            resumed.take(record);
+        }
+        if resumed.told == Some(WorldState::default()) {
+            resumed.told = None; // Another program's file: tell everything once more.
+        }
+        resumed
+    }
+
+    fn take(&mut self, record: &Record) {
+        match record {
+            Record::WorldState(state) => self.told = Some((**state).clone()),
+            Record::Event(event) => {
+                if let EventMsg::TokenCount {
+                    total,
+                    last,
+                    model_context_window,
+                    rate_limits: _,
+                } = **event
+                {
+                    self.usage = ThreadTokenUsage {
+                        total,
+                        last,
+                        model_context_window,
+                    };
+                }
+            }
+            Record::Compacted(compacted) => {
+                self.told = None;
+                self.window = Window {
+                    number: compacted.window_number,
+                    id: compacted.window_id.clone().unwrap_or_default(),
+                    first_id: compacted.first_window_id.clone().unwrap_or_default(),
+                };
+            }
+            Record::SessionMeta(_)
+            | Record::TurnContext(_)
+            | Record::ResponseItem(_)
+            | Record::TokenUsage(_)
+            | Record::PrefixBase(_)
+            | Record::PrefixBreak { .. }
+            | Record::ModelRequest(_) => {}
+        }
+    }
 }
 
 impl ThreadState {

@@ -4,7 +4,7 @@
 //! work fall through by phase. Model events are handled in `turn/sampling.rs`, tool calls in `turn/tooling.rs`, ends in `turn/ending.rs`.
 
 use super::event::{Effect, RequestKey, ThreadEvent, ThreadReply, ThreadRequest, Timer};
-use super::lost::{journal_lost, untold};
+use super::lost::{journal_lost, journal_lost_request, untold};
 use super::state::{Env, Life, ThreadState};
 use crate::context::surroundings;
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
@@ -39,6 +39,7 @@ impl ThreadState {
                 changes,
                 surroundings,
             } => self.on_changes_found(&turn_id, &changes, &surroundings, env, &mut out),
+            ThreadEvent::UndoFound { key, found } => self.on_undo_found(key, found, &mut out),
             ThreadEvent::Prepared { call_id, result } => self.on_prepared(&call_id, result, env, &mut out),
             ThreadEvent::Answered { request_id, answer } => self.on_answered(&request_id, answer, env, &mut out),
             ThreadEvent::Reviewed { request_id, result } => self.on_reviewed(&request_id, &result, env, &mut out),
@@ -111,6 +112,7 @@ impl ThreadState {
                 }
             },
             ThreadRequest::Compact => self.on_compact(key, env, out),
+            ThreadRequest::UndoCompaction => self.on_undo_compaction(key, env, out),
             ThreadRequest::Interrupt { turn_id } => self.on_interrupt(key, &turn_id, env, out),
         }
     }
@@ -160,13 +162,7 @@ impl ThreadState {
             output_schema,
         } = new;
         if self.journal_lost {
-            return out.reply(
-                key,
-                Err(RequestError::internal(
-                    "journal.write_failed",
-                    "the journal of this thread cannot be written any more",
-                )),
-            );
+            return out.reply(key, Err(journal_lost_request()));
         }
         let mut wanted = self.overrides.clone();
         wanted.merge(std::mem::take(&mut self.next_overrides));
