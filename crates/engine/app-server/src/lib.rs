@@ -15,6 +15,7 @@ use codex_engine::Engine;
 use codex_rpc::{Client, Connection, Events, Wire};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use subscriber::Everyone;
 
 /// Requests of one client that may wait for the server.
 const REQUESTS_WAITING: usize = 64;
@@ -25,6 +26,7 @@ pub struct AppServer {
     engine: Arc<Engine>,
     facts: Arc<ServerFacts>,
     connections: Arc<AtomicU64>,
+    everyone: Arc<Everyone>,
 }
 
 /// What `initialize` tells, and what relative paths count from.
@@ -40,6 +42,7 @@ impl AppServer {
             engine,
             facts: Arc::new(facts),
             connections: Arc::default(),
+            everyone: Arc::default(),
         }
     }
 
@@ -54,9 +57,8 @@ impl AppServer {
     /// Serves one connection until it ends. Its subscriptions end with it; threads go on.
     pub async fn serve(&self, connection: Connection) {
         let id = self.connections.fetch_add(1, Ordering::Relaxed);
-        processor::Processor::new(Arc::clone(&self.engine), Arc::clone(&self.facts), id, &connection)
-            .run(connection)
-            .await;
+        processor::Processor::new(self, id, &connection).run(connection).await;
+        self.everyone.leave(id);
     }
 
     /// Ends all threads: turns interrupted, terminals ended, journals flushed.

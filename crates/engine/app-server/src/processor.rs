@@ -1,8 +1,8 @@
 //! Processes the requests of one connection, in the order they come.
 
-use crate::ServerFacts;
 use crate::models;
-use crate::subscriber::ConnectionSubscriber;
+use crate::subscriber::{ConnectionSubscriber, Everyone};
+use crate::{AppServer, ServerFacts};
 use codex_base::{AbsPath, os};
 use codex_engine::settings::TurnOverrides;
 use codex_engine::thread::event::{ThreadReply, ThreadRequest};
@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub struct Processor {
     pub(crate) engine: Arc<Engine>,
     facts: Arc<ServerFacts>,
+    pub(crate) everyone: Arc<Everyone>,
     handle: ServerHandle,
     pub(crate) subscriber: Arc<ConnectionSubscriber>,
     pub(crate) subscribed: HashSet<String>,
@@ -30,12 +31,13 @@ pub struct Processor {
 }
 
 impl Processor {
-    pub fn new(engine: Arc<Engine>, facts: Arc<ServerFacts>, id: u64, connection: &Connection) -> Self {
+    pub fn new(server: &AppServer, id: u64, connection: &Connection) -> Self {
         let handle = connection.handle();
         let subscriber = Arc::new(ConnectionSubscriber::new(id, handle.clone()));
         Self {
-            engine,
-            facts,
+            engine: Arc::clone(&server.engine),
+            facts: Arc::clone(&server.facts),
+            everyone: Arc::clone(&server.everyone),
             handle,
             subscriber,
             subscribed: HashSet::new(),
@@ -89,16 +91,16 @@ impl Processor {
                 let empty = |_| serde_json::to_value(Empty {});
                 self.ask_thread(id, &params.thread_id, ThreadRequest::Compact, empty).await;
             }
+            ClientRequest::ThreadCompactUndo(params) => {
+                let empty = |_| serde_json::to_value(Empty {});
+                self.ask_thread(id, &params.thread_id, ThreadRequest::UndoCompaction, empty).await;
+            }
             ClientRequest::ModelList(params) => {
                 let result = models::list(&self.engine, params).await;
                 self.reply(id, result);
             }
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
-            ClientRequest::ThreadCompactUndo(params) => {
-                let empty = |_| serde_json::to_value(Empty {});
-                self.ask_thread(id, &params.thread_id, ThreadRequest::UndoCompaction, empty).await;
-            }
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
         }
     }
@@ -111,6 +113,7 @@ impl Processor {
         if let Some(capabilities) = params.capabilities {
             self.subscriber.mute(capabilities.opt_out_notification_methods);
         }
+        self.everyone.join(Arc::clone(&self.subscriber));
         let (family, system) = os::platform();
         let client = format!("({}; {})", params.client_info.name, params.client_info.version);
         Ok(InitializeResult {
@@ -157,7 +160,7 @@ impl Processor {
         if let Some(thread) = started {
             self.subscribed.insert(thread.id.clone());
             let thread = Box::new(thread);
-            self.subscriber.notify(&Notification::ThreadStarted(ThreadStarted { thread }));
+            self.everyone.tell(&Notification::ThreadStarted(ThreadStarted { thread }));
         }
     }
 
@@ -241,7 +244,7 @@ impl Processor {
         if let Some(thread) = started {
             self.subscribed.insert(thread.id.clone());
             let thread = Box::new(thread);
-            self.subscriber.notify(&Notification::ThreadStarted(ThreadStarted { thread }));
+            self.everyone.tell(&Notification::ThreadStarted(ThreadStarted { thread }));
         }
     }
 

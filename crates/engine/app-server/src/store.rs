@@ -1,7 +1,7 @@
 //! Requests about stored threads: list, archive, unarchive, delete, name.
 
 use crate::processor::Processor;
-use codex_engine::{Moved, Query, Subscriber};
+use codex_engine::{Moved, Query};
 use codex_protocol::items::ThreadStatus;
 use codex_protocol::notifications::{Notification, ThreadIdNotification, ThreadNameUpdated, ThreadStatusChanged};
 use codex_protocol::requests::{
@@ -33,8 +33,8 @@ impl Processor {
                 let thread_id = thread.is_ok().then_some(params.thread_id);
                 self.reply(id, thread.map(|thread| ThreadUnarchiveResult { thread }));
                 if let Some(thread_id) = thread_id {
-                    self.subscriber
-                        .notify(&Notification::ThreadUnarchived(ThreadIdNotification { thread_id }));
+                    self.everyone
+                        .tell(&Notification::ThreadUnarchived(ThreadIdNotification { thread_id }));
                 }
             }
             ClientRequest::ThreadNameSet(params) => self.thread_name_set(id, params).await,
@@ -59,12 +59,12 @@ impl Processor {
         for thread_id in unloaded {
             self.subscribed.remove(&thread_id);
             let status = ThreadStatus::NotLoaded;
-            self.subscriber
-                .notify(&Notification::ThreadStatusChanged(ThreadStatusChanged { thread_id, status }));
+            self.everyone
+                .tell(&Notification::ThreadStatusChanged(ThreadStatusChanged { thread_id, status }));
         }
         self.reply(id, Ok(Empty {}));
         for thread_id in ids {
-            self.subscriber.notify(&notification(ThreadIdNotification { thread_id }));
+            self.everyone.tell(&notification(ThreadIdNotification { thread_id }));
         }
     }
 
@@ -74,8 +74,8 @@ impl Processor {
         let thread_name = name.as_ref().ok().cloned();
         self.reply(id, name.map(|_| Empty {}));
         if thread_name.is_some() {
-            self.subscriber
-                .notify(&Notification::ThreadNameUpdated(ThreadNameUpdated { thread_id, thread_name }));
+            self.everyone
+                .tell(&Notification::ThreadNameUpdated(ThreadNameUpdated { thread_id, thread_name }));
         }
     }
 

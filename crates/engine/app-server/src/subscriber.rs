@@ -5,8 +5,32 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::RequestId;
 use codex_rpc::ServerHandle;
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The initialized connections of a server. What becomes of stored threads concerns all of them: each may show a list.
+#[derive(Default)]
+pub struct Everyone(Mutex<BTreeMap<u64, Arc<ConnectionSubscriber>>>);
+
+impl Everyone {
+    pub fn join(&self, subscriber: Arc<ConnectionSubscriber>) {
+        self.connections().insert(subscriber.connection, subscriber);
+    }
+
+    pub fn leave(&self, connection: u64) {
+        self.connections().remove(&connection);
+    }
+
+    pub fn tell(&self, notification: &Notification) {
+        for subscriber in self.connections().values() {
+            subscriber.notify(notification);
+        }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<ConnectionSubscriber>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Passes on what threads say, and remembers which thread asked what.
 pub struct ConnectionSubscriber {

@@ -9,7 +9,7 @@ use codex_protocol::requests::{
     RequestError, ThreadArchive, ThreadDelete, ThreadFork, ThreadForkParams, ThreadIdParams, ThreadList, ThreadListParams, ThreadNameSet,
     ThreadNameSetParams, ThreadRead, ThreadReadParams, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadSourceKind, ThreadUnarchive,
 };
-use codex_rpc::CallError;
+use codex_rpc::{CallError, Wire};
 use codex_testkit::{Answer, MockModel, TempHome, events};
 use pretty_assertions::assert_eq;
 use support::{Session, home_for};
@@ -272,6 +272,47 @@ async fn a_name_is_told_found_and_kept() {
     assert_eq!(list(&session, exactly("the mending")).await.len(), 1);
     assert_eq!(list(&session, exactly("the")).await.len(), 0);
     assert_eq!(session.resume(&thread.id).await.thread.name.as_deref(), Some("the mending"));
+    session.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_thread_is_told_to_every_client_once() {
+    let (_mock, _home, mut session) = open().await;
+    let mut other = session.second().await;
+    let (stranger, events) = session.server.connect_in_process(Wire::Serialised);
+    let thread = session.start(Default::default()).await.thread;
+    session.run_turn(&thread.id, "one").await;
+    let named = ThreadNameSetParams {
+        thread_id: thread.id.clone(),
+        name: "mending".to_owned(),
+    };
+
+    session.client.request::<ThreadNameSet>(named).await.unwrap();
+    session.client.request::<ThreadArchive>(id(&thread.id)).await.unwrap();
+    session.client.request::<ThreadUnarchive>(id(&thread.id)).await.unwrap();
+    other.client.request::<ThreadDelete>(id(&thread.id)).await.unwrap();
+
+    for session in [&mut session, &mut other] {
+        session.until(|n| matches!(n, Notification::ThreadDeleted(_)).then_some(())).await;
+        let told = session.seen.iter().filter_map(|n| match n {
+            Notification::ThreadStarted(n) => Some(("started", n.thread.id.as_str())),
+            Notification::ThreadNameUpdated(n) => Some(("named", &n.thread_id)),
+            Notification::ThreadStatusChanged(n) if n.status == ThreadStatus::NotLoaded => Some(("not loaded", &n.thread_id)),
+            Notification::ThreadArchived(n) => Some(("archived", &n.thread_id)),
+            Notification::ThreadUnarchived(n) => Some(("unarchived", &n.thread_id)),
+            Notification::ThreadDeleted(n) => Some(("deleted", &n.thread_id)),
+            _ => None,
+        });
+        let (what, ids): (Vec<&str>, Vec<&str>) = told.unzip();
+        assert_eq!(what, ["started", "named", "not loaded", "archived", "unarchived", "deleted"]);
+        assert!(ids.iter().all(|id| *id == thread.id), "{ids:?}");
+    }
+    let mut stranger = Session::introduced(stranger, events, session.server.clone()).await;
+    let next = session.start(Default::default()).await.thread;
+    stranger
+        .until(|n| matches!(n, Notification::ThreadStarted(n) if n.thread.id == next.id).then_some(()))
+        .await;
+    assert_eq!(stranger.seen.len(), 1, "a client that has not introduced itself is told nothing");
     session.shutdown().await;
 }
 

@@ -138,7 +138,21 @@ impl Session {
                 cwd,
             },
         );
+        Self::connect(server).await
+    }
+
+    /// Another client of the same server.
+    pub async fn second(&self) -> Self {
+        Self::connect(self.server.clone()).await
+    }
+
+    async fn connect(server: AppServer) -> Self {
         let (client, events) = server.connect_in_process(Wire::Serialised);
+        Self::introduced(client, events, server).await
+    }
+
+    /// With a client that has not said who it is.
+    pub async fn introduced(client: Client, events: Events, server: AppServer) -> Self {
         let client_info = ClientInfo {
             name: "test".into(),
             title: None,
