@@ -126,7 +126,7 @@ async fn the_first_request_is_small_and_whole() {
             .as_array()
             .unwrap()
             .iter()
-            .map(|tool| tool["name"].clone())
+            .map(|tool| tool.get("name").unwrap_or(&tool["type"]).clone())
             .collect::<Vec<_>>()
     );
     body["input"][0]["content"][0]["text"] = json!("[BASE]");

@@ -201,6 +201,7 @@ impl Bench {
                 view_image: true,
                 apply_patch: true,
                 image_detail_original: false,
+                web_search: None,
             },
             cwd: cwd(),
             policy,

@@ -37,6 +37,6 @@ pub use login::warm_up;
 pub use outcome::{ToolOutcome, ToolOutput, ToolReport, output_item};
 pub use prepare::{CallKind, Prepared, may_overlap, prepare};
 pub use run::run;
-pub use specs::{SPECS_BYTES_MAX, ToolSet, specs};
+pub use specs::{SPECS_BYTES_MAX, ToolSet, WebSearch, specs};
 pub use terminals::{SESSIONS_MAX, Terminals};
 pub use turn::{Environment, ToolWorld, TurnTools, UserShell};

@@ -3,15 +3,17 @@
 //! Input: the [`ToolSet`] of the turn. Output: JSON bytes that are the same for the same set, since providers cache by prefix.
 //! The texts are paid for in every request: all tools together stay below [`SPECS_BYTES_MAX`], which a test holds.
 
+use codex_protocol::settings::{WebSearchDetails, WebSearchMode};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Upper limit of everything [`specs`] returns.
 pub const SPECS_BYTES_MAX: usize = 4608;
 
 /// Which tools a turn offers. A call of one that is not offered is answered as unsupported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five independent switches, each named where it is set")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, each named where it is set")]
 pub struct ToolSet {
     /// `exec_command` and `write_stdin`.
     pub shell: bool,
@@ -20,6 +22,17 @@ pub struct ToolSet {
     pub apply_patch: bool,
     /// The model takes images at `detail: "original"`; otherwise they are sent as `high`.
     pub image_detail_original: bool,
+    /// The provider's own search, if it is offered. The provider runs it, so there is nothing here that could.
+    pub web_search: Option<Arc<WebSearch>>,
+}
+
+/// How the provider is to search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSearch {
+    pub mode: WebSearchMode,
+    /// Pictures may be found, too.
+    pub images: bool,
+    pub details: WebSearchDetails,
 }
 
 impl Default for ToolSet {
@@ -30,6 +43,7 @@ impl Default for ToolSet {
             view_image: true,
             apply_patch: true,
             image_detail_original: false,
+            web_search: None,
         }
     }
 }
@@ -43,7 +57,8 @@ pub fn specs(set: &ToolSet) -> Box<RawValue> {
         (set.apply_patch, apply_patch),
         (set.view_image, view_image),
     ];
-    let tools: Vec<Value> = offered.into_iter().filter(|(on, _)| *on).map(|(_, spec)| spec()).collect();
+    let own = offered.into_iter().filter(|(on, _)| *on).map(|(_, spec)| spec());
+    let tools: Vec<Value> = own.chain(set.web_search.as_deref().and_then(web_search)).collect();
     serde_json::value::to_raw_value(&tools).expect("a JSON value serialises")
 }
 
@@ -128,6 +143,47 @@ fn apply_patch() -> Value {
     })
 }
 
+/// Field names and order as providers get them from other clients. `None` if the search is off.
+fn web_search(search: &WebSearch) -> Option<Value> {
+    let details = &search.details;
+    let (outside, indexed) = match search.mode {
+        WebSearchMode::Disabled => return None,
+        WebSearchMode::Cached => (false, false),
+        WebSearchMode::Indexed => (true, true),
+        WebSearchMode::Live => (true, false),
+    };
+    let location = details.location.as_ref().map(|location| {
+        let known = [
+            ("country", &location.country),
+            ("region", &location.region),
+            ("city", &location.city),
+            ("timezone", &location.timezone),
+        ];
+        let known = known.into_iter().filter_map(|(name, value)| Some((name, json!(value.as_ref()?))));
+        object([("type", json!("approximate"))].into_iter().chain(known))
+    });
+    let fields = [
+        ("type", Some(json!("web_search"))),
+        ("external_web_access", Some(json!(outside))),
+        ("indexed_web_access", indexed.then(|| json!(true))),
+        (
+            "filters",
+            details
+                .allowed_domains
+                .as_ref()
+                .map(|domains| json!({ "allowed_domains": domains })),
+        ),
+        ("user_location", location),
+        ("search_context_size", details.context_size.as_ref().map(|size| json!(size))),
+        ("search_content_types", search.images.then(|| json!(["text", "image"]))),
+    ];
+    Some(object(fields.into_iter().filter_map(|(name, value)| Some((name, value?)))))
+}
+
+fn object(fields: impl Iterator<Item = (&'static str, Value)>) -> Value {
+    Value::Object(fields.map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
 /// The patch language as the model may write it. What is accepted is a little wider (see `codex_apply_patch`).
 const PATCH_GRAMMAR: &str = r#"start: "*** Begin Patch" LF hunk+ "*** End Patch" LF?
 hunk: add | delete | update
@@ -194,20 +250,60 @@ mod tests {
             ["exec_command", "write_stdin", "update_plan", "apply_patch", "view_image"]
         );
         assert_eq!(
-            names(&ToolSet { shell: false, ..all }),
+            names(&ToolSet {
+                shell: false,
+                ..all.clone()
+            }),
             ["update_plan", "apply_patch", "view_image"]
         );
         assert_eq!(
             names(&ToolSet {
                 update_plan: false,
                 view_image: false,
-                ..all
+                ..all.clone()
             }),
             ["exec_command", "write_stdin", "apply_patch"]
         );
         assert_eq!(
             names(&ToolSet { apply_patch: false, ..all }),
             ["exec_command", "write_stdin", "update_plan", "view_image"]
+        );
+    }
+
+    #[test]
+    fn the_search_of_the_provider_comes_last_and_says_only_what_is_set() {
+        let spec = |mode, images, details: Value| {
+            let search = WebSearch {
+                mode,
+                images,
+                details: serde_json::from_value(details).unwrap(),
+            };
+            let set = ToolSet {
+                shell: false,
+                update_plan: false,
+                view_image: false,
+                apply_patch: false,
+                web_search: Some(Arc::new(search)),
+                ..ToolSet::default()
+            };
+            specs(&set).get().to_owned()
+        };
+        let all = json!({
+            "context_size": "high", "allowed_domains": ["a.example"], "location": { "country": "DE", "city": "Berlin" },
+        });
+
+        assert_eq!(spec(WebSearchMode::Disabled, true, all.clone()), "[]");
+        assert_eq!(
+            spec(WebSearchMode::Cached, false, json!({})),
+            r#"[{"type":"web_search","external_web_access":false}]"#
+        );
+        assert_eq!(
+            spec(WebSearchMode::Indexed, true, json!({ "allowed_domains": [] })),
+            r#"[{"type":"web_search","external_web_access":true,"indexed_web_access":true,"filters":{"allowed_domains":[]},"search_content_types":["text","image"]}]"#
+        );
+        assert_eq!(
+            spec(WebSearchMode::Live, true, all),
+            r#"[{"type":"web_search","external_web_access":true,"filters":{"allowed_domains":["a.example"]},"user_location":{"type":"approximate","country":"DE","city":"Berlin"},"search_context_size":"high","search_content_types":["text","image"]}]"#
         );
     }
 

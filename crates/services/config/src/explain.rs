@@ -151,7 +151,7 @@ fn in_force(resolved: Result<&Resolved, &ConfigError>, key: &str) -> Option<Stri
             Some(format!("{mode}{}", profile.unwrap_or_default()))
         }
         "model_provider" => Some(config.provider.id.clone()),
-        "web_search" => config.web_search.map(|mode| mode.as_str().to_owned()),
+        "web_search" => Some(config.web_search.unwrap_or_else(|| config.usual_web_search()).as_str().to_owned()),
         "sqlite_home" => Some(config.sqlite_home.to_string()),
         "log_dir" => Some(config.log_dir.to_string()),
         _ => None,

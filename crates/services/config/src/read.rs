@@ -7,7 +7,8 @@ use crate::value::Choices;
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, EnvironmentFilter, FileRules, HistorySettings, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy, WebSearchMode,
+    ApprovalPolicy, EnvironmentFilter, FileRules, HistorySettings, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy, WebSearchDetails,
+    WebSearchLocation, WebSearchMode,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -76,6 +77,7 @@ impl Reader<'_> {
                 shell: self.switch("features.shell_tool")?,
             },
             web_search: self.web_search()?,
+            web_search_details: self.web_search_details()?,
             features: self.features()?,
             notify: self.notify()?,
             history: HistorySettings {
@@ -183,6 +185,25 @@ impl Reader<'_> {
             }
         }
         Ok(None)
+    }
+
+    fn web_search_details(&self) -> Result<WebSearchDetails, ConfigError> {
+        // A switch in the table's place was read above.
+        if self.find("tools.web_search")?.is_none_or(|node| node.boolean("").is_ok()) {
+            return Ok(WebSearchDetails::default());
+        }
+        let located = |name: &str| self.read(&format!("tools.web_search.location.{name}"), Node::string);
+        let location = WebSearchLocation {
+            country: located("country")?,
+            region: located("region")?,
+            city: located("city")?,
+            timezone: located("timezone")?,
+        };
+        Ok(WebSearchDetails {
+            context_size: self.read("tools.web_search.context_size", Node::string)?,
+            allowed_domains: self.read("tools.web_search.allowed_domains", Node::strings)?,
+            location: Some(location).filter(|location| *location != WebSearchLocation::default()),
+        })
     }
 
     /// What `[features]` sets, under the present names; unknown names are left out.

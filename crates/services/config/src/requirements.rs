@@ -132,18 +132,30 @@ impl Requirements {
                 };
             }
         }
-        if let (Some(allowed), Some(asked)) = (&self.web_search, config.web_search)
-            && let Some(instead) = allowed.instead_of(asked)
-        {
-            changes.push(allowed.change("web_search", asked.as_str(), instead.as_str(), WebSearchMode::as_str));
-            config.web_search = Some(instead);
-        }
+        changes.extend(self.constrain_web_search(config));
         changes.extend(self.close_network(config));
         if let Some(more) = &self.more_instructions {
             let own = config.developer_instructions.take();
             config.developer_instructions = Some(own.map_or_else(|| more.clone(), |own| format!("{own}\n\n{more}")));
         }
         Ok(changes)
+    }
+
+    /// What was asked for is replaced like everything else. Where nobody asked, nothing wider than usual comes in its place, and nobody is told.
+    fn constrain_web_search(&self, config: &mut Config) -> Option<Replacement> {
+        let allowed = self.web_search.as_ref()?;
+        let Some(asked) = config.web_search else {
+            let usual = [config.usual_web_search(), WebSearchMode::Cached];
+            let instead = usual.into_iter().find(|mode| allowed.values.contains(mode));
+            config.web_search = match instead {
+                Some(mode) if mode == config.usual_web_search() => None,
+                instead => Some(instead.unwrap_or(WebSearchMode::Disabled)),
+            };
+            return None;
+        };
+        let instead = allowed.instead_of(asked)?;
+        config.web_search = Some(instead);
+        Some(allowed.change("web_search", asked.as_str(), instead.as_str(), WebSearchMode::as_str))
     }
 
     /// The profile that may be used when `asked` was asked for.

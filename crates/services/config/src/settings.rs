@@ -4,7 +4,7 @@ use crate::Place;
 use codex_base::AbsPath;
 use codex_protocol::settings::{
     ApprovalPolicy, ApprovalsReviewer, FileRules, HistorySettings, Origin, ProviderSettings, ReasoningSummary, SandboxMode, SandboxPolicy,
-    ShellEnvironmentPolicy, Verbosity, WebSearchMode,
+    ShellEnvironmentPolicy, Verbosity, WebSearchDetails, WebSearchMode,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,7 +54,9 @@ pub struct Config {
     /// Date and time zone are part of the environment's description.
     pub include_environment_context_time: bool,
     pub tools: ToolSwitches,
+    /// As configured, or as requirements leave it; see [`Self::usual_web_search`].
     pub web_search: Option<WebSearchMode>,
+    pub web_search_details: WebSearchDetails,
     /// What `[features]` sets, by present names; see [`Config::feature`].
     pub features: BTreeMap<String, bool>,
     /// Program and arguments that are run after each completed turn.
@@ -73,6 +75,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The search that is meant when none is configured: what has the whole machine may have the web as well.
+    pub fn usual_web_search(&self) -> WebSearchMode {
+        match self.sandbox_policy.mode() {
+            SandboxMode::DangerFullAccess => WebSearchMode::Live,
+            SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite => WebSearchMode::Cached,
+        }
+    }
+
     /// Whether a feature is on: as configured, else its default. A name that nobody knows is off.
     pub fn feature(&self, name: &str) -> bool {
         let default = || crate::features::find(name).is_some_and(|feature| feature.default);

@@ -3,7 +3,7 @@
 mod support;
 
 use codex_config::Overrides;
-use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_protocol::settings::{ApprovalPolicy, SandboxMode, WebSearchMode};
 use pretty_assertions::assert_eq;
 use support::{TRUSTED, USER, World, cli};
 
@@ -227,4 +227,20 @@ fn rules_about_the_network_close_it() {
     /t/etc/requirements.toml:1:2: rules about the network cannot be enforced by this version; commands in the sandbox have no network
     sandbox_workspace_write.network_access = "true" is not allowed by /t/etc/requirements.toml:1:2; "false" is used instead (allowed: `false`)
     "##);
+}
+
+#[test]
+fn a_search_that_nobody_asked_for_stays_within_what_is_allowed_and_usual() {
+    let search = |allowed: &str, mode: &str| {
+        let world = World::new(&[(REQUIREMENTS, &format!("allowed_web_search_modes = {allowed}\n"))]);
+        let resolved = world.resolved("w", &cli(&[&format!("sandbox_mode={mode}")]));
+        assert!(resolved.changes.is_empty(), "{:?}", resolved.changes);
+        resolved.config.web_search.unwrap_or_else(|| resolved.config.usual_web_search())
+    };
+
+    assert_eq!(search("[\"cached\"]", "read-only"), WebSearchMode::Cached);
+    assert_eq!(search("[\"cached\"]", "danger-full-access"), WebSearchMode::Cached);
+    assert_eq!(search("[\"live\"]", "danger-full-access"), WebSearchMode::Live);
+    assert_eq!(search("[\"live\"]", "read-only"), WebSearchMode::Disabled);
+    assert_eq!(search("[]", "danger-full-access"), WebSearchMode::Disabled);
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use codex_config::{Overrides, ProcessEnv, resolve};
-use codex_protocol::settings::{ApprovalPolicy, Origin, SandboxMode, SandboxPolicy};
+use codex_protocol::settings::{ApprovalPolicy, Origin, SandboxMode, SandboxPolicy, WebSearchDetails, WebSearchMode};
 use pretty_assertions::assert_eq;
 use std::collections::BTreeMap;
 use support::{TRUSTED, USER, World, cli};
@@ -92,6 +92,11 @@ fn defaults_without_any_file() {
             shell: true,
         },
         web_search: None,
+        web_search_details: WebSearchDetails {
+            context_size: None,
+            allowed_domains: None,
+            location: None,
+        },
         features: {},
         notify: [],
         history: HistorySettings {
@@ -646,4 +651,27 @@ fn a_token_command_is_read_whole_and_stands_alone() {
         "requires_openai_auth = true\nauth = { command = \"tok\" }",
         &invalid("`auth` cannot be combined with `requires_openai_auth`"),
     );
+}
+
+#[test]
+fn the_search_of_the_web_is_read_with_its_details() {
+    let searched = |text: &str| {
+        let config = World::new(&[(USER, text)]).resolved("w", &Overrides::default()).config;
+        (config.web_search, config.usual_web_search(), config.web_search_details)
+    };
+    let none = WebSearchDetails::default();
+
+    assert_eq!(searched(""), (None, WebSearchMode::Cached, none.clone()));
+    assert_eq!(
+        searched("sandbox_mode = \"danger-full-access\""),
+        (None, WebSearchMode::Live, none.clone())
+    );
+    assert_eq!(
+        searched("[tools]\nweb_search = false"),
+        (Some(WebSearchMode::Disabled), WebSearchMode::Cached, none)
+    );
+    let details = "web_search = \"live\"\n[tools.web_search]\ncontext_size = \"low\"\nallowed_domains = [\"a.example\"]\nlocation = { city = \"Bonn\" }";
+    let (mode, _, details) = searched(details);
+    assert_eq!(mode, Some(WebSearchMode::Live));
+    insta::assert_snapshot!(serde_json::to_string(&details).unwrap(), @r#"{"context_size":"low","allowed_domains":["a.example"],"location":{"country":null,"region":null,"city":"Bonn","timezone":null}}"#);
 }

@@ -345,6 +345,28 @@ impl WebSearchMode {
     }
 }
 
+/// `[tools.web_search]`: details of a provider's own search.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WebSearchDetails {
+    /// How much of what is found the model gets: `low`, `medium` or `high`.
+    pub context_size: Option<String>,
+    /// `None`: everywhere.
+    pub allowed_domains: Option<Vec<String>>,
+    /// Where the user is, roughly.
+    pub location: Option<WebSearchLocation>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WebSearchLocation {
+    /// Two letters.
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub city: Option<String>,
+    pub timezone: Option<String>,
+}
+
 /// `[history]`: what is kept of the prompts that were typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -8,12 +8,12 @@ use crate::settings::{CompactionSettings, TurnOverrides, TurnSettings, TurnSetup
 use crate::shared::Shared;
 use base64::Engine as _;
 use codex_base::AbsPath;
-use codex_config::{ConfigError, Overrides, Resolved};
+use codex_config::{Config, ConfigError, Overrides, Resolved};
 use codex_model::{Catalog, CatalogError, LocalServer, ModelInfo};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::UserInput;
-use codex_protocol::settings::WireApi;
-use codex_tools::{Terminals, ToolSet, TurnTools, UserShell};
+use codex_protocol::settings::{WebSearchMode, WireApi};
+use codex_tools::{Terminals, ToolSet, TurnTools, UserShell, WebSearch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -118,7 +118,22 @@ pub fn tool_set(resolved: &Resolved, info: &ModelInfo) -> ToolSet {
         view_image: switches.view_image && info.image_input,
         apply_patch: info.patch_tool,
         image_detail_original: info.image_detail_original,
+        web_search: web_search(&resolved.config, info),
     }
+}
+
+/// The provider's own search. What runs on this machine, or plays a script, has none, so there it is offered only if somebody says so.
+fn web_search(config: &Config, info: &ModelInfo) -> Option<Arc<WebSearch>> {
+    let provider = &config.provider;
+    let searches = provider.wire_api == WireApi::Responses && LocalServer::of(provider).is_none();
+    let mode = config.web_search.or_else(|| searches.then(|| config.usual_web_search()))?;
+    (mode != WebSearchMode::Disabled).then(|| {
+        Arc::new(WebSearch {
+            mode,
+            images: info.image_search,
+            details: config.web_search_details.clone(),
+        })
+    })
 }
 
 /// The AGENTS.md files of a directory.

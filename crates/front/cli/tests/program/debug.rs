@@ -104,6 +104,8 @@ fn a_catalogue_of_the_users_own_is_printed_and_decides_about_requests() {
     assert_eq!(sent["service_tier"], "priority");
     let tools = sent["tools"].as_array().unwrap();
     assert!(tools.iter().all(|tool| tool["name"] != "view_image"), "it takes no pictures");
+    let search = serde_json::json!({ "type": "web_search", "external_web_access": false });
+    assert_eq!(tools.last(), Some(&search));
 }
 
 #[test]

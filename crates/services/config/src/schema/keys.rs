@@ -355,8 +355,8 @@ static TOOLS: &[Key] = &[
     used(
         "web_search",
         Choice(WEB_SEARCH_MODES),
-        "",
-        "whether the model may search the web; not offered yet",
+        "`cached`; `live` with full access",
+        "the provider's own search of the web: not offered, from its cache, from its index, or live",
     ),
     used("features", Features, "", "switches by name; `codex features list` shows them"),
     used(
@@ -375,16 +375,23 @@ static TOOLS: &[Key] = &[
 ];
 
 const WEB_SEARCH: Kind = Table(&[
-    later("context_size", Choice(&["low", "medium", "high"])),
-    later("allowed_domains", TEXTS),
-    later(
+    used(
+        "context_size",
+        Choice(&["low", "medium", "high"]),
+        "",
+        "how much of what is found the model gets",
+    ),
+    used("allowed_domains", TEXTS, "", "the only domains that are searched"),
+    used(
         "location",
         Table(&[
-            later("country", Text),
-            later("region", Text),
-            later("city", Text),
-            later("timezone", Text),
+            used("country", Text, "", "two letters"),
+            used("region", Text, "", ""),
+            used("city", Text, "", ""),
+            used("timezone", Text, "", ""),
         ]),
+        "",
+        "where you are, roughly",
     ),
 ]);
 
