@@ -124,12 +124,9 @@ fn chosen_model(command: &ExecCommand, surroundings: &Surroundings, cwd: &AbsPat
     // With --oss, the model of the configuration is for another provider.
     let usual = LocalServer::of(&resolved.config.provider).filter(|_| command.oss);
     let model = command.model.clone().or_else(|| Some(usual?.default_model().to_owned()));
-    // A stored session without --oss goes on with its own provider and model.
-    let local = if command.oss || command.session == Session::New {
-        LocalModel::of(&resolved, model.as_deref())
-    } else {
-        None
-    };
+    // A stored session goes on with today's provider and model, so they have to be there for it, too; a bare fork asks nobody.
+    let asks = command.prompt.is_some() || !matches!(command.session, Session::Fork(_));
+    let local = if asks { LocalModel::of(&resolved, model.as_deref()) } else { None };
     Ok(Chosen {
         model,
         model_provider,

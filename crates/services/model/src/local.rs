@@ -1,4 +1,5 @@
-//! Model servers on this machine: is one running, is it new enough, does it have the model; if not, the model is fetched.
+//! Model servers on this machine: is one running, is it new enough, does it have the model; if not, the model is fetched. LM Studio is also
+//! told to take it into memory.
 //!
 //! In: the provider's settings and a model's name. Out: nothing, when the first request may be sent; progress on the way. Addresses and
 //! limits as the servers document them: Ollama serves the Responses API from 0.13.4 on.
@@ -22,6 +23,8 @@ const QUESTION_MAX: Duration = Duration::from_secs(5);
 const FETCH_SILENCE_MAX: Duration = Duration::from_secs(300);
 /// Longest time of `lms get`.
 const GET_MAX: Duration = Duration::from_secs(6 * 3600);
+/// Longest time of taking a model into memory; it may have tens of gigabytes.
+const LOAD_MAX: Duration = Duration::from_secs(600);
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const LINE_BYTES_MAX: usize = 64 * 1024;
 const OLLAMA_VERSION_MIN: [u64; 3] = [0, 13, 4];
@@ -141,6 +144,7 @@ impl Asking<'_> {
         let absent = || not_running("LM Studio", self.base, "start its server with `lms server start`");
         let models = self.json(format!("{}/models", self.base)).await.ok_or_else(absent)?;
         if has_model(&models["data"], "id", model) {
+            self.load(model);
             return Ok(());
         }
         progress(format!("The model `{model}` is not in this LM Studio; `lms get` fetches it."));
@@ -152,7 +156,10 @@ impl Asking<'_> {
         command.args(["get", "--yes", model]).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         match timeout(GET_MAX, command.status()).await {
-            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) if status.success() => {
+                self.load(model);
+                Ok(())
+            }
             Ok(Ok(status)) => Err(fetch_failed(model, &format!("`lms get` ended with {status}"))),
             Ok(Err(problem)) if problem.kind() == io::ErrorKind::NotFound => Err(fetch_failed(
                 model,
@@ -161,6 +168,20 @@ impl Asking<'_> {
             Ok(Err(problem)) => Err(fetch_failed(model, &format!("`lms` cannot be started: {problem}"))),
             Err(_) => Err(fetch_failed(model, &format!("`lms get` did not end within {GET_MAX:?}"))),
         }
+    }
+
+    /// Has LM Studio take the model into memory while the run starts: the first request that names it does that. What comes of it does not
+    /// matter, for the real request says the same.
+    fn load(&self, model: &str) {
+        let request = Post {
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: json!({"model": model, "input": "", "max_output_tokens": 1})
+                .to_string()
+                .into_bytes(),
+            ..question(format!("{}/responses", self.base))
+        };
+        let http = self.http.clone();
+        tokio::spawn(async move { drop(timeout(LOAD_MAX, http.post(request)).await) });
     }
 
     /// A good answer as JSON; anything else is none.

@@ -1,6 +1,7 @@
 //! Models on this machine, as somebody meets them who has no such server, or one that answers.
 
 use crate::support::Lab;
+use codex_testkit::{Answer, MockModel};
 use pretty_assertions::assert_eq;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -50,7 +51,8 @@ fn the_servers_usual_model_is_asked_even_if_the_configuration_names_another() {
     let address = format!("http://{}/v1", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
         let mut asked = Vec::new();
-        loop {
+        let (mut loaded, mut usual_model) = (None, None);
+        while loaded.is_none() || usual_model.is_none() {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = Vec::new();
             while !is_whole(&request) {
@@ -72,10 +74,17 @@ fn the_servers_usual_model_is_asked_even_if_the_configuration_names_another() {
             )
             .unwrap();
             if text.starts_with("POST") {
-                let model = text.contains(r#""model":"openai/gpt-oss-20b""#);
-                return (asked, model);
+                let body = text.split_once("\r\n\r\n").unwrap().1.to_owned();
+                let model = body.contains(r#""model":"openai/gpt-oss-20b""#);
+                let of = if body.contains(r#""input":"""#) {
+                    &mut loaded
+                } else {
+                    &mut usual_model
+                };
+                *of = Some((model, body));
             }
         }
+        (asked, loaded.unwrap().1, usual_model.unwrap().0)
     });
     let lab = lab();
 
@@ -84,9 +93,27 @@ fn the_servers_usual_model_is_asked_even_if_the_configuration_names_another() {
         .ended(crate::support::PATIENCE)
         .assert_code(1);
 
-    let (asked, usual_model) = server.join().unwrap();
-    assert_eq!(asked, ["GET /v1/models", "POST /v1/responses"]);
+    let (asked, loaded, usual_model) = server.join().unwrap();
+    assert_eq!(asked, ["GET /v1/models", "POST /v1/responses", "POST /v1/responses"]);
+    assert_eq!(loaded, r#"{"model":"openai/gpt-oss-20b","input":"","max_output_tokens":1}"#);
     assert!(usual_model);
+}
+
+#[test]
+fn a_stored_session_that_goes_on_with_a_local_model_needs_its_server_as_well() {
+    let mock = MockModel::start([Answer::message("Done.")]);
+    let lab = Lab::with_model(&mock);
+    lab.run(&["exec", "first"]).assert_code(0);
+    let local = |arguments: &[&str]| {
+        let arguments = [&["exec", "-c", "model_provider=ollama"], arguments].concat();
+        lab.start(at(&lab, NOBODY, &arguments)).ended(crate::support::PATIENCE)
+    };
+
+    for arguments in [&["resume", "--last", "second"][..], &["fork", &lab.session_id(), "second"]] {
+        let ran = local(arguments);
+        assert!(ran.assert_code(1).stderr.contains("[model.local_server]"), "{}", ran.stderr);
+    }
+    local(&["fork", &lab.session_id()]).assert_code(0);
 }
 
 fn is_whole(request: &[u8]) -> bool {
