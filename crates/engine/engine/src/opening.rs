@@ -167,7 +167,7 @@ impl Opening {
             "window_number": 0,
             "request_kind": "prewarm",
             "history_initialization": info.history_initialization,
-            "thread_source": "user",
+            "thread_source": info.thread_source.as_deref().unwrap_or("user"),
             "sandbox": info.capabilities.mechanism,
             "sandbox_mode": config.sandbox_policy.mode().as_str(),
             "model": self.model_slug,

@@ -324,6 +324,7 @@ fn every_option_of_a_thread_is_understood() {
     let efforts = ["minimal", "low", "medium", "high", "xhigh", "max", "ultra", "persistent"];
     let sandboxes = ["read-only", "workspace-write", "danger-full-access"];
     let searches = ["disabled", "cached", "live"];
+    let programs = ["standard", "daybreak_blue", "daybreak_red"];
     let user = User::new((0..efforts.len()).map(|_| Answer::message("Done.")));
     let elsewhere = user.lab.root().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
@@ -331,21 +332,28 @@ fn every_option_of_a_thread_is_understood() {
         .iter()
         .enumerate()
         .map(|(at, effort)| {
-            let options = json!({
+            let mut options = json!({
                 "model": "gpt-5.5",
+                "threadSource": format!("sdk_{effort}"),
                 "sandboxMode": sandboxes[at % sandboxes.len()],
                 "workingDirectory": elsewhere,
                 "additionalDirectories": [user.lab.home.workspace()],
                 "skipGitRepoCheck": true,
                 "modelReasoningEffort": effort,
                 "networkAccessEnabled": at % 2 == 0,
-                "webSearchMode": searches[at % searches.len()],
                 "approvalPolicy": approvals[at % approvals.len()],
             });
-            json!({ "op": "run", "thread": effort, "input": "hello", "options": options })
+            // The older switch of the search, and its modes.
+            options[if at % 4 == 3 { "webSearchEnabled" } else { "webSearchMode" }] = match at % 4 {
+                3 => json!(at % 8 == 3),
+                mode => json!(searches[mode]),
+            };
+            let turn = json!({ "cyberAccessProgram": programs[at % programs.len()] });
+            json!({ "op": "run", "thread": effort, "input": "hello", "options": options, "turn": turn })
         })
         .collect();
-    let config = json!({ "config": { "show_raw_agent_reasoning": true, "sandbox_workspace_write": { "writable_roots": ["/srv/a b"] }, "features": {} } });
+    let overrides = ["model_verbosity=high", "developer_instructions=\"Be brief.\""];
+    let config = json!({ "configOverrides": overrides, "config": { "show_raw_agent_reasoning": true, "sandbox_workspace_write": { "writable_roots": ["/srv/a b"] }, "features": {} } });
 
     let results = user.perform_with(config, &json!(steps));
 
@@ -354,10 +362,23 @@ fn every_option_of_a_thread_is_understood() {
     }
     let requests = user.mock.requests();
     assert_eq!(requests.len(), efforts.len());
-    for request in requests {
-        assert_eq!(request.json["model"], "gpt-5.5");
-        assert!(request.json["input"].to_string().contains(elsewhere.to_str().unwrap()));
+    for (request, effort) in requests.iter().zip(efforts) {
+        assert_eq!(
+            (&request.json["model"], &request.json["text"]["verbosity"]),
+            (&json!("gpt-5.5"), &json!("high"))
+        );
+        let told = request.json["input"].to_string();
+        assert!(told.contains(elsewhere.to_str().unwrap()) && told.contains("Be brief."), "{told}");
+        let metadata: Value = serde_json::from_str(request.header("x-codex-turn-metadata").unwrap()).unwrap();
+        assert_eq!(metadata["thread_source"], format!("sdk_{effort}"));
     }
+    let searches = requests.iter().map(|request| {
+        let tools = request.json["tools"].as_array().unwrap();
+        let search = tools.iter().find(|tool| tool["type"] == "web_search")?;
+        search["external_web_access"].as_bool()
+    });
+    let (off, cached, live) = (None, Some(false), Some(true));
+    assert_eq!(searches.collect::<Vec<_>>(), [off, cached, live, live, off, cached, live, off]);
 }
 
 #[test]
