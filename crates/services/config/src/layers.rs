@@ -137,7 +137,8 @@ impl Stack {
                 self.drop_forbidden(&mut layer, &file);
                 self.push(layer)?;
             } else {
-                self.warnings.push(untrusted(&file, &folder, env));
+                let distrusted = trust.of(&folder) == Some(false);
+                self.warnings.push(untrusted(&file, &folder, distrusted, env));
                 // Kept to be shown; a file that nobody trusts may be broken.
                 self.ignore(read.ok().flatten().unwrap_or_default(), "the project is not trusted");
             }
@@ -247,11 +248,16 @@ fn named(unknown: &UnknownKey) -> String {
     }
 }
 
-fn untrusted(file: &AbsPath, folder: &AbsPath, env: &ProcessEnv) -> String {
-    format!(
-        "{file} is ignored because the project is not trusted; to use it, add [projects.\"{folder}\"] with trust_level = \"trusted\" to {}",
-        env.codex_home.join(FILE_NAME)
-    )
+/// `distrusted`: the configuration says so, which no flag turns around.
+fn untrusted(file: &AbsPath, folder: &AbsPath, distrusted: bool, env: &ProcessEnv) -> String {
+    let config = env.codex_home.join(FILE_NAME);
+    if distrusted {
+        format!("{file} is ignored because the project is called untrusted; to use it, set trust_level = \"trusted\" for it in {config}")
+    } else {
+        format!(
+            "{file} is ignored because the project is not trusted; to use it, run `codex exec --trust`, or add [projects.\"{folder}\"] with trust_level = \"trusted\" to {config}"
+        )
+    }
 }
 
 /// `None` if the file does not exist.

@@ -200,7 +200,7 @@ fn a_project_that_is_not_trusted_is_named_and_left_out() {
     model None of openai at Some("https://api.openai.com/v1")
     ask on-request, sandbox read-only
     root /t/w, trusted None
-    ! /t/w/.codex/config.toml is ignored because the project is not trusted; to use it, add [projects."/t/w"] with trust_level = "trusted" to /t/home/.codex/config.toml
+    ! /t/w/.codex/config.toml is ignored because the project is not trusted; to use it, run `codex exec --trust`, or add [projects."/t/w"] with trust_level = "trusted" to /t/home/.codex/config.toml
     "##);
 }
 
