@@ -77,12 +77,10 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// The text with its causes behind it; where we know what stood in the way, the first cause alone.
+    /// The text with its causes behind it; of a connection that did not come about, the first cause alone.
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();
-        if let Self::Connect { way, source } = self
-            && way.obstacle != Obstacle::Other
-        {
+        if let Self::Connect { source, .. } = self {
             return format!("{text}: {}", root_cause(source));
         }
         let mut cause = self.source();

@@ -81,7 +81,7 @@ impl fmt::Display for Way {
                 let proxy = self.proxy.as_deref().unwrap_or("the proxy");
                 write!(formatter, "{proxy} gives no connection to {host}")
             }
-            Obstacle::Other => formatter.write_str("error sending request"),
+            Obstacle::Other => write!(formatter, "cannot connect to {}", self.proxy.as_ref().unwrap_or(host)),
         }
     }
 }
