@@ -366,9 +366,9 @@ fn a_broken_stream_is_tried_again_after_its_calls_have_ended() {
     let done = bench.finished("c1", "once");
 
     assert_snapshot!([broken, timer, done].join("\n--\n"), @r#"
+    timer Backoff
     tell error "Reconnecting... 1/2 (the stream broke)" retry=true
     tell waiting for Retry
-    timer Backoff
     --
 
     --

@@ -11,7 +11,7 @@ use crate::compact::request::{CUTS_MAX, Cut, prompt_item};
 use crate::compact::size::{ContextSize, CountedBy, limit_tokens, text_tokens, tokens_of};
 use crate::context::surroundings::Surroundings;
 use crate::settings::{TurnOverrides, TurnSettings};
-use crate::thread::event::{Effect, RequestKey, Timer};
+use crate::thread::event::{Effect, RequestKey};
 use crate::thread::state::{Env, ThreadState, Window};
 use crate::thread::step::{NewTurn, Out, turn_context};
 use codex_model::{ModelError, ModelEvent, error::CONTEXT_WINDOW};
@@ -394,7 +394,7 @@ impl ThreadState {
     }
 
     fn on_summary_failed(&mut self, error: ModelError, env: &Env, out: &mut Out) {
-        let (attempts_max, sampling) = (self.info.attempts_max, self.sampling);
+        let attempts_max = self.info.attempts_max;
         let open_request = self.open_request();
         let Some(Turn {
             phase: Phase::Compacting { work, .. },
@@ -421,11 +421,7 @@ impl ThreadState {
         work.attempt += 1;
         work.stage = Stage::BackingOff;
         let attempt = work.attempt;
-        self.tell_retry(error, attempt, delay, out);
-        out.push(Effect::SetTimer {
-            timer: Timer::Backoff { sampling },
-            after: delay,
-        });
+        self.retry_later(error, attempt, delay, out);
     }
 
     /// The wait before another attempt is over.

@@ -255,7 +255,10 @@ fn a_broken_stream_is_tried_again() {
         sampling,
     }));
 
-    assert!(told.contains("Reconnecting... 1/2") && told.ends_with("timer Backoff"), "{told}");
+    assert!(
+        told.starts_with("timer Backoff\n") && told.contains("Reconnecting... 1/2"),
+        "{told}"
+    );
     assert!(again.contains("request for a summary"), "{again}");
 }
 

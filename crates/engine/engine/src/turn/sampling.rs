@@ -385,7 +385,6 @@ impl ThreadState {
     fn on_model_failed(&mut self, error: ModelError, env: &Env, out: &mut Out) {
         self.tell_limits(out);
         let attempts_max = self.info.attempts_max;
-        let sampling = self.sampling;
         let may_compact = self.may_compact();
         let Some(turn) = &mut self.turn else { return };
         let Phase::Sampling {
@@ -418,16 +417,17 @@ impl ThreadState {
             attempt,
             waited: false,
         };
-        self.tell_retry(error, attempt, delay, out);
-        out.push(Effect::SetTimer {
-            timer: Timer::Backoff { sampling },
-            after: delay,
-        });
+        self.retry_later(error, attempt, delay, out);
         self.go_on(env, out);
     }
 
-    /// Attempt `attempt` follows after `delay`.
-    pub(crate) fn tell_retry(&self, error: ModelError, attempt: u32, delay: Duration, out: &mut Out) {
+    /// Attempt `attempt` follows after `delay`. The timer runs before anybody hears of the wait: who moves a clock on when told of it moves on
+    /// that timer.
+    pub(crate) fn retry_later(&self, error: ModelError, attempt: u32, delay: Duration, out: &mut Out) {
+        out.push(Effect::SetTimer {
+            timer: Timer::Backoff { sampling: self.sampling },
+            after: delay,
+        });
         let attempts_max = self.info.attempts_max;
         let (thread_id, turn_id) = self.ids();
         let message = format!("Reconnecting... {}/{} ({})", attempt - 1, attempts_max - 1, error.message);
