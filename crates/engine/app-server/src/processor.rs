@@ -212,6 +212,7 @@ impl Processor {
             config,
             developer_instructions,
             ephemeral,
+            thread_source,
             exclude_turns,
         } = params;
         let cut = match (last_turn_id, before_turn_id) {
@@ -234,7 +235,11 @@ impl Processor {
             config: config.unwrap_or_default(),
             ..TurnOverrides::default()
         };
-        let options = ForkOptions { ephemeral, exclude_turns };
+        let options = ForkOptions {
+            ephemeral,
+            thread_source,
+            exclude_turns,
+        };
         let setup = self.engine.fork(&thread_id, cut, overrides, options, self.subscriber.clone()).await;
         let started = setup.as_ref().ok().map(|setup| Thread {
             turns: Vec::new(),

@@ -39,10 +39,12 @@ pub struct Engine {
 }
 
 /// How a fork is answered and kept.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ForkOptions {
     /// In memory only.
     pub ephemeral: bool,
+    /// What started it, in the client's words; `None` is `user`.
+    pub thread_source: Option<String>,
     /// Its turns are not told.
     pub exclude_turns: bool,
 }
@@ -230,16 +232,22 @@ impl Engine {
         source_id: &str,
         cut: Cut,
         overrides: TurnOverrides,
-        ForkOptions { ephemeral, exclude_turns }: ForkOptions,
+        options: ForkOptions,
         subscriber: Arc<dyn Subscriber>,
     ) -> Result<ThreadSetup, RequestError> {
         let opening = self.open(overrides.clone()).await?;
         let id = self.shared.ids.uuid().to_string();
         let (shared, source_id) = (Arc::clone(&self.shared), source_id.to_owned());
+        let ForkOptions {
+            ephemeral,
+            thread_source,
+            exclude_turns,
+        } = options;
         let forked = tokio::task::spawn_blocking(move || {
             let home = &shared.env.codex_home;
             let plan = Fork::plan(home, &source_id, &cut)?;
             let mut info = opening.fork_info(&shared, id, ephemeral, plan.source());
+            info.thread_source = thread_source.filter(|source| !source.is_empty());
             let meta = opening.meta(&info, plan.source().base_instructions.clone());
             let now = shared.clock.now();
             let (journal, loaded) = match ephemeral {

@@ -624,7 +624,7 @@ async fn a_fork_without_a_prompt_is_made_and_that_is_all() {
 
     assert_eq!((json.status, json.stderr.as_str()), (ExitStatus::Done, ""));
     assert_eq!(json.stdout, format!("{{\"type\":\"thread.started\",\"thread_id\":\"{THREAD}\"}}\n"));
-    insta::assert_snapshot!(json.requests[2..].join("\n"), @r#"{"method":"thread/fork","params":{"threadId":"01a1f84b-c74f-7223-8daf-c7c8e964d410","lastTurnId":null,"beforeTurnId":null,"cwd":"/w","model":null,"modelProvider":null,"approvalPolicy":"on-request","approvalsReviewer":"auto_review","sandbox":null,"config":null,"developerInstructions":null,"ephemeral":true,"excludeTurns":true}}"#);
+    insta::assert_snapshot!(json.requests[2..].join("\n"), @r#"{"method":"thread/fork","params":{"threadId":"01a1f84b-c74f-7223-8daf-c7c8e964d410","lastTurnId":null,"beforeTurnId":null,"cwd":"/w","model":null,"modelProvider":null,"approvalPolicy":"on-request","approvalsReviewer":"auto_review","sandbox":null,"config":null,"developerInstructions":null,"ephemeral":true,"threadSource":null,"excludeTurns":true}}"#);
     assert_eq!((human.status, human.stdout.as_str()), (ExitStatus::Done, ""));
     assert!(
         human.stderr.starts_with("Codex v") && human.stderr.ends_with("--------\n"),

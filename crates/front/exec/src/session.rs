@@ -101,6 +101,7 @@ async fn fork(options: &ExecOptions, client: &Client, thread_id: String) -> Resu
         sandbox: options.sandbox,
         config: options.config.clone(),
         ephemeral: options.ephemeral,
+        thread_source: options.thread_source.clone(),
         exclude_turns: true,
         ..ThreadForkParams::default()
     };

@@ -194,6 +194,8 @@ pub struct ThreadForkParams {
     pub developer_instructions: Option<String>,
     /// Keep the new thread in memory only.
     pub ephemeral: bool,
+    /// What started the new thread, for its journal and the provider; `user` unless given.
+    pub thread_source: Option<String>,
     /// Leave `thread.turns` empty.
     pub exclude_turns: bool,
 }

@@ -24,10 +24,16 @@ fn a_fork_goes_on_from_another_session_and_leaves_it_as_it_was() {
     let source = lab.journal().unwrap();
     let before = fs::read(&source).unwrap();
 
-    let forked = lab.run(&["exec", "--json", "fork", &id, "two"]);
+    let forked = lab.run(&["exec", "--json", "--thread-source", "ci", "fork", &id, "two"]);
 
     forked.assert_code(0);
     let (first, forked) = (events(&first), events(&forked));
+    let started_by = mock
+        .requests()
+        .into_iter()
+        .map(|request| request.json["client_metadata"].to_string());
+    let started_by: Vec<bool> = started_by.map(|metadata| metadata.contains("ci")).collect();
+    assert_eq!(started_by, [false, true]);
     assert_eq!(forked[0]["type"], "thread.started");
     assert_ne!(forked[0]["thread_id"], id.as_str());
     assert_eq!(forked[2]["item"]["text"], "answer 2");
