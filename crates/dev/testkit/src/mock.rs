@@ -306,6 +306,8 @@ impl Shared {
 
     /// Notes the request and chooses its answer. The index finds it again.
     pub(crate) fn record(&self, request: Request) -> (usize, Answer) {
+        // Before anything that takes long with a large body.
+        let arrived_at = Instant::now();
         let json = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let Request {
             method,
@@ -319,7 +321,7 @@ impl Shared {
             headers,
             body,
             json,
-            arrived_at: Instant::now(),
+            arrived_at,
             ended: None,
         };
         let mut state = self.lock();

@@ -1,6 +1,6 @@
 //! A connection as a subscriber of threads.
 
-use codex_engine::Subscriber;
+use codex_engine::{CaughtUp, Subscriber};
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::RequestId;
@@ -84,6 +84,10 @@ impl Subscriber for ConnectionSubscriber {
             // A peer that is gone is noticed by its connection's task.
             drop(self.handle.notify(notification.clone()));
         }
+    }
+
+    fn caught_up(&self) -> Option<CaughtUp> {
+        self.handle.room().map(|room| -> CaughtUp { Box::pin(room) })
     }
 
     fn ask(&self, request_id: &RequestId, request: &ServerRequest) {

@@ -28,4 +28,4 @@ pub use codex_sessions::{Cut, Query};
 pub use engine::{Engine, ForkOptions, NewThread, ThreadHandle};
 pub use shared::EngineParts;
 pub use stored::Moved;
-pub use thread::perform::Subscriber;
+pub use thread::perform::{CaughtUp, Subscriber};

@@ -220,8 +220,7 @@ impl Inner {
         let mut patience = Patience::new(bounds, Instant::now());
         loop {
             let first = timeout_at(patience.next(), response.chunk()).await;
-            let now = Instant::now();
-            patience.check(now)?;
+            patience.check(Instant::now())?;
             let mut batch = Batch::default();
             let mut next = Some(first.map_err(|_| idle_timeout())?);
             while let Some(chunk) = next {
@@ -231,9 +230,6 @@ impl Inner {
                     Err(problem) => batch.fail(broken(&problem)),
                 }
                 next = if batch.is_full() { None } else { at_once(&mut response).await };
-            }
-            if batch.alive {
-                patience.alive(now);
             }
             for event in &batch.events {
                 if let ModelEvent::News(news) = event {
@@ -248,6 +244,10 @@ impl Inner {
                 return send_all(events, batch.events).await;
             }
             send_all(events, batch.events).await?;
+            // Counted from here: a reader that takes its time is no silence of the server.
+            if batch.alive {
+                patience.alive(Instant::now());
+            }
         }
     }
 

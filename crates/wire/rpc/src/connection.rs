@@ -156,6 +156,16 @@ impl ServerHandle {
         self.send(Outgoing::Request { id, request })
     }
 
+    /// `None` if there is room for more, else a wait for it. A client in this process is worth waiting for: it may itself wait for whoever
+    /// reads its output. No other peer is.
+    pub fn room(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let in_process = matches!(self.route, Route::Memory { .. });
+        (in_process && !self.outbox.has_room()).then(|| {
+            let outbox = Arc::clone(&self.outbox);
+            async move { outbox.room().await }
+        })
+    }
+
     /// Ends the connection; what was sent before can still be read.
     pub fn close(&self, reason: &str) {
         self.outbox.close(reason);

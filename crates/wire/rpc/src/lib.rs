@@ -11,7 +11,8 @@
 //! in-process pair writes every message as JSON text and parses it again, so tests see what a socket would carry.
 //!
 //! A peer that does not read is never waited for: deltas are merged or dropped, everything else is kept up to a limit, and beyond that the
-//! peer is disconnected with a reason (see [`outbox`]).
+//! peer is disconnected with a reason (see [`outbox`]). For a client in the same process, what makes the messages waits instead
+//! ([`ServerHandle::room`]).
 
 pub mod client;
 pub mod connection;

@@ -1,7 +1,8 @@
 //! What waits for a peer to read it.
 //!
-//! The sender never waits. Deltas are merged with a delta of the same item at the end of the queue and dropped when [`DELTAS_MAX`] already
-//! wait. Everything else is kept; when [`MESSAGES_MAX`] wait for [`PATIENCE`] (or [`MESSAGES_HARD_MAX`] at any time) the peer is given up.
+//! Pushing never waits. Deltas are merged with a delta of the same item at the end of the queue and dropped when [`DELTAS_MAX`] already
+//! wait. Everything else is kept; when [`MESSAGES_MAX`] wait for [`PATIENCE`] (or [`MESSAGES_HARD_MAX`] at any time) the peer is given up. A sender that would rather be slowed down than lose its
+//! peer asks [`Outbox::room`] before it makes more.
 //! [`Queue`] decides and is pure; [`Outbox`] adds waking up.
 
 use crate::connection::PeerGone;
@@ -20,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 pub const MESSAGES_MAX: usize = 4096;
 /// Messages other than deltas that may wait at all: a burst within [`PATIENCE`].
 pub const MESSAGES_HARD_MAX: usize = 4 * MESSAGES_MAX;
+/// With fewer than this there is room; what is under way when there is none any more fits below [`MESSAGES_MAX`].
+pub const ROOMY_BELOW: usize = MESSAGES_MAX / 2;
 /// How long the queue may stay at [`MESSAGES_MAX`] before the peer is disconnected.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Deltas that may wait; more are dropped.
@@ -98,7 +101,7 @@ impl Queue {
     }
 
     fn push_kept(&mut self, message: Outgoing, now: Instant) -> Pushed {
-        let kept = self.waiting.len() - self.deltas;
+        let kept = self.kept();
         if kept >= MESSAGES_MAX {
             let since = *self.full_since.get_or_insert(now);
             let full_for = now.saturating_duration_since(since);
@@ -115,10 +118,18 @@ impl Queue {
         if message.is_delta() {
             self.deltas -= 1;
         }
-        if self.waiting.len() - self.deltas < MESSAGES_MAX {
+        if self.kept() < MESSAGES_MAX {
             self.full_since = None;
         }
         Some(message)
+    }
+
+    fn kept(&self) -> usize {
+        self.waiting.len() - self.deltas
+    }
+
+    fn has_room(&self) -> bool {
+        self.kept() < ROOMY_BELOW
     }
 }
 
@@ -158,6 +169,7 @@ fn merge(last: &mut Outgoing, next: Outgoing) -> Option<Outgoing> {
 pub struct Outbox {
     queue: Mutex<Queue>,
     wake: Notify,
+    roomy: Notify,
     gone: CancellationToken,
     reason: Mutex<Option<String>>,
     unread: std::sync::atomic::AtomicBool,
@@ -190,7 +202,7 @@ impl Outbox {
     /// The next message; `None` once the connection is closed and everything sent before has been read. For one reader.
     pub async fn pop(&self) -> Option<Outgoing> {
         loop {
-            if let Some(message) = locked(&self.queue).pop() {
+            if let Some(message) = self.pop_now() {
                 return Some(message);
             }
             if self.gone.is_cancelled() {
@@ -198,6 +210,37 @@ impl Outbox {
             }
             tokio::select! {
                 () = self.wake.notified() => {}
+                () = self.gone.cancelled() => {}
+            }
+        }
+    }
+
+    fn pop_now(&self) -> Option<Outgoing> {
+        let mut queue = locked(&self.queue);
+        let had_room = queue.has_room();
+        let message = queue.pop()?;
+        if !had_room && queue.has_room() {
+            self.roomy.notify_waiters();
+        }
+        Some(message)
+    }
+
+    /// Whether a sender that can wait should go on; see [`Self::room`].
+    pub fn has_room(&self) -> bool {
+        self.gone.is_cancelled() || self.unread.load(std::sync::atomic::Ordering::Relaxed) || locked(&self.queue).has_room()
+    }
+
+    /// Resolves when few messages wait, or nobody will read them.
+    pub async fn room(&self) {
+        loop {
+            let mut roomy = std::pin::pin!(self.roomy.notified());
+            // From here on no call is missed.
+            roomy.as_mut().enable();
+            if self.has_room() {
+                return;
+            }
+            tokio::select! {
+                () = roomy => {}
                 () = self.gone.cancelled() => {}
             }
         }
@@ -213,6 +256,7 @@ impl Outbox {
     pub fn forget(&self) {
         self.unread.store(true, std::sync::atomic::Ordering::Relaxed);
         *locked(&self.queue) = Queue::default();
+        self.roomy.notify_waiters();
     }
 
     pub const fn gone(&self) -> &CancellationToken {
@@ -368,5 +412,24 @@ mod tests {
         let stored = (MESSAGES_MAX..).take_while(|&n| queue.push(kept(n), now) == Pushed::Stored).count();
 
         assert_eq!(stored, MESSAGES_HARD_MAX - MESSAGES_MAX);
+    }
+    #[tokio::test]
+    async fn a_sender_that_can_wait_goes_on_when_half_is_read_or_nobody_reads() {
+        let end = |outbox: &Outbox| outbox.close("over");
+        let read_one = |outbox: &Outbox| drop(outbox.pop_now());
+        for makes_room in [read_one, Outbox::forget, end] {
+            let outbox = Outbox::default();
+            for n in 0..ROOMY_BELOW {
+                assert!(outbox.has_room(), "{n}");
+                outbox.push(kept(n)).unwrap();
+            }
+
+            let mut room = std::pin::pin!(outbox.room());
+            let at_first = std::future::poll_fn(|context| std::task::Poll::Ready(room.as_mut().poll(context))).await;
+            makes_room(&outbox);
+
+            assert_eq!(at_first, std::task::Poll::Pending);
+            room.await;
+        }
     }
 }

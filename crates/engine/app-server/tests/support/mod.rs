@@ -5,7 +5,7 @@ use codex_app_server::{AppServer, ServerFacts};
 use codex_base::{AbsPath, Clock, RandomIds, SystemClock};
 use codex_config::{Overrides, ProcessEnv};
 use codex_engine::{Engine, EngineParts};
-use codex_model::ClientIdentity;
+use codex_model::{ClientIdentity, ModelClient};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
@@ -108,8 +108,23 @@ impl Session {
         Self::open_env(home, &[], clock, faults).await
     }
 
+    /// With a model of the test's own in place of the provider.
+    pub async fn open_model(home: &TempHome, model: Arc<dyn ModelClient>) -> Self {
+        Self::open_all(home, &[], Arc::new(ShiftedClock::new(0)), None, Some(model)).await
+    }
+
     /// With variables besides those of the home.
     pub async fn open_env(home: &TempHome, more: &[(String, String)], clock: Arc<dyn Clock>, faults: Option<Arc<dyn Faults>>) -> Self {
+        Self::open_all(home, more, clock, faults, None).await
+    }
+
+    async fn open_all(
+        home: &TempHome,
+        more: &[(String, String)],
+        clock: Arc<dyn Clock>,
+        faults: Option<Arc<dyn Faults>>,
+        model: Option<Arc<dyn ModelClient>>,
+    ) -> Self {
         let variables = home.env().into_iter();
         let variables: Vec<_> = variables
             .chain(more.iter().map(|(name, value)| (name.into(), value.into())))
@@ -129,7 +144,7 @@ impl Session {
             identity,
             source: SessionSource::AppServer,
             faults,
-            model: None,
+            model,
         });
         let server = AppServer::new(
             engine,

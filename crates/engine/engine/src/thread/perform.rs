@@ -26,6 +26,7 @@ use codex_protocol::requests::{RequestError, RequestId};
 use codex_sessions::{Journal, JournalError, Loaded};
 use codex_tools::{Prepared, ToolOutcome, ToolOutput, ToolReport, ToolWorld};
 use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +39,24 @@ pub trait Subscriber: Send + Sync {
     fn connection(&self) -> u64;
     fn notify(&self, notification: &Notification);
     fn ask(&self, request_id: &RequestId, request: &ServerRequest);
+    /// `Some` while so much waits to be read that models and tools should pause; resolves when they may go on.
+    fn caught_up(&self) -> Option<CaughtUp>;
+}
+
+/// A wait for a subscriber that is behind.
+pub type CaughtUp = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Resolves when no subscriber is behind, or `cancel` ends the wait.
+async fn room(subscribers: &Subscribers, cancel: &CancellationToken) {
+    let behind = || {
+        let subscribers = subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        subscribers.iter().find_map(|subscriber| subscriber.caught_up())
+    };
+    while let Some(caught_up) = behind() {
+        if cancel.run_until_cancelled(caught_up).await.is_none() {
+            return;
+        }
+    }
 }
 
 /// Shared with the watcher of the thread's task, which tells subscribers of a panic; held for a moment at a time, never across a wait.
@@ -373,9 +392,11 @@ impl World {
         let mut events = self.model.sample(request, cancel.clone());
         self.work.sampling = Some(cancel.clone());
         let mailbox = self.mailbox.clone();
+        let subscribers = Arc::clone(&self.subscribers);
         let following = async move {
             let mut ended = false;
             while let Some(event) = events.recv().await {
+                room(&subscribers, &cancel).await;
                 ended = is_last_word(sampling, &event);
                 if mailbox.event(ThreadEvent::Model { sampling, event }).await == Err(Gone) || ended {
                     break;
@@ -440,6 +461,8 @@ impl World {
             });
         };
         let world = self.tools.clone();
+        let subscribers = Arc::clone(&self.subscribers);
+        let cancelled = cancel.clone();
         let (reports, report_inbox) = mpsc::channel(64);
         let running = async move { codex_tools::run(prepared, policy, &world, reports, cancel).await };
         let running = tokio::spawn(running.in_current_span());
@@ -449,6 +472,7 @@ impl World {
             let outcome = running
                 .await
                 .unwrap_or_else(|panic| broken(&format!("the tool failed inside codex: {panic}")));
+            room(&subscribers, &cancelled).await;
             drop(
                 mailbox
                     .event(ThreadEvent::Finished {

@@ -105,15 +105,13 @@ impl Answer<'_> {
         let mut patience = Patience::new(bounds, Instant::now());
         loop {
             let reply = timeout_at(patience.next(), replies.recv()).await;
-            let now = Instant::now();
-            patience.check(now)?;
+            patience.check(Instant::now())?;
             match reply {
                 Err(_) => return Err(self.broke(error::IDLE_TIMEOUT, "idle timeout waiting for websocket".to_owned())),
                 Ok(None) => return self.ended("websocket: the connection was cut".to_owned()),
                 Ok(Some(Reply::Ended(why))) => return self.ended(why),
                 Ok(Some(Reply::TooLarge { limit })) => return Err(too_large(limit).into()),
                 Ok(Some(Reply::Text(data))) => {
-                    patience.alive(now);
                     bytes += data.len() as u64;
                     if bytes > bounds.answer_bytes {
                         return Err(crate::reading::too_much(bounds.answer_bytes).into());
@@ -121,6 +119,8 @@ impl Answer<'_> {
                     if let Some(lap) = self.on_text(&data, &mut interpreter).await? {
                         return Ok(lap);
                     }
+                    // Counted from here: a reader that takes its time is no silence of the server.
+                    patience.alive(Instant::now());
                 }
             }
         }
