@@ -48,7 +48,7 @@ fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
     let streams = exec::Streams::make(request, link).map_err(failed("a terminal", "open it"))?;
     limit_core().map_err(failed("no core dumps", "set the limit"))?;
     drop_privileges().map_err(failed("no privileges", "drop them"))?;
-    landlock::apply(&confinement.writable).map_err(Refusal::into_report)?;
+    landlock::apply(&confinement.writable, confinement.system_calls).map_err(Refusal::into_report)?;
     seccomp::apply(confinement.system_calls).map_err(Refusal::into_report)?;
     pass_signals_on();
     let command = exec::fork_command(request, &streams, inside.failure).map_err(failed("a process", "fork"))?;

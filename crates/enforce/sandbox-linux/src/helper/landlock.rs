@@ -1,29 +1,38 @@
-//! The second layer for writing: even where a mount is missed, nothing is written outside of the writable roots.
+//! The second layer: even where a mount or another namespace is missed, nothing is written outside of the writable roots, no process
+//! outside gets a signal and, without network, nothing is connected.
 //!
-//! What this kernel's Landlock knows is used, and none at all is no reason to refuse: the mounts are what the plan relies on.
+//! What this kernel's Landlock knows is used, and none at all is no reason to refuse: the plan does not rely on it.
 
 use super::Refusal;
+use crate::plan::SystemCalls;
 use codex_base::AbsPath;
-use landlock::{ABI, AccessFs, PathBeneath, PathFd, RulesetAttr, RulesetCreatedAttr};
+use landlock::{ABI, Access, AccessFs, AccessNet, PathBeneath, PathFd, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope};
 
 const RULE: &str = "writes below the writable roots only";
 
-pub(super) fn apply(writable: &[AbsPath]) -> Result<(), Refusal> {
-    // The last version that knows another right to write; ioctl on devices is left to the devices that exist.
-    let writes = AccessFs::from_write(ABI::V3);
-    let refuse = |error: landlock::RulesetError| Refusal {
+pub(super) fn apply(writable: &[AbsPath], system_calls: SystemCalls) -> Result<(), Refusal> {
+    restrict(writable, system_calls).map_err(|error| Refusal {
         rule: RULE.to_owned(),
         missing: error.to_string(),
+    })
+}
+
+fn restrict(writable: &[AbsPath], system_calls: SystemCalls) -> Result<(), RulesetError> {
+    // The last version that knows another right to write.
+    let writes = AccessFs::from_write(ABI::V5);
+    let rules = landlock::Ruleset::default().handle_access(writes)?.scope(Scope::Signal)?;
+    let rules = match system_calls {
+        SystemCalls::NetworkOn => rules,
+        SystemCalls::NetworkOff => rules
+            .handle_access(AccessNet::from_all(ABI::V4))?
+            .scope(Scope::AbstractUnixSocket)?,
     };
-    let mut rules = landlock::Ruleset::default()
-        .handle_access(writes)
-        .and_then(landlock::Ruleset::create)
-        .map_err(refuse)?;
+    let mut rules = rules.create()?;
     let private = std::path::Path::new("/dev");
     for path in writable.iter().map(AbsPath::as_path).chain([private]) {
         // A root that is gone needs no rule.
         let Ok(folder) = PathFd::new(path) else { continue };
-        rules = rules.add_rule(PathBeneath::new(folder, writes)).map_err(refuse)?;
+        rules = rules.add_rule(PathBeneath::new(folder, writes))?;
     }
-    rules.restrict_self().map(drop).map_err(refuse)
+    rules.restrict_self().map(drop)
 }

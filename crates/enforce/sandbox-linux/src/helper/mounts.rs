@@ -22,6 +22,20 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
+/// Parts of `/proc` that tell of the kernel and of other processes what only root may read, which a command of root's would be. Empty instead.
+const MASKED: [&str; 10] = [
+    "kcore",
+    "keys",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "pagetypeinfo",
+    "slabinfo",
+    "sysrq-trigger",
+    "timer_list",
+    "vmallocinfo",
+];
+
 /// Applies the plan in its order. Paths in `absent` are skipped when they do not exist.
 pub(super) fn apply(ops: &[MountOp], absent: &[AbsPath]) -> Result<(), Refusal> {
     leave_shared_tree().map_err(|error| Refusal {
@@ -106,7 +120,10 @@ fn execute(op: &MountOp, copy: Option<OwnedFd>, devices: &[(&str, OwnedFd)]) -> 
             libc::AT_RECURSIVE,
         ),
         (MountOp::Dev, _) => mount_dev(devices),
-        (MountOp::Proc, _) => mount_proc(),
+        (MountOp::Proc, _) => {
+            mount_proc()?;
+            mask_proc()
+        }
         (MountOp::Writable(path) | MountOp::Pinned(path), Some(copy)) => {
             restrict(
                 copy.as_fd(),
@@ -210,4 +227,15 @@ fn mount_proc() -> io::Result<()> {
         Err(Errno::PERM) => restrict(CWD.as_fd(), "/proc", libc::MOUNT_ATTR_RDONLY, libc::AT_RECURSIVE),
         done => Ok(done?),
     }
+}
+
+fn mask_proc() -> io::Result<()> {
+    for name in MASKED {
+        match open(&Path::new("/proc").join(name)) {
+            Ok(target) => put_at(&clone(&open(Path::new("/dev/null"))?)?, &target)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

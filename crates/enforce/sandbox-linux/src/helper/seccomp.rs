@@ -1,8 +1,11 @@
-//! Refuses system calls, as tables: `EPERM`, but for two that programs expect to be missing on older systems (`ENOSYS`).
+//! The filter for system calls, as tables. What is not on the list of allowed calls does not exist for a command (`ENOSYS`, so that programs
+//! fall back to older calls); what is on the list of refused ones is refused with `EPERM`, which programs report.
 //!
 //! The network namespace already has no network; the filter also closes what passes through the file system: sockets of the host with a
 //! path. A datagram socket could send there without connecting, so only stream and packet sockets are made, and those only
 //! in pairs or idle.
+
+mod allowed;
 
 use super::Refusal;
 use crate::plan::SystemCalls;
@@ -11,8 +14,8 @@ use std::collections::BTreeMap;
 
 const RULE: &str = "refused system calls";
 
-/// One refused call, with the conditions on its arguments that all must hold; none: always.
-type Refused = (i64, &'static [Argument]);
+/// One call, with the conditions on its arguments that all must hold; none: always.
+type Call = (i64, &'static [Argument]);
 
 /// Argument `index` compared.
 enum Argument {
@@ -36,7 +39,7 @@ enum Argument {
 }
 
 /// In every confined command: ways around the rules above, and parts of the kernel that no ordinary tool needs.
-const ALWAYS: &[Refused] = &[
+const ALWAYS: &[Call] = &[
     (libc::SYS_io_uring_setup, &[]),
     (libc::SYS_io_uring_enter, &[]),
     (libc::SYS_io_uring_register, &[]),
@@ -45,27 +48,17 @@ const ALWAYS: &[Refused] = &[
     (libc::SYS_perf_event_open, &[]),
     (libc::SYS_userfaultfd, &[]),
     (libc::SYS_open_by_handle_at, &[]),
+    (libc::SYS_fanotify_init, &[]),
+    (libc::SYS_quotactl, &[]),
+    (libc::SYS_quotactl_fd, &[]),
     // The user's keys are not bound to any namespace.
     (libc::SYS_add_key, &[]),
     (libc::SYS_request_key, &[]),
     (libc::SYS_keyctl, &[]),
-    // A nested user namespace would bring all capabilities back, over objects of its own.
-    (
-        libc::SYS_unshare,
-        &[Argument::Has {
-            index: 0,
-            mask: libc::CLONE_NEWUSER as u64,
-            value: libc::CLONE_NEWUSER as u64,
-        }],
-    ),
-    (
-        libc::SYS_clone,
-        &[Argument::Has {
-            index: 0,
-            mask: libc::CLONE_NEWUSER as u64,
-            value: libc::CLONE_NEWUSER as u64,
-        }],
-    ),
+    // A nested user namespace would bring all capabilities back, over objects of its own; without one the other kinds need
+    // capabilities that nobody has.
+    (libc::SYS_unshare, &[has(0, libc::CLONE_NEWUSER)]),
+    (libc::SYS_clone, &[has(0, libc::CLONE_NEWUSER)]),
     (libc::SYS_setns, &[]),
     (libc::SYS_mount, &[]),
     (libc::SYS_umount2, &[]),
@@ -78,19 +71,73 @@ const ALWAYS: &[Refused] = &[
     (libc::SYS_fspick, &[]),
     (libc::SYS_fsconfig, &[]),
     (libc::SYS_fsmount, &[]),
+    // Of the whole machine.
+    (libc::SYS_reboot, &[]),
+    (libc::SYS_kexec_load, &[]),
+    (libc::SYS_kexec_file_load, &[]),
+    (libc::SYS_init_module, &[]),
+    (libc::SYS_finit_module, &[]),
+    (libc::SYS_delete_module, &[]),
+    (libc::SYS_swapon, &[]),
+    (libc::SYS_swapoff, &[]),
+    (libc::SYS_acct, &[]),
+    (libc::SYS_syslog, &[]),
+    (libc::SYS_settimeofday, &[]),
+    (libc::SYS_clock_settime, &[]),
+    (libc::SYS_clock_adjtime, &[]),
+    (libc::SYS_adjtimex, &[]),
+    (libc::SYS_sethostname, &[]),
+    (libc::SYS_setdomainname, &[]),
+    (libc::SYS_vhangup, &[]),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_iopl, &[]),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_ioperm, &[]),
+    // The ways to run that emulators and debuggers ask for; others weaken the memory of what is started.
+    (
+        libc::SYS_personality,
+        &[
+            is_not(0, 0),
+            is_not(0, PER_LINUX32),
+            is_not(0, UNAME26),
+            is_not(0, UNAME26 | PER_LINUX32),
+            is_not(0, libc::ADDR_NO_RANDOMIZE),
+            is_not(0, libc::ADDR_NO_RANDOMIZE | PER_LINUX32),
+            is_not(0, ONLY_ASK),
+        ],
+    ),
+    // Typing into a terminal, and the clipboard and keys of the console.
+    (libc::SYS_ioctl, &[is(1, libc::TIOCSTI)]),
+    (libc::SYS_ioctl, &[is(1, libc::TIOCLINUX)]),
+    // Unix, the internet, and of netlink what lists addresses and sockets: everything else is there for the administrator.
     (
         libc::SYS_socket,
-        &[Argument::Is {
-            index: 0,
-            value: libc::AF_VSOCK as u64,
-        }],
+        &[
+            is_not(0, libc::AF_UNIX),
+            is_not(0, libc::AF_INET),
+            is_not(0, libc::AF_INET6),
+            is_not(0, libc::AF_NETLINK),
+        ],
     ),
+    (
+        libc::SYS_socket,
+        &[
+            is(0, libc::AF_NETLINK as u64),
+            is_not(2, libc::NETLINK_ROUTE),
+            is_not(2, libc::NETLINK_SOCK_DIAG),
+        ],
+    ),
+    (libc::SYS_socketpair, &[is_not(0, libc::AF_UNIX)]),
 ];
+
+const PER_LINUX32: i32 = 8;
+const UNAME26: i32 = 0x002_0000;
+const ONLY_ASK: i32 = -1;
 
 /// Low four bits of a socket's type; the others are flags.
 const TYPE_MASK: u64 = 0xF;
 
-const NETWORK_OFF: &[Refused] = &[
+const NETWORK_OFF: &[Call] = &[
     (libc::SYS_ptrace, &[]),
     (libc::SYS_process_vm_readv, &[]),
     (libc::SYS_process_vm_writev, &[]),
@@ -104,105 +151,83 @@ const NETWORK_OFF: &[Refused] = &[
     (libc::SYS_sendmmsg, &[]),
     (libc::SYS_recvmmsg, &[]),
     (libc::SYS_setsockopt, &[]),
-    (
-        libc::SYS_socket,
-        &[Argument::IsNot {
-            index: 0,
-            value: libc::AF_UNIX as u64,
-        }],
-    ),
-    (
-        libc::SYS_socketpair,
-        &[Argument::IsNot {
-            index: 0,
-            value: libc::AF_UNIX as u64,
-        }],
-    ),
-    (
-        libc::SYS_socket,
-        &[Argument::Has {
-            index: 1,
-            mask: TYPE_MASK,
-            value: libc::SOCK_DGRAM as u64,
-        }],
-    ),
-    (
-        libc::SYS_socketpair,
-        &[Argument::Has {
-            index: 1,
-            mask: TYPE_MASK,
-            value: libc::SOCK_DGRAM as u64,
-        }],
-    ),
+    (libc::SYS_socket, &[is_not(0, libc::AF_UNIX)]),
+    (libc::SYS_socket, &[is_kind(libc::SOCK_DGRAM)]),
+    (libc::SYS_socketpair, &[is_kind(libc::SOCK_DGRAM)]),
     // The kernel takes a raw unix socket for a datagram one.
-    (
-        libc::SYS_socket,
-        &[Argument::Has {
-            index: 1,
-            mask: TYPE_MASK,
-            value: libc::SOCK_RAW as u64,
-        }],
-    ),
-    (
-        libc::SYS_socketpair,
-        &[Argument::Has {
-            index: 1,
-            mask: TYPE_MASK,
-            value: libc::SOCK_RAW as u64,
-        }],
-    ),
+    (libc::SYS_socket, &[is_kind(libc::SOCK_RAW)]),
+    (libc::SYS_socketpair, &[is_kind(libc::SOCK_RAW)]),
 ];
 
-/// Its flags lie in memory, where a filter cannot look; the libraries then use `clone`.
-const MISSING: &[Refused] = &[(libc::SYS_clone3, &[])];
+const fn is(index: u8, value: u64) -> Argument {
+    Argument::Is { index, value }
+}
 
+const fn is_not(index: u8, value: i32) -> Argument {
+    let value = value.cast_unsigned() as u64;
+    Argument::IsNot { index, value }
+}
+
+const fn has(index: u8, flag: i32) -> Argument {
+    let value = flag as u64;
+    Argument::Has { index, mask: value, value }
+}
+
+const fn is_kind(kind: i32) -> Argument {
+    let value = kind as u64;
+    Argument::Has {
+        index: 1,
+        mask: TYPE_MASK,
+        value,
+    }
+}
+
+/// The filter that was added last decides when both refuse, so a call on the list of refused ones is so also if it is unknown.
 pub(super) fn apply(system_calls: SystemCalls) -> Result<(), Refusal> {
     let refuse = |missing: String| Refusal {
         rule: RULE.to_owned(),
         missing,
     };
-    let mut refused: Vec<&Refused> = ALWAYS.iter().collect();
-    match system_calls {
-        SystemCalls::NetworkOff => refused.extend(NETWORK_OFF),
-        SystemCalls::NetworkOn => {}
-    }
-    let missing = MISSING.iter().collect::<Vec<_>>();
-    for (calls, errno) in [(refused, libc::EPERM), (missing, libc::ENOSYS)] {
-        let program = compile(&calls, errno.cast_unsigned()).map_err(|error| refuse(error.to_string()))?;
+    let refused: Vec<&Call> = match system_calls {
+        SystemCalls::NetworkOff => ALWAYS.iter().chain(NETWORK_OFF).collect(),
+        SystemCalls::NetworkOn => ALWAYS.iter().collect(),
+    };
+    for program in [compile_allowed(), compile_refused(&refused)] {
+        let program = program.map_err(|error| refuse(error.to_string()))?;
         seccompiler::apply_filter(&program).map_err(|error| refuse(error.to_string()))?;
     }
     Ok(())
 }
 
-fn compile(refused: &[&Refused], errno: u32) -> Result<BpfProgram, seccompiler::BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for (call, arguments) in refused {
-        let conditions = arguments.iter().map(Argument::condition).collect::<Result<Vec<_>, _>>()?;
-        for number in numbers(*call) {
-            let known = rules.entry(number).or_default();
-            if !conditions.is_empty() {
-                known.push(SeccompRule::new(conditions.clone())?);
-            }
-        }
-    }
-    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
-    SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno), architecture)?.try_into()
+/// Also ends whatever uses the numbers of another architecture.
+fn compile_allowed() -> Result<BpfProgram, seccompiler::BackendError> {
+    let rules = allowed::calls().map(|call| (call, Vec::new())).collect();
+    filter(rules, errno(libc::ENOSYS), SeccompAction::Allow)
 }
 
-/// On x86-64 a kernel may offer each call once more in its 32-bit-pointer form, some under another number.
-fn numbers(call: i64) -> impl Iterator<Item = i64> {
-    const X32: i64 = 0x4000_0000;
-    let other = match call {
-        libc::SYS_ptrace => Some(521),
-        libc::SYS_recvmmsg => Some(537),
-        libc::SYS_sendmmsg => Some(538),
-        libc::SYS_process_vm_readv => Some(539),
-        libc::SYS_process_vm_writev => Some(540),
-        libc::SYS_setsockopt => Some(541),
-        _ => None,
-    };
-    let forms = std::iter::once(call).chain(other).map(|number| number | X32);
-    std::iter::once(call).chain(forms.filter(|_| cfg!(target_arch = "x86_64")))
+fn compile_refused(calls: &[&Call]) -> Result<BpfProgram, seccompiler::BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for (call, arguments) in calls {
+        let conditions = arguments.iter().map(Argument::condition).collect::<Result<Vec<_>, _>>()?;
+        let known = rules.entry(*call).or_default();
+        if !conditions.is_empty() {
+            known.push(SeccompRule::new(conditions)?);
+        }
+    }
+    filter(rules, SeccompAction::Allow, errno(libc::EPERM))
+}
+
+const fn errno(number: i32) -> SeccompAction {
+    SeccompAction::Errno(number.cast_unsigned())
+}
+
+fn filter(
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    otherwise: SeccompAction,
+    listed: SeccompAction,
+) -> Result<BpfProgram, seccompiler::BackendError> {
+    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
+    SeccompFilter::new(rules, otherwise, listed, architecture)?.try_into()
 }
 
 impl Argument {
@@ -222,18 +247,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_tables_compile_to_a_filter() {
-        let all: Vec<&Refused> = ALWAYS.iter().chain(NETWORK_OFF).collect();
-        let lengths = [compile(&all, 1), compile(&MISSING.iter().collect::<Vec<_>>(), 38)].map(|program| program.unwrap().len());
+    fn the_tables_compile_to_filters() {
+        let refused: Vec<&Call> = ALWAYS.iter().chain(NETWORK_OFF).collect();
+        let lengths = [compile_allowed(), compile_refused(&refused)].map(|program| program.unwrap().len());
         // The kernel takes at most 4096 instructions.
         assert!(lengths.iter().all(|length| (1..4096).contains(length)), "{lengths:?}");
     }
 
     #[test]
-    fn a_call_that_is_always_refused_has_no_condition_elsewhere() {
+    fn a_call_that_is_always_refused_is_in_no_other_row() {
         for (call, arguments) in ALWAYS.iter().chain(NETWORK_OFF) {
             let same = ALWAYS.iter().chain(NETWORK_OFF).filter(|(other, _)| other == call).count();
             assert!(!arguments.is_empty() || same == 1, "{call}");
         }
+        for (call, _) in ALWAYS.iter().filter(|(_, arguments)| arguments.is_empty()) {
+            assert!(allowed::calls().all(|allowed| allowed != *call), "{call} is refused and allowed");
+        }
+    }
+
+    #[test]
+    fn calls_with_flags_in_memory_do_not_exist() {
+        // A filter cannot look there; libraries then use `clone`, whose flags it sees.
+        assert!(allowed::calls().all(|call| call != libc::SYS_clone3));
     }
 }
