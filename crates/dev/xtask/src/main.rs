@@ -12,6 +12,7 @@ mod commands_docs;
 mod config_docs;
 mod crates_readme;
 mod cross;
+mod sandbox_probes_docs;
 mod size;
 mod tidy;
 
@@ -26,6 +27,7 @@ cargo xtask tidy                             the rules of ARCHITECTURE.md that a
 cargo xtask crates-readme                    write crates/README.md
 cargo xtask commands-docs                    write docs/commands.md
 cargo xtask config-docs                      write docs/config.schema.json and the reference part of docs/config.md
+cargo xtask sandbox-probes-docs              run the escape suite of the Linux sandbox and write docs/sandbox-probes.md
 cargo xtask size [--no-build]                size of the release program; fails above the limit
 cargo xtask bench [--help]                   how quick and how small, also next to another program
 ";
@@ -52,6 +54,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["check", "--target", target, packages @ ..] => cross::check(target.parse()?, packages),
         ["tidy"] => tidy::command(),
         ["commands-docs"] => commands_docs::write(),
+        ["sandbox-probes-docs"] => sandbox_probes_docs::write(),
         ["config-docs"] => config_docs::write(),
         ["crates-readme"] => crates_readme::write(),
         ["size"] => size::command(size::Build::Fresh),

@@ -144,12 +144,20 @@ pub async fn within(limit: Duration, what: &str, mut check: impl FnMut() -> bool
     }
 }
 
-/// Living processes whose command line holds `marker`, wherever they are.
+/// How many processes have a command line that holds `marker`, wherever they are.
 pub fn processes_with(marker: &str) -> usize {
-    let holds =
-        |path: &Path| fs::read(path.join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).replace('\0', " ").contains(marker));
+    command_lines().iter().filter(|(line, _)| line.contains(marker)).count()
+}
+
+/// Of all living processes.
+pub fn command_lines() -> Vec<(String, rustix::process::Pid)> {
+    let line = |path: &Path| Some(String::from_utf8_lossy(&fs::read(path.join("cmdline")).ok()?).replace('\0', " "));
     fs::read_dir("/proc")
         .unwrap()
-        .filter(|entry| entry.as_ref().is_ok_and(|entry| holds(&entry.path())))
-        .count()
+        .flatten()
+        .filter_map(|entry| {
+            let process = rustix::process::Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            Some((line(&entry.path())?, process))
+        })
+        .collect()
 }

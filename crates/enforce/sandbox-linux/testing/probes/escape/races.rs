@@ -1,0 +1,105 @@
+//! One thread swaps what a path means while another uses it.
+
+use super::Attempt;
+use super::files::exchange;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub const ATTEMPTS: &[(&str, Attempt)] = &[
+    ("race-symlink", |f| {
+        let (place, link) = (f.inside("/place"), f.inside("/link"));
+        fs::create_dir_all(&place)?;
+        symlink(f.out(""), &link)?;
+        race(
+            || drop(exchange(&place, &link)),
+            || fs::write(f.inside("/place/new"), f.tag()).is_ok() && f.out("new").exists(),
+        )
+    }),
+    ("race-symlink-file", |f| {
+        let (place, link) = (f.inside("/place"), f.inside("/link"));
+        fs::create_dir_all(f.inside(""))?;
+        fs::write(&place, "mine")?;
+        symlink(f.there(), &link)?;
+        race(
+            || drop(exchange(&place, &link)),
+            || fs::write(&place, f.tag()).is_ok() && fs::read(f.there()).is_ok_and(|text| text == f.tag()),
+        )
+    }),
+    ("race-parent", |f| {
+        // `a/b/../..` leads out of the workspace when `b` is moved up in between.
+        let (low, high) = (f.inside("/a/b"), f.inside("/b"));
+        fs::create_dir_all(&low)?;
+        let mut up = PathBuf::from(&low);
+        up.push(format!("../../../../out/{}/new", f.id));
+        let swap = || {
+            let _ = fs::rename(&low, &high).and_then(|()| fs::rename(&high, &low));
+        };
+        race(swap, || {
+            fs::write(&up, f.tag()).is_ok() || fs::write(f.inside(&format!("/a/b/../../../out/{}/new", f.id)), f.tag()).is_ok()
+        })
+    }),
+    ("race-git", |f| {
+        let (git, mine) = (f.root(".git"), f.root("mine"));
+        fs::create_dir_all(mine.join("hooks"))?;
+        race(
+            || drop(exchange(&git, &mine)),
+            || fs::write(git.join("hooks/post-commit"), f.tag()).is_ok(),
+        )
+    }),
+    ("race-git-symlink", |f| {
+        // An innocent name is swapped with a link to the protected folder.
+        let (place, link) = (f.root("place"), f.root("link"));
+        fs::create_dir_all(&place)?;
+        symlink(f.root(".git/hooks"), &link)?;
+        race(
+            || drop(exchange(&place, &link)),
+            || fs::write(place.join("post-commit"), f.tag()).is_ok() && f.root(".git/hooks/post-commit").exists(),
+        )
+    }),
+    ("race-stand-in", |f| {
+        let name = f.root(".codex");
+        let swap = || {
+            let _ = fs::remove_dir(&name);
+            let _ = fs::create_dir(&name);
+        };
+        race(swap, || fs::write(name.join("config.toml"), f.tag()).is_ok())
+    }),
+    ("race-stand-in-rename", |f| {
+        let (name, mine, moved) = (f.root(".agents"), f.root("mine"), f.root("moved"));
+        fs::create_dir_all(mine.join("skills"))?;
+        let swap = || {
+            let _ = fs::rename(&name, &moved);
+        };
+        race(swap, || fs::rename(&mine, &name).is_ok())?;
+        // Where it was moved away once more, it is what moves.
+        if name.exists() { Ok(()) } else { fs::rename(&moved, &name) }
+    }),
+];
+
+/// How long a race lasts that nobody wins.
+const TIME: Duration = Duration::from_millis(60);
+
+/// Until `hit` says that it got through. It is tried between two swaps of our own too, so that what can be hit is hit on a busy machine.
+fn race(swap: impl Fn() + Sync, hit: impl Fn() -> bool) -> io::Result<()> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                swap();
+            }
+        });
+        let deadline = Instant::now() + TIME;
+        let (mut won, mut rounds) = (false, 0);
+        while !won && (rounds < 100 || Instant::now() < deadline) {
+            won = hit();
+            swap();
+            rounds += 1;
+        }
+        over.store(true, Ordering::Relaxed);
+        if won { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    })
+}

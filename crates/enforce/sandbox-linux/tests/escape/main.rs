@@ -1,0 +1,233 @@
+//! The escape suite: everything in `table.rs` is tried without a sandbox, where it must succeed, and in every mode on every rung, where it
+//! must end as the table says. `docs/sandbox-probes.md` is written from the same table.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "this is a test")]
+
+#[path = "../lab/mod.rs"]
+mod lab;
+
+mod ground;
+mod page;
+mod table;
+
+use codex_permissions::ResolvedPolicy;
+use codex_process::{CommandIo, Expiration};
+use codex_protocol::settings::SandboxPolicy;
+use ground::{Ground, has_root};
+use lab::{Lab, PROBE, User};
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
+use std::time::Duration;
+use table::{Control, Effect, MODES, Mode, Probe, RUNGS, Rung, probes};
+
+/// The attempts that are made while their supervisor is killed.
+const KILLED: &str = "leak-daemon-killed";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Setting {
+    Control,
+    Confined(Rung, Mode),
+}
+
+type Effects = BTreeMap<&'static str, BTreeSet<Effect>>;
+
+/// What one run of all attempts came to.
+struct Outcome {
+    user: User,
+    setting: Setting,
+    effects: Effects,
+    said: BTreeMap<String, String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_attempt_ends_as_the_table_says() {
+    let mut runs = Vec::new();
+    for user in users() {
+        runs.push((user, Setting::Control));
+        runs.extend(
+            RUNGS
+                .iter()
+                .flat_map(|rung| MODES.map(|mode| (user, Setting::Confined(*rung, mode)))),
+        );
+    }
+    let tasks: Vec<_> = runs
+        .into_iter()
+        .map(|(user, setting)| tokio::spawn(outcome(user, setting)))
+        .collect();
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.unwrap());
+    }
+
+    let wrong: Vec<String> = outcomes
+        .iter()
+        .flat_map(|outcome| probes().filter_map(|probe| wrong(outcome, probe, control_works(&outcomes, outcome.user, probe))))
+        .collect();
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    let cannot_run = cannot_run(&outcomes);
+    println!("cannot run here: {}", cannot_run.iter().copied().collect::<Vec<_>>().join(", "));
+    page::write_if_asked(&cannot_run);
+}
+
+#[test]
+fn the_page_of_probes_is_up_to_date() {
+    page::check();
+}
+
+#[test]
+fn every_row_has_an_attempt_and_every_attempt_a_row() {
+    let output = std::process::Command::new(PROBE).arg("attempts").output().unwrap();
+    let known = String::from_utf8(output.stdout).unwrap();
+    let attempts: BTreeSet<&str> = known.lines().collect();
+    let rows: BTreeSet<&str> = probes().map(|probe| probe.id).collect();
+
+    let differ: Vec<_> = attempts.symmetric_difference(&rows).collect();
+
+    assert!(differ.is_empty(), "{differ:?}");
+    assert_eq!(probes().count(), rows.len(), "an id is used twice");
+    assert!(probes().all(|probe| probe.allowed.modes.is_empty() == probe.allowed.reason.is_empty()));
+}
+
+/// As root both, since rights of root make a difference; otherwise there is only one.
+fn users() -> Vec<User> {
+    if rustix::process::geteuid().is_root() {
+        vec![User::Own, User::Ordinary]
+    } else {
+        vec![User::Ordinary]
+    }
+}
+
+fn is_root(user: User) -> bool {
+    user == User::Own && rustix::process::geteuid().is_root()
+}
+
+async fn outcome(user: User, setting: Setting) -> Outcome {
+    let (killed, rest): (Vec<_>, Vec<_>) = probes().partition(|probe| probe.id == KILLED);
+    let (mut effects, mut said) = run(user, setting, &rest).await;
+    let (more, also) = run_and_kill(user, setting, &killed).await;
+    effects.extend(more);
+    said.extend(also);
+    Outcome {
+        user,
+        setting,
+        effects,
+        said,
+    }
+}
+
+async fn run(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effects, BTreeMap<String, String>) {
+    let mut ground = Ground::new(user, probes);
+    let output = match setting {
+        Setting::Control => {
+            let mut command = tokio::process::Command::from(ground.unconfined());
+            let output = command.stdin(Stdio::null()).output().await.unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        }
+        Setting::Confined(_, mode) => {
+            let instructions = ground.instructions();
+            let spec = ground
+                .lab
+                .spec(&[PROBE, "escape", instructions.to_str().unwrap()], CommandIo::Pipes);
+            let expiration = Expiration {
+                timeout: Some(Duration::from_secs(60)),
+                ..Expiration::default()
+            };
+            let running = ground
+                .lab
+                .start(&policy(&ground.lab, mode, probes), spec, expiration)
+                .await
+                .unwrap();
+            running.exited().await;
+            running.aggregated().to_text()
+        }
+    };
+    let said = parse(&output);
+    (ground.effects(&said), said)
+}
+
+/// Kills what stands between the host and the command as soon as the attempts are made.
+async fn run_and_kill(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effects, BTreeMap<String, String>) {
+    let mut ground = Ground::new(user, probes);
+    let Setting::Confined(_, mode) = setting else {
+        // Nothing stands in between.
+        let output = tokio::process::Command::from(ground.unconfined()).output().await.unwrap();
+        let said = parse(&String::from_utf8(output.stdout).unwrap());
+        return (ground.effects(&said), said);
+    };
+    let script = format!("{PROBE} escape {}; exec sleep 1000", ground.instructions().display());
+    let spec = ground.lab.spec(&["/bin/sh", "-c", &script], CommandIo::Pipes);
+    let running = ground
+        .lab
+        .start(&policy(&ground.lab, mode, probes), spec, Expiration::default())
+        .await
+        .unwrap();
+    lab::eventually("the attempts are made", || running.aggregated().to_text().contains(KILLED)).await;
+    lab::eventually("the daemon runs", || lab::processes_with(ground.tag(KILLED)) > 0).await;
+    let supervisor = rustix::process::Pid::from_raw(running.pid().cast_signed()).unwrap();
+    rustix::process::kill_process(supervisor, rustix::process::Signal::KILL).unwrap();
+    running.exited().await;
+    let said = parse(&running.aggregated().to_text());
+    lab::within(Duration::from_secs(1), "the daemon is gone", || {
+        lab::processes_with(ground.tag(KILLED)) == 0
+    })
+    .await;
+    (ground.effects(&said), said)
+}
+
+fn policy(lab: &Lab, mode: Mode, probes: &[&'static Probe]) -> ResolvedPolicy {
+    let own = probes
+        .iter()
+        .filter(|probe| has_root(probe.id))
+        .map(|probe| lab.path(&format!("ws/{}", probe.id)));
+    let nested = probes.iter().filter(|probe| probe.id.starts_with("meta-parent-"));
+    let nested = nested.map(|probe| lab.path(&format!("ws/{}/deep/nested", probe.id)));
+    match mode {
+        Mode::ReadOnly => lab.resolve(&SandboxPolicy::read_only()),
+        Mode::WorkspaceWrite | Mode::Network => lab.resolve(&SandboxPolicy::WorkspaceWrite {
+            writable_roots: own.chain(nested).collect(),
+            network_access: mode == Mode::Network,
+            exclude_tmpdir_env_var: true,
+            exclude_slash_tmp: true,
+        }),
+    }
+}
+
+fn parse(output: &str) -> BTreeMap<String, String> {
+    let lines = output.lines().filter_map(|line| line.split_once(' '));
+    lines.map(|(id, said)| (id.to_owned(), said.to_owned())).collect()
+}
+
+/// Why this attempt did not end as the table says.
+fn wrong(outcome: &Outcome, probe: &Probe, control_works: bool) -> Option<String> {
+    let shown = &outcome.effects[probe.id];
+    let worked = shown.contains(&probe.effect);
+    let another = shown.iter().any(|effect| effect.is_outside() && *effect != probe.effect);
+    let said = outcome.said.get(probe.id).map_or("nothing", String::as_str);
+    let is_right = match outcome.setting {
+        Setting::Control => match probe.control {
+            Control::Anybody => worked,
+            Control::Root => worked == is_root(outcome.user),
+            Control::With(_) | Control::RootWith(_) => true,
+        },
+        // What this host cannot do at all need not work confined.
+        Setting::Confined(_, mode) if probe.is_allowed(mode) => !another && (worked || !control_works),
+        Setting::Confined(..) => !another && !worked,
+    };
+    (!is_right || said == "nothing").then(|| {
+        let Outcome { user, setting, .. } = outcome;
+        format!("{user:?} {setting:?} {}: shown {shown:?}, said {said}", probe.id)
+    })
+}
+
+fn control_works(outcomes: &[Outcome], user: User, probe: &Probe) -> bool {
+    let control = outcomes
+        .iter()
+        .find(|outcome| outcome.user == user && outcome.setting == Setting::Control);
+    control.is_some_and(|control| control.effects[probe.id].contains(&probe.effect))
+}
+
+/// The probes whose control does not succeed on this host for anybody.
+fn cannot_run(outcomes: &[Outcome]) -> BTreeSet<&'static str> {
+    let works = |probe: &Probe| users().into_iter().any(|user| control_works(outcomes, user, probe));
+    probes().filter(|probe| !works(probe)).map(|probe| probe.id).collect()
+}

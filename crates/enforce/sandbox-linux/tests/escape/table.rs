@@ -1,0 +1,241 @@
+//! The table of the escape suite: what is tried, how it shows from outside that it worked, and in which modes it may.
+//!
+//! The attempts themselves are in `testing/probes/escape/`, under the same ids.
+
+mod files;
+mod kernel;
+mod network;
+mod processes;
+mod work;
+
+/// How a command is confined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    ReadOnly,
+    WorkspaceWrite,
+    Network,
+}
+
+pub const MODES: [Mode; 3] = [Mode::ReadOnly, Mode::WorkspaceWrite, Mode::Network];
+
+impl Mode {
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::WorkspaceWrite => "workspace-write",
+            Self::Network => "with network",
+        }
+    }
+}
+
+/// With what it is enforced. Each rung is a group of columns of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rung {
+    Namespaces,
+}
+
+pub const RUNGS: [Rung; 1] = [Rung::Namespaces];
+
+impl Rung {
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+        }
+    }
+}
+
+/// What shows from outside that an attempt worked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Something outside of the writable roots is no longer as it was.
+    Outside,
+    /// A protected name in a writable root is no longer as it was.
+    Protected,
+    /// There is a new name in a folder of the host.
+    Named,
+    /// Something came to a receiver on the host.
+    Arrived,
+    /// A process of the host ended or changed.
+    Victim,
+    /// It told something that only a process of the host knows.
+    Secret,
+    /// A process was left.
+    Left,
+    /// A file in the workspace.
+    Made,
+    /// Nothing outside can show it: the system said yes.
+    Answer,
+}
+
+impl Effect {
+    /// Whether it is enough, wherever it shows, to say that something got out.
+    pub const fn is_outside(self) -> bool {
+        !matches!(self, Self::Made | Self::Answer)
+    }
+
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Outside => "file outside",
+            Self::Protected => "protected file",
+            Self::Named => "new name",
+            Self::Arrived => "arrival",
+            Self::Victim => "other process",
+            Self::Secret => "secret told",
+            Self::Left => "process left",
+            Self::Made => "file made",
+            Self::Answer => "own answer",
+        }
+    }
+}
+
+/// Where the control succeeds, which tries the same without a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    Anybody,
+    Root,
+    /// Not on every host: with this.
+    With(&'static str),
+    RootWith(&'static str),
+}
+
+/// The modes in which an attempt may succeed, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed {
+    pub modes: &'static [Mode],
+    pub reason: &'static str,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Probe {
+    pub id: &'static str,
+    pub what: &'static str,
+    pub effect: Effect,
+    pub control: Control,
+    pub allowed: Allowed,
+}
+
+pub struct Class {
+    pub title: &'static str,
+    pub probes: &'static [Probe],
+}
+
+pub const CLASSES: [Class; 15] = [
+    Class {
+        title: "Files outside of the workspace",
+        probes: files::OUTSIDE,
+    },
+    Class {
+        title: "Protected names",
+        probes: files::PROTECTED,
+    },
+    Class {
+        title: "Races",
+        probes: files::RACES,
+    },
+    Class {
+        title: "Devices and terminals",
+        probes: files::DEVICES,
+    },
+    Class {
+        title: "`/proc` and kernel settings",
+        probes: processes::PROC,
+    },
+    Class {
+        title: "Shared memory, queues, semaphores",
+        probes: network::IPC,
+    },
+    Class {
+        title: "Unix sockets",
+        probes: network::UNIX,
+    },
+    Class {
+        title: "Other sockets",
+        probes: network::INET,
+    },
+    Class {
+        title: "Parts of the kernel",
+        probes: kernel::KERNEL,
+    },
+    Class {
+        title: "Other processes",
+        probes: processes::PROCESSES,
+    },
+    Class {
+        title: "Namespaces and mounts",
+        probes: kernel::NAMESPACES,
+    },
+    Class {
+        title: "Rights of root",
+        probes: kernel::RIGHTS,
+    },
+    Class {
+        title: "Leaks and leftovers",
+        probes: processes::LEAKS,
+    },
+    Class {
+        title: "Limits",
+        probes: work::LIMITS,
+    },
+    Class {
+        title: "Everyday work",
+        probes: work::EVERYDAY,
+    },
+];
+
+pub fn probes() -> impl Iterator<Item = &'static Probe> {
+    CLASSES.iter().flat_map(|class| class.probes)
+}
+
+pub const ALL: &[Mode] = &MODES;
+pub const WRITING: &[Mode] = &[Mode::WorkspaceWrite, Mode::Network];
+pub const NETWORK: &[Mode] = &[Mode::Network];
+
+const fn row(id: &'static str, what: &'static str, effect: Effect) -> Probe {
+    let allowed = Allowed { modes: &[], reason: "" };
+    Probe {
+        id,
+        what,
+        effect,
+        control: Control::Anybody,
+        allowed,
+    }
+}
+
+/// A row whose attempt changes a file outside.
+const fn file(id: &'static str, what: &'static str) -> Probe {
+    row(id, what, Effect::Outside)
+}
+
+/// A row whose attempt can only be judged by what the system answers.
+const fn answer(id: &'static str, what: &'static str) -> Probe {
+    row(id, what, Effect::Answer)
+}
+
+impl Probe {
+    const fn root(self) -> Self {
+        Self {
+            control: Control::Root,
+            ..self
+        }
+    }
+
+    /// The control succeeds only on a host that has this.
+    const fn with(self, what: &'static str) -> Self {
+        let control = match self.control {
+            Control::Root => Control::RootWith(what),
+            _ => Control::With(what),
+        };
+        Self { control, ..self }
+    }
+
+    const fn allowed(self, modes: &'static [Mode], reason: &'static str) -> Self {
+        Self {
+            allowed: Allowed { modes, reason },
+            ..self
+        }
+    }
+
+    pub fn is_allowed(&self, mode: Mode) -> bool {
+        self.allowed.modes.contains(&mode)
+    }
+}
