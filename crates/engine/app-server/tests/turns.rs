@@ -7,7 +7,8 @@ use codex_protocol::items::{ThreadItem, TurnStatus};
 use codex_protocol::models::ModelListParams;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::{
-    Empty, ModelList, ThreadRead, ThreadReadParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnSteer, TurnSteerParams,
+    Empty, ModelList, ThreadRead, ThreadReadParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
+    TurnSteer, TurnSteerParams,
 };
 use codex_testkit::{Answer, Gate, MockModel, events, snapshot_filters};
 use pretty_assertions::assert_eq;
@@ -462,4 +463,51 @@ async fn models_are_listed_in_pages_with_what_the_provider_says_of_them() {
     let bad = session.client.request::<ModelList>(page(Some("x".into()))).await.unwrap_err();
     assert!(bad.to_string().contains("the cursor is not one that model/list returned"), "{bad}");
     session.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_pinned_for_new_threads_beats_what_a_client_asks_for() {
+    let mock = MockModel::start(["One.", "Two."].map(Answer::message));
+    let home = home_for(&mock, "");
+    let folder = home.home().join("etc");
+    std::fs::create_dir(&folder).unwrap();
+    let pins = "[models.new_thread]\nmodel = \"house\"\nmodel_reasoning_effort = \"low\"\n";
+    std::fs::write(folder.join("requirements.toml"), pins).unwrap();
+    let mut session = Session::open(&home).await;
+
+    let setup = session
+        .start(ThreadStartParams {
+            model: Some("own".into()),
+            ..Default::default()
+        })
+        .await;
+    let id = setup.thread.id.clone();
+    let asked = TurnStartParams {
+        thread_id: id.clone(),
+        input: text_input("hello"),
+        model: Some("another".into()),
+        effort: Some("high".into()),
+        ..Default::default()
+    };
+    session.client.request::<TurnStart>(asked).await.unwrap();
+    session.until_turn_ends().await;
+    session.shutdown().await;
+    let mut session = Session::open(&home).await;
+    session.resume(&id).await;
+    session.run_turn(&id, "go on").await;
+    session.shutdown().await;
+
+    assert_eq!((setup.model.as_str(), setup.reasoning_effort.as_deref()), ("house", Some("low")));
+    let told = "model = \"own\" is not allowed by ";
+    assert!(
+        setup.warnings.iter().any(|warning| warning.starts_with(told)),
+        "{:?}",
+        setup.warnings
+    );
+    let sent = mock.requests().into_iter().map(|request| {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        (text(&request.json["model"]), text(&request.json["reasoning"]["effort"]))
+    });
+    let pair = |model: &str, effort: &str| (model.to_owned(), effort.to_owned());
+    assert_eq!(sent.collect::<Vec<_>>(), [pair("house", "low"), pair("gpt-5.5", "medium")]);
 }

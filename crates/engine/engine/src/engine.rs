@@ -160,6 +160,10 @@ impl Engine {
             ephemeral,
             thread_source,
         } = new;
+        let overrides = TurnOverrides {
+            new_thread: true,
+            ..overrides
+        };
         let opening = self.open(overrides.clone()).await?;
         let now = self.shared.clock.now();
         let id = self.shared.ids.uuid().to_string();
@@ -235,6 +239,10 @@ impl Engine {
         options: ForkOptions,
         subscriber: Arc<dyn Subscriber>,
     ) -> Result<ThreadSetup, RequestError> {
+        let overrides = TurnOverrides {
+            new_thread: true,
+            ..overrides
+        };
         let opening = self.open(overrides.clone()).await?;
         let id = self.shared.ids.uuid().to_string();
         let (shared, source_id) = (Arc::clone(&self.shared), source_id.to_owned());

@@ -41,7 +41,13 @@ fn stored_login(shared: &Shared, resolved: &Resolved) -> StoredLogin {
     if !config.provider.requires_openai_auth {
         return StoredLogin::None;
     }
-    let settings = codex_login::Settings::new(config.cli_auth_credentials_store.as_deref(), config.forced_login_method.as_deref());
+    let settings = codex_login::Settings::new(config.cli_auth_credentials_store.as_deref(), config.forced_login_method.as_deref())
+        .within(config.allowed_login_methods.as_deref());
+    if settings.no_keys {
+        let why = "`allowed_login_methods` in the requirements of this machine allows no API key, and this build knows no other login; use a \
+                   provider that needs none, or ask whoever manages this machine.";
+        return StoredLogin::Forbidden(why.to_owned());
+    }
     match codex_login::load(&shared.env.codex_home, settings) {
         Ok(None) => StoredLogin::None,
         Ok(Some(Login::ApiKey(key))) => StoredLogin::Key(key),

@@ -23,6 +23,8 @@ pub struct TurnOverrides {
     /// A complete policy from `turn/start`; beats `sandbox_mode`.
     pub sandbox_policy: Option<SandboxPolicy>,
     pub developer_instructions: Option<String>,
+    /// The thread began in this process; see `codex_config::Overrides`.
+    pub new_thread: bool,
     /// Dotted keys as with `-c`.
     pub config: serde_json::Map<String, Value>,
 }

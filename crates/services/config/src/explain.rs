@@ -105,7 +105,7 @@ fn one(layers: &Layers, resolved: Result<&Resolved, &ConfigError>, path: &[Strin
         value: winner.map(|node| shown(path, node)),
         meaning: known.map(|known| known.about).filter(|about| !about.is_empty()),
         default: known.map(|known| known.default).filter(|default| !default.is_empty()),
-        in_force: in_force(resolved, &key),
+        in_force: in_force(resolved, &key, winner.and_then(Node::text)),
         layers: said(layers, winner, path),
         changed_by: change.map(Replacement::to_string),
         note: known.and_then(|known| note(known.standing)),
@@ -137,9 +137,10 @@ fn said(layers: &Layers, winner: Option<&Node>, path: &[String]) -> Vec<Said> {
 }
 
 /// What was made of keys that trust, defaults and requirements have a say in.
-fn in_force(resolved: Result<&Resolved, &ConfigError>, key: &str) -> Option<String> {
+fn in_force(resolved: Result<&Resolved, &ConfigError>, key: &str, written: Option<&str>) -> Option<String> {
     let resolved = resolved.ok()?;
     let config = &resolved.config;
+    let unless_written = |value: &Option<String>| value.clone().filter(|value| Some(value.as_str()) != written);
     match key {
         "approval_policy" => Some(config.approval_policy.as_str().to_owned()),
         "sandbox_mode" | "default_permissions" => {
@@ -151,6 +152,9 @@ fn in_force(resolved: Result<&Resolved, &ConfigError>, key: &str) -> Option<Stri
             Some(format!("{mode}{}", profile.unwrap_or_default()))
         }
         "model_provider" => Some(config.provider.id.clone()),
+        "model" => unless_written(&config.model),
+        "model_reasoning_effort" => unless_written(&config.model_reasoning_effort),
+        "service_tier" => unless_written(&config.service_tier),
         "web_search" => Some(config.web_search.unwrap_or_else(|| config.usual_web_search()).as_str().to_owned()),
         "sqlite_home" => Some(config.sqlite_home.to_string()),
         "log_dir" => Some(config.log_dir.to_string()),

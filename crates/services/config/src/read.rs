@@ -35,6 +35,9 @@ impl Reader<'_> {
         let mut changes: Vec<Replacement> = sandbox.change.clone().into_iter().collect();
         let mut config = self.as_asked(sandbox)?;
         changes.extend(requirements.constrain(&mut config, &workspace_write)?);
+        if overrides.new_thread {
+            changes.extend(requirements.pin_new_thread(&mut config));
+        }
         self.warnings.extend(changes.iter().map(Replacement::to_string));
         Ok((config, changes))
     }
@@ -90,6 +93,7 @@ impl Reader<'_> {
             show_raw_agent_reasoning: self.switch_off("show_raw_agent_reasoning")?,
             cli_auth_credentials_store: self.read("cli_auth_credentials_store", Node::string)?,
             forced_login_method: self.read("forced_login_method", Node::string)?,
+            allowed_login_methods: None,
         })
     }
 

@@ -33,6 +33,17 @@ pub(crate) struct Requirements {
     /// Where it says that commands have no network here.
     network_closed: Option<Place>,
     more_instructions: Option<String>,
+    login_methods: Option<Vec<String>>,
+    new_thread: Option<NewThread>,
+}
+
+/// `models.new_thread`: what a thread that begins is run with, whoever asks for what.
+#[derive(Debug)]
+struct NewThread {
+    model: Option<String>,
+    effort: Option<String>,
+    service_tier: Option<String>,
+    place: Place,
 }
 
 /// The values of a key that may be used; never empty.
@@ -89,7 +100,35 @@ impl Requirements {
                 .get("additional_developer_instructions")
                 .and_then(Node::text)
                 .map(str::to_owned),
+            login_methods: login_methods(table)?,
+            new_thread: new_thread(table)?,
         })
+    }
+
+    /// Sets what is pinned for a thread that begins. What somebody asked for instead is told.
+    pub(crate) fn pin_new_thread(&self, config: &mut Config) -> Vec<Replacement> {
+        let Some(pins) = &self.new_thread else { return Vec::new() };
+        let slots = [
+            ("model", &pins.model, &mut config.model),
+            ("model_reasoning_effort", &pins.effort, &mut config.model_reasoning_effort),
+            ("service_tier", &pins.service_tier, &mut config.service_tier),
+        ];
+        let mut changes = Vec::new();
+        for (key, pin, slot) in slots {
+            let Some(pin) = pin else { continue };
+            if let Some(asked) = slot.replace(pin.clone())
+                && asked != *pin
+            {
+                changes.push(Replacement {
+                    key: key.to_owned(),
+                    from: asked,
+                    to: pin.clone(),
+                    place: pins.place.clone(),
+                    allowed: vec![pin.clone()],
+                });
+            }
+        }
+        changes
     }
 
     /// Replaces what is not allowed by the first value that is, and says so.
@@ -134,6 +173,7 @@ impl Requirements {
         }
         changes.extend(self.constrain_web_search(config));
         changes.extend(self.close_network(config));
+        config.allowed_login_methods.clone_from(&self.login_methods);
         if let Some(more) = &self.more_instructions {
             let own = config.developer_instructions.take();
             config.developer_instructions = Some(own.map_or_else(|| more.clone(), |own| format!("{own}\n\n{more}")));
@@ -319,6 +359,32 @@ fn web_search(table: &Table) -> Result<Option<Allowed<WebSearchMode>>, ConfigErr
         allowed.values.push(WebSearchMode::Disabled);
     }
     Ok(Some(allowed))
+}
+
+fn login_methods(table: &Table) -> Result<Option<Vec<String>>, ConfigError> {
+    const KEY: &str = "allowed_login_methods";
+    let Some(node) = table.get(KEY) else { return Ok(None) };
+    let methods = node.strings(KEY)?;
+    if methods.is_empty() {
+        return Err(invalid(KEY, node, "names no way to log in"));
+    }
+    Ok(Some(methods))
+}
+
+fn new_thread(table: &Table) -> Result<Option<NewThread>, ConfigError> {
+    let path = ["models".to_owned(), "new_thread".to_owned()];
+    let Some(node) = tree::get(table, &path) else { return Ok(None) };
+    let pins = node.table("models.new_thread")?;
+    let pin = |name: &str| {
+        let key = tree::dotted("models.new_thread", name);
+        pins.get(name).map(|node| node.non_empty(&key)).transpose()
+    };
+    Ok(Some(NewThread {
+        model: pin("model")?,
+        effort: pin("model_reasoning_effort")?,
+        service_tier: pin("service_tier")?,
+        place: node.source.place.clone(),
+    }))
 }
 
 fn profiles(table: &Table) -> Result<Option<AllowedProfiles>, ConfigError> {

@@ -72,6 +72,8 @@ pub struct Config {
     pub cli_auth_credentials_store: Option<String>,
     /// `chatgpt` or `api`.
     pub forced_login_method: Option<String>,
+    /// What an administrator leaves of these; `None`: both.
+    pub allowed_login_methods: Option<Vec<String>>,
 }
 
 impl Config {
@@ -118,6 +120,8 @@ pub struct Overrides {
     /// `--add-dir`: further writable roots under workspace-write.
     pub add_dirs: Vec<AbsPath>,
     pub developer_instructions: Option<String>,
+    /// The thread begins here, so what requirements pin for new threads counts.
+    pub new_thread: bool,
     /// Leaves out the user's `config.toml`, and with it the trust entries in it.
     pub ignore_user_config: bool,
     /// Unknown keys are errors.

@@ -244,3 +244,43 @@ fn a_search_that_nobody_asked_for_stays_within_what_is_allowed_and_usual() {
     assert_eq!(search("[\"live\"]", "read-only"), WebSearchMode::Disabled);
     assert_eq!(search("[]", "danger-full-access"), WebSearchMode::Disabled);
 }
+
+#[test]
+fn models_of_new_threads_are_pinned_and_those_of_stored_ones_are_not() {
+    let world = World::new(&[(
+        REQUIREMENTS,
+        "[models.new_thread]\nmodel = \"house\"\nmodel_reasoning_effort = \"low\"\n",
+    )]);
+    let resolved = |new_thread| {
+        let asked = cli(&["model=own", "service_tier=fast"]);
+        let resolved = world.resolved("w", &Overrides { new_thread, ..asked });
+        let config = resolved.config;
+        let told = world.filtered(&resolved.warnings.join("\n"));
+        (config.model, config.model_reasoning_effort, config.service_tier, told)
+    };
+
+    let text = |text: &str| Some(text.to_owned());
+    let told = "model = \"own\" is not allowed by /t/etc/requirements.toml:1:9; \"house\" is used instead (allowed: `house`)";
+    assert_eq!(resolved(true), (text("house"), text("low"), text("fast"), told.to_owned()));
+    assert_eq!(resolved(false), (text("own"), None, text("fast"), String::new()));
+    let begins = Overrides {
+        new_thread: true,
+        ..Overrides::default()
+    };
+    let explained = codex_config::explain(&world.env(), &world.root.join("w"), &begins, "model").unwrap();
+    assert_eq!(explained[0].in_force.as_deref(), Some("house"));
+}
+
+#[test]
+fn ways_to_log_in_are_left_by_requirements() {
+    let world = World::new(&[(REQUIREMENTS, "allowed_login_methods = [\"chatgpt\"]\n")]);
+    let methods = world.resolved("w", &Overrides::default()).config.allowed_login_methods;
+    assert_eq!(methods, Some(vec!["chatgpt".to_owned()]));
+
+    world.write(REQUIREMENTS, "allowed_login_methods = []\n");
+    let error = world.error("w", &Overrides::default());
+    assert!(
+        error.starts_with("[config.requirement_invalid]") && error.contains("names no way to log in"),
+        "{error}"
+    );
+}

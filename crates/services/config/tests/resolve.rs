@@ -109,6 +109,7 @@ fn defaults_without_any_file() {
         show_raw_agent_reasoning: false,
         cli_auth_credentials_store: None,
         forced_login_method: None,
+        allowed_login_methods: None,
     }
     "##);
 }

@@ -11,6 +11,8 @@ pub enum LoginError {
     InvalidKey(&'static str),
     #[error("`forced_login_method` allows no login with an API key")]
     Forbidden,
+    #[error("`allowed_login_methods` in the requirements of this machine allows no login with an API key")]
+    NotAllowed,
     #[error("the system's credential store is not in this build")]
     Keyring,
     #[error("`cli_auth_credentials_store = \"ephemeral\"` stores nothing that another process could read")]
@@ -32,7 +34,7 @@ impl LoginError {
         match self {
             Self::NoKey => "login.no_key",
             Self::InvalidKey(_) => "login.invalid_key",
-            Self::Forbidden => "login.forbidden",
+            Self::Forbidden | Self::NotAllowed => "login.forbidden",
             Self::Keyring => "login.keyring",
             Self::Ephemeral => "login.ephemeral",
             Self::Unreadable { .. } => "login.unreadable",
@@ -47,6 +49,7 @@ impl LoginError {
         match self {
             Self::NoKey | Self::InvalidKey(_) => "pipe one in: printenv OPENAI_API_KEY | codex login --with-api-key",
             Self::Forbidden => "remove the key from the configuration, or ask whoever manages it",
+            Self::NotAllowed => "ask whoever manages this machine",
             Self::Keyring => "set cli_auth_credentials_store to \"file\" or \"auto\"",
             Self::Ephemeral => "set CODEX_API_KEY for the process that needs it",
             Self::Unreadable { .. } | Self::Write { .. } => "check rights and space",

@@ -20,6 +20,10 @@ pub struct Settings {
     pub store: Store,
     /// The only way of logging in that is allowed.
     pub forced: Option<Method>,
+    /// An administrator's requirements leave no logins with an API key.
+    pub no_keys: bool,
+    /// Nor with an account.
+    pub no_accounts: bool,
 }
 
 /// `cli_auth_credentials_store`: where credentials lie.
@@ -57,7 +61,28 @@ impl Settings {
                 Some("chatgpt") => Some(Method::Account),
                 _ => None,
             },
+            ..Self::default()
         }
+    }
+
+    /// Within `allowed_login_methods` of an administrator; without it, all are allowed.
+    #[must_use]
+    pub fn within(self, allowed: Option<&[String]>) -> Self {
+        let lacks = |method: &str| allowed.is_some_and(|allowed| allowed.iter().all(|name| name != method));
+        Self {
+            no_keys: lacks("api"),
+            no_accounts: lacks("chatgpt"),
+            ..self
+        }
+    }
+
+    const fn allows(self, method: Option<Method>) -> bool {
+        let required = match method {
+            Some(Method::ApiKey) => !self.no_keys,
+            Some(Method::Account) => !self.no_accounts,
+            None => !self.no_keys && !self.no_accounts,
+        };
+        required && allowed(method, self.forced)
     }
 }
 
@@ -95,7 +120,7 @@ pub fn load(home: &AbsPath, settings: Settings) -> Result<Option<Login>, LoginEr
             let login = file::read(&path(home))?
                 .and_then(|(auth, file)| auth.login(&file).transpose())
                 .transpose()?;
-            Ok(login.filter(|login| allowed(login.method(), settings.forced)))
+            Ok(login.filter(|login| settings.allows(login.method())))
         }
     }
 }
@@ -105,6 +130,9 @@ pub fn load(home: &AbsPath, settings: Settings) -> Result<Option<Login>, LoginEr
 /// # Errors
 /// If it is no key, if the settings forbid it, or if it cannot be written; what was stored is then as it was.
 pub fn save_key(home: &AbsPath, settings: Settings, key: &[u8]) -> Result<AbsPath, LoginError> {
+    if settings.no_keys {
+        return Err(LoginError::NotAllowed);
+    }
     if !allowed(Some(Method::ApiKey), settings.forced) {
         return Err(LoginError::Forbidden);
     }

@@ -86,6 +86,7 @@ fn what_is_no_key_changes_nothing() {
     check(b"\xff\xfe", plain, "login.invalid_key");
     check(&vec![b'a'; KEY_BYTES_MAX + 1], plain, "login.invalid_key");
     check(b"key", settings("file", "chatgpt"), "login.forbidden");
+    check(b"key", plain.within(Some(&["chatgpt".to_owned()])), "login.forbidden");
     check(b"key", settings("keyring", ""), "login.keyring");
     check(b"key", settings("ephemeral", ""), "login.ephemeral");
 }
@@ -166,4 +167,24 @@ fn forgetting_says_whether_there_was_something() {
     assert!(forget(&home.path()).unwrap());
     assert!(!forget(&home.path()).unwrap());
     assert_eq!(home.login(Settings::default()), Ok(None));
+}
+
+#[test]
+fn a_stored_login_that_requirements_do_not_leave_is_none() {
+    let home = Home::new();
+    save_key(&home.path(), Settings::default(), b"sk-proj-1234567890abcdef").unwrap();
+    let found = |allowed: Option<&[&str]>| {
+        let allowed: Option<Vec<String>> = allowed.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+        home.login(Settings::default().within(allowed.as_deref())).unwrap().is_some()
+    };
+
+    assert_eq!(
+        [
+            found(None),
+            found(Some(&["api"])),
+            found(Some(&["api", "chatgpt"])),
+            found(Some(&["chatgpt"]))
+        ],
+        [true, true, true, false]
+    );
 }

@@ -84,6 +84,8 @@ pub enum StoredLogin {
     Key(Secret),
     /// There is one, and this is why no request can be made with it. Nothing else is used in its place: another key may cost somebody else.
     Unusable(String),
+    /// No key may be sent, wherever it is from, and this is why.
+    Forbidden(String),
 }
 
 /// Makes the client of a provider. Opens no connection; keys are looked up in `env`, and `login` counts for a provider that asks for one:
@@ -217,6 +219,7 @@ fn key_source<'a>(provider: &'a ProviderSettings, is_set: &dyn Fn(&str) -> bool,
         return KeySource::NotNeeded;
     }
     match login {
+        StoredLogin::Forbidden(why) => KeySource::Missing(no_key(why.clone())),
         _ if is_set("CODEX_API_KEY") => KeySource::Variable("CODEX_API_KEY"),
         StoredLogin::Key(_) => KeySource::Stored,
         StoredLogin::Unusable(why) => KeySource::Missing(no_key(why.clone())),
@@ -234,7 +237,7 @@ fn credential(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String
         KeySource::Command(command) => Credential::Command(TokenSource::new(&provider.id, command.clone())),
         KeySource::Stored => match login {
             StoredLogin::Key(key) => Credential::Bearer(key),
-            StoredLogin::None | StoredLogin::Unusable(_) => Credential::None,
+            StoredLogin::None | StoredLogin::Unusable(_) | StoredLogin::Forbidden(_) => Credential::None,
         },
         KeySource::Missing(error) => Credential::Missing(error),
     }
@@ -309,6 +312,9 @@ mod tests {
 
         let stored = StoredLogin::Key(Secret::new("stored".into()));
         let unusable = StoredLogin::Unusable("why".into());
+        let forbidden = StoredLogin::Forbidden("why".into());
+        check(&built_in, &account, &forbidden, KeySource::Missing(no_key("why".into())));
+        check(&with_env_key, &["MINE"], &forbidden, KeySource::Variable("MINE"));
         check(&built_in, &account, &stored, KeySource::Variable("CODEX_API_KEY"));
         check(&built_in, &account, &unusable, KeySource::Variable("CODEX_API_KEY"));
         check(&built_in, &account[1..], &stored, KeySource::Stored);

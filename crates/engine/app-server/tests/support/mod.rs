@@ -130,7 +130,8 @@ impl Session {
             .chain(more.iter().map(|(name, value)| (name.into(), value.into())))
             .collect();
         let cwd = AbsPath::new(home.workspace()).unwrap();
-        let env = ProcessEnv::new(variables, cwd.clone(), Some("/bin/sh".into()), "Etc/UTC".into()).unwrap();
+        let mut env = ProcessEnv::new(variables, cwd.clone(), Some("/bin/sh".into()), "Etc/UTC".into()).unwrap();
+        env.system_config_dir = home.home().join("etc");
         let identity = ClientIdentity {
             originator: "codex_test".into(),
             user_agent: "codex_test/0".into(),

@@ -50,6 +50,11 @@ pub fn config_for(shared: &Shared, overrides: &TurnOverrides) -> Result<(AbsPath
     set(&mut merged.sandbox_mode, &overrides.sandbox_mode);
     set(&mut merged.sandbox_policy, &overrides.sandbox_policy);
     set(&mut merged.developer_instructions, &overrides.developer_instructions);
+    merged.new_thread = overrides.new_thread;
+    let effort = overrides.effort.clone().map(toml::Value::String);
+    merged
+        .cli
+        .extend(effort.map(|effort| ("model_reasoning_effort".to_owned(), effort)));
     let resolved = codex_config::resolve(&shared.env, &cwd, &merged)?;
     Ok((cwd, resolved))
 }
@@ -160,7 +165,7 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let warnings = warnings(&model_info, &docs);
     let tools = turn_tools(&request, &cwd, &resolved, &model_info);
     let surroundings = surroundings(&request.shared, &resolved, docs, &tools);
-    let settings = turn_settings(&resolved, request.overrides.effort, (model, model_info), tools, surroundings);
+    let settings = turn_settings(&resolved, (model, model_info), tools, surroundings);
     Ok(TurnSetup {
         settings: Arc::new(settings),
         input: user_content(request.input, &cwd),
@@ -235,16 +240,13 @@ pub fn surroundings_now(shared: &Shared, overrides: &TurnOverrides, told: Surrou
 
 fn turn_settings(
     resolved: &Resolved,
-    effort: Option<String>,
     (model, model_info): (String, ModelInfo),
     tools: TurnTools,
     surroundings: Surroundings,
 ) -> TurnSettings {
     let config = &resolved.config;
     TurnSettings {
-        effort: effort
-            .or_else(|| config.model_reasoning_effort.clone())
-            .or_else(|| model_info.default_effort.clone()),
+        effort: config.model_reasoning_effort.clone().or_else(|| model_info.default_effort.clone()),
         summary: Some(config.model_reasoning_summary.unwrap_or(model_info.default_summary)),
         verbosity: config
             .model_verbosity

@@ -485,6 +485,7 @@ impl TurnOverrides {
         newest(&mut self.sandbox_mode, newer.sandbox_mode);
         newest(&mut self.sandbox_policy, newer.sandbox_policy);
         newest(&mut self.developer_instructions, newer.developer_instructions);
+        self.new_thread |= newer.new_thread;
         self.config.extend(newer.config);
     }
 }

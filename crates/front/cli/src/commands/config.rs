@@ -57,6 +57,8 @@ fn overrides(root: &Root) -> Result<Overrides, ExecError> {
     Ok(Overrides {
         model: root.model.clone(),
         sandbox_mode: root.sandbox,
+        // What a session that begins now would get.
+        new_thread: true,
         ..root.overrides()?
     })
 }

@@ -96,7 +96,8 @@ fn settings(surroundings: &Surroundings, root: &Root) -> Result<Settings, ExecEr
     Ok(Settings::new(
         resolved.config.cli_auth_credentials_store.as_deref(),
         resolved.config.forced_login_method.as_deref(),
-    ))
+    )
+    .within(resolved.config.allowed_login_methods.as_deref()))
 }
 
 fn with_api_key(root: &Root) -> Result<ExitCode, ExecError> {

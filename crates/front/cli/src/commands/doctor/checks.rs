@@ -260,7 +260,12 @@ fn credentials(surroundings: &Surroundings, resolved: &Resolved) -> Check {
     }
     let home = &surroundings.process.codex_home;
     let store = resolved.config.cli_auth_credentials_store.as_deref();
-    let settings = Settings::new(store, resolved.config.forced_login_method.as_deref());
+    let settings =
+        Settings::new(store, resolved.config.forced_login_method.as_deref()).within(resolved.config.allowed_login_methods.as_deref());
+    if settings.no_keys {
+        let why = "`allowed_login_methods` in the requirements of this machine allows no API key";
+        return found(Status::Fail, why.to_owned()).remedy("use a provider that needs no login, or ask whoever manages this machine");
+    }
     let store_key = "printenv OPENAI_API_KEY | codex login --with-api-key";
     match codex_login::load(home, settings) {
         _ if set("CODEX_API_KEY") => found(Status::Ok, "CODEX_API_KEY is set".to_owned()),
