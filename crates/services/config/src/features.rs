@@ -63,12 +63,10 @@ pub fn states(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Result<
     all().map(|feature| state(feature, set)).collect()
 }
 
-const TABLE: &str = "features";
+pub(crate) const TABLE: &str = "features";
 
 fn state(feature: Feature, set: &Table) -> Result<State, ConfigError> {
-    let names = std::iter::once(feature.name).chain(aliases_of(feature.name));
-    let node = names.filter_map(|name| set.get(name)).next();
-    let said = node.map(|node| switch(node, feature.name)).transpose()?.flatten();
+    let said = said(set, feature.name)?;
     let implied = IMPLIED
         .iter()
         .filter(|(_, implied)| *implied == feature.name)
@@ -82,8 +80,18 @@ fn state(feature: Feature, set: &Table) -> Result<State, ConfigError> {
     Ok(State {
         feature,
         enabled,
-        is_table: node.is_some_and(|node| matches!(node.value, Value::Table(_))),
+        is_table: named(set, feature.name).is_some_and(|node| matches!(node.value, Value::Table(_))),
     })
+}
+
+/// What `[features]` says of a flag, under its present name or else an older one.
+pub(crate) fn said(set: &Table, feature: &'static str) -> Result<Option<bool>, ConfigError> {
+    let said = named(set, feature).map(|node| switch(node, feature));
+    Ok(said.transpose()?.flatten())
+}
+
+fn named<'a>(set: &'a Table, feature: &'static str) -> Option<&'a Node> {
+    std::iter::once(feature).chain(aliases_of(feature)).find_map(|name| set.get(name))
 }
 
 /// `true`, `false`, or `enabled` of a table, if it is there.
@@ -126,7 +134,7 @@ pub fn all() -> impl Iterator<Item = Feature> {
     FEATURES.iter().map(|&(name, stage, default)| Feature { name, stage, default })
 }
 
-fn aliases_of(name: &str) -> impl Iterator<Item = &'static str> {
+fn aliases_of(name: &'static str) -> impl Iterator<Item = &'static str> {
     ALIASES.iter().filter(move |(_, of)| *of == name).map(|(alias, _)| *alias)
 }
 

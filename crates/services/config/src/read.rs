@@ -81,7 +81,6 @@ impl Reader<'_> {
             },
             web_search: self.web_search()?,
             web_search_details: self.web_search_details()?,
-            features: self.features()?,
             notify: self.notify()?,
             history: HistorySettings {
                 persistence: self.named("history.persistence")?.unwrap_or(HistorySettings::default().persistence),
@@ -184,7 +183,7 @@ impl Reader<'_> {
             ("web_search_request", WebSearchMode::Live),
             ("web_search_cached", WebSearchMode::Cached),
         ] {
-            if self.features()?.get(feature) == Some(&true) {
+            if self.has_switched_on(feature)? {
                 return Ok(Some(mode));
             }
         }
@@ -210,30 +209,12 @@ impl Reader<'_> {
         })
     }
 
-    /// What `[features]` sets, under the present names; unknown names are left out.
-    fn features(&self) -> Result<BTreeMap<String, bool>, ConfigError> {
-        let mut set = BTreeMap::new();
-        let Some(node) = self.find("features")? else { return Ok(set) };
-        let table = node.table("features")?;
-        // A present name beats an older one of the same feature.
-        for older in [true, false] {
-            for (name, node) in table {
-                let Some(feature) = features::find(name).filter(|feature| (feature.name != name) == older) else {
-                    continue;
-                };
-                let on = match &node.value {
-                    Value::Table(inner) => match inner.get("enabled") {
-                        Some(node) => Some(node.boolean(&format!("features.{name}.enabled"))?),
-                        None => None,
-                    },
-                    Value::Other(_) => Some(node.boolean(&dotted("features", name))?),
-                };
-                if let Some(on) = on {
-                    set.insert(feature.name.to_owned(), on);
-                }
-            }
-        }
-        Ok(set)
+    /// Whether `[features]` itself switches a flag on.
+    fn has_switched_on(&self, feature: &'static str) -> Result<bool, ConfigError> {
+        let Some(node) = self.find(features::TABLE)? else {
+            return Ok(false);
+        };
+        Ok(features::said(node.table(features::TABLE)?, feature)? == Some(true))
     }
 
     fn notify(&self) -> Result<Vec<String>, ConfigError> {
@@ -276,7 +257,7 @@ impl Reader<'_> {
             env: self.env,
             cwd: self.cwd,
             add_dirs: &overrides.add_dirs,
-            proxy_demanded: self.features()?.get("network_proxy") == Some(&true),
+            proxy_demanded: self.has_switched_on("network_proxy")?,
         };
         profiles.check_names()?;
         let mode = self.find("sandbox_mode")?;

@@ -57,8 +57,6 @@ pub struct Config {
     /// As configured, or as requirements leave it; see [`Self::usual_web_search`].
     pub web_search: Option<WebSearchMode>,
     pub web_search_details: WebSearchDetails,
-    /// What `[features]` sets, by present names; see [`Config::feature`].
-    pub features: BTreeMap<String, bool>,
     /// Program and arguments that are run after each completed turn.
     pub notify: Vec<String>,
     pub history: HistorySettings,
@@ -83,12 +81,6 @@ impl Config {
             SandboxMode::DangerFullAccess => WebSearchMode::Live,
             SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite => WebSearchMode::Cached,
         }
-    }
-
-    /// Whether a feature is on: as configured, else its default. A name that nobody knows is off.
-    pub fn feature(&self, name: &str) -> bool {
-        let default = || crate::features::find(name).is_some_and(|feature| feature.default);
-        self.features.get(name).copied().unwrap_or_else(default)
     }
 }
 

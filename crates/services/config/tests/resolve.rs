@@ -97,7 +97,6 @@ fn defaults_without_any_file() {
             allowed_domains: None,
             location: None,
         },
-        features: {},
         notify: [],
         history: HistorySettings {
             persistence: SaveAll,
