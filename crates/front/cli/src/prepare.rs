@@ -12,7 +12,7 @@ use codex_base::{AbsPath, RandomIds, SystemClock};
 use codex_config::Overrides;
 use codex_exec::human::Colour;
 use codex_exec::prompt::{self, Continues};
-use codex_exec::{ExecError, ExecOptions, Output, Session};
+use codex_exec::{ExecError, ExecOptions, Output, Session, Task};
 use codex_model::LocalServer;
 use std::io::Write;
 use std::path::Path;
@@ -67,7 +67,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     let cwd = if command.worktree { new_worktree(&cwd, surroundings)? } else { cwd };
     let options = ExecOptions {
         session: command.session.clone(),
-        prompt,
+        task: prompt.map_or(Task::Open, Task::Answer),
         images: command.images.iter().map(|path| image(path, command, surroundings)).collect(),
         cwd,
         model: chosen.model,

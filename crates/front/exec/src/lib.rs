@@ -27,12 +27,31 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// What is done with the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// It is opened, and that is all.
+    Open,
+    /// A prompt is answered; it is complete, standard input included.
+    Answer(String),
+    /// Its conversation is summed up.
+    Compact,
+}
+
+impl Task {
+    const fn prompt(&self) -> Option<&String> {
+        match self {
+            Self::Answer(prompt) => Some(prompt),
+            Self::Open | Self::Compact => None,
+        }
+    }
+}
+
 /// One headless run, as the command line asked for it.
 #[derive(Debug, Clone)]
 pub struct ExecOptions {
     pub session: Session,
-    /// Complete, standard input included. Without one there is no turn: the thread is opened, and that is all.
-    pub prompt: Option<String>,
+    pub task: Task,
     /// Paths as given.
     pub images: Vec<String>,
     pub cwd: AbsPath,

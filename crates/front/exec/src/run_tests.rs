@@ -1,5 +1,6 @@
 //! The whole run against a server that follows a table: what goes out on the wire, what comes out on the streams.
 
+use crate::Task;
 use crate::human::Colour;
 use crate::test_notifications::*;
 use crate::{ExecOptions, ExitStatus, Output, Session, Streams, Surroundings, run};
@@ -86,7 +87,7 @@ struct Seen {
 fn options(output: Output) -> ExecOptions {
     ExecOptions {
         session: Session::New,
-        prompt: Some("mend it".to_owned()),
+        task: Task::Answer("mend it".to_owned()),
         images: vec![],
         cwd: path("/w"),
         model: None,
@@ -613,7 +614,7 @@ async fn a_session_is_resumed_or_forked_by_id_by_name_or_as_the_last_one() {
 async fn a_fork_without_a_prompt_is_made_and_that_is_all() {
     let fork = |output| ExecOptions {
         session: Session::Fork(THREAD.into()),
-        prompt: None,
+        task: Task::Open,
         approve_for_me: true,
         ephemeral: true,
         ..options(output)

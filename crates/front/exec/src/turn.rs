@@ -2,13 +2,13 @@
 
 use crate::output::{Report, Streams};
 use crate::waits::{Wait, Waits};
-use crate::{ExecError, ExecOptions, ExitStatus, Surroundings, reaches, session};
+use crate::{ExecError, ExecOptions, ExitStatus, Surroundings, Task, reaches, session};
 use codex_base::Clock;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{Thread, ThreadItem, Turn, TurnStatus, UserInput};
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
-use codex_protocol::requests::{TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams};
+use codex_protocol::requests::{ThreadCompactStart, ThreadIdParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams};
 use codex_rpc::{Client, Events, ServerMessage};
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
@@ -84,13 +84,15 @@ async fn attempt(
         setup = named_wait(session::open(&options, &client), "the session to start", clock, streams) => setup?,
     };
     *thread = Some(setup.thread.clone());
-    let report = Report::start(options.output, &setup, options.prompt.as_deref(), streams).await?;
-    let Some(prompt) = &options.prompt else {
+    let prompt = options.task.prompt().map(String::as_str);
+    let report = Report::start(options.output, &setup, prompt, streams).await?;
+    if options.task == Task::Open {
         if let Some((file, path)) = &mut last_message_file {
             write_last_message(file, path, None, streams).await;
         }
         return Ok(ExitStatus::Done);
-    };
+    }
+    let input = prompt.map(|prompt| input(&options.images, prompt));
     let mut run = Run {
         report,
         waits: Waits::default(),
@@ -102,7 +104,7 @@ async fn attempt(
         events,
         signals: signals.clone(),
     };
-    let status = match run.turn(input(&options.images, prompt), options.output_schema, streams).await {
+    let status = match run.turn(input, options.output_schema, streams).await {
         Ok(status) => status,
         Err(Failure::Error(error)) => return run.lost(error, last_message_file.as_mut(), streams).await,
         Err(failure) => return Err(failure),
@@ -123,6 +125,7 @@ struct Run {
     waits: Waits,
     clock: Arc<dyn Clock>,
     thread_id: String,
+    /// Empty until it is known.
     turn_id: String,
     last_message: Option<Arc<str>>,
     client: Client,
@@ -131,28 +134,32 @@ struct Run {
 }
 
 impl Run {
-    async fn turn(&mut self, input: Vec<UserInput>, output_schema: Option<Value>, streams: &mut Streams) -> Result<ExitStatus, Failure> {
-        self.start_turn(input, output_schema, streams).await?;
+    async fn turn(
+        &mut self,
+        input: Option<Vec<UserInput>>,
+        output_schema: Option<Value>,
+        streams: &mut Streams,
+    ) -> Result<ExitStatus, Failure> {
+        let clock = Arc::clone(&self.clock);
+        let started = self.start_turn(input, output_schema);
+        self.turn_id = named_wait(started, "the turn to start", &clock, streams).await?;
         self.follow(streams).await
     }
 
-    async fn start_turn(&mut self, input: Vec<UserInput>, output_schema: Option<Value>, streams: &mut Streams) -> Result<(), Failure> {
+    /// Without input, a turn that compacts; its id comes with its start.
+    async fn start_turn(&self, input: Option<Vec<UserInput>>, output_schema: Option<Value>) -> Result<String, ExecError> {
+        let thread_id = self.thread_id.clone();
+        let Some(input) = input else {
+            self.client.request::<ThreadCompactStart>(ThreadIdParams { thread_id }).await?;
+            return Ok(String::new());
+        };
         let params = TurnStartParams {
-            thread_id: self.thread_id.clone(),
+            thread_id,
             input,
             output_schema,
             ..TurnStartParams::default()
         };
-        let request = self.client.request::<TurnStart>(params);
-        let started = named_wait(
-            async { request.await.map_err(ExecError::from) },
-            "the turn to start",
-            &self.clock,
-            streams,
-        )
-        .await?;
-        self.turn_id = started.turn.id;
-        Ok(())
+        Ok(self.client.request::<TurnStart>(params).await?.turn.id)
     }
 
     /// Reports until the turn has ended.
@@ -202,6 +209,12 @@ impl Run {
     /// Shows a notification. Returns our turn when it has ended. A reader of stdout that is gone ends the turn, which is recorded.
     async fn told(&mut self, notification: &Notification, streams: &mut Streams) -> Result<Option<Turn>, Failure> {
         self.waits.on(notification, self.clock.monotonic());
+        if let Notification::TurnStarted(n) = notification
+            && n.thread_id == self.thread_id
+            && self.turn_id.is_empty()
+        {
+            self.turn_id.clone_from(&n.turn.id);
+        }
         if let Notification::ItemCompleted(n) = notification
             && let ThreadItem::AgentMessage { text, .. } = &n.item
             && n.thread_id == self.thread_id

@@ -1,17 +1,12 @@
 //! `codex compact`: sums up a stored session now, or takes the last compaction back.
 
-use super::{Root, print, server, stored};
-use crate::environment;
-use crate::tell;
+use super::{Root, print, stored};
+use crate::prepare::Prepared;
+use crate::{environment, tell, wire};
 use clap::Args;
 use codex_base::Timestamp;
-use codex_exec::ExecError;
-use codex_protocol::errors::TurnError;
-use codex_protocol::items::{Turn, TurnStatus};
-use codex_protocol::notifications::Notification;
-use codex_protocol::requests::{ThreadCompactStart, ThreadIdParams, ThreadResume, ThreadResumeParams};
-use codex_protocol::settings::ApprovalPolicy;
-use codex_rpc::{Client, Events, ServerMessage};
+use codex_exec::human::Colour;
+use codex_exec::{ExecError, ExecOptions, ExitStatus, Output, Session, Task};
 use codex_sessions::{Journal, UndoError};
 use std::process::ExitCode;
 
@@ -32,39 +27,42 @@ impl Compact {
         if self.undo { self.take_back() } else { self.compact(root) }
     }
 
+    /// As `exec` runs a turn: with the same lines, signals and exit codes.
     fn compact(&self, root: &Root) -> Result<ExitCode, ExecError> {
         let stored = stored::open(&self.session)?;
-        let thread_id = stored.loaded.meta.id.clone();
         let surroundings = environment::read()?;
-        tell(&format!("compacting session {thread_id}\n"));
-        let params = ThreadResumeParams {
-            thread_id: thread_id.clone(),
-            cwd: Some(stored.loaded.meta.cwd.to_string()),
+        let meta = stored.loaded.meta;
+        let colour = if surroundings.colours() { Colour::Ansi } else { Colour::Plain };
+        let options = ExecOptions {
+            session: Session::Resume(meta.id.clone()),
+            task: Task::Compact,
+            images: Vec::new(),
+            cwd: meta.cwd,
             model: root.model.clone(),
-            approval_policy: Some(ApprovalPolicy::Never),
+            model_provider: None,
             sandbox: root.sandbox,
-            exclude_turns: true,
-            ..ThreadResumeParams::default()
+            approve_for_me: false,
+            config: None,
+            ephemeral: false,
+            thread_source: None,
+            output_schema: None,
+            last_message_file: None,
+            output: Output::Human { colour },
         };
-        let turn = server::with_events(&surroundings, root.overrides()?, async |client: Client, mut events: Events| {
-            client.request::<ThreadResume>(params).await?;
-            client
-                .request::<ThreadCompactStart>(ThreadIdParams {
-                    thread_id: thread_id.clone(),
-                })
-                .await?;
-            ended(&mut events).await
-        })?;
-        match turn.status {
-            TurnStatus::Completed => {
-                print(&format!(
-                    "session {thread_id} is compacted; codex compact {thread_id} --undo takes it back\n",
-                    thread_id = stored.loaded.meta.id
-                ))?;
-                Ok(ExitCode::SUCCESS)
+        let prepared = Prepared {
+            options,
+            overrides: root.overrides()?,
+            local: None,
+        };
+        let id = meta.id;
+        crate::start(prepared, &surroundings, wire::sandbox(), |ended, _| {
+            if ended.status == ExitStatus::Done {
+                let done = format!("session {id} is compacted; codex compact {id} --undo takes it back\n");
+                if let Err(error) = print(&done) {
+                    tell(&format!("{}\n", error.report()));
+                }
             }
-            TurnStatus::Failed | TurnStatus::Interrupted | TurnStatus::InProgress => Err(failed(turn.error)),
-        }
+        })
     }
 
     fn take_back(&self) -> Result<ExitCode, ExecError> {
@@ -90,30 +88,4 @@ fn uuid() -> String {
 
 fn undo_error(error: UndoError) -> ExecError {
     ExecError::new(error.code(), error.to_string())
-}
-
-fn failed(error: Option<TurnError>) -> ExecError {
-    match error {
-        Some(error) => ExecError::new(error.code.as_deref().unwrap_or("compact.failed"), error.message),
-        None => ExecError::new("compact.failed", "the compaction was interrupted; nothing is lost"),
-    }
-}
-
-/// The turn that compacts, once it has ended. What is told on the way goes to stderr.
-async fn ended(events: &mut Events) -> Result<Turn, ExecError> {
-    while let Some(message) = events.next().await {
-        let ServerMessage::Notification(notification) = message else {
-            continue;
-        };
-        match notification {
-            Notification::TurnCompleted(ended) => return Ok(ended.turn),
-            Notification::Warning(warning) => tell(&format!("warning: {}\n", codex_exec::human::visible(&warning.message))),
-            Notification::Error(error) if error.will_retry => tell(&format!("{}\n", codex_exec::human::visible(&error.error.message))),
-            _ => {}
-        }
-    }
-    Err(ExecError::new(
-        "server.gone",
-        format!("the app server has ended: {}", events.end().reason),
-    ))
 }

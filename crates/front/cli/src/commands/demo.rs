@@ -9,7 +9,7 @@ use crate::{tell, wire};
 use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::human::Colour;
-use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Output, Session};
+use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Output, Session, Task};
 use codex_process::{CommandIo, CommandSpec, Expiration, Sandbox};
 use codex_protocol::settings::{SandboxMode, SandboxPolicy};
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn San
     let colour = if surroundings.colours() { Colour::Ansi } else { Colour::Plain };
     let options = ExecOptions {
         session: Session::New,
-        prompt: Some(PROMPT.to_owned()),
+        task: Task::Answer(PROMPT.to_owned()),
         images: Vec::new(),
         cwd: repository.clone(),
         model: None,

@@ -7,7 +7,7 @@ use codex_exec::ExecError;
 use codex_model::ModelClient;
 use codex_protocol::VERSION;
 use codex_protocol::requests::{ClientInfo, Initialize, InitializeParams, Method};
-use codex_rpc::{Client, Events};
+use codex_rpc::Client;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub fn with_client<T>(
     overrides: Overrides,
     work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
 ) -> Result<T, ExecError> {
-    run(surroundings, overrides, None, async |client, _| work(client).await)
+    run(surroundings, overrides, None, work)
 }
 
 /// The same with another model than the configured one.
@@ -47,26 +47,14 @@ pub fn with_model<T>(
     model: Arc<dyn ModelClient>,
     work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
 ) -> Result<T, ExecError> {
-    run(surroundings, overrides, Some(model), async |client, _| work(client).await)
-}
-
-/// As [`with_client`], for work that follows what the server tells.
-///
-/// # Errors
-/// As [`with_client`].
-pub fn with_events<T>(
-    surroundings: &Surroundings,
-    overrides: Overrides,
-    work: impl AsyncFnOnce(Client, Events) -> Result<T, ExecError>,
-) -> Result<T, ExecError> {
-    run(surroundings, overrides, None, work)
+    run(surroundings, overrides, Some(model), work)
 }
 
 fn run<T>(
     surroundings: &Surroundings,
     overrides: Overrides,
     model: Option<Arc<dyn ModelClient>>,
-    work: impl AsyncFnOnce(Client, Events) -> Result<T, ExecError>,
+    work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
 ) -> Result<T, ExecError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -75,10 +63,10 @@ fn run<T>(
         .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
     let result = runtime.block_on(async {
         let connected = wire::connect_to(surroundings, overrides, wire::sandbox(), model);
-        let (client, events) = (connected.client, connected.events);
+        let client = connected.client;
         let done = async {
             introduce(&client).await?;
-            work(client, events).await
+            work(client).await
         };
         let result = tokio::time::timeout(REQUESTS_LIMIT, Box::pin(done)).await;
         // Whatever has not ended by then ends with the process.

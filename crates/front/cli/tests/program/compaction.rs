@@ -1,6 +1,6 @@
 //! A compaction as the user meets it: it happens, what stood before can be read, it is taken back, and a report says what it cost.
 
-use crate::support::Lab;
+use crate::support::{Lab, PATIENCE, wait_for};
 use codex_testkit::events::{self, Usage};
 use codex_testkit::{Answer, Gate, MockModel};
 use serde_json::Value;
@@ -114,7 +114,7 @@ fn a_session_is_compacted_by_command_but_not_while_somebody_writes_it() {
     mock.wait_for_request_blocking(5);
     let refused = [lab.run(&["compact", &session]), lab.run(&["compact", &session, "--undo"])];
     gate.open();
-    running.ended(crate::support::PATIENCE);
+    running.ended(PATIENCE);
 
     for refused in refused {
         assert!(
@@ -124,4 +124,24 @@ fn a_session_is_compacted_by_command_but_not_while_somebody_writes_it() {
     }
     let input = serde_json::to_string(mock.requests()[4].input()).unwrap();
     assert!(input.contains("All of it.") && !input.contains("Looked, and found it."), "{input}");
+}
+
+#[test]
+fn a_compaction_by_command_names_its_wait_and_ends_with_an_interrupt() {
+    let gate = Gate::new();
+    let more = vec![Answer::items([events::message("msg_sum2", "All of it.")]).stall_last(&gate)];
+    let (lab, _mock, session) = compacted(more);
+
+    let mut running = lab.start(lab.command(&["compact", &session]));
+    wait_for("a word about the wait", || {
+        running.stderr().contains("waiting for the model (").then_some(())
+    });
+    running.signal(libc::SIGINT);
+    let ran = running.ended(PATIENCE);
+    gate.open();
+
+    ran.assert_code(1);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("turn interrupted"), "{}", ran.stderr);
+    assert_eq!(lab.turn_event(), "turn_aborted");
 }
