@@ -127,7 +127,7 @@ pub fn from_line(line: &[u8]) -> Result<Line, Unreadable> {
     let text = std::str::from_utf8(line).map_err(|_| Unreadable)?;
     let text = text.trim_matches(|c: char| matches!(c, '\0' | '\u{feff}') || c.is_ascii_whitespace());
     let line: LineIn<'_> = serde_json::from_str(text).map_err(|_| Unreadable)?;
-    let timestamp = line.timestamp.as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok());
+    let timestamp = line.timestamp.and_then(time);
     let content = match (line.kind.as_deref(), line.payload) {
         (Some(kind), Some(payload)) => content(kind, payload, timestamp.unwrap_or_default()).map_err(|_| Unreadable)?,
         _ => None,
@@ -137,6 +137,10 @@ pub fn from_line(line: &[u8]) -> Result<Line, Unreadable> {
         ordinal: line.ordinal,
         content: content.map_or(Content::Ignored, Content::Record),
     })
+}
+
+fn time(field: &RawValue) -> Option<Timestamp> {
+    field.get().strip_prefix('"')?.strip_suffix('"')?.parse().ok()
 }
 
 /// `Ok(None)` for what we do not use.
@@ -210,7 +214,8 @@ struct LineOut<'a> {
 
 #[derive(Deserialize)]
 struct LineIn<'a> {
-    timestamp: Option<Value>,
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
     ordinal: Option<u64>,
     #[serde(rename = "type")]
     kind: Option<String>,

@@ -9,6 +9,9 @@ use std::path::Path;
 
 const SUFFIX: &str = ".zst";
 
+/// A journal's head fits in, and a long one is read with few calls.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 pub fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "zst")
 }
@@ -25,7 +28,7 @@ pub fn twin(path: &AbsPath) -> Option<AbsPath> {
 /// # Errors
 /// If the file cannot be opened, or is no such file from its first byte on.
 pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let file = BufReader::new(File::open(path)?);
+    let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path)?);
     if !is_packed(path) {
         return Ok(Box::new(file));
     }

@@ -2,14 +2,17 @@
 //!
 //! Kinds of event that only older files have are read by [`older`](super::older).
 
-use super::values::{Usage, lenient, turn_error, turn_error_from};
+use super::values::{Usage, lenient, optional, turn_error, turn_error_from};
 use super::{item, limits, older, request};
 use codex_base::Timestamp;
 use codex_protocol::assessment::{ApprovalReview, ReviewedAction};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record};
 use codex_protocol::response_item::ResponseItem;
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The payload as it is written. An answer may be 20 MB long, so its text is borrowed and goes straight into the line.
@@ -157,6 +160,10 @@ pub fn to_payload(event: &EventMsg) -> EventOut<'_> {
 /// `Ok(None)` for events that say nothing we use. `at` is the line's own time.
 pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Record>> {
     let at_s = at.as_second();
+    let head: EventHead<'_> = serde_json::from_str(text)?;
+    if head.r#type == "item_completed" {
+        return item_completed(&head, at);
+    }
     let event = match serde_json::from_str::<EventIn>(text)? {
         EventIn::TaskStarted {
             turn_id,
@@ -194,23 +201,6 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
                 duration_ms,
             }
         }
-        EventIn::ItemCompleted {
-            thread_id,
-            turn_id,
-            item,
-            started_at_ms,
-            completed_at_ms,
-        } => {
-            let Some(item) = item::from_value(&item)? else { return Ok(None) };
-            let at_ms = at.as_millisecond();
-            EventMsg::ItemCompleted {
-                thread_id,
-                turn_id,
-                item,
-                started_at_ms: started_at_ms.unwrap_or(at_ms),
-                completed_at_ms: completed_at_ms.unwrap_or(at_ms),
-            }
-        }
         EventIn::TokenCount {
             info: Some(info),
             rate_limits,
@@ -239,6 +229,38 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
         EventIn::Other => return older::from_payload(text, at),
     };
     Ok(Some(Record::Event(Box::new(event))))
+}
+
+/// The kind of an event, and the parts of a completed item. Half the lines of a long session are such, so they are not taken apart twice.
+#[derive(Deserialize)]
+struct EventHead<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    thread_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    turn_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    item: Option<&'a RawValue>,
+    #[serde(borrow)]
+    started_at_ms: Option<&'a RawValue>,
+    #[serde(borrow)]
+    completed_at_ms: Option<&'a RawValue>,
+}
+
+fn item_completed(head: &EventHead<'_>, at: Timestamp) -> serde_json::Result<Option<Record>> {
+    let item = head.item.ok_or_else(|| serde_json::Error::missing_field("item"))?;
+    let Some(item) = item::from_text(item.get())? else {
+        return Ok(None);
+    };
+    let at_ms = at.as_millisecond();
+    Ok(Some(Record::Event(Box::new(EventMsg::ItemCompleted {
+        thread_id: optional(head.thread_id)?.unwrap_or_default(),
+        turn_id: optional(head.turn_id)?.unwrap_or_default(),
+        item,
+        started_at_ms: optional(head.started_at_ms)?.unwrap_or(at_ms),
+        completed_at_ms: optional(head.completed_at_ms)?.unwrap_or(at_ms),
+    }))))
 }
 
 #[derive(Deserialize)]
@@ -271,17 +293,6 @@ enum EventIn {
         reason: String,
         #[serde(flatten)]
         times: Times,
-    },
-    ItemCompleted {
-        #[serde(default)]
-        thread_id: String,
-        #[serde(default)]
-        turn_id: String,
-        item: Value,
-        #[serde(default)]
-        started_at_ms: Option<i64>,
-        #[serde(default)]
-        completed_at_ms: Option<i64>,
     },
     TokenCount {
         #[serde(default)]

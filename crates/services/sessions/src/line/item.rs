@@ -1,16 +1,20 @@
 //! A visible item as `item_completed` keeps it: names in PascalCase, fields in snake case, directories as `file://` URLs.
 //!
-//! The stored form holds all that the client form holds, so `to_line` and `from_value` are exact inverses. Where the usual fields cannot say
+//! The stored form holds all that the client form holds, so `to_line` and `from_text` are exact inverses. Where the usual fields cannot say
 //! something (a command line that is no quoting of its arguments, two changes of one path), an extra field does.
 
-use super::values::{file_url, lenient, path_from, path_text};
+use super::values::{file_url, lenient, optional, path_from, path_text};
 use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus,
     PatchChangeKind, ThreadItem, UserInput,
 };
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 mod calls;
 
@@ -76,16 +80,15 @@ pub fn to_line(item: &ThreadItem) -> ItemOut<'_> {
 }
 
 /// `Ok(None)` for kinds of items that clients of ours have no form for.
-pub fn from_value(value: &Value) -> serde_json::Result<Option<ThreadItem>> {
-    Ok(Some(match ItemLine::deserialize(value)? {
+pub fn from_text(text: &str) -> serde_json::Result<Option<ThreadItem>> {
+    let head: MessageIn<'_> = serde_json::from_str(text)?;
+    if head.r#type == "AgentMessage" {
+        return message_from(&head).map(Some);
+    }
+    Ok(Some(match serde_json::from_str(text)? {
         ItemLine::UserMessage { id, content } => ThreadItem::UserMessage {
             id,
             content: content.iter().filter_map(input_from).collect(),
-        },
-        ItemLine::AgentMessage { id, content, phase } => ThreadItem::AgentMessage {
-            id,
-            text: content.into_iter().map(|part| part.text).collect::<String>().into(),
-            phase,
         },
         ItemLine::Reasoning {
             id,
@@ -126,13 +129,6 @@ enum ItemLine {
         #[serde(default)]
         content: Vec<Value>,
     },
-    AgentMessage {
-        id: String,
-        #[serde(default)]
-        content: Vec<TextPart>,
-        #[serde(default)]
-        phase: Option<String>,
-    },
     Reasoning {
         id: String,
         #[serde(default)]
@@ -172,10 +168,35 @@ enum ItemLine {
     Other,
 }
 
+/// The kind of an item, and the parts of a message of the model: most items of a long session.
 #[derive(Deserialize)]
-struct TextPart {
-    #[serde(default)]
-    text: String,
+struct MessageIn<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
+}
+
+fn message_from(message: &MessageIn<'_>) -> serde_json::Result<ThreadItem> {
+    #[derive(Deserialize)]
+    struct TextPart<'a> {
+        #[serde(borrow, default)]
+        text: Cow<'a, str>,
+    }
+    let content = message.content.map_or("[]", RawValue::get);
+    let text = match &serde_json::from_str::<Vec<TextPart<'_>>>(content)?[..] {
+        [TextPart { text }] => Arc::from(&**text),
+        parts => parts.iter().map(|part| &*part.text).collect::<String>().into(),
+    };
+    Ok(ThreadItem::AgentMessage {
+        id: optional(message.id)?.ok_or_else(|| serde_json::Error::missing_field("id"))?,
+        text,
+        phase: optional(message.phase)?,
+    })
 }
 
 fn input(input: &UserInput) -> Value {

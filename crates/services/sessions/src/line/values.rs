@@ -7,11 +7,17 @@ use codex_protocol::journal::WorldState;
 use codex_protocol::settings::SandboxPolicy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// The value, or its type's default when it has another shape than we know.
 pub fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// A field that may be missing or null.
+pub fn optional<T: DeserializeOwned>(field: Option<&RawValue>) -> serde_json::Result<Option<T>> {
+    field.map(|field| serde_json::from_str(field.get())).transpose()
 }
 
 /// Bytes that are no UTF-8 become U+FFFD: a path in a journal is for reading, not for opening.
