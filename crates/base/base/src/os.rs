@@ -50,6 +50,51 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// A folder that is asked when many of its files were last written. On Unix its own path is looked up once for all of them.
+#[derive(Debug)]
+pub struct OpenFolder {
+    #[cfg(unix)]
+    folder: rustix::fd::OwnedFd,
+    #[cfg(not(unix))]
+    folder: PathBuf,
+}
+
+impl OpenFolder {
+    /// # Errors
+    /// If it is no folder, or cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use rustix::fs::{Mode, OFlags};
+            let folder = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+            Ok(Self { folder })
+        }
+        #[cfg(not(unix))]
+        {
+            let folder = path.to_owned();
+            Ok(Self { folder })
+        }
+    }
+
+    /// When the file was last written; a time before 1970 is 1970.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn modified(&self, file: &str) -> io::Result<std::time::SystemTime> {
+        #[cfg(unix)]
+        {
+            let facts = rustix::fs::statat(&self.folder, file, rustix::fs::AtFlags::empty())?;
+            let seconds = u64::try_from(facts.st_mtime).unwrap_or_default();
+            let nanos = u32::try_from(facts.st_mtime_nsec).unwrap_or_default();
+            Ok(std::time::UNIX_EPOCH + std::time::Duration::new(seconds, nanos))
+        }
+        #[cfg(not(unix))]
+        {
+            fs::metadata(self.folder.join(file))?.modified()
+        }
+    }
+}
+
 /// Lets a process that is about to be started live by itself: signals of our terminal do not reach it.
 pub fn detach(command: &mut std::process::Command) {
     #[cfg(unix)]
@@ -313,5 +358,22 @@ mod tests {
         check("repo/sub/deep", &["nowhere"], "repo/sub/deep");
         check("repo/sub/deep", &[], "repo/sub/deep");
         fs::remove_dir_all(root.as_path()).unwrap();
+    }
+
+    #[test]
+    fn an_open_folder_tells_what_its_files_tell() {
+        let temp = std::env::temp_dir().join(format!("codex-folder-{}", uuid::Uuid::new_v4()));
+        fs::create_dir(&temp).unwrap();
+        let file = temp.join("a");
+        fs::write(&file, "").unwrap();
+        let written = std::time::UNIX_EPOCH + std::time::Duration::new(1_700_000_000, 123_000_000);
+        File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
+
+        let folder = OpenFolder::open(&temp).unwrap();
+
+        assert_eq!(folder.modified("a").unwrap(), written);
+        assert_eq!(folder.modified("b").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(OpenFolder::open(&temp.join("b")).is_err());
+        fs::remove_dir_all(&temp).unwrap();
     }
 }

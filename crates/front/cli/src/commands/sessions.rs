@@ -195,8 +195,12 @@ async fn find(client: &Client, wanted: &str, place: Place) -> Result<Session, Ex
             name: None,
         });
     }
-    let all = in_place(client, place, ThreadListParams::default()).await?;
-    let mut called: Vec<&Thread> = all.iter().filter(|thread| thread.name.as_deref() == Some(wanted)).collect();
+    let named = ThreadListParams {
+        name: Some(wanted.to_owned()),
+        ..ThreadListParams::default()
+    };
+    let found = in_place(client, place, named).await?;
+    let mut called: Vec<&Thread> = found.iter().filter(|thread| thread.name.as_deref() == Some(wanted)).collect();
     match (called.pop(), called.len()) {
         (Some(thread), 0) => Ok(Session {
             id: thread.id.clone(),
@@ -213,6 +217,8 @@ async fn find(client: &Client, wanted: &str, place: Place) -> Result<Session, Ex
                 "session.not_found",
                 format!("no {}session has the id or name {wanted:?}", place.word()),
             );
+            // Only for the hint: this looks at every session.
+            let all = in_place(client, place, ThreadListParams::default()).await?;
             let names = all.iter().filter_map(|thread| thread.name.as_deref());
             Err(match codex_base::nearest(wanted, names) {
                 Some(name) => error.with_hint(format!("did you mean {name:?}?")),

@@ -6,11 +6,13 @@
 use crate::line;
 use crate::list::{DayFolder, day_entries, day_folders, order, summary};
 use crate::{Query, SessionSummary, names};
+use codex_base::os::OpenFolder;
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::requests::{ThreadSortKey, ThreadSourceKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub const TABLES: &str = "
@@ -157,10 +159,11 @@ impl<'a> Catalog<'a> {
             })
         })?;
         let by_update = query.order == ThreadSortKey::UpdatedAt;
+        let mut folders = Folders::default();
         rows.map(|row| {
             let row = row?;
-            let written = by_update.then(|| fs::metadata(format!("{}/{}", row.folder, row.file)).and_then(|facts| facts.modified()));
-            Ok((written.and_then(Result::ok).unwrap_or(UNIX_EPOCH), row))
+            let written = by_update.then(|| folders.written(&row)).flatten();
+            Ok((written.unwrap_or(UNIX_EPOCH), row))
         })
         .collect()
     }
@@ -196,6 +199,23 @@ impl<'a> Catalog<'a> {
     /// Keeps what was learnt.
     pub fn store(self) -> rusqlite::Result<()> {
         self.transaction.commit()
+    }
+}
+
+/// The folder of the last row, kept open: rows of one folder stand together, and looking up its path takes longer than the file's name.
+#[derive(Default)]
+struct Folders {
+    last: Option<(String, OpenFolder)>,
+}
+
+impl Folders {
+    /// When the file was last written; `None` when it has just gone.
+    fn written(&mut self, row: &Row) -> Option<SystemTime> {
+        if self.last.as_ref().is_none_or(|(path, _)| *path != row.folder) {
+            let folder = OpenFolder::open(Path::new(&row.folder)).ok()?;
+            self.last = Some((row.folder.clone(), folder));
+        }
+        self.last.as_ref()?.1.modified(&row.file).ok()
     }
 }
 
