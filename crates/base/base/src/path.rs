@@ -1,14 +1,48 @@
 //! A path that is absolute and lexically normal: no `.`, no `..`, no doubled separators.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// An absolute path. Normal by spelling only: symbolic links are not followed.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "PathBuf", into = "PathBuf")]
+///
+/// In text formats it is text, and one that is no Unicode cannot be written; binary formats take every path.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AbsPath(Arc<Path>);
+
+impl Serialize for AbsPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            self.0.serialize(serializer)
+        } else {
+            self.0.as_os_str().as_encoded_bytes().serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AbsPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path = if deserializer.is_human_readable() {
+            PathBuf::deserialize(deserializer)?
+        } else {
+            from_bytes(Vec::<u8>::deserialize(deserializer)?)
+                .ok_or_else(|| serde::de::Error::custom("the bytes are no path of this system"))?
+        };
+        Self::new(path).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(unix)]
+fn from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    Some(std::ffi::OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    String::from_utf8(bytes).ok().map(PathBuf::from)
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("path {0:?} is not absolute")]

@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
 use codex_base::AbsPath;
-use codex_permissions::{ReadAccess, ResolvedPolicy};
+use codex_permissions::{PathFacts, ResolvedPolicy};
 use codex_process::{
     CommandIo, CommandSpec, ExitCause, ExitOutcome, Expiration, Ladder, NoSandbox, Running, Sandbox, SandboxError, SpawnError, WriteError,
 };
-use codex_protocol::settings::SandboxMode;
+use codex_protocol::settings::{FileRules, SandboxPolicy};
 use pretty_assertions::assert_eq;
 use std::time::Duration;
 
@@ -131,14 +131,9 @@ async fn what_cannot_start_says_why() {
 
 #[test]
 fn confinement_is_refused_where_there_is_none() {
-    let confined = ResolvedPolicy {
-        mode: SandboxMode::ReadOnly,
-        read: ReadAccess::All,
-        writable_roots: Vec::new(),
-        read_only: Vec::new(),
-        network: false,
-        confined: true,
-    };
+    let home = AbsPath::new("/").unwrap();
+    let facts = PathFacts::unknown(home.clone());
+    let confined = codex_permissions::resolve(&SandboxPolicy::read_only(), &FileRules::default(), &home, &facts);
 
     let refused = NoSandbox::default()
         .prepare(spec(&["/bin/true"], CommandIo::Pipes), &confined)

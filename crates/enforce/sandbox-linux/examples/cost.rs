@@ -17,7 +17,7 @@ async fn measure() {
     use codex_base::AbsPath;
     use codex_permissions::ResolvedPolicy;
     use codex_process::{CommandIo, CommandSpec, Expiration, Launch, NoSandbox, PreparedCommand, Sandbox};
-    use codex_protocol::settings::SandboxPolicy;
+    use codex_protocol::settings::{FileRules, SandboxPolicy};
     use std::time::Instant;
 
     let rounds: usize = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(300);
@@ -29,8 +29,16 @@ async fn measure() {
         std::fs::create_dir(folder).unwrap();
     }
     let sandbox = codex_sandbox_linux::probe();
-    let resolve =
-        |policy: SandboxPolicy| codex_permissions::resolve(&policy, &cwd, &codex_process::facts::path_facts(&policy, &cwd, None, &home));
+    let resolve = |policy: SandboxPolicy| {
+        let files = FileRules::default();
+        let at = codex_process::facts::Surroundings {
+            cwd: &cwd,
+            home: None,
+            tmpdir: None,
+            codex_home: &home,
+        };
+        codex_permissions::resolve(&policy, &files, &cwd, &codex_process::facts::path_facts(&policy, &files, at))
+    };
     // Two empty roots: eight missing names.
     let workspace_write = SandboxPolicy::WorkspaceWrite {
         writable_roots: vec![other.clone()],

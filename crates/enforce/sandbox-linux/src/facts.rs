@@ -1,22 +1,76 @@
 //! Looks up what a plan must know of this host.
 
-use crate::plan::{Entry, HostFacts, questions};
-use codex_permissions::ResolvedPolicy;
+use crate::plan::{Entry, Form, HostFacts, questions};
+use codex_base::AbsPath;
+use codex_permissions::{ResolvedPolicy, Rights, rights};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// The mode of the folders that stand in for missing protected names. Nobody else makes an empty folder with exactly this mode, which is
 /// how one that outlived its helper is known. Readable, so that programs that look into it find it empty.
 pub(crate) const PLACEHOLDER_MODE: u32 = 0o1555;
+/// The same for files.
+pub(crate) const PLACEHOLDER_FILE_MODE: u32 = 0o1444;
+/// Links on the way to one path.
+const LINKS_MAX: usize = 40;
 
-pub(crate) fn look_up(policy: &ResolvedPolicy) -> HostFacts {
-    let entries = questions(policy)
-        .into_iter()
-        .filter_map(|path| entry(&path).map(|entry| (path, entry)));
+/// `matches` are the paths that the patterns of `policy` match.
+pub(crate) fn look_up(policy: &ResolvedPolicy, matches: &BTreeSet<AbsPath>) -> HostFacts {
+    let entries = |paths: BTreeSet<AbsPath>| {
+        paths
+            .into_iter()
+            .filter_map(|path| entry(&path).map(|entry| (path, entry)))
+            .collect()
+    };
     HostFacts {
-        entries: entries.collect(),
+        entries: entries(questions(policy)),
+        matches: entries(matches.clone()),
+        links: if AbsPath::new("/").is_ok_and(|root| rights(policy, &root) == Rights::None) {
+            links(policy)
+        } else {
+            BTreeMap::new()
+        },
     }
+}
+
+/// The links that lead from the paths as they are spelled to the real ones.
+fn links(policy: &ResolvedPolicy) -> BTreeMap<AbsPath, PathBuf> {
+    let mut found = BTreeMap::new();
+    for spelled in policy.rules.iter().filter_map(|rule| rule.spelled.as_ref()) {
+        let Ok(mut at) = AbsPath::new("/") else { break };
+        let mut left: Vec<OsString> = parts(spelled);
+        for _ in 0..LINKS_MAX {
+            let Some(next) = left.pop() else { break };
+            let mut next = at.join(next);
+            while let Some(part) = left.last()
+                && fs::read_link(&next).is_err()
+            {
+                next = next.join(part);
+                left.pop();
+            }
+            let Ok(target) = fs::read_link(&next) else { break };
+            let parent = next.parent().unwrap_or_else(|| next.clone());
+            left.extend(parts(&target));
+            at = if target.is_absolute() { root_of(&next) } else { parent };
+            found.insert(next, target);
+        }
+    }
+    found
+}
+
+fn root_of(path: &AbsPath) -> AbsPath {
+    path.ancestors().last().unwrap_or_else(|| path.clone())
+}
+
+/// The names in a path, last first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let names = path
+        .components()
+        .filter(|part| !matches!(part, Component::RootDir | Component::Prefix(_)));
+    names.map(|part| part.as_os_str().to_owned()).rev().collect()
 }
 
 fn entry(path: &Path) -> Option<Entry> {
@@ -26,11 +80,13 @@ fn entry(path: &Path) -> Option<Entry> {
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return None,
         Err(_) => return Some(Entry::Other),
     };
+    let mode = facts.permissions().mode() & 0o7777;
     Some(if facts.is_symlink() {
         Entry::Symlink
     } else if !facts.is_dir() {
-        Entry::Other
-    } else if is_placeholder(path, facts.permissions().mode()) {
+        let stand_in = facts.is_file() && mode == PLACEHOLDER_FILE_MODE && facts.len() <= Form::CommonDir.contents().len() as u64;
+        if stand_in { Entry::Placeholder } else { Entry::Other }
+    } else if is_placeholder(path, mode) {
         Entry::Placeholder
     } else {
         Entry::Folder
@@ -58,5 +114,26 @@ mod tests {
         assert!(is_placeholder(folder.path(), 0o40000 | PLACEHOLDER_MODE));
         fs::write(folder.path().join("file"), "").unwrap();
         assert!(!is_placeholder(folder.path(), 0o40000 | PLACEHOLDER_MODE));
+    }
+
+    #[test]
+    fn the_links_on_the_way_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = AbsPath::new(fs::canonicalize(folder.path()).unwrap()).unwrap();
+        fs::create_dir_all(base.join("real/sub")).unwrap();
+        for (target, link) in [("real", "a"), ("a/sub", "b")] {
+            std::os::unix::fs::symlink(target, base.join(link)).unwrap();
+        }
+        let mut policy = ResolvedPolicy::unconfined();
+        policy.rules.push(codex_permissions::PathRule {
+            path: base.join("real/sub"),
+            rights: Rights::Read,
+            source: codex_permissions::RuleSource::Mode,
+            spelled: Some(base.join("b")),
+        });
+
+        let found: Vec<_> = links(&policy).into_iter().filter(|(link, _)| link.starts_with(&base)).collect();
+
+        assert_eq!(found, [(base.join("a"), "real".into()), (base.join("b"), "a/sub".into())]);
     }
 }

@@ -14,13 +14,17 @@
 mod facts;
 #[cfg(target_os = "linux")]
 mod helper;
+#[cfg(target_os = "linux")]
+mod matches;
 mod plan;
 #[cfg(target_os = "linux")]
 mod sandbox;
 
 #[cfg(target_os = "linux")]
 pub use helper::helper_main;
-pub use plan::{Confinement, Entry, HostFacts, LinuxPlan, MountOp, Namespace, SystemCalls, plan, questions};
+pub use plan::{
+    Confinement, Entry, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, Placeholder, SystemCalls, plan, questions,
+};
 #[cfg(target_os = "linux")]
 pub use sandbox::{LinuxSandbox, probe};
 

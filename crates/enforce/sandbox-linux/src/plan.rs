@@ -3,13 +3,15 @@
 //! Input: a resolved policy and what lies at the paths it names. Output: a [`LinuxPlan`], data that travels to the helper.
 //! Nothing here touches the system, so the rules are tested on every OS; `helper/` is the only place that executes a plan.
 //!
-//! The order of the mounts is the rule: everything read-only first, then by depth, so that the deepest path decides.
+//! The rule of the mounts: the whole disk gets what the policy says of its root; then, by depth, every path at which the rights change
+//! gets a mount of its own. So the deepest path decides, as in the policy.
 
 use codex_base::AbsPath;
-use codex_permissions::{ReadAccess, ResolvedPolicy};
+use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
 use codex_process::SandboxError;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// What the helper does before it starts a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +25,9 @@ pub enum LinuxPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {
     pub namespaces: Vec<Namespace>,
-    /// Protected names that do not exist: empty folders that the helper makes for the command's lifetime, so that there is something
-    /// to mount on; see `helper/placeholder.rs`. Shallow first.
-    pub placeholders: Vec<AbsPath>,
+    /// Protected names that do not exist: made by the helper for the command's lifetime, so that there is something to mount on; see
+    /// `helper/placeholder.rs`. Shallow first.
+    pub placeholders: Vec<Placeholder>,
     /// In this order.
     pub mounts: Vec<MountOp>,
     /// The second layer for writing (Landlock): nothing is written but below these.
@@ -43,11 +45,40 @@ pub enum Namespace {
     Network,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Placeholder {
+    pub path: AbsPath,
+    pub form: Form,
+}
+
+/// What a placeholder is, so that programs that find it carry on as if it was not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    EmptyFolder,
+    EmptyFile,
+    /// Git reads from `commondir` where the settings are; `.` means here, as without it.
+    CommonDir,
+}
+
+impl Form {
+    pub const fn contents(self) -> &'static [u8] {
+        match self {
+            Self::EmptyFolder | Self::EmptyFile => b"",
+            Self::CommonDir => b".\n",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MountOp {
     /// Every mount there is.
     AllReadOnly,
+    /// An empty disk in place of the whole one, with a fresh `/proc`; `frame` is made in it, to mount on.
+    EmptyRoot {
+        frame: Vec<Frame>,
+    },
     /// A fresh `/dev` with the harmless devices, terminals and a private `/dev/shm`.
     Dev,
     /// A fresh, read-only `/proc` of the command's own process namespace.
@@ -55,7 +86,32 @@ pub enum MountOp {
     Writable(AbsPath),
     /// Writable like its surroundings, but cannot be renamed or removed: something below it is protected.
     Pinned(AbsPath),
+    /// The same for a symbolic link, which cannot be exchanged then; what it leads to has rights of its own.
+    PinnedLink(AbsPath),
     ReadOnly(AbsPath),
+    /// Something without contents in its place, that cannot be opened. `quiet`: that can, so that programs which look there by habit
+    /// find nothing rather than fail. `frame` is made in a folder, to mount on; it can then be passed through, not listed.
+    Hidden {
+        path: AbsPath,
+        folder: bool,
+        quiet: bool,
+        frame: Vec<Frame>,
+    },
+}
+
+/// Something to mount on, or a link on the way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Frame {
+    pub path: AbsPath,
+    pub kind: FrameKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrameKind {
+    Folder,
+    File,
+    Link { target: PathBuf },
 }
 
 /// Which system calls are refused.
@@ -70,68 +126,82 @@ pub enum SystemCalls {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostFacts {
     pub entries: BTreeMap<AbsPath, Entry>,
+    /// What the patterns of the policy match now.
+    pub matches: BTreeMap<AbsPath, Entry>,
+    /// Links on the way to paths as they are spelled, with their targets; asked for only if the disk is hidden as a whole.
+    pub links: BTreeMap<AbsPath, PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     Folder,
-    /// An empty folder that a helper made, now or before it was killed: counts as missing.
+    /// Something that a helper made, now or before it was killed: counts as missing.
     Placeholder,
     Symlink,
     /// A file, socket or whatever.
     Other,
 }
 
-/// The paths whose [`Entry`] a plan needs: each protected path, and what lies between it and the roots around it.
+/// The paths whose [`Entry`] a plan needs: those at which rights change, and what lies between protected ones and the roots around them.
 pub fn questions(policy: &ResolvedPolicy) -> BTreeSet<AbsPath> {
-    policy.protected_paths().flat_map(|path| inside_roots(policy, path)).collect()
+    let turning = policy.turning_points().into_iter();
+    turning
+        .flat_map(|path| std::iter::once(path.clone()).chain(movable(policy, path)))
+        .collect()
 }
 
-/// `path` and its ancestors as far as they lie inside of a writable root, deepest first.
-fn inside_roots(policy: &ResolvedPolicy, path: &AbsPath) -> Vec<AbsPath> {
-    let inside = |path: &AbsPath| {
-        policy
-            .writable_roots
-            .iter()
-            .any(|writable| path.starts_with(&writable.root) && **path != *writable.root)
-    };
-    path.ancestors().take_while(|ancestor| inside(ancestor)).collect()
+/// `path` and its ancestors as far as a command could rename them, deepest first.
+fn movable(policy: &ResolvedPolicy, path: &AbsPath) -> Vec<AbsPath> {
+    let in_writable = |path: &AbsPath| path.parent().is_some_and(|above| rights(policy, &above) == Rights::Write);
+    path.ancestors().take_while(in_writable).collect()
 }
 
 /// What to do so that a command can do nothing that `policy` does not allow.
-///
-/// # Errors
-/// If a protected path goes through a symbolic link that the command could replace.
 pub fn plan(policy: &ResolvedPolicy, host: &HostFacts) -> Result<LinuxPlan, SandboxError> {
     if !policy.confined {
         return Ok(LinuxPlan::Unconfined);
     }
-    let ReadAccess::All = policy.read;
     let mut layers = Layers::default();
-    for writable in &policy.writable_roots {
-        layers.set(&writable.root, Layer::Writable);
+    let turning = policy.turning_points().into_iter();
+    let mut points: Vec<(&AbsPath, Rights)> = turning
+        .filter(|path| !host.matches.contains_key(*path))
+        .map(|path| (path, rights(policy, path)))
+        .chain(host.matches.keys().map(|path| (path, Rights::None)))
+        .collect();
+    points.sort_by_key(|(path, _)| path.components().count());
+    for (path, now) in points {
+        layers.turn(policy, host, path, now);
     }
-    for path in policy.protected_paths() {
-        protect(policy, host, path, &mut layers)?;
-    }
-    layers.forget_covered_placeholders();
-    let whole_disk = policy.writable_roots.iter().any(|writable| writable.root.parent().is_none());
-    let base = if whole_disk { vec![] } else { vec![MountOp::AllReadOnly] };
+    let root = AbsPath::new("/").map(|root| rights(policy, &root));
+    let base = match root {
+        Ok(Rights::Write) => vec![MountOp::Dev, MountOp::Proc],
+        Ok(Rights::Read) => vec![MountOp::AllReadOnly, MountOp::Dev, MountOp::Proc],
+        Ok(Rights::None) | Err(_) => vec![
+            MountOp::EmptyRoot {
+                frame: layers.root_frame(host),
+            },
+            MountOp::Dev,
+        ],
+    };
     Ok(LinuxPlan::Confined(Confinement {
         namespaces: namespaces(policy.network),
-        mounts: base
-            .into_iter()
-            .chain([MountOp::Dev, MountOp::Proc])
-            .chain(layers.in_order())
-            .collect(),
-        placeholders: layers.placeholders.into_iter().collect(),
-        writable: policy.writable_roots.iter().map(|writable| writable.root.clone()).collect(),
+        mounts: base.into_iter().chain(layers.in_order()).collect(),
+        placeholders: layers.placeholders.iter().cloned().collect(),
+        writable: writable(policy),
         system_calls: if policy.network {
             SystemCalls::NetworkOn
         } else {
             SystemCalls::NetworkOff
         },
     }))
+}
+
+fn writable(policy: &ResolvedPolicy) -> Vec<AbsPath> {
+    let roots = policy.writable_roots().cloned();
+    let disk = AbsPath::new("/").ok().filter(|root| rights(policy, root) == Rights::Write);
+    let mut roots: Vec<AbsPath> = disk.into_iter().chain(roots).collect();
+    roots.dedup();
+    roots
 }
 
 fn namespaces(network: bool) -> Vec<Namespace> {
@@ -145,75 +215,164 @@ fn namespaces(network: bool) -> Vec<Namespace> {
 #[derive(Debug, Default)]
 struct Layers {
     by_path: BTreeMap<AbsPath, Layer>,
-    placeholders: BTreeSet<AbsPath>,
+    placeholders: BTreeSet<Placeholder>,
 }
 
-/// What one path becomes; the later variant wins where a path is named twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What one path becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Layer {
     Pinned,
+    PinnedLink,
     Writable,
     ReadOnly,
+    Hidden { folder: bool, quiet: bool, frame: BTreeSet<Frame> },
 }
 
 impl Layers {
-    fn set(&mut self, path: &AbsPath, layer: Layer) {
-        let slot = self.by_path.entry(path.clone()).or_insert(layer);
-        *slot = (*slot).max(layer);
+    /// What `path` needs because its rights, which are `now`, differ from those of its surroundings.
+    fn turn(&mut self, policy: &ResolvedPolicy, host: &HostFacts, path: &AbsPath, now: Rights) {
+        let Some(above) = path.parent().map(|above| rights(policy, &above)) else {
+            return;
+        };
+        let entry = host.entries.get(path).or_else(|| host.matches.get(path)).copied();
+        match (now, above) {
+            (now, above) if now == above => {}
+            (Rights::Write, _) => self.reopen(host, path, entry, Layer::Writable),
+            (Rights::Read, Rights::Write) => self.protect(policy, host, path),
+            (Rights::Read, _) => self.reopen(host, path, entry, Layer::ReadOnly),
+            (Rights::None, _) => match entry {
+                None | Some(Entry::Placeholder) if above == Rights::Write => self.protect(policy, host, path),
+                // What a link leads to is hidden under its own name.
+                None | Some(Entry::Placeholder | Entry::Symlink) => {}
+                Some(entry @ (Entry::Folder | Entry::Other)) => {
+                    let layer = Layer::Hidden {
+                        folder: entry == Entry::Folder,
+                        quiet: source(policy, path) == Some(&RuleSource::Credentials),
+                        frame: BTreeSet::new(),
+                    };
+                    self.by_path.insert(path.clone(), layer);
+                }
+            },
+        }
     }
 
-    fn is_covered(&self, path: &AbsPath) -> bool {
-        path.ancestors()
-            .skip(1)
-            .any(|above| self.by_path.get(&above) == Some(&Layer::ReadOnly))
+    /// Something readable or writable where its surroundings are less; in a hidden place something to mount on is needed.
+    fn reopen(&mut self, host: &HostFacts, path: &AbsPath, entry: Option<Entry>, layer: Layer) {
+        let Some(entry @ (Entry::Folder | Entry::Other | Entry::Placeholder)) = entry else {
+            return;
+        };
+        for above in path.ancestors().skip(1) {
+            let Some(Layer::Hidden { frame, .. }) = self.by_path.get_mut(&above) else {
+                // Something between here and a hidden folder is mounted anyway.
+                if self.by_path.contains_key(&above) {
+                    break;
+                }
+                continue;
+            };
+            frame.extend(frame_of(&above, path, entry));
+            break;
+        }
+        let _ = host;
+        self.by_path.insert(path.clone(), layer);
     }
 
-    fn forget_covered_placeholders(&mut self) {
-        let kept = self.placeholders.iter().filter(|path| !self.is_covered(path)).cloned().collect();
-        self.placeholders = kept;
+    /// Makes `path` read-only and everything between it and its root immovable.
+    fn protect(&mut self, policy: &ResolvedPolicy, host: &HostFacts, path: &AbsPath) {
+        for part in movable(policy, path).iter().rev() {
+            let last = part == path;
+            let layer = match host.entries.get(part) {
+                Some(Entry::Symlink) => Layer::PinnedLink,
+                // The first part that is missing stands for all that could be made below it.
+                None | Some(Entry::Placeholder) => {
+                    self.placeholders.insert(Placeholder {
+                        path: part.clone(),
+                        form: if last { form(policy, path) } else { Form::EmptyFolder },
+                    });
+                    self.by_path.insert(part.clone(), Layer::ReadOnly);
+                    return;
+                }
+                Some(Entry::Folder | Entry::Other) if last => Layer::ReadOnly,
+                Some(Entry::Folder | Entry::Other) => Layer::Pinned,
+            };
+            if last || !self.by_path.contains_key(part) {
+                self.by_path.insert(part.clone(), layer);
+            }
+        }
     }
 
-    /// By depth; nothing follows below a read-only path. Nothing can be mounted over the root, nor needs to be: with the whole disk as
-    /// writable root nothing was made read-only.
-    fn in_order(&self) -> Vec<MountOp> {
-        let mut left: Vec<_> = self
-            .by_path
+    /// What has to be on an empty disk.
+    fn root_frame(&self, host: &HostFacts) -> Vec<Frame> {
+        let Ok(root) = AbsPath::new("/") else { return Vec::new() };
+        let mut frame: BTreeSet<Frame> = ["dev", "proc"]
             .iter()
-            .filter(|(path, _)| !self.is_covered(path) && path.parent().is_some())
+            .flat_map(|name| frame_of(&root, &root.join(name), Entry::Folder))
             .collect();
+        for path in self.by_path.keys() {
+            let inside_another = path.ancestors().skip(1).any(|above| self.by_path.contains_key(&above));
+            let entry = host.entries.get(path).copied().unwrap_or(Entry::Folder);
+            if !inside_another {
+                frame.extend(frame_of(&root, path, entry));
+            }
+        }
+        for (link, target) in &host.links {
+            if link.ancestors().any(|above| self.by_path.contains_key(&above)) {
+                continue;
+            }
+            frame.extend(link.parent().into_iter().flat_map(|above| frame_of(&root, &above, Entry::Folder)));
+            frame.insert(Frame {
+                path: link.clone(),
+                kind: FrameKind::Link { target: target.clone() },
+            });
+        }
+        frame.into_iter().collect()
+    }
+
+    /// By depth. Nothing can be mounted over the root.
+    fn in_order(&self) -> Vec<MountOp> {
+        let mut left: Vec<_> = self.by_path.iter().collect();
         left.sort_by_key(|(path, _)| path.components().count());
         let op = |(path, layer): (&AbsPath, &Layer)| match layer {
             Layer::Pinned => MountOp::Pinned(path.clone()),
+            Layer::PinnedLink => MountOp::PinnedLink(path.clone()),
             Layer::Writable => MountOp::Writable(path.clone()),
             Layer::ReadOnly => MountOp::ReadOnly(path.clone()),
+            Layer::Hidden { folder, quiet, frame } => MountOp::Hidden {
+                path: path.clone(),
+                folder: *folder,
+                quiet: *quiet,
+                frame: frame.iter().cloned().collect(),
+            },
         };
         left.into_iter().map(op).collect()
     }
 }
 
-/// Makes `path` read-only and everything between it and its root immovable. What lies in no root is read-only as it is.
-fn protect(policy: &ResolvedPolicy, host: &HostFacts, path: &AbsPath, layers: &mut Layers) -> Result<(), SandboxError> {
-    for part in inside_roots(policy, path).iter().rev() {
-        let last = part == path;
-        match host.entries.get(part) {
-            Some(Entry::Symlink) => return Err(crosses(part, path)),
-            // The first part that is missing stands for all that could be made below it.
-            None | Some(Entry::Placeholder) => {
-                layers.placeholders.insert(part.clone());
-                layers.set(part, Layer::ReadOnly);
-                return Ok(());
-            }
-            Some(Entry::Folder | Entry::Other) if last => layers.set(part, Layer::ReadOnly),
-            Some(Entry::Folder | Entry::Other) => layers.set(part, Layer::Pinned),
-        }
-    }
-    Ok(())
+/// Everything between `base` and `path`, and `path` itself.
+fn frame_of(base: &AbsPath, path: &AbsPath, entry: Entry) -> Vec<Frame> {
+    let below = path.ancestors().take_while(|part| part != base);
+    below
+        .map(|part| Frame {
+            kind: if part == *path && entry == Entry::Other {
+                FrameKind::File
+            } else {
+                FrameKind::Folder
+            },
+            path: part,
+        })
+        .collect()
 }
 
-fn crosses(link: &AbsPath, path: &AbsPath) -> SandboxError {
-    SandboxError::Unenforceable {
-        rule: format!("read-only path {path}"),
-        missing: format!("it crosses the writable symbolic link {link}"),
+fn source<'a>(policy: &'a ResolvedPolicy, path: &AbsPath) -> Option<&'a RuleSource> {
+    let rules = policy.limits.iter().chain(&policy.rules);
+    rules.into_iter().find(|rule| rule.path == *path).map(|rule| &rule.source)
+}
+
+fn form(policy: &ResolvedPolicy, path: &AbsPath) -> Form {
+    const FILES: [&str; 3] = ["attributes", "alternates", "gitdir"];
+    match (source(policy, path), path.file_name().and_then(|name| name.to_str())) {
+        (Some(RuleSource::Repository), Some("commondir")) => Form::CommonDir,
+        (Some(RuleSource::Repository), Some(name)) if name.starts_with("config") || FILES.contains(&name) => Form::EmptyFile,
+        _ => Form::EmptyFolder,
     }
 }
 
@@ -238,23 +397,35 @@ impl LinuxPlan {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use codex_permissions::WritableRoot;
+    use codex_permissions::{DenyGlobs, PathRule};
     use codex_protocol::settings::SandboxMode;
 
     fn path(path: &str) -> AbsPath {
         AbsPath::new(path).expect("tests use absolute paths")
     }
 
+    fn rule(at: &str, rights: Rights, source: RuleSource) -> PathRule {
+        PathRule {
+            path: path(at),
+            rights,
+            source,
+            spelled: None,
+        }
+    }
+
     fn policy(roots: &[&str], read_only: &[&str], network: bool) -> ResolvedPolicy {
-        let root = |root: &&str| WritableRoot {
-            root: path(root),
-            protected: [".git", ".codex"].map(|name| path(root).join(name)).to_vec(),
-        };
+        let names = roots.iter().flat_map(|root| [".git", ".codex"].map(|name| path(root).join(name)));
+        let limits = names.chain(read_only.iter().map(|it| path(it)));
+        let mut rules = vec![rule("/", Rights::Read, RuleSource::Mode)];
+        rules.retain(|_| !roots.contains(&"/"));
+        rules.extend(roots.iter().map(|root| rule(root, Rights::Write, RuleSource::WritableRoot)));
         ResolvedPolicy {
             mode: SandboxMode::WorkspaceWrite,
-            read: ReadAccess::All,
-            writable_roots: roots.iter().map(root).collect(),
-            read_only: read_only.iter().map(|it| path(it)).collect(),
+            rules,
+            limits: limits
+                .map(|it| rule(it.to_str().expect("plain names"), Rights::Read, RuleSource::ProtectedName))
+                .collect(),
+            deny_globs: DenyGlobs::default(),
             network,
             confined: true,
         }
@@ -263,6 +434,7 @@ mod tests {
     fn host(entries: &[(&str, Entry)]) -> HostFacts {
         HostFacts {
             entries: entries.iter().map(|(at, entry)| (path(at), *entry)).collect(),
+            ..HostFacts::default()
         }
     }
 
@@ -270,11 +442,12 @@ mod tests {
         match plan {
             Ok(LinuxPlan::Confined(it)) => {
                 let mounts: Vec<String> = it.mounts.iter().map(|op| format!("{op:?}")).collect();
+                let placeholders: Vec<String> = it.placeholders.iter().map(|it| format!("{} {:?}", it.path, it.form)).collect();
                 format!(
                     "{:?} {:?}\nplaceholders {:?}\n{}",
                     it.namespaces,
                     it.system_calls,
-                    it.placeholders,
+                    placeholders,
                     mounts.join("\n")
                 )
             }
@@ -296,11 +469,16 @@ mod tests {
 
     #[test]
     fn protected_names_end_read_only_whether_they_exist_or_not() {
-        let host = host(&[("/w/.git", Entry::Folder), ("/tmp/.git", Entry::Placeholder)]);
+        let host = host(&[
+            ("/w", Entry::Folder),
+            ("/tmp", Entry::Folder),
+            ("/w/.git", Entry::Folder),
+            ("/tmp/.git", Entry::Placeholder),
+        ]);
 
         insta::assert_snapshot!(show(plan(&policy(&["/w", "/tmp"], &["/home/u/.codex"], true), &host)), @r#"
         [User, Mount, Pid, Ipc] NetworkOn
-        placeholders ["/tmp/.codex", "/tmp/.git", "/w/.codex"]
+        placeholders ["/tmp/.codex EmptyFolder", "/tmp/.git EmptyFolder", "/w/.codex EmptyFolder"]
         AllReadOnly
         Dev
         Proc
@@ -316,6 +494,7 @@ mod tests {
     #[test]
     fn a_deep_protected_path_cannot_be_moved_away_by_its_parents() {
         let host = host(&[
+            ("/w", Entry::Folder),
             ("/w/.git", Entry::Folder),
             ("/w/.codex", Entry::Folder),
             ("/w/a", Entry::Folder),
@@ -325,7 +504,7 @@ mod tests {
 
         insta::assert_snapshot!(show(plan(&policy(&["/w"], &["/w/a/b/home", "/w/a/new/home", "/w/.git/x"], false), &host)), @r#"
         [User, Mount, Pid, Ipc, Network] NetworkOff
-        placeholders ["/w/a/new"]
+        placeholders ["/w/a/new EmptyFolder"]
         AllReadOnly
         Dev
         Proc
@@ -351,23 +530,115 @@ mod tests {
         Proc
         ReadOnly("/.codex")
         ReadOnly("/.git")
-        Writable("/w")
+        Pinned("/w")
         ReadOnly("/w/.codex")
         ReadOnly("/w/.git")
-        Writable("/w/s")
+        Pinned("/w/s")
         ReadOnly("/w/s/.codex")
         ReadOnly("/w/s/.git")
         "#);
     }
 
     #[test]
-    fn a_protected_name_that_is_a_symbolic_link_is_refused() {
-        let host = host(&[("/w/.git", Entry::Folder), ("/w/.codex", Entry::Symlink)]);
+    fn a_protected_name_that_is_a_symbolic_link_cannot_be_exchanged() {
+        let host = host(&[("/w", Entry::Folder), ("/w/.git", Entry::Folder), ("/w/.codex", Entry::Symlink)]);
 
-        insta::assert_snapshot!(
-            show(plan(&policy(&["/w"], &[], false), &host)),
-            @"cannot enforce read-only path /w/.codex on this system: it crosses the writable symbolic link /w/.codex"
-        );
+        insta::assert_snapshot!(show(plan(&policy(&["/w"], &["/w/real"], false), &host)), @r#"
+        [User, Mount, Pid, Ipc, Network] NetworkOff
+        placeholders ["/w/real EmptyFolder"]
+        AllReadOnly
+        Dev
+        Proc
+        Writable("/w")
+        PinnedLink("/w/.codex")
+        ReadOnly("/w/.git")
+        ReadOnly("/w/real")
+        "#);
+    }
+
+    #[test]
+    fn what_is_hidden_and_what_is_open_in_it() {
+        use Rights::{None, Read, Write};
+        let mut policy = policy(&["/w"], &[], false);
+        policy.rules.extend([
+            rule("/h/.netrc", None, RuleSource::Credentials),
+            rule("/h/.ssh", None, RuleSource::Credentials),
+            rule("/h/.ssh/config", Read, RuleSource::Credentials),
+            rule("/h/.gone", None, RuleSource::Credentials),
+            rule("/w/secrets", None, RuleSource::Profile { place: "p".into() }),
+            rule("/w/secrets/a/public", Write, RuleSource::Profile { place: "p".into() }),
+            rule("/w/missing", None, RuleSource::Profile { place: "p".into() }),
+        ]);
+        policy.limits.push(rule("/w/.git/commondir", Read, RuleSource::Repository));
+        policy.limits.retain(|limit| limit.path != path("/w/.git"));
+        let mut host = host(&[
+            ("/w", Entry::Folder),
+            ("/w/.git", Entry::Folder),
+            ("/w/.codex", Entry::Folder),
+            ("/h/.netrc", Entry::Other),
+            ("/h/.ssh", Entry::Folder),
+            ("/h/.ssh/config", Entry::Other),
+            ("/w/secrets", Entry::Folder),
+            ("/w/secrets/a/public", Entry::Folder),
+        ]);
+        policy.deny_globs = vec![codex_protocol::settings::DenyGlob {
+            pattern: "/w/**/*.env".into(),
+            place: String::new(),
+            managed: false,
+            max_depth: Option::None,
+        }]
+        .into();
+        host.matches.insert(path("/w/x/y.env"), Entry::Other);
+
+        insta::assert_snapshot!(show(plan(&policy, &host)), @r#"
+        [User, Mount, Pid, Ipc, Network] NetworkOff
+        placeholders ["/w/.git/commondir CommonDir", "/w/missing EmptyFolder"]
+        AllReadOnly
+        Dev
+        Proc
+        Writable("/w")
+        Hidden { path: "/h/.netrc", folder: false, quiet: true, frame: [] }
+        Hidden { path: "/h/.ssh", folder: true, quiet: true, frame: [Frame { path: "/h/.ssh/config", kind: File }] }
+        ReadOnly("/w/.codex")
+        Pinned("/w/.git")
+        ReadOnly("/w/missing")
+        Hidden { path: "/w/secrets", folder: true, quiet: false, frame: [Frame { path: "/w/secrets/a", kind: Folder }, Frame { path: "/w/secrets/a/public", kind: Folder }] }
+        ReadOnly("/h/.ssh/config")
+        ReadOnly("/w/.git/commondir")
+        Hidden { path: "/w/x/y.env", folder: false, quiet: false, frame: [] }
+        Writable("/w/secrets/a/public")
+        "#);
+    }
+
+    #[test]
+    fn a_hidden_disk_shows_what_is_named() {
+        use Rights::{None, Read};
+        let mut policy = policy(&["/w"], &[], false);
+        policy.rules.retain(|rule| rule.path != path("/"));
+        policy.limits.clear();
+        policy.rules.extend([
+            rule("/usr", Read, RuleSource::Mode),
+            rule("/usr/secret", None, RuleSource::Mode),
+            rule("/etc/hosts", Read, RuleSource::Mode),
+        ]);
+        let mut host = host(&[
+            ("/w", Entry::Folder),
+            ("/usr", Entry::Folder),
+            ("/usr/secret", Entry::Folder),
+            ("/etc/hosts", Entry::Other),
+        ]);
+        host.links.insert(path("/bin"), "usr/bin".into());
+
+        insta::assert_snapshot!(show(plan(&policy, &host)), @r#"
+        [User, Mount, Pid, Ipc, Network] NetworkOff
+        placeholders []
+        EmptyRoot { frame: [Frame { path: "/bin", kind: Link { target: "usr/bin" } }, Frame { path: "/dev", kind: Folder }, Frame { path: "/etc", kind: Folder }, Frame { path: "/etc/hosts", kind: File }, Frame { path: "/proc", kind: Folder }, Frame { path: "/usr", kind: Folder }, Frame { path: "/w", kind: Folder }] }
+        Dev
+        ReadOnly("/usr")
+        Writable("/w")
+        ReadOnly("/etc/hosts")
+        Hidden { path: "/usr/secret", folder: true, quiet: false, frame: [] }
+        "#);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The [`Sandbox`] of this system: plans, and says what this kernel lacks.
 
-use crate::{HELPER_ARG0, facts, plan};
+use crate::{HELPER_ARG0, facts, matches, plan};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
@@ -53,9 +53,9 @@ impl Sandbox for LinuxSandbox {
                 missing: self.capabilities().missing.join("; "),
             });
         }
-        let plan = plan(policy, &facts::look_up(policy))?;
+        let plan = plan(policy, &facts::look_up(policy, &matches::find(policy)?))?;
         let enforced = plan.summary();
-        let plan = serde_json::to_vec(&plan).map_err(|error| SandboxError::Unenforceable {
+        let plan = postcard::to_allocvec(&plan).map_err(|error| SandboxError::Unenforceable {
             rule: "a path of the policy".to_owned(),
             missing: format!("it cannot be handed over: {error}"),
         })?;

@@ -4,8 +4,9 @@
 mod lab;
 
 use codex_permissions::ResolvedPolicy;
-use codex_process::{CommandIo, ExitCause, Expiration, Ladder, Sandbox, SandboxError, SpawnError};
-use codex_protocol::settings::SandboxPolicy;
+use codex_process::facts::{Surroundings, path_facts};
+use codex_process::{CommandIo, ExitCause, Expiration, Ladder, SpawnError};
+use codex_protocol::settings::{FileRules, SandboxPolicy};
 use lab::{Lab, Ran, USERS, User};
 use pretty_assertions::assert_eq;
 use std::fs;
@@ -134,10 +135,14 @@ async fn a_command_that_ends_does_not_open_the_names_for_one_that_runs() {
 #[tokio::test]
 async fn codex_home_in_the_workspace_is_neither_written_nor_moved_away() {
     let policy = |lab: &Lab| {
-        let (cwd, home) = (lab.path("w"), lab.path("w/a/home"));
-        let policy = SandboxPolicy::workspace_write();
-        let facts = codex_process::facts::path_facts(&policy, &cwd, None, &home);
-        codex_permissions::resolve(&policy, &cwd, &facts)
+        let (policy, files) = (SandboxPolicy::workspace_write(), FileRules::default());
+        let at = Surroundings {
+            cwd: &lab.path("w"),
+            home: None,
+            tmpdir: None,
+            codex_home: &lab.path("w/a/home"),
+        };
+        codex_permissions::resolve(&policy, &files, at.cwd, &path_facts(&policy, &files, at))
     };
     let prepare = |lab: &Lab| {
         lab.make_folder("w/a");
@@ -149,21 +154,27 @@ async fn codex_home_in_the_workspace_is_neither_written_nor_moved_away() {
 }
 
 #[tokio::test]
-async fn a_protected_name_that_is_a_symbolic_link_is_refused_before_anything_runs() {
-    let lab = Lab::new(User::Own);
-    symlink(lab.path("out"), lab.path("w/.codex")).unwrap();
-
-    let refused = lab
-        .sandbox
-        .prepare(lab.spec(&["/bin/true"], CommandIo::Pipes), &lab.workspace(false));
-
-    let Err(SandboxError::Unenforceable { rule, missing }) = refused else {
-        panic!("{refused:?}")
+async fn a_protected_name_that_is_a_symbolic_link_cannot_be_exchanged_nor_written_through() {
+    let prepare = |lab: &Lab| {
+        lab.make_folder("w/shared");
+        symlink(lab.path("w/shared"), lab.path("w/.codex")).unwrap();
+        symlink(lab.path("w/none"), lab.path("w/.agents")).unwrap();
     };
-    assert!(
-        rule.ends_with("w/.codex") && missing.starts_with("it crosses the writable symbolic link"),
-        "{rule}: {missing}"
-    );
+    for (script, trace) in [
+        ("rm .codex && mkdir .codex && touch .codex/x", "w/.codex/x"),
+        ("mv .codex old", "w/old"),
+        ("touch .codex/x", "w/shared/x"),
+        ("touch shared/x", "w/shared/x"),
+        ("mv shared other", "w/other"),
+        ("mkdir none && touch .agents/x", "w/none/x"),
+        ("ln -sfn out .codex && touch done", "w/done"),
+    ] {
+        stays_inside(script, trace, prepare, |lab| lab.workspace(false)).await;
+    }
+    let lab = Lab::new(User::Own);
+    prepare(&lab);
+    lab.write("w/shared/config.toml", "here");
+    assert_eq!(lab.run(&lab.workspace(false), "cat .codex/config.toml").await.output, "here");
 }
 
 #[tokio::test]

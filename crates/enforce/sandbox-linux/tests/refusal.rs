@@ -34,7 +34,7 @@ async fn without_user_namespaces_nothing_runs() {
         );
 
         // Also when the look beforehand was deceived.
-        let plan = serde_json::to_vec(&plan(&policy, &HostFacts::default()).unwrap()).unwrap();
+        let plan = postcard::to_allocvec(&plan(&policy, &HostFacts::default()).unwrap()).unwrap();
         let launch = Launch::Helper {
             program: lab::PROBE.into(),
             arg0: HELPER_ARG0.to_owned(),

@@ -6,7 +6,6 @@ use crate::thread::state::{Env, ThreadInfo, ThreadState};
 use codex_base::ids::CountingIds;
 use codex_base::{AbsPath, Timestamp};
 use codex_model::{ModelError, ModelEvent, Retry};
-use codex_permissions::ResolvedPolicy;
 use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::facts::{Capabilities, CommandIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::items::{
@@ -15,6 +14,7 @@ use codex_protocol::items::{
 use codex_protocol::journal::{EventMsg, Record, SessionMeta};
 use codex_protocol::notifications::Notification;
 use codex_protocol::response_item::ResponseItem;
+use codex_protocol::settings::FileRules;
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 use codex_tools::{Terminals, ToolOutcome, ToolOutput, ToolSet, TurnTools, UserShell};
 use serde_json::json;
@@ -186,14 +186,12 @@ impl Bench {
         let mut model_info = codex_model::catalog().find("m");
         model_info.context_window = self.window.unwrap_or(model_info.context_window);
         let (reports, _) = tokio::sync::mpsc::channel(1);
-        let policy = ResolvedPolicy {
-            mode: codex_protocol::settings::SandboxMode::ReadOnly,
-            read: codex_permissions::ReadAccess::All,
-            writable_roots: Vec::new(),
-            read_only: Vec::new(),
-            network: false,
-            confined: true,
-        };
+        let policy = codex_permissions::resolve(
+            &codex_protocol::settings::SandboxPolicy::read_only(),
+            &FileRules::default(),
+            &cwd(),
+            &codex_permissions::PathFacts::unknown(cwd()),
+        );
         let tools = TurnTools {
             tools: ToolSet {
                 shell: true,

@@ -169,7 +169,7 @@ fn write_scope(policy: &ResolvedPolicy) -> WriteScope {
         return WriteScope::Everywhere;
     }
     WriteScope::Roots {
-        writable: policy.writable_roots.iter().map(|writable| writable.root.clone()).collect(),
+        writable: policy.writable_roots().cloned().collect(),
         protected: policy.protected_paths().cloned().collect(),
     }
 }

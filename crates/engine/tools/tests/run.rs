@@ -850,11 +850,13 @@ async fn input_for_a_session_of_a_wider_turn_counts_as_outside() {
         confined: true,
         network: false,
         mode,
-        writable_roots: roots
+        rules: roots
             .iter()
-            .map(|root| codex_permissions::WritableRoot {
-                root: (*root).clone(),
-                protected: vec![],
+            .map(|root| codex_permissions::PathRule {
+                path: (*root).clone(),
+                rights: codex_permissions::Rights::Write,
+                source: codex_permissions::RuleSource::WritableRoot,
+                spelled: None,
             })
             .collect(),
         ..ResolvedPolicy::unconfined()

@@ -2,7 +2,7 @@
 
 use crate::{Action, Reason, ReasonSource, ToolFacts, Verdict, asks_to_escalate, texts};
 use codex_base::AbsPath;
-use codex_permissions::{ResolvedPolicy, Rights, rights};
+use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
 use codex_protocol::facts::{CommandIntent, Grant, PatchIntent, ToolIntent};
 use codex_protocol::questions::{ApprovalDecision, Question};
 use codex_protocol::settings::ApprovalPolicy;
@@ -139,11 +139,14 @@ fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_san
     }
 }
 
-/// A folder to show with the question: the thread's directory, which is the first writable root, or else what every policy protects.
+/// A folder to show with the question: the thread's directory if it may be written to, or else what every policy protects.
 /// Where the session itself runs is not among the facts.
 fn folder_of(policy: &ResolvedPolicy) -> Option<AbsPath> {
-    let roots = policy.writable_roots.iter().map(|writable| &writable.root);
-    roots.chain(&policy.read_only).next().cloned()
+    let of = |source: RuleSource| policy.rules.iter().chain(&policy.limits).find(move |rule| rule.source == source);
+    let found = of(RuleSource::WorkingDirectory).or_else(|| of(RuleSource::CodexHome));
+    found
+        .map(|rule| rule.path.clone())
+        .or_else(|| policy.writable_roots().next().cloned())
 }
 
 fn decide_read(facts: &ToolFacts<'_>, path: &AbsPath) -> Verdict {
@@ -169,7 +172,7 @@ pub(crate) fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
 /// confinement either.
 pub(crate) fn policy_if_allowed(facts: &ToolFacts<'_>) -> ResolvedPolicy {
     if leaves_policy(facts) {
-        ResolvedPolicy::unconfined()
+        facts.policy.escalated()
     } else {
         facts.policy.clone()
     }

@@ -5,7 +5,7 @@ use codex_base::AbsPath;
 use codex_permissions::{PathFacts, ResolvedPolicy, candidate_roots, resolve};
 use codex_protocol::facts::{Capabilities, CommandIntent, Denial, Grant, PatchIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::questions::{ApprovalDecision, Question};
-use codex_protocol::settings::{ApprovalPolicy, SandboxMode, SandboxPolicy};
+use codex_protocol::settings::{ApprovalPolicy, FileRules, SandboxMode, SandboxPolicy};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -124,13 +124,11 @@ fn policy(mode: SandboxMode) -> ResolvedPolicy {
     let roots = candidate_roots(&sandbox, &path("/w"), None, slash_tmp.as_ref());
     let existing_roots = roots.into_iter().map(|root| (root.clone(), root)).collect();
     let facts = PathFacts {
-        tmpdir: None,
         slash_tmp,
-        codex_home: path("/home/.codex"),
-        git_dirs: vec![],
         existing_roots,
+        ..PathFacts::unknown(path("/home/.codex"))
     };
-    resolve(&sandbox, &path("/w"), &facts)
+    resolve(&sandbox, &FileRules::default(), &path("/w"), &facts)
 }
 
 fn capabilities(confines: bool) -> Capabilities {

@@ -1,18 +1,27 @@
 //! Turns a sandbox policy into the exact paths it means, and answers what a path may be used for.
 //!
-//! Input: a [`SandboxPolicy`], the directory it counts from, and the [`PathFacts`] that somebody looked up before.
-//! Output: a [`ResolvedPolicy`], which every enforcer and every decision reads; [`rights`] is the oracle over it.
+//! Input: a [`SandboxPolicy`](codex_protocol::settings::SandboxPolicy) or the lines of a permission profile, the directory they count from,
+//! and the [`PathFacts`] that somebody looked up before. Output: a [`ResolvedPolicy`], which every enforcer and every decision reads;
+//! [`rights`] is the oracle over it, and [`decision`] names the rule.
 //! Nothing here touches the file system: paths are compared by spelling, so callers hand in canonical ones.
 //!
-//! The order of strength: a protected path beats every writable root, and what no root covers is not writable.
+//! The order of strength: what is limited beats every rule; of the rules the deepest decides; a path that no rule covers may not be used.
 
+mod credentials;
+mod globs;
+mod repositories;
 mod resolve;
 
-pub use resolve::{PROTECTED_NAMES, PathFacts, WORKTREES, candidate_roots, resolve, restrict};
+pub use codex_protocol::settings::Rights;
+pub use globs::DenyGlobs;
+pub use repositories::{Repository, RepositoryKind};
+pub use resolve::{PROTECTED_NAMES, PathFacts, WORKTREES, candidate_roots, named_paths, resolve};
 
 use codex_base::AbsPath;
 use codex_protocol::settings::SandboxMode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 
 /// What a command or patch may touch, with every path spelled out. Travels to the process that enforces it.
@@ -20,81 +29,192 @@ use std::path::Path;
 #[serde(deny_unknown_fields)]
 pub struct ResolvedPolicy {
     pub mode: SandboxMode,
-    pub read: ReadAccess,
-    /// In the order cwd, configured roots, `$TMPDIR`, `/tmp`; existing, canonical, without duplicates.
-    pub writable_roots: Vec<WritableRoot>,
-    /// Read-only wherever it lies, e.g. `CODEX_HOME`.
-    pub read_only: Vec<AbsPath>,
+    /// The deepest one at or above a path decides. By path, one for each.
+    pub rules: Vec<PathRule>,
+    /// What is never allowed more than this, whatever the rules say of it or below it. Case is ignored.
+    pub limits: Vec<PathRule>,
+    /// Whose path, or a folder around it, matches is never read.
+    pub deny_globs: DenyGlobs,
     pub network: bool,
     /// `false`: no confinement at all, the lists above mean nothing.
     pub confined: bool,
 }
 
-/// A folder that may be written to, except for what is protected in it.
+/// What one path and everything below it may be used for, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WritableRoot {
-    pub root: AbsPath,
-    /// Stays read-only, existing or not: the [`PROTECTED_NAMES`] directly below `root`, and where a `.git` file there points.
-    /// The latter may lie outside of `root`; it is protected in every root.
-    pub protected: Vec<AbsPath>,
+pub struct PathRule {
+    pub path: AbsPath,
+    pub rights: Rights,
+    pub source: RuleSource,
+    /// The name it was given under, if links lead from there to `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spelled: Option<AbsPath>,
 }
 
-/// What may be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReadAccess {
-    All,
+/// Where a rule comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleSource {
+    /// What the mode says of the whole disk.
+    Mode,
+    WorkingDirectory,
+    /// `writable_roots`, `--add-dir`.
+    WritableRoot,
+    Tmpdir,
+    SlashTmp,
+    /// One of the [`PROTECTED_NAMES`] of a writable root, or what it stands for.
+    ProtectedName,
+    /// What git would run or believe later, and the folders that work trees and submodules share.
+    Repository,
+    /// `CODEX_HOME`.
+    CodexHome,
+    /// A well-known place of keys and tokens.
+    Credentials,
+    /// A line of a permission profile.
+    Profile {
+        place: String,
+    },
+    /// A requirement of the administrator.
+    Managed {
+        place: String,
+    },
 }
 
-/// What a path may be used for. Writing includes reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rights {
-    None,
-    Read,
-    Write,
+impl fmt::Display for RuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mode => f.write_str("the sandbox mode"),
+            Self::WorkingDirectory => f.write_str("the working directory"),
+            Self::WritableRoot => f.write_str("a writable root"),
+            Self::Tmpdir => f.write_str("$TMPDIR"),
+            Self::SlashTmp => f.write_str("/tmp"),
+            Self::ProtectedName => f.write_str("a protected name"),
+            Self::Repository => f.write_str("the settings of a git repository"),
+            Self::CodexHome => f.write_str("codex's own home"),
+            Self::Credentials => f.write_str("a well-known place of credentials"),
+            Self::Profile { place } | Self::Managed { place } => f.write_str(place),
+        }
+    }
+}
+
+/// What a path may be used for, and the rule that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision<'a> {
+    pub rights: Rights,
+    pub because: Because<'a>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Because<'a> {
+    /// There is no sandbox.
+    Unconfined,
+    Rule(&'a PathRule),
+    Limit(&'a PathRule),
+    Glob(&'a codex_protocol::settings::DenyGlob),
+    /// No rule covers it.
+    Nothing,
 }
 
 /// What `policy` allows for the canonical `path`, whether it exists or not.
 pub fn rights(policy: &ResolvedPolicy, path: &AbsPath) -> Rights {
+    decision(policy, path).rights
+}
+
+/// [`rights`] with its reason: the strictest, and of equally strict ones the rule before the limit.
+pub fn decision<'a>(policy: &'a ResolvedPolicy, path: &AbsPath) -> Decision<'a> {
     if !policy.confined {
-        return Rights::Write;
+        return Decision {
+            rights: Rights::Write,
+            because: Because::Unconfined,
+        };
     }
-    let ReadAccess::All = policy.read;
-    let in_a_root = policy.writable_roots.iter().any(|writable| path.starts_with(&writable.root));
-    if in_a_root && !policy.is_protected(path) {
-        Rights::Write
-    } else {
-        Rights::Read
+    let rule = policy
+        .rules
+        .iter()
+        .filter(|rule| path.starts_with(&rule.path))
+        .max_by_key(|rule| depth(&rule.path));
+    let mut decided = rule.map_or(
+        Decision {
+            rights: Rights::None,
+            because: Because::Nothing,
+        },
+        |rule| Decision {
+            rights: rule.rights,
+            because: Because::Rule(rule),
+        },
+    );
+    for limit in policy.limits.iter().filter(|limit| starts_with_ignoring_case(path, &limit.path)) {
+        if limit.rights < decided.rights {
+            decided = Decision {
+                rights: limit.rights,
+                because: Because::Limit(limit),
+            };
+        }
     }
+    if decided.rights > Rights::None
+        && let Some(glob) = policy.deny_globs.matching(path)
+    {
+        decided = Decision {
+            rights: Rights::None,
+            because: Because::Glob(glob),
+        };
+    }
+    decided
 }
 
 impl ResolvedPolicy {
     /// No confinement: danger-full-access, and what an approved escalation runs with.
-    pub const fn unconfined() -> Self {
+    pub fn unconfined() -> Self {
         Self {
             mode: SandboxMode::DangerFullAccess,
-            read: ReadAccess::All,
-            writable_roots: Vec::new(),
-            read_only: Vec::new(),
+            rules: Vec::new(),
+            limits: Vec::new(),
+            deny_globs: DenyGlobs::default(),
             network: true,
             confined: false,
         }
     }
 
-    /// Every path that stays read-only although it may lie in a writable root.
-    pub fn protected_paths(&self) -> impl Iterator<Item = &AbsPath> {
-        self.writable_roots
-            .iter()
-            .flat_map(|writable| &writable.protected)
-            .chain(&self.read_only)
+    /// What this becomes when somebody allowed a call to leave it: everything, but for what an administrator closed.
+    #[must_use]
+    pub fn escalated(&self) -> Self {
+        resolve::escalated(self)
     }
 
-    /// Whether `path` is a protected path or below one.
-    ///
-    /// Case is ignored: on a file system that ignores it `.GIT` is `.git`, and on others the mistake is on the strict side.
-    pub fn is_protected(&self, path: &AbsPath) -> bool {
-        self.confined && self.protected_paths().any(|protected| starts_with_ignoring_case(path, protected))
+    /// The folders and files that rules let be written to: the working directory, then by path. One may lie in another.
+    pub fn writable_roots(&self) -> impl Iterator<Item = &AbsPath> {
+        let is_cwd = |rule: &&PathRule| rule.source == RuleSource::WorkingDirectory;
+        let (first, others) = (
+            self.rules.iter().filter(is_cwd),
+            self.rules.iter().filter(move |rule| !is_cwd(rule)),
+        );
+        first
+            .chain(others)
+            .filter(|rule| rule.rights == Rights::Write)
+            .map(|rule| &rule.path)
+            .filter(|path| rights(self, path) == Rights::Write)
+    }
+
+    /// Every path below a writable root that is not writable itself, although its surroundings are.
+    pub fn protected_paths(&self) -> impl Iterator<Item = &AbsPath> {
+        self.turning_points()
+            .into_iter()
+            .filter(|path| rights(self, path) < Rights::Write)
+            .filter(|path| path.parent().is_some_and(|above| rights(self, &above) == Rights::Write))
+    }
+
+    /// Whether there is anything that may not even be read.
+    pub fn hides(&self) -> bool {
+        self.confined
+            && (!self.deny_globs.is_empty()
+                || self.rules.iter().all(|rule| rule.path.parent().is_some())
+                || self.rules.iter().chain(&self.limits).any(|rule| rule.rights == Rights::None))
+    }
+
+    /// Every path at which the rights may differ from those of the folder around it, parents first. Globs apart.
+    pub fn turning_points(&self) -> BTreeSet<&AbsPath> {
+        self.rules.iter().chain(&self.limits).map(|rule| &rule.path).collect()
     }
 
     /// Whether this policy allows nothing that `outer` does not allow too.
@@ -102,15 +222,24 @@ impl ResolvedPolicy {
         if !outer.confined {
             return true;
         }
-        let root_within = |writable: &WritableRoot| {
-            rights(outer, &writable.root) == Rights::Write
-                // What `outer` protects inside of this root must be protected here as well.
-                && outer.protected_paths().filter(|path| path.starts_with(&writable.root)).all(|path| self.is_protected(path))
-        };
-        self.confined && (outer.network || !self.network) && self.writable_roots.iter().all(root_within)
+        // Between two turning points the rights of both stay as they are.
+        let mut points = self.turning_points();
+        points.extend(outer.turning_points());
+        self.confined
+            && (outer.network || !self.network)
+            && outer
+                .deny_globs
+                .iter()
+                .all(|glob| self.deny_globs.iter().any(|own| own.pattern == glob.pattern))
+            && points.into_iter().all(|path| rights(self, path) <= rights(outer, path))
     }
 }
 
+fn depth(path: &Path) -> usize {
+    path.components().count()
+}
+
+/// Case is ignored: on a file system that ignores it `.GIT` is `.git`, and on others the mistake is on the strict side.
 fn starts_with_ignoring_case(path: &Path, prefix: &Path) -> bool {
     let mut components = path.components();
     prefix.components().all(|wanted| {

@@ -1,12 +1,12 @@
-//! From a mode and its options to the exact writable roots.
+//! From a mode or a profile to exact paths.
 
-use crate::{ReadAccess, ResolvedPolicy, WritableRoot};
+use crate::{DenyGlobs, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, credentials, globs, repositories, rights};
 use codex_base::AbsPath;
-use codex_protocol::settings::{FileRules, SandboxPolicy};
-use std::collections::BTreeMap;
+use codex_protocol::settings::{DenyGlob, FileRule, FileRules, SandboxMode, SandboxPolicy};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Directly below every writable root these are read-only, existing or not: what runs or counts later, outside of the sandbox
-/// (hooks and configuration of git, of this program, of other agents, of cloud tools).
+/// (hooks and configuration of git, of this program, of other agents, of cloud tools). Of `.git` see [`Repository`].
 pub const PROTECTED_NAMES: [&str; 4] = [".git", ".codex", ".agents", ".aws"];
 
 /// The folder of `CODEX_HOME` that holds work trees made for sessions.
@@ -15,21 +15,58 @@ pub const WORKTREES: &str = "worktrees";
 /// What must be known of the file system to resolve a policy; looked up by the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathFacts {
+    /// The user's home, canonical.
+    pub home: Option<AbsPath>,
     /// `$TMPDIR`, if set and not empty.
     pub tmpdir: Option<AbsPath>,
     /// `/tmp` where the system has one.
     pub slash_tmp: Option<AbsPath>,
     /// `CODEX_HOME`, canonical if it exists.
     pub codex_home: AbsPath,
-    /// For a canonical root whose `.git` is a file: the canonical folders it stands for (the `gitdir:` target and that one's
-    /// common folder).
-    pub git_dirs: Vec<(AbsPath, Vec<AbsPath>)>,
+    /// The repositories at the top of writable roots.
+    pub repositories: Vec<Repository>,
+    /// Protected names that are symbolic links, and where they lead; canonical as far as that exists.
+    pub links: Vec<(AbsPath, AbsPath)>,
     /// For each of the [`candidate_roots`] that exists: its canonical path. Roots that are missing here are skipped.
     pub existing_roots: BTreeMap<AbsPath, AbsPath>,
+    /// For each of the [`named_paths`] that means another one: its real path, canonical as far as it exists.
+    pub real: BTreeMap<AbsPath, AbsPath>,
+}
+
+impl PathFacts {
+    /// Nothing is known of the file system but where our own home is.
+    pub const fn unknown(codex_home: AbsPath) -> Self {
+        Self {
+            home: None,
+            tmpdir: None,
+            slash_tmp: None,
+            codex_home,
+            repositories: Vec::new(),
+            links: Vec::new(),
+            existing_roots: BTreeMap::new(),
+            real: BTreeMap::new(),
+        }
+    }
+
+    fn real(&self, path: &AbsPath) -> AbsPath {
+        self.real.get(path).unwrap_or(path).clone()
+    }
 }
 
 /// The roots that `policy` names, as spelled, in order; the caller finds out which of them exist and where they really lie.
 pub fn candidate_roots(policy: &SandboxPolicy, cwd: &AbsPath, tmpdir: Option<&AbsPath>, slash_tmp: Option<&AbsPath>) -> Vec<AbsPath> {
+    sourced_roots(policy, cwd, tmpdir, slash_tmp)
+        .into_iter()
+        .map(|(root, _)| root)
+        .collect()
+}
+
+fn sourced_roots(
+    policy: &SandboxPolicy,
+    cwd: &AbsPath,
+    tmpdir: Option<&AbsPath>,
+    slash_tmp: Option<&AbsPath>,
+) -> Vec<(AbsPath, RuleSource)> {
     match policy {
         SandboxPolicy::DangerFullAccess | SandboxPolicy::ReadOnly { .. } => Vec::new(),
         SandboxPolicy::WorkspaceWrite {
@@ -40,64 +77,263 @@ pub fn candidate_roots(policy: &SandboxPolicy, cwd: &AbsPath, tmpdir: Option<&Ab
         } => {
             let tmpdir = tmpdir.filter(|_| !exclude_tmpdir_env_var);
             let slash_tmp = slash_tmp.filter(|_| !exclude_slash_tmp);
-            std::iter::once(cwd)
-                .chain(writable_roots)
-                .chain(tmpdir)
-                .chain(slash_tmp)
-                .cloned()
+            std::iter::once((cwd, RuleSource::WorkingDirectory))
+                .chain(writable_roots.iter().map(|root| (root, RuleSource::WritableRoot)))
+                .chain(tmpdir.map(|root| (root, RuleSource::Tmpdir)))
+                .chain(slash_tmp.map(|root| (root, RuleSource::SlashTmp)))
+                .map(|(root, source)| (root.clone(), source))
                 .collect()
         }
     }
 }
 
-/// The exact paths that `policy` means for a thread in `cwd`.
+/// Every path that rules name as spelled; the caller finds out what they really mean.
+pub fn named_paths(files: &FileRules, home: Option<&AbsPath>, codex_home: &AbsPath) -> Vec<AbsPath> {
+    let lines = files.profile.iter().flatten().chain(&files.managed_deny);
+    let mut paths: Vec<AbsPath> = lines.map(|line| line.path.clone()).collect();
+    paths.extend(credentials::places(home, codex_home).into_iter().map(|(path, _)| path));
+    for glob in &files.deny_globs {
+        paths.extend(AbsPath::new(DenyGlobs::scan_root(glob)));
+    }
+    paths
+}
+
+/// The exact paths that `policy` and `files` mean for a thread in `cwd`.
 ///
-/// A root at or below something protected (say `CODEX_HOME`, or `.git` of another root) is dropped: protection wins.
-pub fn resolve(policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) -> ResolvedPolicy {
-    match policy {
-        SandboxPolicy::DangerFullAccess => ResolvedPolicy::unconfined(),
-        SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => confined(policy, cwd, facts),
+/// A root at or below something protected (say `CODEX_HOME`, or `.codex` of another root) is dropped: protection wins. A line of a
+/// profile for a protected name or a place of credentials itself replaces what would be said of it otherwise.
+pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: &PathFacts) -> ResolvedPolicy {
+    let managed = Managed::new(files, facts);
+    match (policy, &files.profile) {
+        (SandboxPolicy::DangerFullAccess, _) => managed.everything_else(),
+        (SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. }, profile) => {
+            let mut rules = Rules::default();
+            match profile {
+                Some(lines) => lines.iter().for_each(|line| rules.line(line, facts)),
+                None => rules.of_mode(policy, cwd, facts),
+            }
+            rules.protect(cwd, facts);
+            rules.limits.extend(managed.limits);
+            rules.policy(policy, real_globs(&files.deny_globs, facts))
+        }
     }
 }
 
-fn confined(policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) -> ResolvedPolicy {
-    let mut writable_roots: Vec<WritableRoot> = Vec::new();
-    for spelled in candidate_roots(policy, cwd, facts.tmpdir.as_ref(), facts.slash_tmp.as_ref()) {
-        let Some(root) = facts.existing_roots.get(&spelled) else { continue };
-        if !writable_roots.iter().any(|known| &known.root == root) {
-            writable_roots.push(WritableRoot {
-                root: root.clone(),
-                protected: protected_in(root, facts),
-            });
+/// What an administrator closed.
+struct Managed {
+    limits: Vec<PathRule>,
+    globs: Vec<DenyGlob>,
+}
+
+impl Managed {
+    fn new(files: &FileRules, facts: &PathFacts) -> Self {
+        let limit = |line: &FileRule| PathRule {
+            path: facts.real(&line.path),
+            rights: line.rights,
+            source: RuleSource::Managed { place: line.place.clone() },
+            spelled: None,
+        };
+        let managed: Vec<DenyGlob> = files.deny_globs.iter().filter(|glob| glob.managed).cloned().collect();
+        Self {
+            limits: files.managed_deny.iter().map(limit).collect(),
+            globs: real_globs(&managed, facts),
         }
     }
-    let read_only = if works_in_own_worktree(cwd, &writable_roots, facts) {
-        Vec::new()
-    } else {
-        vec![facts.codex_home.clone()]
+
+    /// Full access but for this.
+    fn everything_else(self) -> ResolvedPolicy {
+        everything_but(self.limits, self.globs)
+    }
+}
+
+pub(crate) fn escalated(policy: &ResolvedPolicy) -> ResolvedPolicy {
+    let managed = |rule: &&PathRule| matches!(rule.source, RuleSource::Managed { .. });
+    everything_but(
+        policy.limits.iter().filter(managed).cloned().collect(),
+        policy.deny_globs.iter().filter(|glob| glob.managed).cloned().collect(),
+    )
+}
+
+fn everything_but(limits: Vec<PathRule>, globs: Vec<DenyGlob>) -> ResolvedPolicy {
+    let whole_disk = |limit: &PathRule| limit.path.ancestors().last();
+    let root = limits.first().and_then(whole_disk).or_else(|| AbsPath::new("/").ok());
+    match root {
+        Some(path) if !limits.is_empty() || !globs.is_empty() => ResolvedPolicy {
+            rules: vec![PathRule {
+                path,
+                rights: Rights::Write,
+                source: RuleSource::Mode,
+                spelled: None,
+            }],
+            limits,
+            deny_globs: globs.into(),
+            confined: true,
+            ..ResolvedPolicy::unconfined()
+        },
+        Some(_) | None => ResolvedPolicy::unconfined(),
+    }
+}
+
+fn real_globs(globs: &[DenyGlob], facts: &PathFacts) -> Vec<DenyGlob> {
+    let real = |glob: &DenyGlob| DenyGlob {
+        pattern: globs::rebased(&glob.pattern, |path| facts.real(path)),
+        ..glob.clone()
     };
-    let mut resolved = ResolvedPolicy {
-        mode: policy.mode(),
-        read: ReadAccess::All,
-        writable_roots,
-        read_only,
-        network: policy.network_access(),
-        confined: true,
-    };
-    // Protection counts across roots, so all of them are in place before any is judged.
-    let kept = resolved
-        .writable_roots
-        .iter()
-        .filter(|writable| !resolved.is_protected(&writable.root))
-        .cloned()
-        .collect();
-    resolved.writable_roots = kept;
-    resolved
+    globs.iter().map(real).collect()
+}
+
+/// Rules as they come together.
+#[derive(Default)]
+struct Rules {
+    by_path: BTreeMap<AbsPath, PathRule>,
+    limits: Vec<PathRule>,
+    /// Somebody said so of exactly these paths.
+    explicit: BTreeSet<AbsPath>,
+}
+
+impl Rules {
+    /// Of two for the same path the stricter one stays, except that a read-only one yields to a writable one.
+    fn add(&mut self, rule: PathRule) {
+        let strength = |rights: Rights| match rights {
+            Rights::Read => 0,
+            Rights::Write => 1,
+            Rights::None => 2,
+        };
+        match self.by_path.get(&rule.path) {
+            Some(known) if strength(known.rights) >= strength(rule.rights) => {}
+            Some(_) | None => {
+                self.by_path.insert(rule.path.clone(), rule);
+            }
+        }
+    }
+
+    fn line(&mut self, line: &FileRule, facts: &PathFacts) {
+        let path = facts.real(&line.path);
+        self.explicit.insert(path.clone());
+        self.add(PathRule {
+            spelled: (path != line.path).then(|| line.path.clone()),
+            path,
+            rights: line.rights,
+            source: RuleSource::Profile { place: line.place.clone() },
+        });
+    }
+
+    fn of_mode(&mut self, policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) {
+        if let Some(root) = cwd.ancestors().last() {
+            self.add(PathRule {
+                path: root,
+                rights: Rights::Read,
+                source: RuleSource::Mode,
+                spelled: None,
+            });
+        }
+        for (spelled, source) in sourced_roots(policy, cwd, facts.tmpdir.as_ref(), facts.slash_tmp.as_ref()) {
+            let Some(root) = facts.existing_roots.get(&spelled) else { continue };
+            if self.by_path.get(root).is_none_or(|known| known.rights != Rights::Write) {
+                self.add(PathRule {
+                    path: root.clone(),
+                    rights: Rights::Write,
+                    source,
+                    spelled: (*root != spelled).then_some(spelled),
+                });
+            }
+        }
+    }
+
+    fn roots(&self) -> Vec<AbsPath> {
+        let writable = self.by_path.values().filter(|rule| rule.rights == Rights::Write);
+        writable.map(|rule| rule.path.clone()).collect()
+    }
+
+    /// Adds what stays as it is whatever roots there are.
+    fn protect(&mut self, cwd: &AbsPath, facts: &PathFacts) {
+        let roots = self.roots();
+        for root in &roots {
+            self.protect_root(root, facts);
+        }
+        if !works_in_own_worktree(cwd, &roots, facts) {
+            self.limit(facts.codex_home.clone(), RuleSource::CodexHome);
+        }
+        for (path, rights) in credentials::places(facts.home.as_ref(), &facts.codex_home) {
+            let path = facts.real(&path);
+            let is_root = |rule: &PathRule| rule.source == RuleSource::WritableRoot;
+            if !self.explicit.contains(&path) && !self.by_path.get(&path).is_some_and(is_root) {
+                self.add(PathRule {
+                    path,
+                    rights,
+                    source: RuleSource::Credentials,
+                    spelled: None,
+                });
+            }
+        }
+    }
+
+    fn protect_root(&mut self, root: &AbsPath, facts: &PathFacts) {
+        let repository = facts.repositories.iter().find(|repository| repository.root == *root);
+        for name in PROTECTED_NAMES {
+            let path = root.join(name);
+            if self.explicit.contains(&path) || (name == ".git" && repository.is_some()) {
+                continue;
+            }
+            let leads_to = facts.links.iter().find(|(link, _)| *link == path);
+            if let Some((_, target)) = leads_to {
+                self.limit(target.clone(), RuleSource::ProtectedName);
+            }
+            self.limit(path, RuleSource::ProtectedName);
+        }
+        if let Some(repository) = repository
+            && !self.explicit.contains(&root.join(".git"))
+        {
+            let added = repositories::additions(repository);
+            let said = |rule: &PathRule| self.explicit.contains(&rule.path);
+            let (rules, limits): (Vec<_>, Vec<_>) = (
+                added.rules.into_iter().filter(|rule| !said(rule)).collect(),
+                added.limits.into_iter().filter(|rule| !said(rule)).collect(),
+            );
+            rules.into_iter().for_each(|rule| self.add(rule));
+            self.limits.extend(limits);
+        }
+    }
+
+    fn limit(&mut self, path: AbsPath, source: RuleSource) {
+        self.limits.push(PathRule {
+            path,
+            rights: Rights::Read,
+            source,
+            spelled: None,
+        });
+    }
+
+    /// Protection counts across roots, so all of it is in place before any root is judged.
+    fn policy(mut self, policy: &SandboxPolicy, globs: Vec<DenyGlob>) -> ResolvedPolicy {
+        self.limits.sort_by(|a, b| a.path.cmp(&b.path));
+        self.limits.dedup_by(|a, b| a.path == b.path && a.rights == b.rights);
+        let mut resolved = ResolvedPolicy {
+            mode: policy.mode(),
+            rules: self.by_path.into_values().collect(),
+            limits: self.limits,
+            deny_globs: globs.into(),
+            network: policy.network_access(),
+            confined: true,
+        };
+        let kept = resolved
+            .rules
+            .iter()
+            .filter(|rule| rule.rights != Rights::Write || rights(&resolved, &rule.path) == Rights::Write)
+            .cloned()
+            .collect();
+        resolved.rules = kept;
+        // A profile may write although the mode it is told as does not.
+        if resolved.mode == SandboxMode::ReadOnly && resolved.writable_roots().next().is_some() {
+            resolved.mode = SandboxMode::WorkspaceWrite;
+        }
+        resolved
+    }
 }
 
 /// Whether the thread works in a work tree that was made for it below `CODEX_HOME` and no root reaches the rest of that folder. What no
 /// root covers is read-only without being named, and naming it would close the work tree, too.
-fn works_in_own_worktree(cwd: &AbsPath, roots: &[WritableRoot], facts: &PathFacts) -> bool {
+fn works_in_own_worktree(cwd: &AbsPath, roots: &[AbsPath], facts: &PathFacts) -> bool {
     let worktrees = facts.codex_home.join(WORKTREES);
     let own = facts.existing_roots.get(cwd).is_some_and(|cwd| {
         // `<4 hex digits>/<repository>` and below.
@@ -106,32 +342,5 @@ fn works_in_own_worktree(cwd: &AbsPath, roots: &[WritableRoot], facts: &PathFact
     let reaches = |root: &AbsPath| {
         facts.codex_home.starts_with(root) || (root.starts_with(&facts.codex_home) && Some(root) != facts.existing_roots.get(cwd))
     };
-    own && !roots.iter().any(|writable| reaches(&writable.root))
-}
-
-fn protected_in(root: &AbsPath, facts: &PathFacts) -> Vec<AbsPath> {
-    let pointed_to = facts
-        .git_dirs
-        .iter()
-        .filter(|(of, _)| of == root)
-        .flat_map(|(_, folders)| folders.clone());
-    let mut protected: Vec<AbsPath> = PROTECTED_NAMES.iter().map(|name| root.join(name)).collect();
-    protected.extend(pointed_to);
-    protected.dedup();
-    protected
-}
-
-/// Closes in `policy` what `rules` close. Paths of `rules` are canonical where they exist.
-pub fn restrict(mut policy: ResolvedPolicy, rules: &FileRules, cwd: &AbsPath) -> ResolvedPolicy {
-    if !policy.confined {
-        return policy;
-    }
-    policy.read_only.extend(rules.read_only.iter().cloned());
-    let closed = |root: &WritableRoot| rules.without_cwd && &root.root == cwd;
-    let kept = policy
-        .writable_roots
-        .iter()
-        .filter(|root| !closed(root) && !policy.is_protected(&root.root));
-    policy.writable_roots = kept.cloned().collect();
-    policy
+    own && !roots.iter().any(reaches)
 }

@@ -1,7 +1,8 @@
 use super::*;
-use codex_protocol::settings::SandboxPolicy;
+use codex_protocol::settings::{DenyGlob, FileRule, FileRules, SandboxPolicy};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 fn path(text: &str) -> AbsPath {
     AbsPath::new(text).expect("test paths are absolute")
@@ -22,20 +23,45 @@ fn facts(policy: &SandboxPolicy, cwd: &AbsPath) -> PathFacts {
     let roots = candidate_roots(policy, cwd, tmpdir.as_ref(), slash_tmp.as_ref());
     let existing_roots = roots.into_iter().map(|root| (root.clone(), root)).collect();
     PathFacts {
+        home: Some(path("/home/u")),
         tmpdir,
         slash_tmp,
         codex_home: path("/home/u/.codex"),
-        git_dirs: vec![],
+        repositories: vec![],
+        links: vec![],
         existing_roots,
+        real: BTreeMap::new(),
     }
 }
 
+fn mode(policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) -> ResolvedPolicy {
+    resolve(policy, &FileRules::default(), cwd, facts)
+}
+
 fn resolved(policy: &SandboxPolicy, cwd: &str) -> ResolvedPolicy {
-    resolve(policy, &path(cwd), &facts(policy, &path(cwd)))
+    mode(policy, &path(cwd), &facts(policy, &path(cwd)))
 }
 
 fn roots(policy: &ResolvedPolicy) -> Vec<String> {
-    policy.writable_roots.iter().map(|writable| writable.root.to_string()).collect()
+    policy.writable_roots().map(ToString::to_string).collect()
+}
+
+/// A profile with these lines, in `/w`.
+fn profile(lines: &[(&str, Rights)]) -> FileRules {
+    let line = |(at, rights): &(&str, Rights)| FileRule {
+        path: path(at),
+        rights: *rights,
+        place: format!("config.toml: {at}"),
+    };
+    FileRules {
+        profile: Some(lines.iter().map(line).collect()),
+        ..FileRules::default()
+    }
+}
+
+fn of_profile(files: &FileRules) -> ResolvedPolicy {
+    let policy = SandboxPolicy::workspace_write();
+    resolve(&policy, files, &path("/w"), &facts(&policy, &path("/w")))
 }
 
 #[test]
@@ -47,7 +73,7 @@ fn each_mode_has_its_roots() {
     let writable = resolved(&policy, "/w");
     assert_eq!(
         (roots(&writable).join(" "), writable.network, writable.confined),
-        ("/w /cache /var/t /tmp".to_owned(), false, true)
+        ("/w /cache /tmp /var/t".to_owned(), false, true)
     );
 
     assert_eq!(resolved(&SandboxPolicy::DangerFullAccess, "/w"), ResolvedPolicy::unconfined());
@@ -62,34 +88,54 @@ fn the_whole_policy_of_a_small_workspace() {
         exclude_slash_tmp: true,
     };
     let mut facts = facts(&policy, &path("/w"));
-    facts.git_dirs = vec![
-        (path("/w"), vec![path("/main/.git/worktrees/w"), path("/main/.git")]),
-        (path("/other"), vec![path("/x")]),
-    ];
+    facts.home = None;
+    facts.links = vec![(path("/w/.agents"), path("/shared/agents"))];
+    facts.repositories = vec![Repository {
+        root: path("/w"),
+        kind: RepositoryKind::Linked {
+            own: path("/main/.git/worktrees/w"),
+            common: path("/main/.git"),
+        },
+        modules: vec![],
+        work_trees: vec![],
+    }];
 
-    insta::assert_json_snapshot!(resolve(&policy, &path("/w"), &facts), @r#"
-    {
-      "mode": "workspace-write",
-      "read": "all",
-      "writable_roots": [
-        {
-          "root": "/w",
-          "protected": [
-            "/w/.git",
-            "/w/.codex",
-            "/w/.agents",
-            "/w/.aws",
-            "/main/.git/worktrees/w",
-            "/main/.git"
-          ]
-        }
-      ],
-      "read_only": [
-        "/home/u/.codex"
-      ],
-      "network": false,
-      "confined": true
-    }
+    let resolved = mode(&policy, &path("/w"), &facts);
+
+    let shown = |rules: &[PathRule]| {
+        let lines = rules
+            .iter()
+            .map(|rule| format!("{} {} ({})", rule.rights.as_str(), rule.path, rule.source));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(format!("{}\n--\n{}", shown(&resolved.rules), shown(&resolved.limits)), @r#"
+    read / (the sandbox mode)
+    deny /home/u/.codex/.credentials.json (a well-known place of credentials)
+    deny /home/u/.codex/.env (a well-known place of credentials)
+    deny /home/u/.codex/auth.json (a well-known place of credentials)
+    write /main/.git (the settings of a git repository)
+    read /main/.git/modules (the settings of a git repository)
+    read /main/.git/worktrees (the settings of a git repository)
+    write /main/.git/worktrees/w (the settings of a git repository)
+    write /w (the working directory)
+    --
+    read /home/u/.codex (codex's own home)
+    read /main/.git/branches (the settings of a git repository)
+    read /main/.git/commondir (the settings of a git repository)
+    read /main/.git/config (the settings of a git repository)
+    read /main/.git/config.worktree (the settings of a git repository)
+    read /main/.git/hooks (the settings of a git repository)
+    read /main/.git/info/attributes (the settings of a git repository)
+    read /main/.git/objects/info/alternates (the settings of a git repository)
+    read /main/.git/remotes (the settings of a git repository)
+    read /main/.git/worktrees/w/commondir (the settings of a git repository)
+    read /main/.git/worktrees/w/config.worktree (the settings of a git repository)
+    read /main/.git/worktrees/w/gitdir (the settings of a git repository)
+    read /shared/agents (a protected name)
+    read /w/.agents (a protected name)
+    read /w/.aws (a protected name)
+    read /w/.codex (a protected name)
+    read /w/.git (the settings of a git repository)
     "#);
 }
 
@@ -101,7 +147,7 @@ fn roots_that_do_not_exist_are_skipped_and_links_are_resolved() {
     facts.existing_roots.insert(path("/link"), path("/w"));
     facts.existing_roots.insert(path("/tmp"), path("/private/tmp"));
 
-    assert_eq!(roots(&resolve(&policy, &path("/w"), &facts)).join(" "), "/w /var/t /private/tmp");
+    assert_eq!(roots(&mode(&policy, &path("/w"), &facts)).join(" "), "/w /private/tmp /var/t");
 }
 
 #[test]
@@ -136,8 +182,8 @@ fn rights_of_paths_in_a_workspace() {
 fn a_root_inside_something_protected_is_dropped() {
     let policy = workspace(&["/home/u/.codex/memories", "/w/.git"]);
 
-    assert_eq!(roots(&resolved(&policy, "/w")).join(" "), "/w /var/t /tmp");
-    assert_eq!(roots(&resolved(&workspace(&[]), "/home/u/.codex")).join(" "), "/var/t /tmp");
+    assert_eq!(roots(&resolved(&policy, "/w")).join(" "), "/w /tmp /var/t");
+    assert_eq!(roots(&resolved(&workspace(&[]), "/home/u/.codex")).join(" "), "/tmp /var/t");
 }
 
 #[test]
@@ -185,10 +231,17 @@ fn a_policy_is_within_another_when_it_allows_nothing_more() {
         ..read_only.clone()
     };
     let unprotected = ResolvedPolicy {
-        writable_roots: vec![WritableRoot {
-            root: path("/w"),
-            protected: vec![],
-        }],
+        limits: vec![],
+        ..workspace_write.clone()
+    };
+    let with_glob = ResolvedPolicy {
+        deny_globs: vec![DenyGlob {
+            pattern: "/w/*.env".into(),
+            place: String::new(),
+            managed: false,
+            max_depth: None,
+        }]
+        .into(),
         ..workspace_write.clone()
     };
     let check = |inner: &ResolvedPolicy, outer: &ResolvedPolicy, expect: bool| assert_eq!(inner.is_within(outer), expect);
@@ -200,6 +253,8 @@ fn a_policy_is_within_another_when_it_allows_nothing_more() {
     check(&workspace_write, &read_only, false);
     check(&online, &workspace_write, false);
     check(&unprotected, &workspace_write, false);
+    check(&with_glob, &workspace_write, true);
+    check(&workspace_write, &with_glob, false);
     check(&workspace_write, &ResolvedPolicy::unconfined(), true);
     check(&ResolvedPolicy::unconfined(), &workspace_write, false);
 }
@@ -241,23 +296,55 @@ fn worlds() -> impl Strategy<Value = World> {
                 None => drop(facts.existing_roots.remove(&root)),
             }
         }
-        facts.git_dirs = git.into_iter().map(|(root, target)| (root, vec![target])).collect();
+        let repository = |(root, target): (AbsPath, AbsPath)| Repository {
+            root,
+            kind: RepositoryKind::Elsewhere { folders: vec![target] },
+            modules: vec![],
+            work_trees: vec![],
+        };
+        facts.repositories = git.into_iter().map(repository).collect();
         World { policy, cwd, facts }
     })
+}
+
+/// Lines of a profile over few paths.
+fn profiles() -> impl Strategy<Value = FileRules> {
+    let rights = prop_oneof![Just(Rights::None), Just(Rights::Read), Just(Rights::Write)];
+    let line = (paths(), rights).prop_map(|(path, rights)| FileRule {
+        path,
+        rights,
+        place: String::new(),
+    });
+    (
+        prop::option::of(prop::collection::vec(line, 0..6)),
+        prop::collection::vec(paths(), 0..2),
+    )
+        .prop_map(|(profile, denied)| FileRules {
+            profile,
+            managed_deny: denied
+                .into_iter()
+                .map(|path| FileRule {
+                    path,
+                    rights: Rights::None,
+                    place: "requirements".into(),
+                })
+                .collect(),
+            ..FileRules::default()
+        })
 }
 
 proptest! {
     #[test]
     fn read_only_never_grants_a_write(world in worlds(), network_access: bool, probe in paths()) {
-        let resolved = resolve(&SandboxPolicy::ReadOnly { network_access }, &world.cwd, &world.facts);
+        let resolved = mode(&SandboxPolicy::ReadOnly { network_access }, &world.cwd, &world.facts);
 
-        prop_assert_eq!(rights(&resolved, &probe), Rights::Read);
-prop_assert!(resolved.is_within(&resolved));
+        prop_assert!(rights(&resolved, &probe) <= Rights::Read);
+        prop_assert!(resolved.is_within(&resolved));
     }
 
     #[test]
     fn nothing_outside_of_the_roots_is_writable_and_protection_beats_every_root(world in worlds(), probe in paths()) {
-        let resolved = resolve(&world.policy, &world.cwd, &world.facts);
+        let resolved = mode(&world.policy, &world.cwd, &world.facts);
         let writable = rights(&resolved, &probe) == Rights::Write;
 
         prop_assert!(!writable || world.facts.existing_roots.values().any(|root| probe.starts_with(root)));
@@ -265,44 +352,193 @@ prop_assert!(resolved.is_within(&resolved));
         let own_worktree = world.facts.existing_roots.get(&world.cwd).filter(|cwd| cwd.starts_with(home.join(WORKTREES)));
         let in_own_worktree = own_worktree.is_some_and(|root| probe.starts_with(root));
         prop_assert!(!writable || in_own_worktree || !probe.starts_with(home));
-        for writable_root in &resolved.writable_roots {
-            prop_assert!(rights(&resolved, &writable_root.root) == Rights::Write, "a root that is not writable was kept");
+        for root in resolved.writable_roots() {
+            prop_assert!(rights(&resolved, root) == Rights::Write, "a root that is not writable was kept");
             for name in PROTECTED_NAMES {
-                prop_assert!(!writable || !probe.starts_with(writable_root.root.join(name)));
-            }
-            for (_, targets) in world.facts.git_dirs.iter().filter(|(root, _)| *root == writable_root.root) {
-                prop_assert!(!writable || !targets.iter().any(|target| probe.starts_with(target)));
+                let said = world.facts.existing_roots.values().any(|root| *root == root.join(name));
+                prop_assert!(!writable || said || !probe.starts_with(root.join(name)));
             }
         }
     }
 
     #[test]
-    fn one_more_root_takes_nothing_away_but_what_it_protects(world in worlds(), added in paths(), probe in paths()) {
-        let before = resolve(&world.policy, &world.cwd, &world.facts);
-        let SandboxPolicy::WorkspaceWrite { mut writable_roots, network_access, exclude_tmpdir_env_var, exclude_slash_tmp } = world.policy else {
-            unreachable!("worlds are workspaces");
-        };
-        writable_roots.push(added.clone());
-        let mut facts = world.facts.clone();
-        facts.existing_roots.entry(added.clone()).or_insert_with(|| added.clone());
-        let policy = SandboxPolicy::WorkspaceWrite { writable_roots, network_access, exclude_tmpdir_env_var, exclude_slash_tmp };
-        let after = resolve(&policy, &world.cwd, &facts);
+    fn a_managed_denial_holds_against_every_profile_and_mode(world in worlds(), files in profiles(), probe in paths(), full: bool) {
+        let policy = if full { SandboxPolicy::DangerFullAccess } else { world.policy };
+        let resolved = resolve(&policy, &files, &world.cwd, &world.facts);
+        let denied = files.managed_deny.iter().any(|line| probe.starts_with(&line.path));
 
-        let new_root = &facts.existing_roots[&added];
-        let pointed_to = facts.git_dirs.iter().filter(|(root, _)| root == new_root).flat_map(|(_, targets)| targets);
-        let names = PROTECTED_NAMES.iter().map(|name| new_root.join(name));
-        let mut newly_protected = names.chain(pointed_to.cloned());
-        // The probe itself, or the root that made it writable, may be protected now.
-        let lost = rights(&after, &probe) < rights(&before, &probe);
-        prop_assert!(!lost || newly_protected.any(|protected| probe.starts_with(&protected)));
+        prop_assert!(!denied || rights(&resolved, &probe) == Rights::None);
+        prop_assert!(!denied || rights(&resolved.escalated(), &probe) == Rights::None);
+        prop_assert!(denied || rights(&resolved.escalated(), &probe) == Rights::Write);
     }
 
     #[test]
-    fn a_policy_survives_its_journey_to_another_process(world in worlds()) {
-        let resolved = resolve(&world.policy, &world.cwd, &world.facts);
+    fn a_profile_never_grants_more_than_its_deepest_line(world in worlds(), files in profiles(), probe in paths()) {
+        let resolved = resolve(&world.policy, &files, &world.cwd, &world.facts);
+        let Some(lines) = &files.profile else { return Ok(()) };
+        let covering = lines.iter().filter(|line| probe.starts_with(&line.path));
+        let deepest = covering.clone().map(|line| depth(&line.path)).max();
+        let granted = covering.filter(|line| Some(depth(&line.path)) == deepest).map(|line| line.rights).max();
+        // Of credentials some places stay readable, and no more than that.
+        prop_assert!(rights(&resolved, &probe) <= granted.unwrap_or(Rights::None).max(Rights::None));
+    }
+
+    #[test]
+    fn the_order_of_lines_does_not_matter(world in worlds(), files in profiles(), probe in paths()) {
+        let mut turned = files.clone();
+        turned.profile.iter_mut().for_each(|lines| lines.reverse());
+        turned.managed_deny.reverse();
+
+        let [one, other] = [files, turned].map(|files| resolve(&world.policy, &files, &world.cwd, &world.facts));
+        prop_assert_eq!(rights(&one, &probe), rights(&other, &probe));
+        prop_assert!(one.is_within(&other) && other.is_within(&one));
+    }
+
+    #[test]
+    fn within_means_no_more_rights_anywhere(a in worlds(), b in worlds(), files in [profiles(), profiles()], probe in paths()) {
+        let [first, second] = files;
+        let inner = resolve(&a.policy, &first, &a.cwd, &a.facts);
+        let outer = resolve(&b.policy, &second, &b.cwd, &b.facts);
+
+        prop_assert!(!inner.is_within(&outer) || rights(&inner, &probe) <= rights(&outer, &probe));
+        prop_assert!(inner.is_within(&inner.escalated()));
+    }
+
+    #[test]
+    fn a_policy_survives_its_journey_to_another_process(world in worlds(), files in profiles()) {
+        let resolved = resolve(&world.policy, &files, &world.cwd, &world.facts);
 
         let sent = serde_json::to_string(&resolved)?;
 
         prop_assert_eq!(serde_json::from_str::<ResolvedPolicy>(&sent)?, resolved);
+    }
+}
+
+#[test]
+fn the_deepest_line_of_a_profile_decides() {
+    use Rights::{None, Read, Write};
+    let lines = profile(&[
+        ("/", Read),
+        ("/w", Write),
+        ("/w/docs", Read),
+        ("/w/docs/generated", Write),
+        ("/w/secrets", None),
+        ("/w/secrets/public", Read),
+        ("/w/.git", Write),
+        ("/home/u/.aws", Read),
+    ]);
+    let resolved = of_profile(&lines);
+    let check = |at: &str, expect: Rights| assert_eq!(rights(&resolved, &path(at)), expect, "{at}");
+
+    check("/etc/passwd", Read);
+    check("/w/x", Write);
+    check("/w/docs/a", Read);
+    check("/w/docs/generated/a", Write);
+    check("/w/secrets/a", None);
+    check("/w/secrets/public/a", Read);
+    // Said of exactly this name, so it counts; the other names stay protected.
+    check("/w/.git/hooks/x", Write);
+    check("/w/.codex/config.toml", Read);
+    check("/home/u/.aws/credentials", Read);
+    check("/home/u/.ssh/id_ed25519", None);
+    check("/home/u/.ssh/known_hosts", Read);
+    check("/home/u/.codex/auth.json", None);
+    check("/home/u/.codex/sessions", Read);
+    assert!(resolved.hides());
+
+    // Without a line for the root nothing else may be read.
+    let narrow = of_profile(&profile(&[("/usr", Read), ("/w", Write)]));
+    assert_eq!(
+        ["/usr/bin/env", "/etc/passwd", "/w/a"].map(|at| rights(&narrow, &path(at))),
+        [Read, None, Write]
+    );
+}
+
+#[test]
+fn credentials_are_closed_in_every_mode_and_managed_denials_in_full_access_too() {
+    let check = |policy: &SandboxPolicy, at: &str, expect: Rights| {
+        let files = FileRules {
+            managed_deny: vec![FileRule {
+                path: path("/x/secret"),
+                rights: Rights::None,
+                place: "requirements.toml:3".into(),
+            }],
+            ..FileRules::default()
+        };
+        let resolved = resolve(policy, &files, &path("/home/u"), &facts(policy, &path("/home/u")));
+        assert_eq!(rights(&resolved, &path(at)), expect, "{policy:?} {at}");
+    };
+    let everywhere = [
+        SandboxPolicy::read_only(),
+        SandboxPolicy::workspace_write(),
+        SandboxPolicy::DangerFullAccess,
+    ];
+    for policy in &everywhere {
+        check(policy, "/x/secret/a", Rights::None);
+    }
+    for policy in &everywhere[..2] {
+        check(policy, "/home/u/.netrc", Rights::None);
+        check(policy, "/home/u/.config/gh/hosts.yml", Rights::None);
+    }
+    check(&everywhere[2], "/home/u/.netrc", Rights::Write);
+    check(&everywhere[1], "/home/u/src/a", Rights::Write);
+}
+
+#[test]
+fn git_may_write_to_a_repository_but_not_to_what_it_would_run_or_believe() {
+    let policy = workspace(&[]);
+    let repository = |kind: RepositoryKind| {
+        let mut facts = facts(&policy, &path("/w"));
+        facts.repositories = vec![Repository {
+            root: path("/w"),
+            kind,
+            modules: vec![(path("/w/.git/modules/sub"), Some(path("/w/sub")))],
+            work_trees: vec![],
+        }];
+        mode(&policy, &path("/w"), &facts)
+    };
+    let check = |kind: RepositoryKind, git: &str, expect: Rights| {
+        let resolved = repository(kind);
+        for name in [
+            "config",
+            "config.worktree",
+            "commondir",
+            "hooks/pre-commit",
+            "info/attributes",
+            "objects/info/alternates",
+            "modules/new/config",
+            "worktrees/x/commondir",
+            "modules",
+        ] {
+            assert!(rights(&resolved, &path(git).join(name)) <= Rights::Read, "{git}/{name}");
+        }
+        for name in ["index.lock", "objects/aa/bb", "refs/heads/x", "rebase-merge/done", "HEAD"] {
+            assert_eq!(rights(&resolved, &path(git).join(name)), expect, "{git}/{name}");
+        }
+    };
+    let linked = RepositoryKind::Linked {
+        own: path("/main/.git/worktrees/w"),
+        common: path("/main/.git"),
+    };
+
+    check(RepositoryKind::Folder, "/w/.git", Rights::Write);
+    check(RepositoryKind::Bare, "/w", Rights::Write);
+    check(linked.clone(), "/main/.git", Rights::Write);
+    let elsewhere = RepositoryKind::Elsewhere {
+        folders: vec![path("/main/.git")],
+    };
+    check(elsewhere, "/main/.git", Rights::Read);
+    let checks = [
+        (RepositoryKind::Folder, "/w/.git/modules/sub/index", Rights::Write),
+        (RepositoryKind::Folder, "/w/.git/modules/sub/config", Rights::Read),
+        (RepositoryKind::Folder, "/w/sub/.git", Rights::Read),
+        (linked.clone(), "/main/.git/worktrees/w/HEAD", Rights::Write),
+        (linked.clone(), "/main/.git/worktrees/w/gitdir", Rights::Read),
+        (linked.clone(), "/main/.git/worktrees/other/HEAD", Rights::Read),
+        (linked.clone(), "/main/src", Rights::Read),
+        (linked, "/w/.git", Rights::Read),
+    ];
+    for (kind, at, expect) in checks {
+        assert_eq!(rights(&repository(kind), &path(at)), expect, "{at}");
     }
 }

@@ -74,8 +74,6 @@ pub enum ConfigError {
     ApprovalGranular { place: Place },
     #[error("{place}: {problem}")]
     PermissionsInvalid { place: Place, problem: String },
-    #[error("{place}: the sandbox of this version cannot {what}; nothing runs rather than ignoring it")]
-    PermissionsUnenforceable { place: Place, what: String },
     #[error(
         "{place}: permission profiles are defined but none is chosen; set `default_permissions`, for example to `{name}` or `:workspace`"
     )]
@@ -127,7 +125,6 @@ impl ConfigError {
             Self::ProfileName { .. } => "config.profile_name",
             Self::ApprovalGranular { .. } => "config.approval_granular",
             Self::PermissionsInvalid { .. } => "config.permissions_invalid",
-            Self::PermissionsUnenforceable { .. } => "config.permissions_unenforceable",
             Self::PermissionsUnchosen { .. } => "config.permissions_unchosen",
             Self::ProfileForbidden { .. } => "config.profile_forbidden",
             Self::RequirementInvalid { .. } => "config.requirement_invalid",

@@ -1,11 +1,11 @@
 //! `[permissions.NAME]`: what a permission profile means for one working directory.
 //!
-//! A profile becomes a [`SandboxPolicy`] and [`FileRules`]. What the sandbox cannot hold commands to is an error, never left out.
+//! A profile becomes [`FileRules`], which count, and the [`SandboxPolicy`] that comes nearest, for those who know modes only.
 
 use crate::tree::{Node, Table, Value, dotted};
 use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
-use codex_protocol::settings::{FileRules, SandboxPolicy};
+use codex_protocol::settings::{DenyGlob, FileRule, FileRules, Rights, SandboxPolicy};
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
@@ -29,17 +29,22 @@ pub(crate) struct Permissions {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Access {
-    Read,
-    Write,
-    Deny,
-}
+/// Enough of a system to run programs (as observed of the reference).
+const MINIMAL_PATHS: [&str; 8] = [
+    "/bin",
+    "/sbin",
+    "/usr",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/run/current-system/sw",
+];
 
 /// One line of a profile: where it stands and what it says.
 #[derive(Debug, Clone)]
 struct Rule {
-    access: Access,
+    rights: Rights,
     place: Option<Place>,
 }
 
@@ -96,6 +101,7 @@ impl Profiles<'_> {
         let chain = self.chain(name, asked)?;
         let mut warnings = Vec::new();
         let mut rules = Rules::new();
+        let mut max_depth = None;
         let mut network = Network::default();
         let mut roots = vec![self.cwd.clone()];
         roots.extend(self.add_dirs.iter().cloned());
@@ -104,13 +110,19 @@ impl Profiles<'_> {
                 Link::BuiltIn(name) => rules.extend(built_in(name)),
                 Link::Table(key, table) => {
                     self.add_rules(key, table, &mut rules, &mut warnings)?;
+                    max_depth = scan_depth(key, table)?.or(max_depth);
                     network.add(key, table)?;
                     self.add_roots(key, table, &mut roots)?;
                 }
             }
         }
         let network = network.open(self.proxy_demanded, &mut warnings);
-        Compiled::new(self, &rules, &roots)?.permissions(self.cwd, network, warnings)
+        let rules = self.file_rules(name, &rules, &roots, max_depth)?;
+        Ok(Permissions {
+            policy: self.nearest_mode(&rules, network),
+            rules,
+            warnings,
+        })
     }
 
     /// The profile, the one it extends, and so on.
@@ -203,46 +215,145 @@ impl Profiles<'_> {
         Ok(())
     }
 
-    /// The folders or files that a rule is about.
-    fn targets(&self, key: &str, below: &str, rule: &Rule, roots: &[AbsPath]) -> Result<Vec<AbsPath>, ConfigError> {
+    /// The rules with every path spelled out.
+    fn file_rules(&self, name: &str, rules: &Rules, roots: &[AbsPath], max_depth: Option<u32>) -> Result<FileRules, ConfigError> {
+        let mut lines = Vec::new();
+        let mut deny_globs = Vec::new();
+        for ((key, below), rule) in rules {
+            let place = rule.place.as_ref().map_or_else(|| format!("profile {name}"), Place::to_string);
+            for target in self.targets(key, below, rule, roots)? {
+                match target {
+                    Target::Path(path) => lines.push(FileRule {
+                        path,
+                        rights: rule.rights,
+                        place: place.clone(),
+                    }),
+                    Target::Pattern(pattern) => deny_globs.push(DenyGlob {
+                        pattern,
+                        place: place.clone(),
+                        managed: false,
+                        max_depth,
+                    }),
+                }
+            }
+        }
+        Ok(FileRules {
+            profile: Some(lines),
+            deny_globs,
+            managed_deny: Vec::new(),
+        })
+    }
+
+    /// The folders, files or patterns that a rule is about.
+    fn targets(&self, key: &str, below: &str, rule: &Rule, roots: &[AbsPath]) -> Result<Vec<Target>, ConfigError> {
         let wrong = |problem: String| ConfigError::PermissionsInvalid {
             place: rule.place.clone().unwrap_or(Place::Override),
             problem,
         };
-        let below = below.strip_suffix("/**").unwrap_or(below);
-        let inside = Path::new(below);
+        let subtree = below.strip_suffix("/**").unwrap_or(below);
+        let inside = Path::new(if is_pattern(below) { below } else { subtree });
         if !inside
             .components()
             .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
         {
             return Err(wrong(format!("`{below}` must be a path below `{key}`")));
         }
-        let bases = match key {
+        if below != SELF && key.starts_with(':') && key != WORKSPACE_ROOTS {
+            return Err(wrong(format!(
+                "`{key}` does not take paths below it; name them with an absolute path"
+            )));
+        }
+        let bases = self.bases(key, roots).map_err(|problem| wrong(problem.to_owned()))?;
+        let target = |base: AbsPath| match (below == SELF, is_pattern(key), is_pattern(below)) {
+            (true, false, _) => Target::Path(base),
+            (true, true, _) => Target::Pattern(base.to_string()),
+            (false, false, false) => Target::Path(base.join(inside)),
+            (false, ..) => Target::Pattern(base.join(inside).to_string()),
+        };
+        Ok(bases.into_iter().map(target).collect())
+    }
+
+    /// The places that a key stands for.
+    fn bases(&self, key: &str, roots: &[AbsPath]) -> Result<Vec<AbsPath>, String> {
+        Ok(match key {
             ROOT => AbsPath::new("/").into_iter().collect(),
             WORKSPACE_ROOTS => roots.to_vec(),
             TMPDIR => self.temporary().into_iter().collect(),
             SLASH_TMP => AbsPath::new("/tmp").into_iter().collect(),
+            MINIMAL => MINIMAL_PATHS.iter().filter_map(|path| AbsPath::new(path).ok()).collect(),
             _ => {
-                let path = key.strip_suffix("/**").unwrap_or(key);
+                let path = if is_pattern(key) {
+                    key
+                } else {
+                    key.strip_suffix("/**").unwrap_or(key)
+                };
                 let home = self.env.home.as_ref().filter(|_| path == "~" || path.starts_with("~/"));
                 match home {
                     Some(home) => vec![self.env.expand(path, home)],
                     None => vec![
                         AbsPath::new(path)
-                            .map_err(|_| wrong(format!("`{path}` must be an absolute path, start with `~/`, or be a special path")))?,
+                            .map_err(|_| format!("`{path}` must be an absolute path, start with `~/`, or be a special path"))?,
                     ],
                 }
             }
+        })
+    }
+
+    /// What comes nearest to the lines among the modes.
+    fn nearest_mode(&self, rules: &FileRules, network_access: bool) -> SandboxPolicy {
+        let lines = rules.profile.as_deref().unwrap_or_default();
+        let deepest = |path: &AbsPath| {
+            let covering = lines.iter().filter(|line| path.starts_with(&line.path));
+            covering.max_by_key(|line| (line.path.components().count(), strictness(line.rights)))
         };
-        Ok(bases
-            .into_iter()
-            .map(|base| if below == SELF { base } else { base.join(inside) })
-            .collect())
+        let writable = |path: Option<&AbsPath>| path.and_then(deepest).is_some_and(|line| line.rights == Rights::Write);
+        let (temporary, slash_tmp) = (self.temporary(), AbsPath::new("/tmp").ok());
+        let special = |path: &AbsPath| path == self.cwd || Some(path) == temporary.as_ref() || Some(path) == slash_tmp.as_ref();
+        let mut writes: Vec<&AbsPath> = lines.iter().map(|line| &line.path).filter(|path| writable(Some(path))).collect();
+        writes.sort();
+        writes.dedup();
+        if writes.is_empty() {
+            return SandboxPolicy::ReadOnly { network_access };
+        }
+        SandboxPolicy::WorkspaceWrite {
+            writable_roots: writes.into_iter().filter(|path| !special(path)).cloned().collect(),
+            network_access,
+            exclude_tmpdir_env_var: !writable(temporary.as_ref()),
+            exclude_slash_tmp: !writable(slash_tmp.as_ref()),
+        }
     }
 
     fn temporary(&self) -> Option<AbsPath> {
         self.env.var("TMPDIR").and_then(|path| AbsPath::new(path).ok())
     }
+}
+
+enum Target {
+    Path(AbsPath),
+    Pattern(String),
+}
+
+/// Whether `text` means more than one name; a trailing `/**` only means everything below.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    text.strip_suffix("/**").unwrap_or(text).contains(['*', '?', '['])
+}
+
+/// Of two lines for one path the denial counts, then what may be written.
+const fn strictness(rights: Rights) -> u8 {
+    match rights {
+        Rights::Read => 0,
+        Rights::Write => 1,
+        Rights::None => 2,
+    }
+}
+
+fn scan_depth(key: &str, table: &Table) -> Result<Option<u32>, ConfigError> {
+    const NAME: &str = "glob_scan_max_depth";
+    let Some(node) = table.get("filesystem") else { return Ok(None) };
+    let key = dotted(key, "filesystem");
+    let Some(node) = node.table(&key)?.get(NAME) else { return Ok(None) };
+    let depth = node.integer(&dotted(&key, NAME), 1, i64::from(u32::MAX))?;
+    Ok(u32::try_from(depth).ok())
 }
 
 enum Link<'a> {
@@ -258,32 +369,31 @@ fn invalid(node: &Node, problem: String) -> ConfigError {
 }
 
 fn built_in(name: &str) -> Vec<((String, String), Rule)> {
-    let rule = |key: &str, access| ((key.to_owned(), SELF.to_owned()), Rule { access, place: None });
-    let mut rules = vec![rule(ROOT, Access::Read)];
+    let rule = |key: &str, rights| ((key.to_owned(), SELF.to_owned()), Rule { rights, place: None });
+    let mut rules = vec![rule(ROOT, Rights::Read)];
     if name == WORKSPACE {
-        rules.extend([WORKSPACE_ROOTS, TMPDIR, SLASH_TMP].map(|key| rule(key, Access::Write)));
+        rules.extend([WORKSPACE_ROOTS, TMPDIR, SLASH_TMP].map(|key| rule(key, Rights::Write)));
     }
     rules
 }
 
 fn add_rule(rules: &mut Rules, (path, below): (&str, &str), key: &str, node: &Node) -> Result<(), ConfigError> {
-    const NAMES: [(&str, Access); 4] = [
-        ("read", Access::Read),
-        ("write", Access::Write),
-        ("deny", Access::Deny),
-        ("none", Access::Deny),
+    const NAMES: [(&str, Rights); 4] = [
+        ("read", Rights::Read),
+        ("write", Rights::Write),
+        ("deny", Rights::None),
+        ("none", Rights::None),
     ];
-    let access = node.one_of(key, &NAMES)?;
-    let is_pattern = |text: &str| text.strip_suffix("/**").unwrap_or(text).contains(['*', '?', '[']);
-    if access != Access::Deny && (is_pattern(path) || is_pattern(below)) {
+    let rights = node.one_of(key, &NAMES)?;
+    if rights != Rights::None && (is_pattern(path) || is_pattern(below)) {
         return Err(invalid(node, format!("`{key}`: patterns are for `deny` only")));
     }
     let rule = Rule {
-        access,
+        rights,
         place: Some(node.source.place.clone()),
     };
     let entry = rules.entry((path.to_owned(), below.to_owned())).or_insert_with(|| rule.clone());
-    if entry.access != Access::Deny {
+    if entry.rights != Rights::None {
         *entry = rule;
     }
     Ok(())
@@ -329,100 +439,5 @@ impl Network {
             warnings.push("`features.network_proxy` is not in this version; commands have no network instead".to_owned());
         }
         !proxy_demanded
-    }
-}
-
-/// The rules with every path spelled out.
-struct Compiled {
-    rules: Vec<(AbsPath, Access, Option<Place>)>,
-    temporary: Option<AbsPath>,
-}
-
-impl Compiled {
-    fn new(profiles: &Profiles<'_>, rules: &Rules, roots: &[AbsPath]) -> Result<Self, ConfigError> {
-        let mut compiled = Vec::new();
-        for ((key, below), rule) in rules {
-            if rule.access == Access::Deny {
-                return Err(ConfigError::PermissionsUnenforceable {
-                    place: rule.place.clone().unwrap_or(Place::Override),
-                    what: format!(
-                        "hide `{}` from commands",
-                        if below == SELF { key.clone() } else { format!("{key}/{below}") }
-                    ),
-                });
-            }
-            if key == MINIMAL {
-                continue;
-            }
-            for path in profiles.targets(key, below, rule, roots)? {
-                compiled.push((path, rule.access, rule.place.clone()));
-            }
-        }
-        Ok(Self {
-            rules: compiled,
-            temporary: profiles.temporary(),
-        })
-    }
-
-    /// The longest rule at or above a path; of two for the same path the narrower one.
-    fn access(&self, path: &AbsPath) -> Option<Access> {
-        let covering = self.rules.iter().filter(|(rule, ..)| path.starts_with(rule));
-        covering
-            .max_by_key(|(rule, access, _)| (rule.components().count(), std::cmp::Reverse(*access)))
-            .map(|(_, access, _)| *access)
-    }
-
-    fn permissions(&self, cwd: &AbsPath, network_access: bool, mut warnings: Vec<String>) -> Result<Permissions, ConfigError> {
-        let reads_all = AbsPath::new("/").is_ok_and(|root| self.access(&root).is_some());
-        if !reads_all {
-            let place = self.rules.iter().find_map(|(.., place)| place.clone()).unwrap_or(Place::Override);
-            return Err(ConfigError::PermissionsUnenforceable {
-                place,
-                what: "keep commands from reading; add `\":root\" = \"read\"` or extend `:read-only` or `:workspace`".to_owned(),
-            });
-        }
-        let slash_tmp = AbsPath::new("/tmp").ok();
-        let special = |path: &AbsPath| path == cwd || Some(path) == self.temporary.as_ref() || Some(path) == slash_tmp.as_ref();
-        let writable = |path: Option<&AbsPath>| path.is_some_and(|path| self.access(path) == Some(Access::Write));
-        let writes: Vec<&AbsPath> = self
-            .rules
-            .iter()
-            .filter(|(path, ..)| writable(Some(path)))
-            .map(|(path, ..)| path)
-            .collect();
-        if writes.is_empty() {
-            return Ok(Permissions {
-                policy: SandboxPolicy::ReadOnly { network_access },
-                rules: FileRules::default(),
-                warnings,
-            });
-        }
-        let read_only: Vec<AbsPath> = self
-            .rules
-            .iter()
-            .map(|(path, ..)| path)
-            .filter(|path| !writable(Some(path)) && writes.iter().any(|write| path.starts_with(write) && path != write))
-            .cloned()
-            .collect();
-        for write in &writes {
-            if let Some(closed) = read_only.iter().find(|closed| write.starts_with(closed)) {
-                warnings.push(format!("{write} stays read-only because it lies in {closed}, which is"));
-            }
-        }
-        let mut writable_roots: Vec<AbsPath> = writes.iter().filter(|path| !special(path)).map(|path| (*path).clone()).collect();
-        writable_roots.dedup();
-        Ok(Permissions {
-            policy: SandboxPolicy::WorkspaceWrite {
-                writable_roots,
-                network_access,
-                exclude_tmpdir_env_var: !writable(self.temporary.as_ref()),
-                exclude_slash_tmp: !writable(slash_tmp.as_ref()),
-            },
-            rules: FileRules {
-                without_cwd: !writable(Some(cwd)),
-                read_only,
-            },
-            warnings,
-        })
     }
 }

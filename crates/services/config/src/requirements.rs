@@ -2,10 +2,14 @@
 //!
 //! A constraint that this version cannot enforce ends the start; it is never left out.
 
+use crate::profiles::is_pattern;
 use crate::tree::{self, Node, Table};
 use crate::value::Choices as _;
 use crate::{Config, ConfigError, Place, ProcessEnv, Replacement};
-use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, FileRules, SandboxMode, SandboxPolicy, WebSearchMode};
+use codex_base::AbsPath;
+use codex_protocol::settings::{
+    ApprovalPolicy, ApprovalsReviewer, DenyGlob, FileRule, FileRules, Rights, SandboxMode, SandboxPolicy, WebSearchMode,
+};
 use std::collections::BTreeMap;
 
 /// Keys that are set outright: they become a layer of their own.
@@ -35,6 +39,14 @@ pub(crate) struct Requirements {
     more_instructions: Option<String>,
     login_methods: Option<Vec<String>>,
     new_thread: Option<NewThread>,
+    /// What nobody may read.
+    deny_read: DenyRead,
+}
+
+#[derive(Debug, Default)]
+struct DenyRead {
+    paths: Vec<FileRule>,
+    globs: Vec<DenyGlob>,
 }
 
 /// `models.new_thread`: what a thread that begins is run with, whoever asks for what.
@@ -102,6 +114,7 @@ impl Requirements {
                 .map(str::to_owned),
             login_methods: login_methods(table)?,
             new_thread: new_thread(table)?,
+            deny_read: deny_read(table, env)?,
         })
     }
 
@@ -174,6 +187,8 @@ impl Requirements {
         changes.extend(self.constrain_web_search(config));
         changes.extend(self.close_network(config));
         config.allowed_login_methods.clone_from(&self.login_methods);
+        config.file_rules.managed_deny.extend(self.deny_read.paths.iter().cloned());
+        config.file_rules.deny_globs.extend(self.deny_read.globs.iter().cloned());
         if let Some(more) = &self.more_instructions {
             let own = config.developer_instructions.take();
             config.developer_instructions = Some(own.map_or_else(|| more.clone(), |own| format!("{own}\n\n{more}")));
@@ -270,22 +285,49 @@ impl<T: Copy + PartialEq> Allowed<T> {
 }
 
 fn unenforceable(table: &Table) -> Result<(), ConfigError> {
-    let path = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
-    for (names, what) in [
-        (["permissions", "filesystem", "deny_read"].as_slice(), "hide files from commands"),
-        (["rules", "prefix_rules"].as_slice(), "match commands against rules"),
-    ] {
-        let Some(node) = tree::get(table, &path(names)) else { continue };
-        if node.items().is_some_and(<[toml::Value]>::is_empty) {
-            continue;
-        }
-        return Err(ConfigError::RequirementUnenforceable {
+    let names = ["rules", "prefix_rules"].map(str::to_owned);
+    match tree::get(table, &names) {
+        Some(node) if !node.items().is_some_and(<[toml::Value]>::is_empty) => Err(ConfigError::RequirementUnenforceable {
             place: node.source.place.clone(),
             key: names.join("."),
-            what,
-        });
+            what: "match commands against rules",
+        }),
+        Some(_) | None => Ok(()),
     }
-    Ok(())
+}
+
+/// `permissions.filesystem.deny_read`: absolute paths and patterns, or below the user's home.
+fn deny_read(table: &Table, env: &ProcessEnv) -> Result<DenyRead, ConfigError> {
+    const KEY: [&str; 3] = ["permissions", "filesystem", "deny_read"];
+    let mut found = DenyRead::default();
+    let Some(node) = tree::get(table, &KEY.map(str::to_owned)) else {
+        return Ok(found);
+    };
+    let place = node.source.place.to_string();
+    for text in node.items().unwrap_or_default().iter().filter_map(toml::Value::as_str) {
+        let in_home = text == "~" || text.starts_with("~/");
+        let path = match (&env.home, in_home) {
+            (Some(home), true) => env.expand(text, home),
+            _ => AbsPath::new(text).map_err(|_| invalid(&KEY.join("."), node, &format!("needs absolute paths, not `{text}`")))?,
+        };
+        if is_pattern(text) {
+            found.globs.push(DenyGlob {
+                pattern: path.to_string(),
+                place: place.clone(),
+                managed: true,
+                max_depth: None,
+            });
+        } else {
+            let whole = path.to_string();
+            let path = AbsPath::new(whole.strip_suffix("/**").unwrap_or(&whole)).unwrap_or(path);
+            found.paths.push(FileRule {
+                path,
+                rights: Rights::None,
+                place: place.clone(),
+            });
+        }
+    }
+    Ok(found)
 }
 
 fn read_list<T: Copy + PartialEq>(table: &Table, key: &str, choices: &[(&str, T)]) -> Result<Option<Allowed<T>>, ConfigError> {

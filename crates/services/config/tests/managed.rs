@@ -133,9 +133,8 @@ fn requirements_that_cannot_be_kept_end_the_start() {
     };
 
     check(
-        "[permissions.filesystem]\ndeny_read = [\"/etc/shadow\"]\n",
-        "[config.requirement_unenforceable] AT 2:1: this version cannot hide files from commands, which permissions.filesystem.deny_read demands; it \
-         does not start rather than ignore it",
+        "[permissions.filesystem]\ndeny_read = [\"etc/shadow\"]\n",
+        "[config.requirement_invalid] AT 2:1: permissions.filesystem.deny_read needs absolute paths, not `etc/shadow`",
     );
     check("[permissions.filesystem]\ndeny_read = []\n", "no error");
     check(

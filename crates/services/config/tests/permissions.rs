@@ -22,122 +22,200 @@ fn profile(text: &str) -> String {
 
 fn shown(policy: &SandboxPolicy, rules: &FileRules) -> String {
     let mut words = vec![policy.mode().as_str().to_owned()];
-    if let SandboxPolicy::WorkspaceWrite {
-        writable_roots,
-        network_access: _,
-        exclude_tmpdir_env_var,
-        exclude_slash_tmp,
-    } = policy
-    {
-        words.extend((!rules.without_cwd).then(|| "cwd".to_owned()));
-        words.extend((!exclude_tmpdir_env_var).then(|| "$TMPDIR".to_owned()));
-        words.extend((!exclude_slash_tmp).then(|| "/tmp".to_owned()));
-        words.extend(writable_roots.iter().map(ToString::to_string));
-    }
-    words.extend(rules.read_only.iter().map(|path| format!("-{path}")));
+    let lines = rules.profile.iter().flatten();
+    words.extend(lines.map(|line| format!("{}:{}", line.rights.as_str(), line.path)));
+    words.extend(rules.deny_globs.iter().map(|glob| format!("deny:{}", glob.pattern)));
     words.extend(policy.network_access().then(|| "network".to_owned()));
     words.join(" ")
 }
 
 #[test]
-fn a_profile_becomes_roots_and_what_is_closed_in_them() {
-    let check = |text: &str, expect: &str| assert_eq!(profile(text), expect, "{text}");
+fn a_profile_becomes_lines_about_exact_paths() {
+    let mut all = String::new();
+    let mut add = |text: &str| all += &format!("{text}=> {}\n\n", profile(text).replace("/t/home/.codex/config.toml:", "AT "));
 
-    check("[permissions.p]\nextends = \":read-only\"\n", "read-only");
-    check("[permissions.p]\nextends = \":workspace\"\n", "workspace-write cwd /tmp");
-    check(
+    add("[permissions.p]\nextends = \":read-only\"\n");
+    add("[permissions.p]\nextends = \":workspace\"\n");
+    add(
         "[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\":slash_tmp\" = \"read\"\n\"/t/cache\" = \"write\"\n\"~/notes\" = \"write\"\n",
-        "workspace-write cwd /t/cache /t/home/notes",
     );
-    check(
+    add(
         "[permissions.p.filesystem]\n\":root\" = \"read\"\n\":minimal\" = \"read\"\n\":workspace_roots\" = { \".\" = \"read\", build = \"write\" }\n",
-        "workspace-write /t/w/build",
     );
-    check(
+    add(
         "[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\":project_roots\" = { \"keys/**\" = \"read\" }\n\":slash_tmp\" = \"read\"\n",
-        "workspace-write cwd -/t/w/keys",
     );
-    check(
+    add(
         "[permissions.p]\nextends = \":workspace\"\nworkspace_roots = { \"/t/more\" = true, \"/t/no\" = false }\n\
          [permissions.p.filesystem]\n\":slash_tmp\" = \"read\"\n",
-        "workspace-write cwd /t/more",
     );
-    check(
-        "[permissions.p]\nextends = \"q\"\n[permissions.q]\nextends = \":read-only\"\n[permissions.q.network]\nenabled = true\n",
-        "read-only network",
-    );
+    add("[permissions.p]\nextends = \"q\"\n[permissions.q]\nextends = \":read-only\"\n[permissions.q.network]\nenabled = true\n");
+    insta::assert_snapshot!(all, @r#"
+    [permissions.p]
+    extends = ":read-only"
+    => read-only read:/
+
+    [permissions.p]
+    extends = ":workspace"
+    => workspace-write read:/ write:/tmp write:/t/w
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    ":slash_tmp" = "read"
+    "/t/cache" = "write"
+    "~/notes" = "write"
+    => workspace-write write:/t/cache read:/ read:/tmp write:/t/w write:/t/home/notes
+
+    [permissions.p.filesystem]
+    ":root" = "read"
+    ":minimal" = "read"
+    ":workspace_roots" = { "." = "read", build = "write" }
+    => workspace-write read:/bin read:/sbin read:/usr read:/etc read:/lib read:/lib64 read:/nix/store read:/run/current-system/sw read:/ read:/t/w write:/t/w/build
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    ":project_roots" = { "keys/**" = "read" }
+    ":slash_tmp" = "read"
+    => workspace-write read:/ read:/tmp write:/t/w read:/t/w/keys
+
+    [permissions.p]
+    extends = ":workspace"
+    workspace_roots = { "/t/more" = true, "/t/no" = false }
+    [permissions.p.filesystem]
+    ":slash_tmp" = "read"
+    => workspace-write read:/ read:/tmp write:/t/w write:/t/more
+
+    [permissions.p]
+    extends = "q"
+    [permissions.q]
+    extends = ":read-only"
+    [permissions.q.network]
+    enabled = true
+    => read-only read:/ network
+    "#);
 }
 
 #[test]
-fn what_cannot_be_kept_is_refused_or_closed() {
-    let check = |text: &str, expect: &str| assert_eq!(profile(text).replace("/t/home/.codex/config.toml:", "AT "), expect, "{text}");
-    let base = "[permissions.p]\nextends = \":workspace\"\n";
+fn denials_and_patterns_are_kept() {
+    let mut all = String::new();
+    let mut add = |text: &str| all += &format!("{text}=> {}\n\n", profile(text).replace("/t/home/.codex/config.toml:", "AT "));
+    let base = "[permissions.p]\nextends = \":read-only\"\n";
 
-    check(
-        &format!("{base}[permissions.p.filesystem]\n\"~/.ssh\" = \"deny\"\n"),
-        "[config.permissions_unenforceable] AT 5:1: the sandbox of this version cannot hide `~/.ssh` from commands; nothing runs rather than \
-         ignoring it",
-    );
-    check(
-        &format!("{base}[permissions.p.filesystem]\n\":workspace_roots\" = {{ \"**/*.pem\" = \"none\" }}\n"),
-        "[config.permissions_unenforceable] AT 5:24: the sandbox of this version cannot hide `:workspace_roots/**/*.pem` from commands; nothing runs \
-         rather than ignoring it",
-    );
-    check(
-        "[permissions.p.filesystem]\n\":workspace_roots\" = \"write\"\n",
-        "[config.permissions_unenforceable] AT 3:1: the sandbox of this version cannot keep commands from reading; add `\":root\" = \"read\"` or \
-         extend `:read-only` or `:workspace`; nothing runs rather than ignoring it",
-    );
-    check(
+    add(&format!("{base}[permissions.p.filesystem]\n\"~/.ssh\" = \"deny\"\n"));
+    add(&format!(
+        "{base}[permissions.p.filesystem]\n\":workspace_roots\" = {{ \"**/*.pem\" = \"none\", \"a/**\" = \"deny\" }}\n\"/t/*.env\" = \"deny\"\n"
+    ));
+    add("[permissions.p.filesystem]\n\":workspace_roots\" = \"write\"\n\":minimal\" = \"read\"\n");
+    add(
         "[permissions.p]\nextends = \":read-only\"\n[permissions.p.network]\nenabled = true\ndomains = { \"*.example.org\" = \"allow\" }\n",
-        "read-only\nAT 6:1: `permissions.p.network.domains` needs a proxy that this version does not have; commands have no network instead",
     );
-    check(
-        "[permissions.p]\nextends = \":read-only\"\n[permissions.p.filesystem]\n\"/t/a\" = \"write\"\n\"/t/a/b\" = \"read\"\n\"/t/a/b/c\" = \"write\"\n",
-        "workspace-write /t/a /t/a/b/c -/t/a/b\n/t/a/b/c stays read-only because it lies in /t/a/b, which is",
-    );
-    check(
-        &format!("{base}[permissions.p.filesystem]\n\":everything\" = \"write\"\n\":slash_tmp\" = \"read\"\n"),
-        "workspace-write cwd\nAT 5:1: there is no special path `:everything`; the entry is left out",
-    );
+    add(&format!("{base}[permissions.p.filesystem]\n\":everything\" = \"write\"\n"));
+    insta::assert_snapshot!(all, @r#"
+    [permissions.p]
+    extends = ":read-only"
+    [permissions.p.filesystem]
+    "~/.ssh" = "deny"
+    => read-only read:/ deny:/t/home/.ssh
+
+    [permissions.p]
+    extends = ":read-only"
+    [permissions.p.filesystem]
+    ":workspace_roots" = { "**/*.pem" = "none", "a/**" = "deny" }
+    "/t/*.env" = "deny"
+    => read-only read:/ deny:/t/w/a deny:/t/*.env deny:/t/w/**/*.pem
+
+    [permissions.p.filesystem]
+    ":workspace_roots" = "write"
+    ":minimal" = "read"
+    => workspace-write read:/bin read:/sbin read:/usr read:/etc read:/lib read:/lib64 read:/nix/store read:/run/current-system/sw write:/t/w
+
+    [permissions.p]
+    extends = ":read-only"
+    [permissions.p.network]
+    enabled = true
+    domains = { "*.example.org" = "allow" }
+    => read-only read:/
+    AT 6:1: `permissions.p.network.domains` needs a proxy that this version does not have; commands have no network instead
+
+    [permissions.p]
+    extends = ":read-only"
+    [permissions.p.filesystem]
+    ":everything" = "write"
+    => read-only read:/
+    AT 5:1: there is no special path `:everything`; the entry is left out
+    "#);
 }
 
 #[test]
 fn mistakes_in_profiles_are_named() {
-    let check = |text: &str, expect: &str| assert_eq!(profile(text).replace("/t/home/.codex/config.toml:", "AT "), expect, "{text}");
+    let mut all = String::new();
+    let mut add = |text: &str| all += &format!("{text}=> {}\n\n", profile(text).replace("/t/home/.codex/config.toml:", "AT "));
 
-    check(
-        "[permissions.q]\n",
-        "[config.permissions_invalid] AT 1:1: there is no permission profile `p`; known are `:read-only`, `:workspace`, `:danger-full-access`, `q`",
-    );
-    check(
-        "[permissions.p]\nextends = \"q\"\n[permissions.q]\nextends = \"p\"\n",
-        "[config.permissions_invalid] AT 5:1: permission profiles extend each other in a circle: p -> q -> p",
-    );
-    check(
-        "[permissions.p]\nextends = \":danger-full-access\"\n",
-        "[config.permissions_invalid] AT 3:1: `:danger-full-access` cannot be extended",
-    );
-    check(
-        "[permissions.\":mine\"]\n",
-        "[config.permissions_invalid] AT 2:14: names that start with `:` are built in, `:mine` cannot be defined",
-    );
-    check(
-        "[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"src\" = \"read\"\n",
-        "[config.permissions_invalid] AT 5:1: `src` must be an absolute path, start with `~/`, or be a special path",
-    );
-    check(
-        "[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t\" = { \"../x\" = \"write\" }\n",
-        "[config.permissions_invalid] AT 5:10: `../x` must be a path below `/t`",
-    );
-    check(
-        "[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t/*\" = \"write\"\n",
-        "[config.permissions_invalid] AT 5:1: `permissions.p.filesystem.\"/t/*\"`: patterns are for `deny` only",
-    );
-    check(
-        "[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t\" = \"append\"\n",
-        "[config.type] AT 5:1: `permissions.p.filesystem.\"/t\"` must be one of `read`, `write`, `deny`, `none`, not \"append\"",
-    );
+    add("[permissions.q]\n");
+    add("[permissions.p]\nextends = \"q\"\n[permissions.q]\nextends = \"p\"\n");
+    add("[permissions.p]\nextends = \":danger-full-access\"\n");
+    add("[permissions.\":mine\"]\n");
+    add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"src\" = \"read\"\n");
+    add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t\" = { \"../x\" = \"write\" }\n");
+    add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\":tmpdir\" = { a = \"write\" }\n");
+    add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\nglob_scan_max_depth = 0\n");
+    add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t/*\" = \"write\"\n");
+    add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t\" = \"append\"\n");
+    insta::assert_snapshot!(all, @r#"
+    [permissions.q]
+    => [config.permissions_invalid] AT 1:1: there is no permission profile `p`; known are `:read-only`, `:workspace`, `:danger-full-access`, `q`
+
+    [permissions.p]
+    extends = "q"
+    [permissions.q]
+    extends = "p"
+    => [config.permissions_invalid] AT 5:1: permission profiles extend each other in a circle: p -> q -> p
+
+    [permissions.p]
+    extends = ":danger-full-access"
+    => [config.permissions_invalid] AT 3:1: `:danger-full-access` cannot be extended
+
+    [permissions.":mine"]
+    => [config.permissions_invalid] AT 2:14: names that start with `:` are built in, `:mine` cannot be defined
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    "src" = "read"
+    => [config.permissions_invalid] AT 5:1: `src` must be an absolute path, start with `~/`, or be a special path
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    "/t" = { "../x" = "write" }
+    => [config.permissions_invalid] AT 5:10: `../x` must be a path below `/t`
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    ":tmpdir" = { a = "write" }
+    => [config.permissions_invalid] AT 5:15: `:tmpdir` does not take paths below it; name them with an absolute path
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    glob_scan_max_depth = 0
+    => [config.type] AT 5:1: `permissions.p.filesystem.glob_scan_max_depth` must be an integer, 1 or more, not 0
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    "/t/*" = "write"
+    => [config.permissions_invalid] AT 5:1: `permissions.p.filesystem."/t/*"`: patterns are for `deny` only
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    "/t" = "append"
+    => [config.type] AT 5:1: `permissions.p.filesystem."/t"` must be one of `read`, `write`, `deny`, `none`, not "append"
+    "#);
 }
 
 #[test]
@@ -162,5 +240,6 @@ fn a_project_cannot_open_what_the_user_denies() {
         ("w/.codex/config.toml", &profile("write")),
     ]);
 
-    assert!(world.error("w", &Overrides::default()).contains("cannot hide `/t/x`"));
+    let rules = world.resolved("w", &Overrides::default()).config.file_rules;
+    assert_eq!(world.filtered(&shown(&SandboxPolicy::read_only(), &rules)), "read-only deny:/t/x");
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use codex_config::{Overrides, explain};
-use codex_protocol::settings::Origin;
+use codex_protocol::settings::{Origin, Rights};
 use proptest::prelude::*;
 use support::{USER, World, cli};
 
@@ -132,7 +132,10 @@ proptest! {
 
         let denied = [lower, upper, parent].iter().any(|access| ["deny", "none"].contains(access));
 
-        // Nothing can hide files yet, so a deny shows as a refusal.
-        prop_assert_eq!(world.error("w", &Overrides::default()).contains("cannot hide"), denied);
+        let rules = world.resolved("w", &Overrides::default()).config.file_rules;
+        let said = rules.profile.unwrap_or_default();
+        let target = if nested { "/t/x/y" } else { "/t/x" };
+        let line = said.iter().find(|line| world.filtered(&line.path.to_string()) == target).unwrap();
+        prop_assert_eq!(line.rights == Rights::None, denied);
     }
 }

@@ -52,8 +52,9 @@ fn defaults_without_any_file() {
             network_access: false,
         },
         file_rules: FileRules {
-            without_cwd: false,
-            read_only: [],
+            profile: None,
+            deny_globs: [],
+            managed_deny: [],
         },
         permission_profile: Some(
             ":read-only",

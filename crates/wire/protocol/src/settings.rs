@@ -118,14 +118,57 @@ impl SandboxPolicy {
     }
 }
 
-/// What a permission profile closes beyond a [`SandboxPolicy`]; never opens anything.
+/// What a path may be used for. Writing includes reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rights {
+    /// `none` is an older spelling.
+    #[serde(rename = "deny", alias = "none")]
+    None,
+    Read,
+    Write,
+}
+
+impl Rights {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "deny",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// What permission profiles and managed requirements say of files, beyond a [`SandboxPolicy`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FileRules {
-    /// The thread's directory is not writable under workspace-write, unless another root covers it.
-    pub without_cwd: bool,
-    /// Folders and files that stay read-only wherever they lie.
-    pub read_only: Vec<AbsPath>,
+    /// The lines of the profile in force, which then stand in place of the roots of the mode. The deepest one at or above a path decides.
+    pub profile: Option<Vec<FileRule>>,
+    /// Names that nobody may read, whatever the profile says of the folders around them.
+    pub deny_globs: Vec<DenyGlob>,
+    /// What the administrator closed; nothing lifts it, not even full access.
+    pub managed_deny: Vec<FileRule>,
+}
+
+/// One line about a file or a folder and everything below it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRule {
+    pub path: AbsPath,
+    pub rights: Rights,
+    /// Where it stands, for explanations: a file with its line, or the name of a built-in profile.
+    pub place: String,
+}
+
+/// An absolute pattern: `*`, `?` and `[...]` stay within one name, `**` crosses them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenyGlob {
+    pub pattern: String,
+    pub place: String,
+    /// From the administrator.
+    pub managed: bool,
+    /// How many names below its fixed part are looked at for what lies there already; `None`: all the way down.
+    pub max_depth: Option<u32>,
 }
 
 /// Where a configuration value came from; the layer that won.

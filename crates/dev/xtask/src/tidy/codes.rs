@@ -31,13 +31,14 @@ const FAMILIES: [&str; 20] = [
     "patch",
 ];
 
-/// Texts of the same shape that are no codes: events of `exec --json`, checks of `doctor`, a file.
-const OTHER: [&str; 8] = [
+/// Texts of the same shape that are no codes: events of `exec --json`, checks of `doctor`, files.
+const OTHER: [&str; 9] = [
     "thread.started",
     "turn.started",
     "turn.completed",
     "turn.failed",
     "config.toml",
+    "config.worktree",
     "config.load",
     "sandbox.capabilities",
     "model.provider",

@@ -1,10 +1,10 @@
-//! Executes a mount plan inside of a fresh mount namespace, in place: copies of what shall stay writable are taken first, then everything
-//! is made read-only, then the copies are put on top.
+//! Executes a mount plan inside of a fresh mount namespace, in place: copies of what shall be seen are taken first, then everything is made
+//! read-only, or an empty disk takes its place, then the copies are put on top.
 //!
 //! Paths of a plan are canonical; a symbolic link in one of them was put there meanwhile, and is refused.
 
 use super::Refusal;
-use crate::plan::MountOp;
+use crate::plan::{Frame, FrameKind, MountOp};
 use codex_base::AbsPath;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
@@ -36,6 +36,9 @@ const MASKED: [&str; 10] = [
     "vmallocinfo",
 ];
 
+/// Where the things lie that hidden ones look like: below the private `/dev`, which is read-only when the command starts.
+const HIDDEN: &str = "/dev/.hidden";
+
 /// Applies the plan in its order. Paths in `absent` are skipped when they do not exist.
 pub(super) fn apply(ops: &[MountOp], absent: &[AbsPath]) -> Result<(), Refusal> {
     leave_shared_tree().map_err(|error| Refusal {
@@ -47,11 +50,24 @@ pub(super) fn apply(ops: &[MountOp], absent: &[AbsPath]) -> Result<(), Refusal> 
         let copy = copy(op, absent).map_err(Refusal::of(&rule(op), "copy the mount"))?;
         prepared.push((op, copy));
     }
-    let devices = copy_devices();
-    for (op, copy) in prepared {
-        execute(op, copy, &devices).map_err(Refusal::of(&rule(op), "mount"))?;
+    let source = Sources {
+        devices: copy_devices(),
+        proc: open(Path::new("/proc")).and_then(|at| clone(&at)).ok(),
+        hides: ops.iter().any(|op| matches!(op, MountOp::Hidden { .. })),
+    };
+    for (number, (op, copy)) in prepared.into_iter().enumerate() {
+        execute(op, copy, &source, number).map_err(Refusal::of(&rule(op), "mount"))?;
     }
-    Ok(())
+    mask_proc().map_err(Refusal::of("private /proc", "mask what tells of the kernel"))?;
+    // Nothing is put into the private /dev any more.
+    restrict(CWD.as_fd(), "/dev", libc::MOUNT_ATTR_RDONLY, 0).map_err(Refusal::of("private /dev", "make it read-only"))
+}
+
+/// What is taken from the host before its disk is out of sight.
+struct Sources {
+    devices: Vec<(&'static str, OwnedFd)>,
+    proc: Option<OwnedFd>,
+    hides: bool,
 }
 
 fn leave_shared_tree() -> io::Result<()> {
@@ -73,24 +89,27 @@ fn explain(error: &io::Error) -> String {
 fn rule(op: &MountOp) -> String {
     match op {
         MountOp::AllReadOnly => "read-only file system".to_owned(),
+        MountOp::EmptyRoot { .. } => "hidden file system".to_owned(),
         MountOp::Dev => "private /dev".to_owned(),
         MountOp::Proc => "private /proc".to_owned(),
         MountOp::Writable(path) => format!("writable root {path}"),
         MountOp::Pinned(path) => format!("immovable folder {path}"),
+        MountOp::PinnedLink(path) => format!("immovable link {path}"),
         MountOp::ReadOnly(path) => format!("read-only path {path}"),
+        MountOp::Hidden { path, .. } => format!("hidden path {path}"),
     }
 }
 
 fn copy(op: &MountOp, absent: &[AbsPath]) -> io::Result<Option<OwnedFd>> {
-    match op {
-        MountOp::AllReadOnly | MountOp::Dev | MountOp::Proc => Ok(None),
-        MountOp::Writable(path) | MountOp::Pinned(path) | MountOp::ReadOnly(path) => match open(path).and_then(|at| clone(&at)) {
-            Ok(copy) => Ok(Some(copy)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && (absent.contains(path) || matches!(op, MountOp::Writable(_))) => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        },
+    let (path, copied) = match op {
+        MountOp::AllReadOnly | MountOp::EmptyRoot { .. } | MountOp::Dev | MountOp::Proc | MountOp::Hidden { .. } => return Ok(None),
+        MountOp::Writable(path) | MountOp::Pinned(path) | MountOp::ReadOnly(path) => (path, open(path).and_then(|at| clone(&at))),
+        MountOp::PinnedLink(path) => (path, open_link(path).and_then(|at| clone(&at))),
+    };
+    match copied {
+        Ok(copy) => Ok(Some(copy)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && (absent.contains(path) || matches!(op, MountOp::Writable(_))) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -105,41 +124,126 @@ fn open(path: &Path) -> io::Result<OwnedFd> {
     )?)
 }
 
+/// A symbolic link itself.
+fn open_link(path: &Path) -> io::Result<OwnedFd> {
+    let not_a_link = || io::Error::from(io::ErrorKind::InvalidInput);
+    let (folder, name) = path.parent().zip(path.file_name()).ok_or_else(not_a_link)?;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(open(folder)?, name, flags, Mode::empty())?)
+}
+
 fn clone(at: &OwnedFd) -> io::Result<OwnedFd> {
     let flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE;
     Ok(open_tree(at, "", flags)?)
 }
 
-fn execute(op: &MountOp, copy: Option<OwnedFd>, devices: &[(&str, OwnedFd)]) -> io::Result<()> {
+/// `number` sets one operation's things apart from another's.
+fn execute(op: &MountOp, copy: Option<OwnedFd>, source: &Sources, number: usize) -> io::Result<()> {
+    let harmless = libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOSUID;
     match (op, copy) {
-        (MountOp::AllReadOnly, _) => restrict(
-            CWD.as_fd(),
-            "/",
-            libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOSUID,
-            libc::AT_RECURSIVE,
-        ),
-        (MountOp::Dev, _) => mount_dev(devices),
-        (MountOp::Proc, _) => {
-            mount_proc()?;
-            mask_proc()
-        }
+        (MountOp::AllReadOnly, _) => restrict(CWD.as_fd(), "/", libc::MOUNT_ATTR_RDONLY | harmless, libc::AT_RECURSIVE),
+        (MountOp::EmptyRoot { frame }, _) => enter_empty_root(frame, source),
+        (MountOp::Dev, _) => mount_dev(source),
+        (MountOp::Proc, _) => mount_proc("/proc", source),
         (MountOp::Writable(path) | MountOp::Pinned(path), Some(copy)) => {
+            restrict(copy.as_fd(), "", harmless, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)?;
+            put(&copy, path)
+        }
+        (MountOp::PinnedLink(path), Some(copy)) => put_at(&copy, &open_link(path)?),
+        (MountOp::ReadOnly(path), Some(copy)) => {
             restrict(
                 copy.as_fd(),
                 "",
-                libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOSUID,
+                libc::MOUNT_ATTR_RDONLY | harmless,
                 libc::AT_RECURSIVE | libc::AT_EMPTY_PATH,
             )?;
             put(&copy, path)
         }
-        (MountOp::ReadOnly(path), Some(copy)) => {
-            let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOSUID;
-            restrict(copy.as_fd(), "", attributes, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)?;
-            put(&copy, path)
-        }
-        (MountOp::Writable(_) | MountOp::Pinned(_) | MountOp::ReadOnly(_), None) => Ok(()),
+        (
+            MountOp::Hidden {
+                path,
+                folder,
+                quiet,
+                frame,
+            },
+            _,
+        ) => hide(path, *folder, *quiet, frame, number),
+        (MountOp::Writable(_) | MountOp::Pinned(_) | MountOp::PinnedLink(_) | MountOp::ReadOnly(_), None) => Ok(()),
     }
+}
+
+/// Puts something without contents over `path`. A path that is gone by now needs nothing.
+fn hide(path: &AbsPath, folder: bool, quiet: bool, frame: &[Frame], number: usize) -> io::Result<()> {
+    let target = match open(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        opened => opened?,
+    };
+    // It may have been exchanged since it was looked at.
+    let folder = if rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&target)?.st_mode) == rustix::fs::FileType::Directory {
+        true
+    } else if folder {
+        return Err(io::ErrorKind::NotADirectory.into());
+    } else {
+        false
+    };
+    let name = match (folder, quiet) {
+        _ if !frame.is_empty() => format!("{HIDDEN}/{number}"),
+        (true, true) => format!("{HIDDEN}/quiet"),
+        (true, false) => format!("{HIDDEN}/folder"),
+        (false, true) => format!("{HIDDEN}/quiet-file"),
+        (false, false) => format!("{HIDDEN}/file"),
+    };
+    let at = Path::new(&name);
+    if !frame.is_empty() {
+        rustix::fs::mkdir(at, Mode::from_raw_mode(0o755))?;
+        make_frame(at, path, frame)?;
+        rustix::fs::chmod(at, Mode::from_raw_mode(if quiet { 0o555 } else { 0o111 }))?;
+    }
+    let copy = clone(&open(at)?)?;
+    restrict(copy.as_fd(), "", libc::MOUNT_ATTR_RDONLY, libc::AT_EMPTY_PATH)?;
+    put_at(&copy, &target)
+}
+
+/// Makes below `at` what `frame` wants below `base`.
+fn make_frame(at: &Path, base: &Path, frame: &[Frame]) -> io::Result<()> {
+    for Frame { path, kind } in frame {
+        let Ok(below) = path.strip_prefix(base) else { continue };
+        let made = at.join(below);
+        match kind {
+            FrameKind::Folder => match rustix::fs::mkdir(&made, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            },
+            FrameKind::File => drop(rustix::fs::open(
+                &made,
+                OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC,
+                Mode::from_raw_mode(0o444),
+            )?),
+            FrameKind::Link { target } => rustix::fs::symlink(target.as_path(), &made)?,
+        }
+    }
+    Ok(())
+}
+
+/// The new disk is built where `/dev` was. Its `/proc` is mounted before the old one is out of sight: the kernel gives none to a
+/// mount tree that does not show one already.
+fn enter_empty_root(frame: &[Frame], source: &Sources) -> io::Result<()> {
+    let building = Path::new("/dev");
+    mount(
+        "tmpfs",
+        building,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        Some(c"mode=0755,size=1m"),
+    )?;
+    make_frame(building, Path::new("/"), frame)?;
+    mount_proc("/dev/proc", source)?;
+    rustix::process::chdir(building)?;
+    rustix::process::pivot_root(".", ".")?;
+    rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH)?;
+    rustix::process::chdir("/")?;
+    restrict(CWD.as_fd(), "/", libc::MOUNT_ATTR_RDONLY, 0)
 }
 
 /// Sets mount attributes; needs Linux 5.12.
@@ -188,11 +292,11 @@ fn copy_devices() -> Vec<(&'static str, OwnedFd)> {
     DEVICES.iter().filter_map(copy).collect()
 }
 
-fn mount_dev(devices: &[(&str, OwnedFd)]) -> io::Result<()> {
+fn mount_dev(source: &Sources) -> io::Result<()> {
     let harmless = MountFlags::NOSUID | MountFlags::NOEXEC;
     mount("tmpfs", "/dev", "tmpfs", harmless, Some(c"mode=0755,size=64k"))?;
     let folder = rustix::fs::open("/dev", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    for (name, device) in devices {
+    for (name, device) in &source.devices {
         let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
         put_at(device, &rustix::fs::openat(&folder, *name, flags, Mode::from_raw_mode(0o666))?)?;
     }
@@ -216,16 +320,31 @@ fn mount_dev(devices: &[(&str, OwnedFd)]) -> io::Result<()> {
         MountFlags::NOSUID | MountFlags::NODEV,
         Some(c"mode=1777"),
     )?;
-    restrict(CWD.as_fd(), "/dev", libc::MOUNT_ATTR_RDONLY, 0)
+    if source.hides { make_hidden() } else { Ok(()) }
 }
 
-/// Where the host's `/proc` is itself masked (in containers) the kernel gives no fresh one; the old one is read-only by now, shows
-/// the host's processes, and lets nobody into them from another user namespace.
-fn mount_proc() -> io::Result<()> {
+fn make_hidden() -> io::Result<()> {
+    rustix::fs::mkdir(HIDDEN, Mode::from_raw_mode(0o700))?;
+    for (name, mode) in [("folder", 0o000), ("quiet", 0o555)] {
+        rustix::fs::mkdir(format!("{HIDDEN}/{name}"), Mode::from_raw_mode(mode))?;
+    }
+    for (name, mode) in [("file", 0o000), ("quiet-file", 0o444)] {
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+        drop(rustix::fs::open(format!("{HIDDEN}/{name}"), flags, Mode::from_raw_mode(mode))?);
+    }
+    Ok(())
+}
+
+/// Where the host's `/proc` is itself masked (in containers) the kernel gives no fresh one; the old one, made read-only, shows the
+/// host's processes, and lets nobody into them from another user namespace.
+fn mount_proc(at: &str, source: &Sources) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
-    match mount("proc", "/proc", "proc", flags, None::<&std::ffi::CStr>) {
-        Err(Errno::PERM) => restrict(CWD.as_fd(), "/proc", libc::MOUNT_ATTR_RDONLY, libc::AT_RECURSIVE),
-        done => Ok(done?),
+    match (mount("proc", at, "proc", flags, None::<&std::ffi::CStr>), &source.proc) {
+        (Err(Errno::PERM), Some(old)) => {
+            restrict(old.as_fd(), "", libc::MOUNT_ATTR_RDONLY, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)?;
+            put_at(old, &open(Path::new(at))?)
+        }
+        (done, _) => Ok(done?),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Enters the namespaces with a new process, and gives the user in there the same number as outside.
+//! Enters the namespaces with a new process, and gives the user in there the same number as outside, unless it is root.
 
 use super::Refusal;
 use crate::plan::Namespace;
@@ -7,6 +7,10 @@ use std::fs;
 use std::io;
 
 const RULE: &str = "process isolation";
+
+/// What root is called inside. Without a right of root, programs should not take themselves for it: many then change owners, or do without
+/// checks. Every system names this number (`daemon` or `bin`), which matters to programs that look their user up.
+const ROOT_INSIDE: u32 = 1;
 
 /// Where the call returns: it does so twice.
 pub(super) enum Entered {
@@ -70,7 +74,8 @@ fn die_with_parent(parent_alive: &rustix::fd::OwnedFd) -> io::Result<()> {
 }
 
 fn map_user(user: u32, group: u32) -> io::Result<()> {
+    let inside = |id: u32| if id == 0 { ROOT_INSIDE } else { id };
     fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
-    fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
+    fs::write("/proc/self/uid_map", format!("{} {user} 1", inside(user)))?;
+    fs::write("/proc/self/gid_map", format!("{} {group} 1", inside(group)))
 }

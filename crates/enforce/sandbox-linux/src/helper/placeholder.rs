@@ -1,15 +1,17 @@
-//! Empty folders where protected names are missing, for as long as a command runs.
+//! Empty folders and files where protected names are missing, for as long as a command runs.
 //!
 //! A name can be kept from being made only by something that is there: Landlock has no exceptions inside of a folder, seccomp sees no
-//! names, and a mount needs a mount point, which a bind-mounted folder shares with the host. So the folder is made on the host,
+//! names, and a mount needs a mount point, which a bind-mounted folder shares with the host. So something is made on the host,
 //! marked by its mode, and removed when its last user ends, also when codex was killed, since the supervisor outlives it. One that outlived
 //! its supervisor too is adopted, and removed, by the next command. Removing it on the host would take the mount away from
 //! another command that relies on it, hence the shared lock that each user holds.
 //!
-//! An empty `.git` is no repository for git; programs that look only for the name must look further.
+//! An empty `.git` is no repository for git; programs that look only for the name must look further. Names that git reads in a repository
+//! become files that say what git assumes without them.
 
 use super::Refusal;
-use crate::facts::PLACEHOLDER_MODE;
+use crate::facts::{PLACEHOLDER_FILE_MODE, PLACEHOLDER_MODE};
+use crate::plan::{Form, Placeholder};
 use codex_base::AbsPath;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, lstat, mkdir};
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 #[derive(Default)]
 pub(super) struct Placeholders {
-    held: Vec<(AbsPath, OwnedFd)>,
+    held: Vec<(Placeholder, OwnedFd)>,
     absent: Vec<AbsPath>,
 }
 
@@ -33,20 +35,20 @@ enum Made {
 }
 
 impl Placeholders {
-    pub fn make(&mut self, paths: &[AbsPath]) -> Result<(), Refusal> {
+    pub fn make(&mut self, placeholders: &[Placeholder]) -> Result<(), Refusal> {
         // The mode is a mark, so it must come out as asked.
         let umask = rustix::process::umask(Mode::empty());
-        let made = paths.iter().try_for_each(|path| self.make_one(path));
+        let made = placeholders.iter().try_for_each(|placeholder| self.make_one(placeholder));
         rustix::process::umask(umask);
         made
     }
 
-    fn make_one(&mut self, path: &AbsPath) -> Result<(), Refusal> {
-        let rule = format!("protected name {path}");
-        match make(path).map_err(Refusal::of(&rule, "keep it from being made"))? {
-            Made::Held(folder) => self.held.push((path.clone(), folder)),
+    fn make_one(&mut self, placeholder: &Placeholder) -> Result<(), Refusal> {
+        let rule = format!("protected name {}", placeholder.path);
+        match make(placeholder).map_err(Refusal::of(&rule, "keep it from being made"))? {
+            Made::Held(held) => self.held.push((placeholder.clone(), held)),
             Made::Real => {}
-            Made::Impossible => self.absent.push(path.clone()),
+            Made::Impossible => self.absent.push(placeholder.path.clone()),
         }
         Ok(())
     }
@@ -57,40 +59,75 @@ impl Placeholders {
 
     /// Removes those that nobody else uses. Whatever goes wrong is mended by the next command.
     pub fn remove(&mut self) {
-        for (path, folder) in self.held.drain(..) {
-            if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok() && is_same(&path, &folder) {
-                let _ = rustix::fs::rmdir(path.as_path());
+        for (Placeholder { path, form }, held) in self.held.drain(..) {
+            if flock(&held, FlockOperation::NonBlockingLockExclusive).is_ok() && is_same(&path, &held) {
+                let _ = match form {
+                    Form::EmptyFolder => rustix::fs::rmdir(path.as_path()),
+                    Form::EmptyFile | Form::CommonDir => rustix::fs::unlink(path.as_path()),
+                };
             }
         }
     }
 }
 
-fn make(path: &AbsPath) -> io::Result<Made> {
-    // Another command may remove the folder while we adopt it; each round makes progress for one of the two.
+fn make(placeholder: &Placeholder) -> io::Result<Made> {
+    let Placeholder { path, form } = placeholder;
+    let (mode, kind) = match form {
+        Form::EmptyFolder => (PLACEHOLDER_MODE, OFlags::DIRECTORY),
+        Form::EmptyFile | Form::CommonDir => (PLACEHOLDER_FILE_MODE, OFlags::NONBLOCK),
+    };
+    // Another command may remove it while we adopt it; each round makes progress for one of the two.
     for _ in 0..100 {
-        match mkdir(path.as_path(), Mode::from_raw_mode(PLACEHOLDER_MODE)) {
+        match create(path, *form) {
             Ok(()) | Err(Errno::EXIST) => {}
             // The owner of the folder around it could allow itself to write and then make the name.
             Err(Errno::ACCESS) if owns_parent(path) => return Err(Errno::ACCESS.into()),
             Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOENT | Errno::NOTDIR) => return Ok(Made::Impossible),
             Err(error) => return Err(error.into()),
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let folder = match rustix::fs::open(path.as_path(), flags, Mode::empty()) {
-            Ok(folder) => folder,
+        let held = match rustix::fs::open(
+            path.as_path(),
+            OFlags::RDONLY | kind | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
+            Ok(held) => held,
             Err(Errno::NOENT) => continue,
-            Err(Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => return Ok(Made::Real),
+            Err(Errno::NOTDIR | Errno::LOOP | Errno::ACCESS | Errno::NXIO) => return Ok(Made::Real),
             Err(error) => return Err(error.into()),
         };
-        if fstat(&folder)?.st_mode & 0o7777 != PLACEHOLDER_MODE {
+        if fstat(&held)?.st_mode & 0o7777 != mode {
             return Ok(Made::Real);
         }
-        if flock(&folder, FlockOperation::NonBlockingLockShared).is_ok() && is_same(path, &folder) {
-            return Ok(Made::Held(folder));
+        if flock(&held, FlockOperation::NonBlockingLockShared).is_ok() && is_same(path, &held) {
+            return Ok(Made::Held(held));
         }
         std::thread::sleep(Duration::from_millis(1));
     }
     Err(io::ErrorKind::TimedOut.into())
+}
+
+/// A file is complete when it has its name: it is written without one first.
+fn create(path: &AbsPath, form: Form) -> Result<(), Errno> {
+    if form == Form::EmptyFolder {
+        return mkdir(path.as_path(), Mode::from_raw_mode(PLACEHOLDER_MODE));
+    }
+    let parent = path.parent().ok_or(Errno::NOENT)?;
+    if lstat(path.as_path()).is_ok() {
+        return Err(Errno::EXIST);
+    }
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(parent.as_path(), flags, Mode::from_raw_mode(PLACEHOLDER_FILE_MODE))?;
+    rustix::io::write(&file, form.contents())?;
+    // The sticky bit of the mode is not taken at creation by every file system.
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(PLACEHOLDER_FILE_MODE))?;
+    let name = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+    rustix::fs::linkat(
+        rustix::fs::CWD,
+        name,
+        rustix::fs::CWD,
+        path.as_path(),
+        rustix::fs::AtFlags::SYMLINK_FOLLOW,
+    )
 }
 
 fn owns_parent(path: &Path) -> bool {
@@ -100,6 +137,6 @@ fn owns_parent(path: &Path) -> bool {
         .is_none_or(|parent| parent.st_uid == us)
 }
 
-fn is_same(path: &Path, folder: &OwnedFd) -> bool {
-    matches!((lstat(path), fstat(folder)), (Ok(named), Ok(held)) if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino))
+fn is_same(path: &Path, held: &OwnedFd) -> bool {
+    matches!((lstat(path), fstat(held)), (Ok(named), Ok(held)) if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino))
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub(super) fn run() -> io::Result<()> {
     let link = take_socket()?;
     let request = link.request()?;
-    let plan: LinuxPlan = serde_json::from_slice(&request.plan).map_err(io::Error::from)?;
+    let plan: LinuxPlan = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
     let mut placeholders = Placeholders::default();
     match start(&plan, &request, &link, &mut placeholders) {

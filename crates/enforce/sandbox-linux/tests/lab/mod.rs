@@ -3,9 +3,10 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "test code, and each test binary uses a part of it")]
 
 use codex_base::AbsPath;
-use codex_permissions::ResolvedPolicy;
+use codex_permissions::{ResolvedPolicy, Rights};
+use codex_process::facts::{Surroundings, path_facts};
 use codex_process::{CommandIo, CommandSpec, Expiration, Running, Sandbox, SpawnError};
-use codex_protocol::settings::SandboxPolicy;
+use codex_protocol::settings::{FileRule, FileRules, SandboxPolicy};
 use codex_sandbox_linux::LinuxSandbox;
 use std::ffi::OsString;
 use std::fs;
@@ -80,8 +81,40 @@ impl Lab {
     }
 
     pub fn resolve(&self, policy: &SandboxPolicy) -> ResolvedPolicy {
-        let (cwd, home) = (self.path("w"), self.path("home"));
-        codex_permissions::resolve(policy, &cwd, &codex_process::facts::path_facts(policy, &cwd, None, &home))
+        self.resolve_files(policy, &FileRules::default())
+    }
+
+    pub fn resolve_files(&self, policy: &SandboxPolicy, files: &FileRules) -> ResolvedPolicy {
+        self.resolve_at("w", policy, files)
+    }
+
+    /// With another working directory than `w`.
+    pub fn workspace_at(&self, cwd: &str, policy: &SandboxPolicy) -> ResolvedPolicy {
+        self.resolve_at(cwd, policy, &FileRules::default())
+    }
+
+    fn resolve_at(&self, cwd: &str, policy: &SandboxPolicy, files: &FileRules) -> ResolvedPolicy {
+        let at = Surroundings {
+            cwd: &self.path(cwd),
+            home: Some(&self.path("user")),
+            tmpdir: None,
+            codex_home: &self.path("home"),
+        };
+        codex_permissions::resolve(policy, files, at.cwd, &path_facts(policy, files, at))
+    }
+
+    /// A permission profile: paths below the base, or absolute ones, with their rights.
+    pub fn profile(&self, lines: &[(&str, Rights)]) -> ResolvedPolicy {
+        let line = |(path, rights): &(&str, Rights)| FileRule {
+            path: self.path(path),
+            rights: *rights,
+            place: format!("profile: {path}"),
+        };
+        let files = FileRules {
+            profile: Some(lines.iter().map(line).collect()),
+            ..FileRules::default()
+        };
+        self.resolve_files(&SandboxPolicy::workspace_write(), &files)
     }
 
     /// Only the workspace, without temporary folders.

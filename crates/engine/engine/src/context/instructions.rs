@@ -1,6 +1,7 @@
 //! The texts that are ours: base instructions and the rules of a turn.
 
-use codex_permissions::ResolvedPolicy;
+use codex_base::AbsPath;
+use codex_permissions::{ResolvedPolicy, Rights, RuleSource};
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
 
 /// Who the model is here and how it works. Kept short: every request carries it.
@@ -8,23 +9,60 @@ pub const BASE: &str = include_str!("base_instructions.md");
 
 /// What commands may do in this thread and who is asked, for the `<permissions instructions>` block.
 pub fn permissions(policy: &ResolvedPolicy, approval: ApprovalPolicy) -> String {
-    let files = match policy.mode {
-        SandboxMode::ReadOnly => "Commands run in a sandbox that can read every file and write none.".to_owned(),
-        SandboxMode::WorkspaceWrite => {
-            let roots: Vec<String> = policy.writable_roots.iter().map(|root| root.root.to_string()).collect();
-            format!(
-                "Commands run in a sandbox that can read every file and write only below: {}. `.git`, `.codex`, `.agents` and `.aws` there stay read-only.",
-                roots.join(", ")
-            )
-        }
-        SandboxMode::DangerFullAccess => "Commands run without a sandbox. Be careful with everything outside the project.".to_owned(),
-    };
+    let files = files(policy);
     let network = if policy.network {
         "They can use the network."
     } else {
         "They have no network."
     };
     format!("{files} {network} {}", approvals(approval, policy.confined))
+}
+
+fn files(policy: &ResolvedPolicy) -> String {
+    if !policy.confined {
+        return "Commands run without a sandbox. Be careful with everything outside the project.".to_owned();
+    }
+    let closed: Vec<String> = policy
+        .rules
+        .iter()
+        .chain(&policy.limits)
+        .filter(|rule| rule.rights == Rights::None && rule.source != RuleSource::Credentials)
+        .map(|rule| rule.path.to_string())
+        .chain(policy.deny_globs.iter().map(|glob| glob.pattern.clone()))
+        .collect();
+    let reads = match (reads_all(policy), closed.is_empty()) {
+        (true, true) => "can read every file but credentials".to_owned(),
+        (true, false) => format!("can read every file but credentials and: {}", closed.join(", ")),
+        (false, _) => "can read only what the permission profile names".to_owned(),
+    };
+    let roots: Vec<String> = policy
+        .writable_roots()
+        .filter(|root| !is_inside_git(policy, root))
+        .map(ToString::to_string)
+        .collect();
+    match (policy.mode, roots.is_empty()) {
+        (SandboxMode::DangerFullAccess, _) => format!("Commands run in a sandbox that {reads}, and write to what they can read."),
+        (SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite, true) => format!("Commands run in a sandbox that {reads} and write none."),
+        (SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite, false) => format!(
+            "Commands run in a sandbox that {reads} and write only below: {}. There `.codex`, `.agents`, `.aws` and the hooks and settings of git stay read-only; committing works.",
+            roots.join(", ")
+        ),
+    }
+}
+
+fn reads_all(policy: &ResolvedPolicy) -> bool {
+    policy
+        .rules
+        .iter()
+        .any(|rule| rule.path.parent().is_none() && rule.rights >= Rights::Read)
+}
+
+/// Folders of repositories, which only git knows its way in.
+fn is_inside_git(policy: &ResolvedPolicy, path: &AbsPath) -> bool {
+    policy
+        .rules
+        .iter()
+        .any(|rule| rule.path == *path && rule.source == RuleSource::Repository)
 }
 
 fn approvals(approval: ApprovalPolicy, confined: bool) -> &'static str {

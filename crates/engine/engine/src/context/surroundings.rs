@@ -3,7 +3,7 @@
 use super::instructions::tagged;
 use super::items::{message, text_message, text_part};
 use codex_base::{AbsPath, Ids};
-use codex_permissions::ResolvedPolicy;
+use codex_permissions::{PathRule, ResolvedPolicy, RuleSource};
 use codex_protocol::journal::WorldState;
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::SandboxMode;
@@ -114,15 +114,31 @@ pub fn filesystem_text(cwd: &AbsPath, policy: &ResolvedPolicy) -> String {
         text.push_str("<permission_profile type=\"disabled\"><file_system type=\"unrestricted\"></file_system></permission_profile>");
         return text;
     }
-    text.push_str(
-        "<permission_profile type=\"managed\"><file_system type=\"restricted\"><entry access=\"read\"><special>:root</special></entry>",
-    );
-    for root in &policy.writable_roots {
+    text.push_str("<permission_profile type=\"managed\"><file_system type=\"restricted\">");
+    for rule in policy.rules.iter().filter(|rule| is_told(rule)) {
+        let access = rule.rights.as_str();
         // Writing to a String cannot fail.
-        let _ = write!(text, "<entry access=\"write\"><path>{}</path></entry>", root.root);
+        let _ = match rule.path.parent() {
+            None => write!(text, "<entry access=\"{access}\"><special>:root</special></entry>"),
+            Some(_) => write!(text, "<entry access=\"{access}\"><path>{}</path></entry>", rule.path),
+        };
     }
     text.push_str("</file_system></permission_profile>");
     text
+}
+
+/// What the model should know to choose its steps. Of the places of credentials it is told in general.
+fn is_told(rule: &PathRule) -> bool {
+    match rule.source {
+        RuleSource::Mode
+        | RuleSource::WorkingDirectory
+        | RuleSource::WritableRoot
+        | RuleSource::Tmpdir
+        | RuleSource::SlashTmp
+        | RuleSource::Profile { .. }
+        | RuleSource::Managed { .. } => true,
+        RuleSource::ProtectedName | RuleSource::Repository | RuleSource::CodexHome | RuleSource::Credentials => false,
+    }
 }
 
 #[cfg(test)]

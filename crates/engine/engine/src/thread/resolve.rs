@@ -176,15 +176,17 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
 fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, model_info: &ModelInfo) -> TurnTools {
     let (shared, config) = (&request.shared, &resolved.config);
     let tmpdir = shared.env.var("TMPDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let facts = codex_process::facts::path_facts(&config.sandbox_policy, cwd, tmpdir.as_deref(), &shared.env.codex_home);
+    let at = codex_process::facts::Surroundings {
+        cwd,
+        home: shared.env.home.as_ref(),
+        tmpdir: tmpdir.as_deref(),
+        codex_home: &shared.env.codex_home,
+    };
+    let facts = codex_process::facts::path_facts(&config.sandbox_policy, &config.file_rules, at);
     TurnTools {
         tools: tool_set(resolved, model_info),
         cwd: cwd.clone(),
-        policy: codex_permissions::restrict(
-            codex_permissions::resolve(&config.sandbox_policy, cwd, &facts),
-            &codex_process::facts::real_rules(&config.file_rules),
-            cwd,
-        ),
+        policy: codex_permissions::resolve(&config.sandbox_policy, &config.file_rules, cwd, &facts),
         shell: UserShell {
             path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")),
         },

@@ -11,7 +11,7 @@ use codex_config::Overrides;
 use codex_exec::human::Colour;
 use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Output, Session, Task};
 use codex_process::{CommandIo, CommandSpec, Expiration, Sandbox};
-use codex_protocol::settings::{SandboxMode, SandboxPolicy};
+use codex_protocol::settings::{FileRules, SandboxMode, SandboxPolicy};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -93,14 +93,21 @@ pub fn try_sandbox(surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result
     };
     let process = &surroundings.process;
     let policy = SandboxPolicy::read_only();
-    let facts = codex_process::facts::path_facts(&policy, &process.cwd, None, &process.codex_home);
+    let files = FileRules::default();
+    let at = codex_process::facts::Surroundings {
+        cwd: &process.cwd,
+        home: process.home.as_ref(),
+        tmpdir: None,
+        codex_home: &process.codex_home,
+    };
+    let facts = codex_process::facts::path_facts(&policy, &files, at);
     let nothing = CommandSpec {
         argv: ["/bin/sh", "-c", ":"].map(Into::into).to_vec(),
         cwd: process.cwd.clone(),
         env: Vec::new(),
         io: CommandIo::Pipes,
     };
-    let resolved = codex_permissions::resolve(&policy, &process.cwd, &facts);
+    let resolved = codex_permissions::resolve(&policy, &files, &process.cwd, &facts);
     let prepared = sandbox.prepare(nothing, &resolved).map_err(|error| refused(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;

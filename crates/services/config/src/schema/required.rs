@@ -89,7 +89,7 @@ pub(crate) static KEYS: &[Key] = &[
     rule(
         "permissions",
         Open(&[used("filesystem", Table(&[used("deny_read", TEXTS, "", "")]), "", "")], &PROFILE),
-        "profiles of the administrator; `filesystem.deny_read` cannot be enforced yet: codex does not start",
+        "profiles of the administrator; `filesystem.deny_read`: paths and patterns that no command reads, in every mode",
     ),
     rule(
         "experimental_network",

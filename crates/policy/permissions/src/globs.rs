@@ -1,0 +1,155 @@
+//! Names that may not be read, as patterns.
+
+use codex_base::AbsPath;
+use codex_protocol::settings::DenyGlob;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Patterns, compiled when they are first asked.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<DenyGlob>", into = "Vec<DenyGlob>")]
+pub struct DenyGlobs {
+    globs: Vec<DenyGlob>,
+    compiled: OnceLock<Option<GlobSet>>,
+}
+
+impl DenyGlobs {
+    pub fn is_empty(&self) -> bool {
+        self.globs.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &DenyGlob> {
+        self.globs.iter()
+    }
+
+    /// The first pattern that `path` or a folder around it matches. If a pattern cannot be understood everything matches it.
+    pub fn matching(&self, path: &AbsPath) -> Option<&DenyGlob> {
+        let first = self.globs.first()?;
+        let Some(set) = self.compiled.get_or_init(|| compile(&self.globs)) else {
+            return Some(first);
+        };
+        let found = path.as_path().ancestors().flat_map(|path| set.matches(path)).min()?;
+        self.globs.get(found)
+    }
+
+    /// The folder below which a pattern can match: its part without wildcards, but for the last name.
+    pub fn scan_root(glob: &DenyGlob) -> PathBuf {
+        let fixed: PathBuf = Path::new(&glob.pattern)
+            .components()
+            .take_while(|part| !has_wildcard(&part.as_os_str().to_string_lossy()))
+            .collect();
+        if fixed == Path::new(&glob.pattern) {
+            fixed.parent().map(Path::to_path_buf).unwrap_or(fixed)
+        } else {
+            fixed
+        }
+    }
+}
+
+impl From<Vec<DenyGlob>> for DenyGlobs {
+    fn from(globs: Vec<DenyGlob>) -> Self {
+        Self {
+            globs,
+            compiled: OnceLock::new(),
+        }
+    }
+}
+
+impl From<DenyGlobs> for Vec<DenyGlob> {
+    fn from(globs: DenyGlobs) -> Self {
+        globs.globs
+    }
+}
+
+impl PartialEq for DenyGlobs {
+    fn eq(&self, other: &Self) -> bool {
+        self.globs == other.globs
+    }
+}
+
+impl Eq for DenyGlobs {}
+
+pub(crate) fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// The pattern below the real form of its fixed part.
+pub(crate) fn rebased(pattern: &str, real: impl Fn(&AbsPath) -> AbsPath) -> String {
+    let parts: Vec<_> = Path::new(pattern).components().collect();
+    let fixed = parts
+        .iter()
+        .take_while(|part| !has_wildcard(&part.as_os_str().to_string_lossy()))
+        .count();
+    let Ok(base) = AbsPath::new(parts[..fixed].iter().collect::<PathBuf>()) else {
+        return pattern.to_owned();
+    };
+    let base = globset::escape(&real(&base).to_string());
+    let rest: PathBuf = parts[fixed..].iter().collect();
+    Path::new(&base).join(rest).to_string_lossy().into_owned()
+}
+
+fn compile(globs: &[DenyGlob]) -> Option<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for glob in globs {
+        // Braces are plain characters here.
+        let pattern = glob.pattern.replace('{', "[{]").replace('}', "[}]");
+        let compiled = GlobBuilder::new(&pattern)
+            .literal_separator(true)
+            .backslash_escape(false)
+            .allow_unclosed_class(true)
+            .build();
+        set.add(compiled.ok()?);
+    }
+    set.build().ok()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn globs(patterns: &[&str]) -> DenyGlobs {
+        let glob = |pattern: &&str| DenyGlob {
+            pattern: (*pattern).to_owned(),
+            place: String::new(),
+            managed: false,
+            max_depth: None,
+        };
+        patterns.iter().map(glob).collect::<Vec<_>>().into()
+    }
+
+    #[test]
+    fn a_pattern_means_the_name_and_everything_below_it() {
+        let check = |pattern: &str, path: &str, expect: bool| {
+            let found = globs(&[pattern]).matching(&AbsPath::new(path).unwrap()).is_some();
+            assert_eq!(found, expect, "{pattern} {path}");
+        };
+
+        check("/w/*.env", "/w/a.env", true);
+        check("/w/*.env", "/w/a/b.env", false);
+        check("/w/**/*.env", "/w/a/b/.env", true);
+        check("/w/**/*.env", "/w/b.env", true);
+        check("/w/**/keys", "/w/a/keys/x/y", true);
+        check("/w/?.pem", "/w/ab.pem", false);
+        check("/w/[ab].pem", "/w/b.pem", true);
+        check("/w/[!ab].pem", "/w/b.pem", false);
+        check("/w/a[.pem", "/w/a[.pem", true);
+        check("/w/{a,b}*", "/w/a", false);
+        check("/w/{a,b}*", "/w/{a,b}c", true);
+        check("/w/a\\*", "/w/a\\b", true);
+    }
+
+    #[test]
+    fn a_pattern_follows_the_real_place_of_its_fixed_part() {
+        let real = |path: &AbsPath| AbsPath::new(format!("/real{path}")).unwrap();
+
+        assert_eq!(rebased("/w/a/**/*.env", real), "/real/w/a/**/*.env");
+        assert_eq!(rebased("/w/x*", |_| AbsPath::new("/odd[1]").unwrap()), "/odd[[]1[]]/x*");
+        assert_eq!(
+            DenyGlobs::scan_root(globs(&["/w/a/*.env"]).iter().next().unwrap()),
+            Path::new("/w/a")
+        );
+        assert_eq!(DenyGlobs::scan_root(globs(&["/w/.env"]).iter().next().unwrap()), Path::new("/w"));
+    }
+}

@@ -1,0 +1,113 @@
+//! What git may write to under workspace-write, and what nobody may: the names in a repository that a later git, outside of the sandbox, would
+//! run or believe. See `docs/decisions/0006`.
+
+use crate::{PathRule, Rights, RuleSource};
+use codex_base::AbsPath;
+
+/// In a repository's folder: programs, settings that name programs, and pointers to other folders of objects or settings.
+const SETTINGS: [&str; 8] = [
+    "config",
+    "config.worktree",
+    "commondir",
+    "hooks",
+    "info/attributes",
+    "objects/info/alternates",
+    "branches",
+    "remotes",
+];
+/// In a work tree's own folder of a repository.
+const OWN_SETTINGS: [&str; 3] = ["commondir", "gitdir", "config.worktree"];
+/// Folders of repositories in a repository: what is there may be used, nothing may be added.
+const SHELVES: [&str; 2] = ["modules", "worktrees"];
+
+/// A git repository at the top of a writable root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// The writable root that holds it.
+    pub root: AbsPath,
+    pub kind: RepositoryKind,
+    /// Repositories of submodules in it, canonical, each with the folder that is checked out, if its settings name one.
+    pub modules: Vec<(AbsPath, Option<AbsPath>)>,
+    /// Folders of work trees in it, canonical: git keeps their logs when it tidies up.
+    pub work_trees: Vec<AbsPath>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepositoryKind {
+    /// `root/.git` is a folder.
+    Folder,
+    /// The root is a repository without a work tree.
+    Bare,
+    /// `root/.git` is a file that points to `own`, the settings are in `common`, and these folders point back to the root: it is
+    /// really theirs.
+    Linked { own: AbsPath, common: AbsPath },
+    /// `root/.git` leads to these folders, which know nothing of the root. A file in a workspace may claim anything.
+    Elsewhere { folders: Vec<AbsPath> },
+}
+
+/// What a repository adds to the rules and limits of a policy.
+#[derive(Debug, Default)]
+pub(crate) struct Additions {
+    pub rules: Vec<PathRule>,
+    pub limits: Vec<PathRule>,
+}
+
+pub(crate) fn additions(repository: &Repository) -> Additions {
+    let mut added = Additions::default();
+    let git = repository.root.join(".git");
+    match &repository.kind {
+        RepositoryKind::Folder => added.repository(&git),
+        RepositoryKind::Bare => added.repository(&repository.root),
+        RepositoryKind::Linked { own, common } => {
+            added.limit(git);
+            added.rule(common.clone(), Rights::Write);
+            added.repository(common);
+            if own != common {
+                added.work_tree(own);
+            }
+        }
+        RepositoryKind::Elsewhere { folders } => {
+            added.limit(git);
+            folders.iter().for_each(|folder| added.limit(folder.clone()));
+        }
+    }
+    repository.work_trees.iter().for_each(|own| added.work_tree(own));
+    for (folder, work_tree) in &repository.modules {
+        added.rule(folder.clone(), Rights::Write);
+        added.repository(folder);
+        if let Some(work_tree) = work_tree {
+            added.limit(work_tree.join(".git"));
+        }
+    }
+    added
+}
+
+impl Additions {
+    fn repository(&mut self, folder: &AbsPath) {
+        SETTINGS.iter().for_each(|name| self.limit(folder.join(name)));
+        SHELVES.iter().for_each(|name| self.rule(folder.join(name), Rights::Read));
+    }
+
+    fn work_tree(&mut self, own: &AbsPath) {
+        self.rule(own.clone(), Rights::Write);
+        OWN_SETTINGS.iter().for_each(|name| self.limit(own.join(name)));
+    }
+
+    fn rule(&mut self, path: AbsPath, rights: Rights) {
+        self.rules.push(PathRule {
+            path,
+            rights,
+            source: RuleSource::Repository,
+            spelled: None,
+        });
+    }
+
+    fn limit(&mut self, path: AbsPath) {
+        self.limits.push(PathRule {
+            path,
+            rights: Rights::Read,
+            source: RuleSource::Repository,
+            spelled: None,
+        });
+    }
+}
