@@ -1,8 +1,9 @@
-//! Facts about a git repository, read from its files without starting git; and new work trees, which git makes ([`worktree`]).
+//! Facts about a git repository, read from its files without starting git; what changed in it ([`changes`]) and new work trees ([`worktree`]), with git.
 //!
 //! Input: a directory. Output: where its work tree begins, what is checked out, and its remotes ([`RepoFacts`]). All functions block on the
 //! file system and read at most a few bounded files. What is not understood is missing from the answer, never an error.
 
+pub mod changes;
 mod config;
 pub mod worktree;
 

@@ -4,12 +4,12 @@ use super::*;
 use std::process::Command;
 
 /// A temporary directory with a repository `r` that git made.
-struct Fixture {
+pub(crate) struct Fixture {
     temp: tempfile::TempDir,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let fixture = Self {
             temp: tempfile::tempdir().unwrap(),
         };
@@ -17,12 +17,12 @@ impl Fixture {
         fixture
     }
 
-    fn at(&self, path: &str) -> AbsPath {
+    pub(crate) fn at(&self, path: &str) -> AbsPath {
         // Git spells paths without links, and the temporary directory may be one.
         AbsPath::new(self.temp.path().canonicalize().unwrap()).unwrap().join(path)
     }
 
-    fn git(&self, directory: &str, args: &[&str]) -> String {
+    pub(crate) fn git(&self, directory: &str, args: &[&str]) -> String {
         let identity = [
             "-c",
             "user.name=t",
@@ -45,7 +45,7 @@ impl Fixture {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn commit(&self, directory: &str) -> String {
+    pub(crate) fn commit(&self, directory: &str) -> String {
         self.git(directory, &["commit", "-q", "--allow-empty", "-m", "x"]);
         self.git(directory, &["rev-parse", "HEAD"])
     }

@@ -15,7 +15,7 @@ pub enum WorktreeError {
 }
 
 /// Variables that point git at one repository, whatever the directory says. They are set while a hook runs.
-const POINTERS: [&str; 6] = [
+pub(crate) const POINTERS: [&str; 6] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
