@@ -2,6 +2,7 @@
 
 use crate::call_items::{CollabAgentToolCallItem, McpToolCallItem, WebSearchAction};
 use crate::errors::TurnError;
+use crate::review::{ReviewOutput, ReviewTarget};
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -216,11 +217,15 @@ pub enum ThreadItem {
     EnteredReviewMode {
         id: String,
         review: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<ReviewTarget>,
     },
-    /// A review has ended; `review` is its whole text.
+    /// A review has ended; `review` is its whole text, `output` the same in parts.
     ExitedReviewMode {
         id: String,
         review: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<Box<ReviewOutput>>,
     },
     ContextCompaction {
         id: String,

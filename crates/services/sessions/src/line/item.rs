@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 mod calls;
+mod reviews;
 
 /// The stored form, to be written. Messages and thoughts, which may be long, are borrowed.
 #[derive(Serialize)]
@@ -72,8 +73,8 @@ pub fn to_line(item: &ThreadItem) -> ItemOut<'_> {
         ThreadItem::McpToolCall(call) => calls::mcp_value(call),
         ThreadItem::CollabAgentToolCall(call) => calls::collab_value(call),
         ThreadItem::WebSearch { id, query, action } => json!({"type": "WebSearch", "id": id, "query": query, "action": action}),
-        ThreadItem::EnteredReviewMode { id, review } => json!({"type": "EnteredReviewMode", "id": id, "review": review}),
-        ThreadItem::ExitedReviewMode { id, review } => json!({"type": "ExitedReviewMode", "id": id, "review": review}),
+        ThreadItem::EnteredReviewMode { id, review, target } => reviews::entered_value(id, review, target.as_ref()),
+        ThreadItem::ExitedReviewMode { id, review, output } => reviews::exited_value(id, review, output.as_deref()),
         ThreadItem::ImageView { id, path } => json!({"type": "ImageView", "id": id, "path": file_url(path)}),
         ThreadItem::ContextCompaction { id } => json!({"type": "ContextCompaction", "id": id}),
     })
@@ -110,8 +111,8 @@ pub fn from_text(text: &str) -> serde_json::Result<Option<ThreadItem>> {
             None => return Ok(None),
         },
         ItemLine::WebSearch { id, query, action } => ThreadItem::WebSearch { id, query, action },
-        ItemLine::EnteredReviewMode { id, review } => ThreadItem::EnteredReviewMode { id, review },
-        ItemLine::ExitedReviewMode { id, review } => ThreadItem::ExitedReviewMode { id, review },
+        ItemLine::EnteredReviewMode(line) => line.into_item(),
+        ItemLine::ExitedReviewMode(line) => line.into_item(),
         ItemLine::ImageView { id, path } => ThreadItem::ImageView {
             id,
             path: path_from(&path),
@@ -147,16 +148,8 @@ enum ItemLine {
         #[serde(default, deserialize_with = "lenient")]
         action: Option<WebSearchAction>,
     },
-    EnteredReviewMode {
-        id: String,
-        #[serde(default, deserialize_with = "lenient")]
-        review: String,
-    },
-    ExitedReviewMode {
-        id: String,
-        #[serde(default, deserialize_with = "lenient")]
-        review: String,
-    },
+    EnteredReviewMode(reviews::EnteredLine),
+    ExitedReviewMode(reviews::ExitedLine),
     ImageView {
         id: String,
         path: String,

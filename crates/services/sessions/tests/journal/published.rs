@@ -358,3 +358,11 @@ fn a_published_fork_continues_its_source_and_is_forked_again() {
         include_bytes!("../fixtures/0.169.0-fork.jsonl").len()
     );
 }
+
+#[test]
+fn a_review_of_the_published_version_reads_as_it_was_shown() {
+    let loaded = loaded(include_str!("../fixtures/0.169.0-review.jsonl"));
+
+    assert_eq!(loaded.problems, Vec::<String>::new());
+    insta::assert_snapshot!(outline(&turns(&loaded.records)));
+}

@@ -17,6 +17,7 @@ use codex_protocol::journal::{
 };
 use codex_protocol::limits::{CreditsSnapshot, Percent, RateLimitSnapshot, RateLimitWindow};
 use codex_protocol::response_item::ResponseItem;
+use codex_protocol::review::{CodeLocation, LineRange, ReviewFinding, ReviewOutput, ReviewTarget};
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_sessions::line::{Content, Encoder, from_line};
 use codex_sessions::{Journal, model_input, read, turns};
@@ -189,12 +190,56 @@ fn items() -> BoxedStrategy<ThreadItem> {
         (text(), abs_path()).prop_map(|(id, path)| ThreadItem::ImageView { id, path }),
         text().prop_map(|id| ThreadItem::ContextCompaction { id }),
         (text(), text(), of(search_actions())).prop_map(|(id, query, action)| ThreadItem::WebSearch { id, query, action }),
-        (text(), text()).prop_map(|(id, review)| ThreadItem::EnteredReviewMode { id, review }),
-        (text(), text()).prop_map(|(id, review)| ThreadItem::ExitedReviewMode { id, review }),
+        (text(), text(), of(review_targets())).prop_map(|(id, review, target)| ThreadItem::EnteredReviewMode { id, review, target }),
+        (text(), text(), of(review_outputs())).prop_map(|(id, review, output)| ThreadItem::ExitedReviewMode {
+            id,
+            review,
+            output: output.map(Box::new)
+        }),
+        (text(), review_outputs()).prop_map(|(id, output)| ThreadItem::ExitedReviewMode {
+            id,
+            review: output.to_string(),
+            output: Some(Box::new(output))
+        }),
         mcp_calls().prop_map(|call| ThreadItem::McpToolCall(Box::new(call))),
         collab_calls().prop_map(|call| ThreadItem::CollabAgentToolCall(Box::new(call))),
     ]
     .boxed()
+}
+
+fn review_targets() -> impl Strategy<Value = ReviewTarget> {
+    prop_oneof![
+        Just(ReviewTarget::UncommittedChanges),
+        text().prop_map(|branch| ReviewTarget::BaseBranch { branch }),
+        (text(), of(text())).prop_map(|(sha, title)| ReviewTarget::Commit { sha, title }),
+        text().prop_map(|instructions| ReviewTarget::Custom { instructions }),
+    ]
+}
+
+fn review_outputs() -> impl Strategy<Value = ReviewOutput> {
+    let scores = || (0..=100u32).prop_map(|percent| serde_json::Number::from_f64(f64::from(percent) / 100.0).unwrap());
+    let places = (text(), any::<u32>(), any::<u32>()).prop_map(|(absolute_file_path, start, end)| CodeLocation {
+        absolute_file_path,
+        line_range: LineRange { start, end },
+    });
+    let findings =
+        (text(), text(), scores(), of(0..4i64), of(places)).prop_map(|(title, body, confidence_score, priority, code_location)| {
+            ReviewFinding {
+                title,
+                body,
+                confidence_score,
+                priority,
+                code_location,
+            }
+        });
+    (vec(findings, 0..3), text(), text(), scores()).prop_map(
+        |(findings, overall_correctness, overall_explanation, overall_confidence_score)| ReviewOutput {
+            findings,
+            overall_correctness,
+            overall_explanation,
+            overall_confidence_score,
+        },
+    )
 }
 
 fn usages() -> impl Strategy<Value = TokenUsageBreakdown> {
