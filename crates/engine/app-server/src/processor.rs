@@ -11,10 +11,11 @@ use codex_protocol::items::Thread;
 use codex_protocol::notifications::{Notification, ThreadStarted};
 use codex_protocol::questions::ApprovalAnswer;
 use codex_protocol::requests::{
-    ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ThreadForkParams, ThreadIdParams, ThreadReadResult,
-    ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult, ThreadUnsubscribeStatus, TurnInterruptParams, TurnStartParams,
-    TurnStartResult, TurnSteerParams, TurnSteerResult,
+    ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ReviewStartParams, ReviewStartResult,
+    ThreadForkParams, ThreadIdParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult,
+    ThreadUnsubscribeStatus, TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
 };
+use codex_protocol::review::ReviewDelivery;
 use codex_rpc::{Connection, Incoming, ServerHandle};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -99,6 +100,7 @@ impl Processor {
                 let result = models::list(&self.engine, params).await;
                 self.reply(id, result);
             }
+            ClientRequest::ReviewStart(params) => self.review_start(id, params).await,
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
@@ -153,6 +155,7 @@ impl Processor {
             base_instructions,
             ephemeral: ephemeral.unwrap_or(false),
             thread_source,
+            parent: None,
         };
         let setup = self.engine.start(overrides, new, self.subscriber.clone()).await;
         let started = setup.as_ref().ok().map(|setup| setup.thread.clone());
@@ -292,9 +295,40 @@ impl Processor {
         };
         self.ask_thread(id, &thread_id, request, |reply| match reply {
             ThreadReply::TurnStarted(turn) => serde_json::to_value(TurnStartResult { turn: *turn }),
-            ThreadReply::Steered { .. } | ThreadReply::CompactionStarted | ThreadReply::CompactionUndone | ThreadReply::Interrupted => {
-                serde_json::to_value(Empty {})
-            }
+            ThreadReply::Steered { .. }
+            | ThreadReply::CompactionStarted
+            | ThreadReply::CompactionUndone
+            | ThreadReply::ReviewStarted(_)
+            | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
+        })
+        .await;
+    }
+
+    async fn review_start(&self, id: RequestId, params: ReviewStartParams) {
+        let ReviewStartParams {
+            thread_id,
+            target,
+            delivery: Some(ReviewDelivery::Inline) | None,
+        } = params;
+        let assignment = match self.thread(&thread_id) {
+            Ok(thread) => self.engine.assignment(&thread, target).await,
+            Err(error) => Err(error),
+        };
+        let request = match assignment {
+            Ok(assignment) => ThreadRequest::ReviewCode(Box::new(assignment)),
+            Err(error) => return self.reply::<Empty>(id, Err(error)),
+        };
+        let review_thread_id = thread_id.clone();
+        self.ask_thread(id, &thread_id, request, |reply| match reply {
+            ThreadReply::ReviewStarted(turn) => serde_json::to_value(ReviewStartResult {
+                turn: *turn,
+                review_thread_id,
+            }),
+            ThreadReply::TurnStarted(_)
+            | ThreadReply::Steered { .. }
+            | ThreadReply::CompactionStarted
+            | ThreadReply::CompactionUndone
+            | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
         })
         .await;
     }
@@ -306,9 +340,11 @@ impl Processor {
         };
         self.ask_thread(id, &params.thread_id, request, |reply| match reply {
             ThreadReply::Steered { turn_id } => serde_json::to_value(TurnSteerResult { turn_id }),
-            ThreadReply::TurnStarted(_) | ThreadReply::CompactionStarted | ThreadReply::CompactionUndone | ThreadReply::Interrupted => {
-                serde_json::to_value(Empty {})
-            }
+            ThreadReply::TurnStarted(_)
+            | ThreadReply::CompactionStarted
+            | ThreadReply::CompactionUndone
+            | ThreadReply::ReviewStarted(_)
+            | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
         })
         .await;
     }

@@ -1,5 +1,7 @@
 //! Starts, resumes, reads and ends threads.
 
+use crate::code_review::Assignment;
+use crate::code_review::assignment::assignment;
 use crate::context::instructions::BASE;
 use crate::context::items::base_message;
 use crate::opening::{Identity, Opening};
@@ -12,10 +14,11 @@ use crate::thread::state::{ThreadInfo, ThreadState};
 use codex_base::AbsPath;
 use codex_model::ModelClient;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
-use codex_protocol::items::Thread;
+use codex_protocol::items::{SessionSource, SubAgentKind, Thread};
 use codex_protocol::notifications::{ErrorNotification, Notification, ThreadClosed, Warning};
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::{RequestError, RequestId, ThreadSetup};
+use codex_protocol::review::ReviewTarget;
 use codex_sessions::{Cut, Fork, Index, Journal, JournalError, Loaded};
 use codex_tools::{Terminals, ToolWorld};
 use std::collections::HashMap;
@@ -71,6 +74,18 @@ pub struct NewThread {
     pub ephemeral: bool,
     /// What started it, in the client's words; `None` is `user`.
     pub thread_source: Option<String>,
+    /// For a thread that works for another one.
+    pub parent: Option<Parent>,
+}
+
+/// The thread that another one works for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    pub thread_id: String,
+    /// The root thread's id, which both share.
+    pub session_id: String,
+    /// What the work is.
+    pub kind: SubAgentKind,
 }
 
 /// The way to a loaded thread.
@@ -97,6 +112,11 @@ impl ThreadHandle {
 
     pub async fn unsubscribe(&self, connection: u64) {
         drop(self.mailbox.send(Message::Unsubscribe { connection }).await);
+    }
+
+    /// Interrupts what runs, and unloads the thread.
+    pub(crate) async fn shut_down(&self) {
+        drop(self.mailbox.event(ThreadEvent::Shutdown).await);
     }
 
     pub(crate) async fn renamed(&self, name: String) {
@@ -159,12 +179,17 @@ impl Engine {
             base_instructions,
             ephemeral,
             thread_source,
+            parent,
         } = new;
         let overrides = TurnOverrides {
             new_thread: true,
             ..overrides
         };
-        let opening = self.open(overrides.clone()).await?;
+        let source = match &parent {
+            Some(parent) => SessionSource::SubAgent(parent.kind),
+            None => self.shared.source,
+        };
+        let opening = self.open(overrides.clone(), source).await?;
         let now = self.shared.clock.now();
         let id = self.shared.ids.uuid().to_string();
         let journal = if ephemeral {
@@ -184,7 +209,12 @@ impl Engine {
             tools: Arc::from(opening.tools.clone()),
             history_initialization: "new",
         };
-        let info = opening.info(&self.shared, identity);
+        let mut info = opening.info(&self.shared, identity);
+        info.source = source;
+        if let Some(parent) = parent {
+            info.session_id = parent.session_id;
+            info.parent_thread_id = Some(parent.thread_id);
+        }
         let meta = opening.meta(&info, text);
         let mut state = ThreadState::new(info, opening.model_slug.clone(), opening.cwd.clone(), overrides, meta);
         state.warned.extend(opening.warnings.iter().cloned());
@@ -208,7 +238,7 @@ impl Engine {
         if let Some(handle) = self.get(thread_id) {
             return self.join(&handle, overrides, exclude_turns, subscriber).await;
         }
-        let opening = self.open(overrides.clone()).await?;
+        let opening = self.open(overrides.clone(), self.shared.source).await?;
         let home = self.shared.env.codex_home.clone();
         let id = thread_id.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
@@ -243,7 +273,7 @@ impl Engine {
             new_thread: true,
             ..overrides
         };
-        let opening = self.open(overrides.clone()).await?;
+        let opening = self.open(overrides.clone(), self.shared.source).await?;
         let id = self.shared.ids.uuid().to_string();
         let (shared, source_id) = (Arc::clone(&self.shared), source_id.to_owned());
         let ForkOptions {
@@ -323,7 +353,7 @@ impl Engine {
         subscriber: Arc<dyn Subscriber>,
     ) -> Result<ThreadSetup, RequestError> {
         let own = handle.overrides().await?;
-        let opening = self.open(own.clone()).await?;
+        let opening = self.open(own.clone(), self.shared.source).await?;
         let thread = handle.read(!exclude_turns).await?;
         let mut changed = own.clone();
         changed.merge(wanted);
@@ -372,9 +402,19 @@ impl Engine {
         }
     }
 
-    async fn open(&self, overrides: TurnOverrides) -> Result<Opening, RequestError> {
+    /// The review that `target` asks of a thread, after a look at the repository it works in.
+    ///
+    /// # Errors
+    /// If the target says nothing, does not exist, or holds nothing to review.
+    pub async fn assignment(&self, thread: &ThreadHandle, target: ReviewTarget) -> Result<Assignment, RequestError> {
+        let cwd = thread.overrides().await?.cwd.unwrap_or_else(|| self.shared.env.cwd.clone());
+        let looked = tokio::task::spawn_blocking(move || assignment(&cwd, target)).await;
+        Ok(looked.map_err(|panic| internal(&panic))??)
+    }
+
+    async fn open(&self, overrides: TurnOverrides, source: SessionSource) -> Result<Opening, RequestError> {
         let shared = Arc::clone(&self.shared);
-        let opening = tokio::task::spawn_blocking(move || Opening::look_up(&shared, &overrides)).await;
+        let opening = tokio::task::spawn_blocking(move || Opening::look_up(&shared, &overrides, source)).await;
         opening.map_err(|panic| internal(&panic))?
     }
 
@@ -409,6 +449,8 @@ impl Engine {
             cancel: cancel.clone(),
             thread_id: thread_id.clone(),
             session_id: state.info.session_id.clone(),
+            source: state.info.source,
+            engine: Arc::downgrade(self),
             work: Work::default(),
         };
         let span = tracing::info_span!("thread", id = thread_id);

@@ -9,6 +9,7 @@
 //!
 //! To add an event or effect: the enum in `thread/event.rs`, its branch in `step`, its executor in `thread/perform.rs`.
 
+pub mod code_review;
 pub mod compact;
 pub mod context;
 mod engine;
@@ -25,7 +26,7 @@ pub mod thread;
 pub mod turn;
 
 pub use codex_sessions::{Cut, Query};
-pub use engine::{Engine, ForkOptions, NewThread, ThreadHandle};
+pub use engine::{Engine, ForkOptions, NewThread, Parent, ThreadHandle};
 pub use shared::EngineParts;
 pub use stored::Moved;
 pub use thread::perform::{CaughtUp, Subscriber};

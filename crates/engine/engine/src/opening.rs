@@ -8,11 +8,12 @@ use crate::settings::TurnOverrides;
 use crate::shared::Shared;
 use crate::thread::resolve;
 use crate::thread::state::{Resumed, ThreadInfo};
+use crate::turn::code_review::INTERRUPTED as REVIEW_INTERRUPTED;
 use codex_base::{AbsPath, Timestamp};
 use codex_config::Resolved;
 use codex_login::Login;
 use codex_model::{ModelClient, ModelInfo, ModelRequest, RequestMetadata, StoredLogin};
-use codex_protocol::items::{GitInfo, Thread, ThreadStatus, Turn, TurnStatus};
+use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadItem, ThreadStatus, Turn, TurnStatus};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta};
 use codex_protocol::requests::{RequestError, ThreadSetup};
 use codex_protocol::response_item::ResponseItem;
@@ -93,7 +94,7 @@ impl Opening {
     ///
     /// # Errors
     /// If the configuration, the catalogue of models or the provider cannot be used.
-    pub fn look_up(shared: &Shared, overrides: &TurnOverrides) -> Result<Self, RequestError> {
+    pub fn look_up(shared: &Shared, overrides: &TurnOverrides, source: SessionSource) -> Result<Self, RequestError> {
         let (cwd, resolved) =
             resolve::config_for(shared, overrides).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
         let (model_slug, model_info) =
@@ -101,7 +102,7 @@ impl Opening {
         let model = client(shared, &resolved)?;
         let docs = resolve::project_docs(shared, &cwd, &resolved);
         Ok(Self {
-            tools: codex_tools::specs(&resolve::tool_set(&resolved, &model_info)),
+            tools: codex_tools::specs(&resolve::tool_set(&resolved, &model_info, source)),
             git: git_info(&cwd),
             warnings: resolved
                 .warnings
@@ -197,6 +198,7 @@ impl Opening {
                 session_id: info.session_id.clone(),
                 installation_id: info.installation_id.clone(),
                 window_number: 0,
+                subagent: info.subagent(),
                 turn_id: String::new(),
                 turn: turn.as_object().cloned().unwrap_or_default(),
             },
@@ -252,7 +254,7 @@ impl Opening {
             git: self.git.clone(),
             forked_from_id: None,
             history_base: None,
-            parent_thread_id: None,
+            parent_thread_id: info.parent_thread_id.clone(),
         }
     }
 
@@ -314,7 +316,7 @@ impl Opening {
         let repairs = missing_outputs(&resumed.history, &*shared.ids);
         resumed.history.extend(repairs.iter().cloned());
         owed.extend(repairs.into_iter().map(Record::ResponseItem));
-        owed.extend(unfinished(&loaded, turns, shared.clock.now()));
+        owed.extend(unfinished(&loaded, turns, shared));
         resumed.owed = owed;
         resumed.preview = preview_of(turns);
         resumed
@@ -331,9 +333,10 @@ fn git_info(cwd: &AbsPath) -> Option<GitInfo> {
     })
 }
 
-/// The end record that a crash kept from being written.
-fn unfinished(loaded: &Loaded, turns: &[Turn], now: Timestamp) -> Option<Record> {
-    let last = turns.last()?;
+/// The records that a crash kept from being written: a review is left, and the turn has ended.
+fn unfinished(loaded: &Loaded, turns: &[Turn], shared: &Shared) -> Vec<Record> {
+    let Some(last) = turns.last() else { return Vec::new() };
+    let now = shared.clock.now();
     let ended = loaded.records.iter().rev().find_map(|(_, record)| match record {
         Record::Event(event) => match &**event {
             EventMsg::TaskComplete { turn_id, .. } | EventMsg::TurnAborted { turn_id, .. } => Some(*turn_id == last.id),
@@ -345,15 +348,44 @@ fn unfinished(loaded: &Loaded, turns: &[Turn], now: Timestamp) -> Option<Record>
         },
         _ => None,
     });
-    (ended == Some(false) && last.status != TurnStatus::Completed).then(|| {
-        Record::Event(Box::new(EventMsg::TurnAborted {
-            turn_id: last.id.clone(),
-            reason: "interrupted".to_owned(),
-            started_at: last.started_at.unwrap_or_default(),
-            completed_at: now.as_second(),
-            duration_ms: 0,
-        }))
-    })
+    if ended != Some(false) || last.status == TurnStatus::Completed {
+        return Vec::new();
+    }
+    let left = unfinished_review(last).then(|| EventMsg::ItemCompleted {
+        thread_id: loaded.meta.id.clone(),
+        turn_id: last.id.clone(),
+        item: ThreadItem::ExitedReviewMode {
+            id: shared.ids.uuid().to_string(),
+            review: REVIEW_INTERRUPTED.to_owned(),
+            output: None,
+        },
+        started_at_ms: now.as_millisecond(),
+        completed_at_ms: now.as_millisecond(),
+    });
+    let aborted = EventMsg::TurnAborted {
+        turn_id: last.id.clone(),
+        reason: "interrupted".to_owned(),
+        started_at: last.started_at.unwrap_or_default(),
+        completed_at: now.as_second(),
+        duration_ms: 0,
+    };
+    left.into_iter()
+        .chain([aborted])
+        .map(|event| Record::Event(Box::new(event)))
+        .collect()
+}
+
+/// A review was entered and not left.
+fn unfinished_review(turn: &Turn) -> bool {
+    let mut open = false;
+    for item in &turn.items {
+        match item {
+            ThreadItem::EnteredReviewMode { .. } => open = true,
+            ThreadItem::ExitedReviewMode { .. } => open = false,
+            _ => {}
+        }
+    }
+    open
 }
 
 /// A thread as its journal tells of it.

@@ -40,6 +40,8 @@ pub struct TurnSettings {
     pub service_tier: Option<String>,
     pub approval_policy: ApprovalPolicy,
     pub reviewer: ApprovalsReviewer,
+    /// Of code reviews; `None` for the turn's own.
+    pub review_model: Option<String>,
     pub sandbox_policy: SandboxPolicy,
     /// Program and arguments that are told when the turn has been completed; empty for none.
     pub notify: Arc<[String]>,

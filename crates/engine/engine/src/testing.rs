@@ -223,6 +223,7 @@ impl Bench {
             service_tier: None,
             approval_policy: self.approval,
             reviewer: self.reviewer,
+            review_model: None,
             sandbox_policy: SandboxPolicy::read_only(),
             notify: Arc::from(self.notify.clone()),
             tools: Arc::new(tools),
@@ -366,6 +367,7 @@ fn lines(effect: &Effect) -> Vec<String> {
             Ok(ThreadReply::Steered { .. }) => format!("reply {} steered", key.0),
             Ok(ThreadReply::Interrupted) => format!("reply {} interrupted", key.0),
             Ok(ThreadReply::CompactionUndone) => format!("reply {} compaction undone", key.0),
+            Ok(ThreadReply::ReviewStarted(turn)) => format!("reply {} review started, {} item", key.0, turn.items.len()),
             Ok(ThreadReply::CompactionStarted) => format!("reply {} compaction started", key.0),
             Err(error) => format!("reply {} error [{}] {error}", key.0, error.stable_code()),
         }],
@@ -380,6 +382,8 @@ fn lines(effect: &Effect) -> Vec<String> {
         Effect::Discard { call_id } => vec![format!("discard {call_id}")],
         Effect::Ask { request_id, request } => vec![format!("ask {request_id} about {}", request.item_id())],
         Effect::Review { request_id, .. } => vec![format!("review {request_id}")],
+        Effect::StartReviewer { prompt, .. } => vec![format!("start reviewer: {prompt}")],
+        Effect::EndReviewer => vec!["end reviewer".into()],
         Effect::Withdraw { request_id } => vec![format!("withdraw {request_id}")],
         Effect::Run { call_id, policy } => vec![format!("run {call_id} {}", if policy.confined { "confined" } else { "unconfined" })],
         Effect::Cancel { call_id } => vec![format!("cancel {call_id}")],
@@ -438,6 +442,8 @@ fn thread_item(item: &ThreadItem) -> String {
         ThreadItem::UserMessage { .. } => "user message".into(),
         ThreadItem::AgentMessage { text, .. } => format!("message {text:?}"),
         ThreadItem::CommandExecution(command) => format!("command {} {:?}", command.id, command.status),
+        ThreadItem::EnteredReviewMode { review, .. } => format!("review of {review:?}"),
+        ThreadItem::ExitedReviewMode { review, .. } => format!("review {review:?}"),
         other => other.id().to_owned(),
     }
 }

@@ -52,5 +52,5 @@ pub use news::{News, is_same_model};
 pub use offered::ModelLists;
 pub use provider::{ClientIdentity, ModelClient, ModelSetupError, StoredLogin, build};
 pub use refresh::{ListError, Refresh};
-pub use request::{ModelRequest, RequestMetadata};
+pub use request::{ModelRequest, RequestMetadata, SubagentMetadata};
 pub use scripted::demo::{DemoFile, demo_files, demo_script};

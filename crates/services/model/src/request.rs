@@ -39,9 +39,22 @@ pub struct RequestMetadata {
     pub installation_id: String,
     /// Counts compactions, 0 first.
     pub window_number: u64,
+    /// Of a thread that works for another one.
+    pub subagent: Option<SubagentMetadata>,
     /// The fields of `x-codex-turn-metadata`.
     pub turn: serde_json::Map<String, serde_json::Value>,
 }
+
+/// What work a thread does for another one (names as observed of the reference).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubagentMetadata {
+    /// `review`, `collab_spawn` and others.
+    pub kind: &'static str,
+    pub parent_thread_id: String,
+}
+
+const SUBAGENT: &str = "x-openai-subagent";
+const PARENT_THREAD: &str = "x-codex-parent-thread-id";
 
 /// The body, in this order of fields: what stays alike from request to request stands before `input`, so that the bodies of one thread
 /// share the longest possible beginning. Equal requests give equal bytes.
@@ -110,6 +123,10 @@ struct ClientMetadata<'a> {
     window_id: &'a str,
     #[serde(rename = "x-codex-turn-metadata")]
     turn_metadata: &'a str,
+    #[serde(rename = "x-openai-subagent", skip_serializing_if = "Option::is_none")]
+    subagent: Option<&'a str>,
+    #[serde(rename = "x-codex-parent-thread-id", skip_serializing_if = "Option::is_none")]
+    parent_thread_id: Option<&'a str>,
     /// Unix milliseconds, as text; websockets only.
     #[serde(rename = "x-codex-ws-stream-request-start-ms", skip_serializing_if = "Option::is_none")]
     started_ms: Option<String>,
@@ -208,6 +225,8 @@ impl ModelRequest {
             installation_id: &self.metadata.installation_id,
             window_id,
             turn_metadata,
+            subagent: self.metadata.subagent.as_ref().map(|subagent| subagent.kind),
+            parent_thread_id: self.metadata.subagent.as_ref().map(|subagent| &*subagent.parent_thread_id),
             started_ms: None,
         }
     }
@@ -238,13 +257,18 @@ impl RequestMetadata {
     /// The headers that say who asks.
     pub fn headers(&self) -> Vec<(String, String)> {
         let named = |name: &str, value: String| (name.to_owned(), value);
-        vec![
+        let mut headers = vec![
             named("session-id", self.session_id.clone()),
             named("thread-id", self.thread_id.clone()),
             named("x-client-request-id", self.thread_id.clone()),
             named("x-codex-window-id", self.window_id()),
             named("x-codex-turn-metadata", self.turn_json()),
-        ]
+        ];
+        if let Some(subagent) = &self.subagent {
+            headers.push(named(SUBAGENT, subagent.kind.to_owned()));
+            headers.push(named(PARENT_THREAD, subagent.parent_thread_id.clone()));
+        }
+        headers
     }
 
     /// `<thread id>:<window number>`.
@@ -290,6 +314,7 @@ pub(crate) mod tests {
                 turn_id: "turn".into(),
                 installation_id: "installation".into(),
                 window_number: 2,
+                subagent: None,
                 turn: json!({"cwd": "/ä\u{1f600}\u{7f}", "turn_id": "turn"}).as_object().unwrap().clone(),
             },
         }

@@ -2,6 +2,7 @@
 
 use crate::items::{SessionSource, Thread, Turn, UserInput};
 use crate::models::{ModelListParams, ModelListResult};
+use crate::review::{ReviewDelivery, ReviewTarget};
 use crate::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
 use codex_base::AbsPath;
 use serde::de::DeserializeOwned;
@@ -97,6 +98,8 @@ methods! {
     TurnStart: "turn/start", TurnStartParams => TurnStartResult;
     /// Adds input to the running turn.
     TurnSteer: "turn/steer", TurnSteerParams => TurnSteerResult;
+    /// Reviews code as a turn of its own, between the items `enteredReviewMode` and `exitedReviewMode`.
+    ReviewStart: "review/start", ReviewStartParams => ReviewStartResult;
     /// Ends the running turn with status `interrupted`.
     TurnInterrupt: "turn/interrupt", TurnInterruptParams => Empty;
 }
@@ -426,6 +429,24 @@ pub struct TurnSteerResult {
 pub struct TurnInterruptParams {
     pub thread_id: String,
     pub turn_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewStartParams {
+    pub thread_id: String,
+    pub target: ReviewTarget,
+    #[serde(default)]
+    pub delivery: Option<ReviewDelivery>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewStartResult {
+    /// Holds what is reviewed as a `userMessage`.
+    pub turn: Turn,
+    /// The thread that tells of the review: the one it was asked of.
+    pub review_thread_id: String,
 }
 
 /// A request that was wrong; no state changed.

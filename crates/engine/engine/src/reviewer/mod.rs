@@ -80,6 +80,7 @@ pub fn request(
             turn_id: asker.turn_id.to_owned(),
             installation_id: asker.installation_id.to_owned(),
             window_number: 0,
+            subagent: None,
             turn,
         },
     })

@@ -1,6 +1,7 @@
 //! Everything that can wake a thread, and everything it can cause: two closed lists.
 
 use super::state::Resumed;
+use crate::code_review::{Assignment, thread::ReviewerNews};
 use crate::compact::changes::{Changes, ChangesQuery};
 use crate::context::surroundings::Surroundings;
 use crate::reviewer::NoAssessment;
@@ -42,6 +43,8 @@ pub enum ThreadRequest {
     Compact,
     /// Goes back to the words that the last compaction replaced.
     UndoCompaction,
+    /// Reviews code, as a turn of its own.
+    ReviewCode(Box<Assignment>),
     /// An empty id means whichever turn is running.
     Interrupt {
         turn_id: String,
@@ -54,6 +57,7 @@ pub enum ThreadReply {
     Steered { turn_id: String },
     CompactionStarted,
     CompactionUndone,
+    ReviewStarted(Box<Turn>),
     Interrupted,
 }
 
@@ -102,6 +106,11 @@ pub enum ThreadEvent {
     Reviewed {
         request_id: RequestId,
         result: Result<Assessment, NoAssessment>,
+    },
+    /// Something of the thread that reviews code.
+    CodeReview {
+        turn_id: String,
+        news: ReviewerNews,
     },
     Report(ToolReport),
     Finished {
@@ -213,6 +222,14 @@ pub enum Effect {
         request_id: RequestId,
         request: Box<ModelRequest>,
     },
+    /// Starts the thread that reviews code.
+    StartReviewer {
+        turn_id: String,
+        prompt: String,
+        overrides: Box<TurnOverrides>,
+    },
+    /// Ends it; its last word is that it has closed.
+    EndReviewer,
     /// Takes a question back, from whomever it was put to.
     Withdraw {
         request_id: RequestId,

@@ -39,6 +39,7 @@ fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
         | Effect::Prepare { .. }
         | Effect::Ask { .. }
         | Effect::Review { .. }
+        | Effect::StartReviewer { .. }
         | Effect::Run { .. }
         | Effect::TellProgram(_)
         | Effect::Sync => Vec::new(),
@@ -55,6 +56,7 @@ fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
         | Effect::StopSampling
         | Effect::Discard { .. }
         | Effect::Withdraw { .. }
+        | Effect::EndReviewer
         | Effect::Cancel { .. }
         | Effect::SetTimer { .. }
         | Effect::EndTerminals

@@ -7,9 +7,10 @@ use super::event::{Effect, PreparedCall, ProgramNotice, RequestKey, ThreadEvent}
 use super::resolve;
 use super::state::{Env, ThreadState};
 use super::undo;
+use crate::code_review::{self, thread::Reviewer};
 use crate::compact::changes::{self, Changes, ChangesQuery};
 use crate::context::surroundings::Surroundings;
-use crate::engine::internal;
+use crate::engine::{Engine, internal};
 use crate::reviewer::{self, NoAssessment};
 use crate::shared::Shared;
 use codex_base::{AbsPath, Timestamp};
@@ -18,7 +19,7 @@ use codex_model::{ModelClient, ModelError, ModelEvent, ModelRequest, Retry};
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::assessment::Assessment;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
-use codex_protocol::items::{Thread, TurnStatus};
+use codex_protocol::items::{SessionSource, Thread, TurnStatus};
 use codex_protocol::journal::Record;
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
@@ -27,7 +28,7 @@ use codex_sessions::{Journal, JournalError, Loaded};
 use codex_tools::{Prepared, ToolOutcome, ToolOutput, ToolReport, ToolWorld};
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -81,6 +82,9 @@ pub struct World {
     pub cancel: CancellationToken,
     pub thread_id: String,
     pub session_id: String,
+    pub source: SessionSource,
+    /// Starts the threads that work for this one.
+    pub engine: Weak<Engine>,
     pub work: Work,
 }
 
@@ -93,6 +97,8 @@ pub struct Work {
     sampling: Option<CancellationToken>,
     questions: BTreeMap<RequestId, ServerRequest>,
     reviews: BTreeMap<RequestId, CancellationToken>,
+    /// Ends the thread that reviews code.
+    reviewer: Option<CancellationToken>,
 }
 
 impl World {
@@ -223,6 +229,16 @@ impl World {
                     cancel.cancel();
                 }
             }
+            Effect::StartReviewer {
+                turn_id,
+                prompt,
+                overrides,
+            } => self.start_reviewer(turn_id, prompt, *overrides),
+            Effect::EndReviewer => {
+                if let Some(cancel) = self.work.reviewer.take() {
+                    cancel.cancel();
+                }
+            }
             Effect::Run { call_id, policy } => self.run(call_id, *policy),
             Effect::Cancel { call_id } => {
                 if let Some(cancel) = self.work.calls.remove(&call_id) {
@@ -310,6 +326,7 @@ impl World {
             thread_id: self.thread_id.clone(),
             session_id: self.session_id.clone(),
             turn_id: turn_id.clone(),
+            source: self.source,
             overrides,
             input,
         };
@@ -335,6 +352,25 @@ impl World {
                 setup: setup.map(Box::new),
             }
         });
+    }
+
+    fn start_reviewer(&mut self, turn_id: String, prompt: String, overrides: crate::settings::TurnOverrides) {
+        let reviewer = Reviewer {
+            turn_id,
+            prompt,
+            overrides,
+            parent: Reviewer::parent(self.thread_id.clone(), self.session_id.clone()),
+            ephemeral: self.journal.path().is_none(),
+            followers: Arc::clone(&self.subscribers),
+        };
+        let cancel = self.cancel.child_token();
+        self.work.reviewer = Some(cancel.clone());
+        tokio::spawn(code_review::thread::run(
+            self.engine.clone(),
+            reviewer,
+            self.mailbox.clone(),
+            cancel,
+        ));
     }
 
     fn read_input(&self, turn_id: String, order: usize, cwd: AbsPath, input: Vec<codex_protocol::items::UserInput>) {

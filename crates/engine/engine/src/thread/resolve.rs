@@ -11,7 +11,7 @@ use codex_base::AbsPath;
 use codex_config::{Config, ConfigError, Overrides, Resolved};
 use codex_model::{Catalog, CatalogError, LocalServer, ModelInfo};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
-use codex_protocol::items::UserInput;
+use codex_protocol::items::{SessionSource, SubAgentKind, UserInput};
 use codex_protocol::settings::{WebSearchMode, WireApi};
 use codex_tools::{Terminals, ToolSet, TurnTools, UserShell, WebSearch};
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ pub struct ResolveRequest {
     pub thread_id: String,
     pub session_id: String,
     pub turn_id: String,
+    pub source: SessionSource,
     pub overrides: TurnOverrides,
     pub input: Vec<UserInput>,
 }
@@ -114,14 +115,15 @@ pub fn warnings(info: &ModelInfo, docs: &codex_skills::ProjectDocs) -> Vec<Strin
     unknown.into_iter().chain(docs.warnings.iter().cloned()).collect()
 }
 
-/// The tools that configuration and model leave.
-pub fn tool_set(resolved: &Resolved, info: &ModelInfo) -> ToolSet {
+/// The tools that configuration and model leave. A reviewer changes nothing and needs no plan.
+pub fn tool_set(resolved: &Resolved, info: &ModelInfo, source: SessionSource) -> ToolSet {
     let switches = resolved.config.tools;
+    let reviews = source == SessionSource::SubAgent(SubAgentKind::Review);
     ToolSet {
         shell: switches.shell && info.shell_tool,
-        update_plan: switches.update_plan,
+        update_plan: switches.update_plan && !reviews,
         view_image: switches.view_image && info.image_input,
-        apply_patch: info.patch_tool,
+        apply_patch: info.patch_tool && !reviews,
         image_detail_original: info.image_detail_original,
         web_search: web_search(&resolved.config, info),
     }
@@ -184,7 +186,7 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
     };
     let facts = codex_process::facts::path_facts(&config.sandbox_policy, &config.file_rules, at);
     TurnTools {
-        tools: tool_set(resolved, model_info),
+        tools: tool_set(resolved, model_info, request.source),
         cwd: cwd.clone(),
         policy: codex_permissions::resolve(&config.sandbox_policy, &config.file_rules, cwd, &facts),
         shell: UserShell {
@@ -257,6 +259,7 @@ fn turn_settings(
         service_tier: config.service_tier.clone(),
         approval_policy: config.approval_policy,
         reviewer: config.approvals_reviewer,
+        review_model: config.review_model.clone(),
         sandbox_policy: config.sandbox_policy.clone(),
         notify: Arc::from(config.notify.clone()),
         compaction: CompactionSettings {

@@ -7,8 +7,11 @@ use crate::settings::TurnOverrides;
 use crate::turn::news::ProviderState;
 use crate::turn::phase::{Phase, Turn};
 use codex_base::{AbsPath, Ids, Timestamp};
+use codex_model::SubagentMetadata;
 use codex_protocol::facts::{Capabilities, Grant};
-use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadActiveFlag, ThreadStatus, ThreadTokenUsage, TurnItemsView, TurnStatus};
+use codex_protocol::items::{
+    GitInfo, SessionSource, SubAgentKind, Thread, ThreadActiveFlag, ThreadStatus, ThreadTokenUsage, TurnItemsView, TurnStatus,
+};
 use codex_protocol::journal::{EventMsg, Record, SessionMeta, WorldState};
 use codex_protocol::response_item::ResponseItem;
 use serde_json::value::RawValue;
@@ -48,6 +51,24 @@ pub struct ThreadInfo {
     /// First item of every request.
     pub base_item: ResponseItem,
     pub tools: Arc<RawValue>,
+}
+
+impl ThreadInfo {
+    /// What a provider is told of a thread that works for another one.
+    pub fn subagent(&self) -> Option<SubagentMetadata> {
+        let SessionSource::SubAgent(kind) = self.source else {
+            return None;
+        };
+        Some(SubagentMetadata {
+            kind: match kind {
+                SubAgentKind::Review => "review",
+                SubAgentKind::Compact => "compact",
+                SubAgentKind::ThreadSpawn => "collab_spawn",
+                SubAgentKind::Other => "other",
+            },
+            parent_thread_id: self.parent_thread_id.clone()?,
+        })
+    }
 }
 
 pub struct ThreadState {

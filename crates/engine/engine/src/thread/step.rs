@@ -43,6 +43,7 @@ impl ThreadState {
             ThreadEvent::Prepared { call_id, result } => self.on_prepared(&call_id, result, env, &mut out),
             ThreadEvent::Answered { request_id, answer } => self.on_answered(&request_id, answer, env, &mut out),
             ThreadEvent::Reviewed { request_id, result } => self.on_reviewed(&request_id, &result, env, &mut out),
+            ThreadEvent::CodeReview { turn_id, news } => self.on_review_news(&turn_id, news, env, &mut out),
             ThreadEvent::Report(report) => self.on_report(report, env, &mut out),
             ThreadEvent::Finished { call_id, outcome } => self.on_finished(&call_id, *outcome, env, &mut out),
             ThreadEvent::Timer(timer) => self.on_timer(timer, env, &mut out),
@@ -80,7 +81,7 @@ impl ThreadState {
                     };
                     self.start_turn(key, new, env, out);
                 }
-                Some(turn) if matches!(turn.phase, Phase::Ending { .. }) || turn.task == Task::Compact => {
+                Some(turn) if matches!(turn.phase, Phase::Ending { .. }) || turn.task.instead_of_input().is_some() => {
                     self.waiting.push_back((
                         key,
                         ThreadRequest::StartTurn {
@@ -102,17 +103,20 @@ impl ThreadState {
                 Err(error) => out.reply(key, Err(error)),
                 // What is ending answers nothing any more.
                 Ok(turn_id) if self.turn_mut(&turn_id).is_none() => out.reply(key, Err(no_active_turn())),
-                Ok(turn_id) if self.turn_mut(&turn_id).is_some_and(|turn| turn.task == Task::Compact) => {
-                    let message = "the running turn compacts the conversation and takes no input";
-                    out.reply(key, Err(RequestError::invalid("turn.not_steerable", message)));
-                }
-                Ok(turn_id) => {
-                    out.reply(key, Ok(ThreadReply::Steered { turn_id }));
-                    self.steer(input, out);
-                }
+                Ok(turn_id) => match self.turn.as_ref().and_then(|turn| turn.task.instead_of_input()) {
+                    Some(does) => {
+                        let message = format!("the running turn {does} and takes no input");
+                        out.reply(key, Err(RequestError::invalid("turn.not_steerable", message)));
+                    }
+                    None => {
+                        out.reply(key, Ok(ThreadReply::Steered { turn_id }));
+                        self.steer(input, out);
+                    }
+                },
             },
             ThreadRequest::Compact => self.on_compact(key, env, out),
             ThreadRequest::UndoCompaction => self.on_undo_compaction(key, env, out),
+            ThreadRequest::ReviewCode(assignment) => self.on_review_request(key, *assignment, env, out),
             ThreadRequest::Interrupt { turn_id } => self.on_interrupt(key, &turn_id, env, out),
         }
     }
@@ -198,9 +202,10 @@ impl ThreadState {
         };
         let mut records = std::mem::take(&mut self.owed);
         records.push(Record::Event(Box::new(started)));
-        let reply = match task {
-            Task::Answer => ThreadReply::TurnStarted(Box::new(view.clone())),
-            Task::Compact => ThreadReply::CompactionStarted,
+        let reply = match self.turn.as_ref().map(|turn| &turn.task) {
+            Some(Task::Compact) => ThreadReply::CompactionStarted,
+            Some(Task::Review(_)) => ThreadReply::ReviewStarted(Box::new(self.review_in_progress().unwrap_or_else(|| view.clone()))),
+            Some(Task::Answer) | None => ThreadReply::TurnStarted(Box::new(view.clone())),
         };
         out.reply(key, Ok(reply));
         let started = Notification::TurnStarted(TurnNotification {
@@ -247,10 +252,18 @@ impl ThreadState {
 
         let Some(turn) = &mut self.turn else { return };
         turn.unrecorded.clear();
-        if turn.task == Task::Compact {
+        match turn.task {
+            Task::Answer => {}
             // What changed around is told with the new history.
-            out.commit(vec![turn_context(turn_id, &settings)], Vec::new());
-            return self.begin_compaction(settings, Cause::Requested, env, out);
+            Task::Compact => {
+                out.commit(vec![turn_context(turn_id, &settings)], Vec::new());
+                return self.begin_compaction(settings, Cause::Requested, env, out);
+            }
+            // The reviewer is told where it is; this conversation is when it goes on.
+            Task::Review(_) => {
+                out.commit(vec![turn_context(turn_id, &settings)], Vec::new());
+                return self.enter_review(settings, env, out);
+            }
         }
         let (messages, told) = surroundings::messages(&settings.surroundings, self.told.as_ref(), env.ids);
         let mut records: Vec<Record> = messages.iter().cloned().map(Record::ResponseItem).collect();
@@ -313,7 +326,8 @@ impl ThreadState {
             | Phase::Sampling { .. }
             | Phase::Working { .. }
             | Phase::BackingOff { .. }
-            | Phase::Compacting { .. } => self.go_on(env, out),
+            | Phase::Compacting { .. }
+            | Phase::Reviewing { .. } => self.go_on(env, out),
         }
     }
 

@@ -294,7 +294,6 @@ impl ThreadState {
     pub(crate) fn on_changes_found(&mut self, turn_id: &str, changes: &Changes, surroundings: &Surroundings, env: &Env, out: &mut Out) {
         let Some(Turn {
             phase: Phase::Compacting { settings, work },
-            task,
             ..
         }) = self.turn_mut(turn_id)
         else {
@@ -304,7 +303,7 @@ impl ThreadState {
             return;
         };
         let (summary, response_id) = (std::mem::take(summary), std::mem::take(response_id));
-        let (settings, item_id, task) = (Arc::clone(settings), std::mem::take(&mut work.item_id), *task);
+        let (settings, item_id) = (Arc::clone(settings), std::mem::take(&mut work.item_id));
         let journal = self.info.path.as_ref().map(ToString::to_string);
         let handoff = Handoff {
             history: &self.history,
@@ -319,9 +318,9 @@ impl ThreadState {
         let new = replacement(&handoff, env.ids);
         self.replace_history(new, turn_id, &settings, response_id, item_id, env, out);
         let Some(turn) = &mut self.turn else { return };
-        match task {
+        match turn.task {
             Task::Compact => self.complete(env, out),
-            Task::Answer => {
+            Task::Answer | Task::Review(_) => {
                 turn.phase = Phase::Working { settings, follow_up: true };
                 self.go_on(env, out);
             }

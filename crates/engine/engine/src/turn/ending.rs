@@ -67,8 +67,12 @@ impl ThreadState {
     fn begin_end(&mut self, outcome: Outcome, replies: Vec<RequestKey>, text: &str, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
         let turn_id = turn.id.clone();
+        let is_reviewed = turn.is_reviewer_there();
         turn.phase = Phase::Ending { outcome, replies };
         out.push(Effect::StopSampling);
+        if is_reviewed {
+            out.push(Effect::EndReviewer);
+        }
         self.keep_unrecorded_input(out);
         self.cancel_calls(text, env, out);
         out.push(Effect::SetTimer {
@@ -83,7 +87,7 @@ impl ThreadState {
         if self
             .turn
             .as_ref()
-            .is_some_and(|turn| !turn.calls.any_running() && turn.steers_pending == 0)
+            .is_some_and(|turn| !turn.calls.any_running() && turn.steers_pending == 0 && !turn.is_reviewer_there())
         {
             self.end_turn(env, out);
         }
@@ -92,6 +96,7 @@ impl ThreadState {
     /// Writes down the end and tells it. Calls that never reported are closed as lost.
     pub(crate) fn end_turn(&mut self, env: &Env, out: &mut Out) {
         self.close_lost_calls(env);
+        self.leave_unfinished_review(env, out);
         let Some(mut turn) = self.turn.take() else { return };
         let ended = Phase::Ending {
             outcome: Outcome::Completed,

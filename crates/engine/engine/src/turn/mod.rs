@@ -1,6 +1,7 @@
 //! One turn: from user input to the model's last word.
 
 pub mod calls;
+pub mod code_review;
 pub mod compacting;
 pub mod ending;
 pub mod news;

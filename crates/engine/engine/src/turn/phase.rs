@@ -1,6 +1,7 @@
 //! Where a turn stands. Data that is only valid in one phase lives in that phase.
 
 use super::calls::Calls;
+use super::code_review::CodeReview;
 use super::compacting::Compaction;
 use crate::settings::{TurnOverrides, TurnSettings, UserContent};
 use crate::thread::event::{ProgramNotice, RequestKey};
@@ -39,13 +40,33 @@ pub struct Turn {
     pub compaction_failed: bool,
 }
 
+impl Turn {
+    /// A reviewer works for it, or is ending.
+    pub fn is_reviewer_there(&self) -> bool {
+        matches!(&self.task, Task::Review(review) if review.is_reviewer_there())
+    }
+}
+
 /// What a turn is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Task {
     /// To answer the user.
     Answer,
     /// Only to compact the conversation.
     Compact,
+    /// To tell of a code review.
+    Review(Box<CodeReview>),
+}
+
+impl Task {
+    /// What the turn does instead of taking the user's words, for the refusal; `None` if it takes them.
+    pub const fn instead_of_input(&self) -> Option<&'static str> {
+        match self {
+            Self::Answer => None,
+            Self::Compact => Some("compacts the conversation"),
+            Self::Review(_) => Some("reviews code"),
+        }
+    }
 }
 
 pub enum Phase {
@@ -76,6 +97,8 @@ pub enum Phase {
         settings: Arc<TurnSettings>,
         work: Box<Compaction>,
     },
+    /// A reviewer works; this turn tells of it.
+    Reviewing { settings: Arc<TurnSettings> },
     /// Everything was cancelled; running calls still report.
     Ending { outcome: Outcome, replies: Vec<RequestKey> },
 }
@@ -86,6 +109,7 @@ impl Phase {
             Self::Sampling { settings, .. }
             | Self::Working { settings, .. }
             | Self::BackingOff { settings, .. }
+            | Self::Reviewing { settings }
             | Self::Compacting { settings, .. } => Some(settings),
             Self::Resolving { .. } | Self::Ending { .. } => None,
         }

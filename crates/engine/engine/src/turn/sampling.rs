@@ -28,7 +28,11 @@ impl ThreadState {
         let Some(turn) = &mut self.turn else { return };
         let outputs = match turn.phase {
             Phase::Working { .. } | Phase::BackingOff { .. } => turn.calls.take_outputs(),
-            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Compacting { .. } | Phase::Ending { .. } => return,
+            Phase::Resolving { .. }
+            | Phase::Sampling { .. }
+            | Phase::Compacting { .. }
+            | Phase::Reviewing { .. }
+            | Phase::Ending { .. } => return,
         };
         let quiet = turn.calls.all_recorded() && turn.steers_pending == 0;
         if !outputs.is_empty() {
@@ -51,7 +55,11 @@ impl ThreadState {
                 turn.steers = steers;
                 return;
             }
-            Phase::Resolving { .. } | Phase::Sampling { .. } | Phase::Compacting { .. } | Phase::Ending { .. } => return,
+            Phase::Resolving { .. }
+            | Phase::Sampling { .. }
+            | Phase::Compacting { .. }
+            | Phase::Reviewing { .. }
+            | Phase::Ending { .. } => return,
         };
         for content in steers.into_values() {
             self.record_input(content, env, out);
@@ -113,6 +121,7 @@ impl ThreadState {
                 session_id: self.info.session_id.clone(),
                 installation_id: self.info.installation_id.clone(),
                 window_number: self.window.number,
+                subagent: self.info.subagent(),
                 turn: self.turn_metadata(settings, &turn_id, env),
                 turn_id,
             },
@@ -141,10 +150,15 @@ impl ThreadState {
             "model": settings.model,
             "reasoning_effort": settings.effort,
         });
-        match fields {
+        let mut map = match fields {
             serde_json::Value::Object(map) => map,
             _ => serde_json::Map::new(),
+        };
+        if let Some(subagent) = self.info.subagent() {
+            map.insert("parent_thread_id".to_owned(), subagent.parent_thread_id.into());
+            map.insert("subagent_kind".to_owned(), subagent.kind.into());
         }
+        map
     }
 
     pub(crate) fn on_model(&mut self, sampling: u64, event: ModelEvent, env: &Env, out: &mut Out) {
@@ -154,7 +168,10 @@ impl ThreadState {
         match self.turn.as_ref().map(|turn| &turn.phase) {
             Some(Phase::Sampling { .. }) => {}
             Some(Phase::Compacting { .. }) => return self.on_summary(event, env, out),
-            Some(Phase::Resolving { .. } | Phase::Working { .. } | Phase::BackingOff { .. } | Phase::Ending { .. }) | None => return,
+            Some(
+                Phase::Resolving { .. } | Phase::Working { .. } | Phase::BackingOff { .. } | Phase::Reviewing { .. } | Phase::Ending { .. },
+            )
+            | None => return,
         }
         match event {
             ModelEvent::HeadReceived => {}
