@@ -5,9 +5,11 @@
 
 mod exec;
 mod interactive;
+mod review;
 mod shared;
 
 pub use exec::{Color, ExecCommand};
+pub use review::Reviewed;
 
 use crate::commands::{self, Root};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -54,13 +56,15 @@ where
         command,
         prompt,
     } = Cli::from_arg_matches(&matches)?;
+    let exec = |exec: exec::Exec, shared, images| {
+        let exec = exec.merged(shared, interactive.notes_before_exec(), images);
+        let config = commands::overrides(&matches);
+        Ok(Command::Exec(Box::new(ExecCommand { config, ..exec })))
+    };
     match command {
         None => Ok(Command::Tui { prompt }),
-        Some(Sub::Exec(exec)) => {
-            let exec = exec.merged(shared, interactive.notes_before_exec(), images);
-            let config = commands::overrides(&matches);
-            Ok(Command::Exec(Box::new(ExecCommand { config, ..exec })))
-        }
+        Some(Sub::Exec(command)) => exec(*command, shared, images),
+        Some(Sub::Review(command)) => exec(exec::Exec::of_review(*command), shared, images),
         Some(Sub::Other(command)) => {
             let root = Root {
                 config: commands::overrides(&matches),
@@ -109,6 +113,8 @@ enum Sub {
     /// Run one prompt without a terminal interface
     #[command(visible_alias = "e")]
     Exec(Box<exec::Exec>),
+    /// Review code: uncommitted changes, a branch, a commit, or what a prompt says
+    Review(Box<review::Review>),
     #[command(flatten)]
     Other(commands::Sub),
 }

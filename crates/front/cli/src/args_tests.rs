@@ -33,6 +33,19 @@ fn usage_errors_exit_with_2_and_help_with_0() {
     check("exec fork", 2);
     check("exec fork ID go more", 2);
     check("exec fork --last go", 2);
+    for review in ["review", "exec review"] {
+        check(&format!("{review} --uncommitted --base b"), 2);
+        check(&format!("{review} --uncommitted --commit c"), 2);
+        check(&format!("{review} --uncommitted go"), 2);
+        check(&format!("{review} --base b --commit c"), 2);
+        check(&format!("{review} --base b go"), 2);
+        check(&format!("{review} --commit c -"), 2);
+        check(&format!("{review} --title t"), 2);
+        check(&format!("{review} --title t --base b"), 2);
+        check(&format!("{review} -i a.png --uncommitted"), 2);
+        check(&format!("{review} a b"), 2);
+        check(&format!("{review} --help"), 0);
+    }
     check("exec -a never go", 2);
     check("exec --search go", 2);
     check("exec --approve-for-me -s read-only go", 2);

@@ -2,7 +2,7 @@
 //!
 //! `-c` syntax, working directory, configuration, prompt, output schema, git repository. Then `--trust` writes what it was asked to. The first that fails is the one that is reported.
 
-use crate::args::{Color, ExecCommand};
+use crate::args::{Color, ExecCommand, Reviewed};
 use crate::environment::{Surroundings, config_error};
 use crate::local::LocalModel;
 use crate::stdin::{self, Stdin};
@@ -14,6 +14,7 @@ use codex_exec::human::Colour;
 use codex_exec::prompt::{self, Continues};
 use codex_exec::{ExecError, ExecOptions, Output, Session, Task};
 use codex_model::LocalServer;
+use codex_protocol::review::ReviewTarget;
 use std::io::Write;
 use std::path::Path;
 
@@ -47,7 +48,10 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         .trust
         .then(|| trust::ask(&surroundings.process, &cwd, &overrides))
         .transpose()?;
-    let prompt = read_prompt(command, surroundings)?;
+    let task = match &command.review {
+        Some(reviewed) => Task::Review(review_target(reviewed, command, surroundings)?),
+        None => read_prompt(command, surroundings)?.map_or(Task::Open, Task::Answer),
+    };
     let output_schema = command
         .output_schema
         .as_deref()
@@ -67,7 +71,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     let cwd = if command.worktree { new_worktree(&cwd, surroundings)? } else { cwd };
     let options = ExecOptions {
         session: command.session.clone(),
-        task: prompt.map_or(Task::Open, Task::Answer),
+        task,
         images: command.images.iter().map(|path| image(path, command, surroundings)).collect(),
         cwd,
         model: chosen.model,
@@ -182,6 +186,19 @@ pub fn working_directory(cd: Option<&Path>, cwd: &AbsPath) -> Result<AbsPath, Ex
     AbsPath::new(real).map_err(|error| wrong(error.to_string()))
 }
 
+fn review_target(reviewed: &Reviewed, command: &ExecCommand, surroundings: &Surroundings) -> Result<ReviewTarget, ExecError> {
+    match reviewed {
+        Reviewed::Target(target) => Ok(target.clone()),
+        Reviewed::Prompt if command.prompt.is_none() => Err(ExecError::new("review.no_target", "the review does not say of what")
+            .with_hint("add --uncommitted, --base BRANCH or --commit SHA, or a prompt of your own")),
+        Reviewed::Prompt => {
+            let source = prompt::source(command.prompt.as_deref(), surroundings.terminals.stdin, Continues::Yes);
+            let instructions = read_from(source, command.prompt.as_deref())?;
+            Ok(ReviewTarget::Custom { instructions })
+        }
+    }
+}
+
 /// `None` if only a fork is wanted.
 fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<Option<String>, ExecError> {
     let argument = command.prompt.as_deref();
@@ -196,6 +213,10 @@ fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<Opt
         Session::Fork(_) | Session::Resume(_) | Session::Last { .. } => Continues::Yes,
     };
     let source = prompt::source(argument, surroundings.terminals.stdin, continues);
+    read_from(source, argument).map(Some)
+}
+
+fn read_from(source: prompt::Source, argument: Option<&str>) -> Result<String, ExecError> {
     let clock = SystemClock::default();
     let mut stdin = Stdin::default();
     let bytes = match source {
@@ -208,7 +229,7 @@ fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<Opt
             stdin::read_all(&mut stdin, &clock, &mut tell)?
         }
     };
-    prompt::compose(source, argument, &bytes).map(Some)
+    prompt::compose(source, argument, &bytes)
 }
 
 /// As given, but for `-C`: then a relative path, which counts from where codex was started, no longer says where the picture is.

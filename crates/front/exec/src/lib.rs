@@ -21,6 +21,7 @@ pub use waits::Wait;
 use codex_base::{AbsPath, Clock};
 use codex_protocol::items::Thread;
 use codex_protocol::requests::RequestError;
+use codex_protocol::review::ReviewTarget;
 use codex_protocol::settings::SandboxMode;
 use codex_rpc::{CallError, Client, Events};
 use std::path::PathBuf;
@@ -36,13 +37,15 @@ pub enum Task {
     Answer(String),
     /// Its conversation is summed up.
     Compact,
+    /// Code is reviewed.
+    Review(ReviewTarget),
 }
 
 impl Task {
     const fn prompt(&self) -> Option<&String> {
         match self {
             Self::Answer(prompt) => Some(prompt),
-            Self::Open | Self::Compact => None,
+            Self::Open | Self::Compact | Self::Review(_) => None,
         }
     }
 }

@@ -8,7 +8,10 @@ use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{Thread, ThreadItem, Turn, TurnStatus, UserInput};
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
-use codex_protocol::requests::{ThreadCompactStart, ThreadIdParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams};
+use codex_protocol::requests::{
+    ReviewStart, ReviewStartParams, ThreadCompactStart, ThreadIdParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
+};
+use codex_protocol::review::ReviewTarget;
 use codex_rpc::{Client, Events, ServerMessage};
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
@@ -86,13 +89,12 @@ async fn attempt(
     *thread = Some(setup.thread.clone());
     let prompt = options.task.prompt().map(String::as_str);
     let report = Report::start(options.output, &setup, prompt, streams).await?;
-    if options.task == Task::Open {
+    let Some(work) = Work::of(&options) else {
         if let Some((file, path)) = &mut last_message_file {
             write_last_message(file, path, None, streams).await;
         }
         return Ok(ExitStatus::Done);
-    }
-    let input = prompt.map(|prompt| input(&options.images, prompt));
+    };
     let mut run = Run {
         report,
         waits: Waits::default(),
@@ -104,7 +106,7 @@ async fn attempt(
         events,
         signals: signals.clone(),
     };
-    let status = match run.turn(input, options.output_schema, streams).await {
+    let status = match run.turn(work, streams).await {
         Ok(status) => status,
         Err(Failure::Error(error)) => return run.lost(error, last_message_file.as_mut(), streams).await,
         Err(failure) => return Err(failure),
@@ -117,6 +119,60 @@ async fn attempt(
         // The work is done; a reader that left early does not undo it.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(status),
         finished => finished.map(|()| status).map_err(Failure::Output),
+    }
+}
+
+/// What the turn is for.
+enum Work {
+    Answer {
+        input: Vec<UserInput>,
+        output_schema: Option<Value>,
+    },
+    Compact,
+    Review(ReviewTarget),
+}
+
+impl Work {
+    /// `None` if there is to be no turn.
+    fn of(options: &ExecOptions) -> Option<Self> {
+        match &options.task {
+            Task::Open => None,
+            Task::Answer(prompt) => Some(Self::Answer {
+                input: input(&options.images, prompt),
+                output_schema: options.output_schema.clone(),
+            }),
+            Task::Compact => Some(Self::Compact),
+            Task::Review(target) => Some(Self::Review(target.clone())),
+        }
+    }
+
+    /// Gives the turn's id; that of one that compacts comes with its start and is empty here.
+    async fn start(self, client: &Client, thread_id: &str) -> Result<String, ExecError> {
+        let thread_id = thread_id.to_owned();
+        Ok(match self {
+            Self::Answer { input, output_schema } => {
+                let params = TurnStartParams {
+                    thread_id,
+                    input,
+                    output_schema,
+                    ..TurnStartParams::default()
+                };
+                client.request::<TurnStart>(params).await?.turn.id
+            }
+            Self::Compact => {
+                client.request::<ThreadCompactStart>(ThreadIdParams { thread_id }).await?;
+                String::new()
+            }
+            Self::Review(target) => {
+                let delivery = None;
+                let params = ReviewStartParams {
+                    thread_id,
+                    target,
+                    delivery,
+                };
+                client.request::<ReviewStart>(params).await?.turn.id
+            }
+        })
     }
 }
 
@@ -134,32 +190,10 @@ struct Run {
 }
 
 impl Run {
-    async fn turn(
-        &mut self,
-        input: Option<Vec<UserInput>>,
-        output_schema: Option<Value>,
-        streams: &mut Streams,
-    ) -> Result<ExitStatus, Failure> {
-        let clock = Arc::clone(&self.clock);
-        let started = self.start_turn(input, output_schema);
-        self.turn_id = named_wait(started, "the turn to start", &clock, streams).await?;
+    async fn turn(&mut self, work: Work, streams: &mut Streams) -> Result<ExitStatus, Failure> {
+        let started = work.start(&self.client, &self.thread_id);
+        self.turn_id = named_wait(started, "the turn to start", &self.clock, streams).await?;
         self.follow(streams).await
-    }
-
-    /// Without input, a turn that compacts; its id comes with its start.
-    async fn start_turn(&self, input: Option<Vec<UserInput>>, output_schema: Option<Value>) -> Result<String, ExecError> {
-        let thread_id = self.thread_id.clone();
-        let Some(input) = input else {
-            self.client.request::<ThreadCompactStart>(ThreadIdParams { thread_id }).await?;
-            return Ok(String::new());
-        };
-        let params = TurnStartParams {
-            thread_id,
-            input,
-            output_schema,
-            ..TurnStartParams::default()
-        };
-        Ok(self.client.request::<TurnStart>(params).await?.turn.id)
     }
 
     /// Reports until the turn has ended.

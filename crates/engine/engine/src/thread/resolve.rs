@@ -115,7 +115,7 @@ pub fn warnings(info: &ModelInfo, docs: &codex_skills::ProjectDocs) -> Vec<Strin
     unknown.into_iter().chain(docs.warnings.iter().cloned()).collect()
 }
 
-/// The tools that configuration and model leave. A reviewer changes nothing and needs no plan.
+/// The tools that configuration and model leave. A reviewer changes nothing, needs no plan, and searches nothing but the code.
 pub fn tool_set(resolved: &Resolved, info: &ModelInfo, source: SessionSource) -> ToolSet {
     let switches = resolved.config.tools;
     let reviews = source == SessionSource::SubAgent(SubAgentKind::Review);
@@ -125,7 +125,7 @@ pub fn tool_set(resolved: &Resolved, info: &ModelInfo, source: SessionSource) ->
         view_image: switches.view_image && info.image_input,
         apply_patch: info.patch_tool && !reviews,
         image_detail_original: info.image_detail_original,
-        web_search: web_search(&resolved.config, info),
+        web_search: web_search(&resolved.config, info).filter(|_| !reviews),
     }
 }
 

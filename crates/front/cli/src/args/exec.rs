@@ -1,6 +1,7 @@
 //! The options of `codex exec` and of its subcommands, merged into one [`ExecCommand`].
 
 use super::joined;
+use super::review::{Review, Reviewed};
 use super::shared::{SandboxChoice, Shared};
 use clap::{Args, Subcommand, ValueEnum};
 use codex_exec::Session;
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecCommand {
     pub session: Session,
+    /// A review instead of a task.
+    pub review: Option<Reviewed>,
     pub prompt: Option<String>,
     /// `key=value` in order of rising precedence.
     pub config: Vec<String>,
@@ -83,6 +86,8 @@ enum ExecSub {
     Resume(Resume),
     /// Start a new session with the history of another
     Fork(Fork),
+    /// Review code: uncommitted changes, a branch, a commit, or what a prompt says
+    Review(Box<Review>),
 }
 
 #[derive(Debug, Args)]
@@ -137,7 +142,7 @@ struct Fork {
 
 /// Options of `exec` and its subcommands.
 #[derive(Debug, Default, Args)]
-struct ExecFlags {
+pub(super) struct ExecFlags {
     /// Print events as JSON lines on stdout
     #[arg(long, alias = "experimental-json")]
     json: bool,
@@ -188,6 +193,18 @@ struct ExecFlags {
 }
 
 impl Exec {
+    /// `codex review` is `codex exec review`.
+    pub(super) fn of_review(review: Review) -> Self {
+        Self {
+            shared: Shared::default(),
+            own: ExecFlags::default(),
+            images: Vec::new(),
+            color: Color::default(),
+            command: Some(ExecSub::Review(Box::new(review))),
+            prompt: None,
+        }
+    }
+
     /// One set of options from the outermost level to the innermost.
     pub(super) fn merged(self, root: Shared, root_notes: Vec<String>, root_images: Vec<String>) -> ExecCommand {
         let Self {
@@ -198,8 +215,19 @@ impl Exec {
             command,
             prompt,
         } = self;
+        let mut review = None;
         let (session, prompt, shared, own, images) = match command {
             None => (Session::New, prompt, shared, own, images),
+            Some(ExecSub::Review(command)) => {
+                review = Some(command.target.reviewed());
+                (
+                    Session::New,
+                    command.prompt,
+                    shared.under(command.shared),
+                    own.under(command.own),
+                    images,
+                )
+            }
             Some(ExecSub::Resume(resume)) => {
                 let (session, prompt) = target(resume.last, resume.all, resume.session, resume.prompt);
                 (
@@ -219,16 +247,19 @@ impl Exec {
             ),
         };
         let shared = root.under(shared);
-        let own_notes = shared.notes().into_iter().chain(own.notes()).map(str::to_owned);
-        let notes = root_notes.into_iter().chain(own_notes).collect();
+        let images = joined(root_images, images);
+        let own_notes = shared.notes().into_iter().chain(own.notes());
+        let unused = review.as_ref().map(|_| unused_by_a_review(&own, &images)).unwrap_or_default();
+        let notes = root_notes.into_iter().chain(own_notes.chain(unused).map(str::to_owned)).collect();
         ExecCommand {
             session,
+            review,
             prompt,
             sandbox: shared.sandbox(),
             bypass: shared.sandbox_choice() == Some(SandboxChoice::Bypass),
             approve_for_me: shared.approve_for_me,
             config: Vec::new(),
-            images: joined(root_images, images),
+            images,
             model: shared.model,
             oss: shared.oss,
             local_provider: shared.local_provider,
@@ -250,6 +281,20 @@ impl Exec {
             notes,
         }
     }
+}
+
+/// What a review does not look at.
+fn unused_by_a_review(own: &ExecFlags, images: &[String]) -> Vec<&'static str> {
+    [
+        (
+            own.output_schema.is_some(),
+            "--output-schema changes nothing for a review: its form is fixed",
+        ),
+        (!images.is_empty(), "--image changes nothing for a review"),
+    ]
+    .into_iter()
+    .filter_map(|(given, note)| given.then_some(note))
+    .collect()
 }
 
 /// With `--last` the only word is the prompt.

@@ -12,6 +12,7 @@ fn exec(line: &str) -> ExecCommand {
 fn plain() -> ExecCommand {
     ExecCommand {
         session: Session::New,
+        review: None,
         prompt: None,
         config: vec![],
         images: vec![],
@@ -352,5 +353,56 @@ fn the_command_lines_of_the_typescript_sdk() {
             thread_source: Some("sdk".into()),
             ..resume("01a1f84b-c74f-7223-8daf-c7c8e964d410")
         }
+    );
+}
+
+#[test]
+fn both_spellings_of_review_say_the_same() {
+    use codex_protocol::review::ReviewTarget;
+    let check = |words: &str, expect: ExecCommand| {
+        assert_eq!(exec(&format!("exec review {words}")), expect, "{words}");
+        assert_eq!(exec(&format!("review {words}")), expect, "{words}");
+    };
+    let of = |target: ReviewTarget| ExecCommand {
+        review: Some(Reviewed::Target(target)),
+        ..plain()
+    };
+    let commit = |title: Option<&str>| ReviewTarget::Commit {
+        sha: "abc".into(),
+        title: title.map(str::to_owned),
+    };
+
+    check("--uncommitted", of(ReviewTarget::UncommittedChanges));
+    check("--base main", of(ReviewTarget::BaseBranch { branch: "main".into() }));
+    check("--commit abc", of(commit(None)));
+    check("--commit abc --title T", of(commit(Some("T"))));
+    for words in ["", "go", "-"] {
+        check(
+            words,
+            ExecCommand {
+                review: Some(Reviewed::Prompt),
+                prompt: Some(words.to_owned()).filter(|words| !words.is_empty()),
+                ..plain()
+            },
+        );
+    }
+    check(
+        "--uncommitted --json -o out -m M -c x=1 -s workspace-write --ephemeral",
+        ExecCommand {
+            json: true,
+            last_message_file: Some("out".into()),
+            model: Some("M".into()),
+            config: words(&["x=1"]),
+            sandbox: Some(SandboxMode::WorkspaceWrite),
+            ephemeral: true,
+            ..of(ReviewTarget::UncommittedChanges)
+        },
+    );
+    assert_eq!(
+        exec("-m A exec --json -i=a.png review --uncommitted --output-schema s.json").notes,
+        words(&[
+            "--output-schema changes nothing for a review: its form is fixed",
+            "--image changes nothing for a review"
+        ])
     );
 }

@@ -31,6 +31,8 @@ mod network;
 #[cfg(target_os = "linux")]
 mod prefix;
 #[cfg(target_os = "linux")]
+mod review;
+#[cfg(target_os = "linux")]
 mod sdk;
 #[cfg(target_os = "linux")]
 mod signal_matrix;
