@@ -9,9 +9,11 @@ use crate::shell::{Invocation, Profile};
 use crate::terminals::{Session, Started, Terminals, Waiting};
 use crate::truncation::Budget;
 use crate::turn::ToolWorld;
+use codex_approvals::Attempt;
 use codex_base::{AbsPath, HeadTail};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, spawn};
+use codex_protocol::facts::Denial;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
 use std::ffi::OsString;
 use std::io;
@@ -173,12 +175,27 @@ impl ExecAction {
         let output = session.running.take_new();
         let code = exit.exit_code();
         let may_be_denied = session.policy.confined && code != 0;
-        let denial = may_be_denied
-            .then(|| codex_approvals::is_denial(code, &output.to_text(), true))
-            .flatten();
+        let denial = may_be_denied.then(|| self.denial(session, code, &output)).flatten();
         let item = session.ended_item(exit, world.clock.monotonic());
-        let outcome = ToolOutcome::text(self.text(Ending::Exited(code), waited, &output, world), code == 0).with_item(item);
+        let mut text = self.text(Ending::Exited(code), waited, &output, world);
+        if let Some(denial) = &denial {
+            append_lines(&mut text, &codex_approvals::explained(denial));
+        }
+        let outcome = ToolOutcome::text(text, code == 0).with_item(item);
         ToolOutcome { denial, ..outcome }
+    }
+
+    fn denial(&self, session: &Session, exit_code: i32, output: &HeadTail) -> Option<Denial> {
+        let script = self.invocation.argv.last().map(String::as_str).unwrap_or_default();
+        let plain = codex_shell_parse::plain_commands(script).map(|commands| commands.concat());
+        let words = plain.unwrap_or_else(|| script.split_whitespace().map(str::to_owned).collect());
+        codex_approvals::denial(Attempt {
+            exit_code,
+            output: &output.to_text(),
+            words: &words,
+            cwd: &self.cwd,
+            policy: &session.policy,
+        })
     }
 
     /// The call was cancelled and its command is dead.
@@ -210,5 +227,15 @@ impl ExecAction {
             aggregated_output,
             ..self.item.clone()
         })
+    }
+}
+
+/// Adds whole lines behind a text that may end in the middle of one.
+fn append_lines(text: &mut String, lines: &str) {
+    if !lines.is_empty() {
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(lines.trim_end());
     }
 }

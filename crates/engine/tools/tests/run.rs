@@ -9,7 +9,7 @@ use codex_process::{CommandSpec, Launch, NoSandbox, PreparedCommand, Sandbox, Sa
 use codex_protocol::facts::Capabilities;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, PatchApplyStatus, ThreadItem};
 use codex_protocol::response_item::ToolCallView;
-use codex_protocol::settings::SandboxMode;
+use codex_protocol::settings::{FileRules, SandboxMode, SandboxPolicy};
 use codex_tools::*;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
@@ -625,18 +625,22 @@ async fn a_sandboxed_command_that_was_denied_says_so() {
         confines: true,
         missing: vec![],
     }));
-    bench.policy = ResolvedPolicy {
-        confined: true,
-        network: false,
-        mode: SandboxMode::ReadOnly,
-        ..ResolvedPolicy::unconfined()
-    };
+    bench.policy = codex_permissions::resolve(
+        &SandboxPolicy::read_only(),
+        &FileRules::default(),
+        &bench.turn.cwd,
+        &codex_permissions::PathFacts::unknown(bench.turn.cwd.join("home")),
+    );
     let touch =
         json!({ "cmd": "echo \"touch: cannot touch 'x': Read-only file system\" >&2; echo $CODEX_SANDBOX_NETWORK_DISABLED; exit 1" });
 
     let denied = bench.exec(touch.clone()).await;
+    let told = text(&denied).replace(&bench.turn.cwd.to_string(), "[CWD]");
+    assert!(
+        told.ends_with("\n1\n[sandbox] [CWD] may not be written to: the sandbox mode; `\"[CWD]\" = \"write\"` would allow it"),
+        "{told}"
+    );
     assert!(denied.denial.unwrap().snippet.contains("Read-only file system"));
-    assert!(text(&bench.exec(touch.clone()).await).ends_with("\n1\n"));
 
     bench.policy = ResolvedPolicy::unconfined();
     assert_eq!(bench.exec(touch).await.denial, None);

@@ -1,6 +1,8 @@
-//! Recognises a command that the sandbox stopped, by its output.
+//! Recognises a command that the sandbox stopped, by its output, and finds the rule that did it.
 
-use codex_protocol::facts::Denial;
+use codex_base::AbsPath;
+use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, decision};
+use codex_protocol::facts::{Denial, DenialCause, DeniedAccess, Evidence};
 
 /// Phrases of programs that were refused something; compared without case (as observed of the reference).
 const PHRASES: [&str; 7] = [
@@ -12,58 +14,309 @@ const PHRASES: [&str; 7] = [
     "landlock",
     "failed to write file",
 ];
+/// What programs say that find no network. Only telling when there is none for them.
+const NETWORK_PHRASES: [&str; 7] = [
+    "could not resolve host",
+    "network is unreachable",
+    "name or service not known",
+    "temporary failure in name resolution",
+    "failed to lookup address",
+    "eai_again",
+    "enotfound",
+];
 /// 128 + SIGSYS on Linux: a system call that the filter kills.
 const BAD_SYSTEM_CALL: i32 = 128 + 31;
 const SNIPPET_CHARACTERS_MAX: usize = 512;
+/// Lines of output that are looked at, and causes that are told: the first say most.
+const LINES_MAX: usize = 20;
+const CAUSES_MAX: usize = 3;
+
+/// A confined command that ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    pub exit_code: i32,
+    pub output: &'a str,
+    /// The words of the command line.
+    pub words: &'a [String],
+    pub cwd: &'a AbsPath,
+    pub policy: &'a ResolvedPolicy,
+}
 
 /// A failed confined command whose output (or end) looks like the sandbox's doing. Success and unconfined runs never do.
-pub fn is_denial(exit_code: i32, output: &str, confined: bool) -> Option<Denial> {
-    if exit_code == 0 || !confined {
+///
+/// Paths are compared by spelling, so one that goes through a symbolic link is judged where it says it is.
+pub fn denial(attempt: Attempt<'_>) -> Option<Denial> {
+    if attempt.exit_code == 0 || !attempt.policy.confined {
         return None;
     }
-    let telling = output.lines().find(|line| {
-        let line = line.to_lowercase();
-        PHRASES.iter().any(|phrase| line.contains(phrase))
-    });
-    match telling {
+    let telling: Vec<&str> = attempt
+        .output
+        .lines()
+        .filter(|line| has_any(line, &PHRASES) || (!attempt.policy.network && has_any(line, &NETWORK_PHRASES)))
+        .take(LINES_MAX)
+        .collect();
+    match telling.first() {
         Some(line) => Some(Denial {
             snippet: line.trim().chars().take(SNIPPET_CHARACTERS_MAX).collect(),
+            causes: causes(&attempt, &telling),
         }),
-        None if exit_code == BAD_SYSTEM_CALL => Some(Denial {
+        None if attempt.exit_code == BAD_SYSTEM_CALL => Some(Denial {
             snippet: "killed by a bad system call".to_owned(),
+            causes: Vec::new(),
         }),
         None => None,
     }
 }
 
-#[cfg(test)]
+/// The causes in one line each, for the model and for people.
+pub fn explained(denial: &Denial) -> String {
+    let line = |cause: &DenialCause| {
+        let what = match cause.access {
+            DeniedAccess::Read => format!("{} may not be read", cause.target),
+            DeniedAccess::Write => format!("{} may not be written to", cause.target),
+            DeniedAccess::Connect => "there is no network".to_owned(),
+        };
+        let grant = cause
+            .grant
+            .as_ref()
+            .map(|grant| format!("; `{grant}` would allow it"))
+            .unwrap_or_default();
+        format!("[sandbox] {what}: {}{grant}\n", cause.rule)
+    };
+    denial.causes.iter().map(line).collect()
+}
+
+fn has_any(line: &str, phrases: &[&str]) -> bool {
+    let line = line.to_lowercase();
+    phrases.iter().any(|phrase| line.contains(phrase))
+}
+
+fn causes(attempt: &Attempt<'_>, telling: &[&str]) -> Vec<DenialCause> {
+    let mut causes: Vec<DenialCause> = Vec::new();
+    let mut add = |cause: DenialCause| {
+        if causes.len() < CAUSES_MAX && !causes.contains(&cause) {
+            causes.push(cause);
+        }
+    };
+    for line in telling {
+        let writes = line.to_lowercase().contains("read-only file system");
+        paths_in(line).for_each(|path| judge(attempt, path, writes).into_iter().for_each(&mut add));
+        if !attempt.policy.network && has_any(line, &NETWORK_PHRASES) {
+            add(no_network());
+        }
+    }
+    // A program that does not name what it was refused named it perhaps on its command line, or meant where it runs.
+    if causes.is_empty() {
+        let writes = telling.iter().any(|line| line.to_lowercase().contains("read-only file system"));
+        let words = attempt.words.iter().map(String::as_str).filter(|word| looks_like_a_path(word));
+        let found = words.chain(std::iter::once(".")).find_map(|word| judge(attempt, word, writes));
+        causes.extend(found);
+    }
+    causes
+}
+
+fn no_network() -> DenialCause {
+    DenialCause {
+        access: DeniedAccess::Connect,
+        target: "network".to_owned(),
+        rule: "the network is off".to_owned(),
+        grant: Some("network.enabled = true".to_owned()),
+        evidence: Evidence::Inferred,
+    }
+}
+
+/// What the policy has against `path`. That it may be read but not written to explains a refusal only of something that writes.
+fn judge(attempt: &Attempt<'_>, path: &str, writes: bool) -> Option<DenialCause> {
+    let path = attempt.cwd.join(path);
+    let decided = decision(attempt.policy, &path);
+    let access = match decided.rights {
+        Rights::None => DeniedAccess::Read,
+        // A path of the system that may be read is more often closed by the system itself.
+        Rights::Read if writes || attempt.policy.protected_paths().any(|protected| path.starts_with(protected)) => DeniedAccess::Write,
+        Rights::Read | Rights::Write => return None,
+    };
+    let wanted = match access {
+        DeniedAccess::Read | DeniedAccess::Connect => Rights::Read,
+        DeniedAccess::Write => Rights::Write,
+    };
+    let because = match attempt
+        .policy
+        .limits
+        .iter()
+        .find(|limit| path.starts_with(&limit.path) && !is_liftable(&limit.source))
+    {
+        Some(limit) if limit.rights < wanted => Because::Limit(limit),
+        Some(_) | None => decided.because,
+    };
+    let (rule, liftable) = match because {
+        Because::Rule(rule) | Because::Limit(rule) => (rule.source.to_string(), is_liftable(&rule.source)),
+        Because::Glob(glob) => (format!("the pattern {} ({})", glob.pattern, glob.place), false),
+        Because::Nothing => ("no rule opens it".to_owned(), true),
+        Because::Unconfined => return None,
+    };
+    let named = match because {
+        // The rule's own path is what a line has to name.
+        Because::Limit(rule) => rule.path.clone(),
+        _ => path.clone(),
+    };
+    Some(DenialCause {
+        access,
+        target: path.to_string(),
+        rule,
+        grant: liftable.then(|| format!("{:?} = {:?}", named.to_string(), wanted.as_str())),
+        evidence: Evidence::Inferred,
+    })
+}
+
+fn is_liftable(source: &RuleSource) -> bool {
+    match source {
+        RuleSource::CodexHome | RuleSource::Managed { .. } => false,
+        RuleSource::Mode
+        | RuleSource::WorkingDirectory
+        | RuleSource::WritableRoot
+        | RuleSource::Tmpdir
+        | RuleSource::SlashTmp
+        | RuleSource::ProtectedName
+        | RuleSource::Repository
+        | RuleSource::Credentials
+        | RuleSource::Profile { .. } => true,
+    }
+}
+
+/// What a line of output names: texts in quotes, and parts between colons and spaces that look like paths.
+fn paths_in(line: &str) -> impl Iterator<Item = &str> {
+    let quotes = ['\'', '"', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
+    let quoted = line.split(quotes).skip(1).step_by(2);
+    let plain = line
+        .split([':', ' ', ',', ';', '(', ')', '[', ']', '='])
+        .map(move |part| part.trim_matches(quotes));
+    quoted.chain(plain).filter(|part| looks_like_a_path(part) || is_plain_name(part))
+}
+
+fn looks_like_a_path(text: &str) -> bool {
+    text.contains('/') && !text.contains("://")
+}
+
+/// A file in the working directory, as programs name it: with a dot in it, so that it is no ordinary word.
+fn is_plain_name(text: &str) -> bool {
+    text.len() > 2 && text.trim_matches('.').contains('.') && !text.contains(char::is_whitespace)
+        || (text.starts_with('.') && text.len() > 2 && text[1..].starts_with(char::is_alphabetic))
+}
+
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use codex_permissions::PathFacts;
+    use codex_protocol::settings::{FileRule, FileRules, SandboxPolicy};
+    use pretty_assertions::assert_eq;
+
+    fn path(text: &str) -> AbsPath {
+        AbsPath::new(text).expect("test paths are absolute")
+    }
+
+    fn policy(lines: &[(&str, Rights)]) -> ResolvedPolicy {
+        let line = |(at, rights): &(&str, Rights)| FileRule {
+            path: path(at),
+            rights: *rights,
+            place: format!("config.toml: {at}"),
+        };
+        let files = FileRules {
+            profile: Some(lines.iter().map(line).collect()),
+            ..FileRules::default()
+        };
+        let facts = PathFacts {
+            home: Some(path("/home/u")),
+            ..PathFacts::unknown(path("/home/u/.codex"))
+        };
+        codex_permissions::resolve(&SandboxPolicy::workspace_write(), &files, &path("/w"), &facts)
+    }
+
+    fn told(output: &str, words: &[&str]) -> Option<String> {
+        let policy = policy(&[("/", Rights::Read), ("/w", Rights::Write), ("/w/keys", Rights::None)]);
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let found = denial(Attempt {
+            exit_code: 1,
+            output,
+            words: &words,
+            cwd: &path("/w"),
+            policy: &policy,
+        });
+        found.map(|found| format!("{}|{}", found.snippet, explained(&found)))
+    }
 
     #[test]
     fn a_denial_needs_failure_confinement_and_a_sign() {
-        let check = |code: i32, output: &str, confined: bool, expect: Option<&str>| {
-            let found = is_denial(code, output, confined).map(|denial| denial.snippet);
-            assert_eq!(found.as_deref(), expect, "{code} {output}");
+        let confined = policy(&[("/", Rights::Read)]);
+        let check = |code: i32, output: &str, policy: &ResolvedPolicy, expect: Option<&str>| {
+            let found = denial(Attempt {
+                exit_code: code,
+                output,
+                words: &[],
+                cwd: &path("/w"),
+                policy,
+            });
+            assert_eq!(found.map(|denial| denial.snippet).as_deref(), expect, "{code} {output}");
+        };
+
+        let shadow = "cat: /etc/shadow: Permission denied";
+        check(1, &format!("x\n{shadow}\ny"), &confined, Some(shadow));
+        check(2, "touch: READ-ONLY file system", &confined, Some("touch: READ-ONLY file system"));
+        check(159, "", &confined, Some("killed by a bad system call"));
+        check(0, "Permission denied", &confined, None);
+        check(1, "Permission denied", &ResolvedPolicy::unconfined(), None);
+        check(127, "sh: foo: not found", &confined, None);
+        check(1, "assertion failed", &confined, None);
+        let long = format!("sandbox {}", "ä".repeat(600));
+        check(1, &long, &confined, Some(&format!("sandbox {}", "ä".repeat(504))));
+        let network = "curl: (6) Could not resolve host: example.org";
+        check(6, network, &confined, Some(network));
+        let open = ResolvedPolicy { network: true, ..confined };
+        check(6, network, &open, None);
+    }
+
+    #[test]
+    fn the_rule_is_found_by_what_the_output_or_the_command_line_names() {
+        let check = |output: &str, words: &[&str], expect: &str| {
+            let told = told(output, words).expect("a denial");
+            assert_eq!(told.split_once('|').map(|(_, causes)| causes), Some(expect), "{output}");
         };
 
         check(
-            1,
-            "x\ncat: /etc/shadow: Permission denied\ny",
-            true,
-            Some("cat: /etc/shadow: Permission denied"),
+            "touch: cannot touch '/etc/x': Read-only file system",
+            &[],
+            "[sandbox] /etc/x may not be written to: config.toml: /; `\"/etc/x\" = \"write\"` would allow it\n",
         );
-        check(2, "touch: READ-ONLY file system", true, Some("touch: READ-ONLY file system"));
-        check(159, "", true, Some("killed by a bad system call"));
-        check(0, "Permission denied", true, None);
-        check(1, "Permission denied", false, None);
-        check(127, "sh: foo: not found", true, None);
-        check(1, "assertion failed", true, None);
         check(
-            1,
-            &format!("sandbox {}", "ä".repeat(600)),
-            true,
-            Some(&format!("sandbox {}", "ä".repeat(504))),
+            "cat: keys/a: Permission denied",
+            &[],
+            "[sandbox] /w/keys/a may not be read: config.toml: /w/keys; `\"/w/keys/a\" = \"read\"` would allow it\n",
+        );
+        check(
+            "error: could not write .codex/config.toml: Permission denied",
+            &[],
+            "[sandbox] /w/.codex/config.toml may not be written to: a protected name; `\"/w/.codex\" = \"write\"` would allow it\n",
+        );
+        check(
+            "OSError: [Errno 30] Read-only file system",
+            &["tool", "--out=x", "/opt/thing"],
+            "[sandbox] /opt/thing may not be written to: config.toml: /; `\"/opt/thing\" = \"write\"` would allow it\n",
+        );
+        check(
+            "fatal: unable to access 'https://example.org/': Could not resolve host: example.org",
+            &[],
+            "[sandbox] there is no network: the network is off; `network.enabled = true` would allow it\n",
+        );
+        // The system itself closes this; the policy lets it be read.
+        check("cat: /etc/shadow: Permission denied", &[], "");
+    }
+
+    #[test]
+    fn nothing_lifts_what_is_always_closed() {
+        let told = told("sed: couldn't open /home/u/.codex/config.toml: Read-only file system", &[]).expect("a denial");
+
+        assert!(
+            told.ends_with("|[sandbox] /home/u/.codex/config.toml may not be written to: codex's own home\n"),
+            "{told}"
         );
     }
 }

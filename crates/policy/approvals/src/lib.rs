@@ -12,7 +12,7 @@ mod denial;
 mod texts;
 
 pub use decide::decide;
-pub use denial::is_denial;
+pub use denial::{Attempt, denial, explained};
 
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::facts::{Capabilities, Denial, Grant, PatchIntent, SandboxPermissions, ToolIntent};
@@ -194,7 +194,7 @@ pub fn after_denial_answer(facts: &ToolFacts<'_>, answer: ApprovalDecision) -> A
     let rejected = || texts::REJECTED_BY_USER.to_owned();
     match (facts.approval_policy, answer) {
         (ApprovalPolicy::Untrusted, ApprovalDecision::Accept | ApprovalDecision::AcceptForSession) => AfterAnswer::Run {
-            policy: ResolvedPolicy::unconfined(),
+            policy: facts.policy.escalated(),
             grant: None,
         },
         (ApprovalPolicy::Untrusted | ApprovalPolicy::OnRequest | ApprovalPolicy::Never, ApprovalDecision::Cancel) => {

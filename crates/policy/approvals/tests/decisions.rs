@@ -266,6 +266,7 @@ fn decline_and_cancel_run_nothing_and_an_old_question_is_judged_again() {
 fn only_untrusted_offers_a_second_attempt() {
     let intent = ToolIntent::Command(command("touch /etc/x", "/w", false));
     let denial = Denial {
+        causes: vec![],
         snippet: "touch: Read-only file system".to_owned(),
     };
     let (policy, capabilities) = (policy(SandboxMode::WorkspaceWrite), capabilities(true));

@@ -92,4 +92,39 @@ pub enum Grant {
 pub struct Denial {
     /// The line of output that says so, at most 512 characters.
     pub snippet: String,
+    /// What the policy says of what the command seems to have wanted; empty if nothing that it names is closed by the policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<DenialCause>,
+}
+
+/// One thing that a policy does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DenialCause {
+    pub access: DeniedAccess,
+    /// A path, or what is known of a host.
+    pub target: String,
+    /// The rule, in words, with the place where it stands if somebody wrote it.
+    pub rule: String,
+    /// The smallest line of a permission profile that would allow it; `None` if nothing does.
+    pub grant: Option<String>,
+    pub evidence: Evidence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DeniedAccess {
+    Read,
+    Write,
+    Connect,
+}
+
+/// How a denial is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Evidence {
+    /// From output, arguments and the policy.
+    Inferred,
+    /// The system call was seen.
+    Observed,
 }
