@@ -73,7 +73,7 @@ const TOOLS: &[Tool] = &[
     ),
     (
         "perl",
-        "perl -e 'open(my $p, \"-|\", \"echo sub\"); print <$p>; fork or exit 3; wait; print $? >> 8'",
+        "perl -e 'open(my $p, \"-|\", \"echo sub\"); print <$p>; my $child = fork // die; exit 3 if !$child; waitpid $child, 0; print $? >> 8'",
     ),
     (
         "sqlite3",

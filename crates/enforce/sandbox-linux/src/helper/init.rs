@@ -56,11 +56,19 @@ fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
     Ok(command)
 }
 
-/// Core dumps are handled outside of the namespaces. The hard limit stays, so that a command can ask for them.
+/// One byte is too little for a file, and the one limit at which the kernel starts no handler of the host either (`fs/coredump.c`); with none
+/// at all it would, and the handler runs outside of the namespaces, as root.
 fn limit_core() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Core).maximum;
-    Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum })?)
+    let one_byte = Rlimit {
+        current: Some(1),
+        maximum: Some(1),
+    };
+    match setrlimit(Resource::Core, one_byte) {
+        // Nobody may raise it, the command neither.
+        Err(rustix::io::Errno::PERM) if getrlimit(Resource::Core).maximum == Some(0) => Ok(()),
+        set => Ok(set?),
+    }
 }
 
 /// No capability now, none by executing anything, and no debugger on init: its pipes and memory are its own.

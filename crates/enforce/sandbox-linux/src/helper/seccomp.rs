@@ -106,6 +106,27 @@ const ALWAYS: &[Call] = &[
             is_not(0, ONLY_ASK),
         ],
     ),
+    // Programs that run as their owner whoever starts them: one of root's in a workspace would open the host to every user of it.
+    (libc::SYS_fchmod, &[set_user(1)]),
+    (libc::SYS_fchmodat, &[set_user(2)]),
+    (FCHMODAT2, &[set_user(2)]),
+    (libc::SYS_mknodat, &[set_user(2)]),
+    // Without these flags the register of the mode holds anything.
+    (libc::SYS_openat, &[has(2, libc::O_CREAT), set_user(3)]),
+    (libc::SYS_openat, &[has(2, UNNAMED), set_user(3)]),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, &[set_user(1)]),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, &[set_user(1)]),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, &[set_user(1)]),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, &[has(1, libc::O_CREAT), set_user(2)]),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, &[has(1, UNNAMED), set_user(2)]),
+    // Whoever on the host wants to write a leased file waits.
+    (libc::SYS_fcntl, &[is(1, libc::F_SETLEASE as u64)]),
+    (libc::SYS_ioctl, &[is(1, libc::TIOCSETD)]),
     // Typing into a terminal, and the clipboard and keys of the console.
     (libc::SYS_ioctl, &[is(1, libc::TIOCSTI)]),
     (libc::SYS_ioctl, &[is(1, libc::TIOCLINUX)]),
@@ -129,6 +150,12 @@ const ALWAYS: &[Call] = &[
     ),
     (libc::SYS_socketpair, &[is_not(0, libc::AF_UNIX)]),
 ];
+
+/// As in every architecture; not every version of `libc` has the name.
+const FCHMODAT2: i64 = 452;
+
+/// The bit of `O_TMPFILE` that is its own.
+const UNNAMED: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
 
 const PER_LINUX32: i32 = 8;
 const UNAME26: i32 = 0x002_0000;
@@ -173,6 +200,11 @@ const fn has(index: u8, flag: i32) -> Argument {
     Argument::Has { index, mask: value, value }
 }
 
+/// Argument `index` is a mode with the set-user-ID bit.
+const fn set_user(index: u8) -> Argument {
+    has(index, libc::S_ISUID.cast_signed())
+}
+
 const fn is_kind(kind: i32) -> Argument {
     let value = kind as u64;
     Argument::Has {
@@ -182,7 +214,8 @@ const fn is_kind(kind: i32) -> Argument {
     }
 }
 
-/// The filter that was added last decides when both refuse, so a call on the list of refused ones is so also if it is unknown.
+/// The filter that was added last decides when both refuse, so a call on the list of refused ones is so also if it is unknown. It also ends
+/// whatever uses the numbers of another architecture.
 pub(super) fn apply(system_calls: SystemCalls) -> Result<(), Refusal> {
     let refuse = |missing: String| Refusal {
         rule: RULE.to_owned(),
@@ -192,17 +225,37 @@ pub(super) fn apply(system_calls: SystemCalls) -> Result<(), Refusal> {
         SystemCalls::NetworkOff => ALWAYS.iter().chain(NETWORK_OFF).collect(),
         SystemCalls::NetworkOn => ALWAYS.iter().collect(),
     };
-    for program in [compile_allowed(), compile_refused(&refused)] {
-        let program = program.map_err(|error| refuse(error.to_string()))?;
+    let refused = compile_refused(&refused).map_err(|error| refuse(error.to_string()))?;
+    for program in [compile_allowed(), refused] {
         seccompiler::apply_filter(&program).map_err(|error| refuse(error.to_string()))?;
     }
     Ok(())
 }
 
-/// Also ends whatever uses the numbers of another architecture.
-fn compile_allowed() -> Result<BpfProgram, seccompiler::BackendError> {
-    let rules = allowed::calls().map(|call| (call, Vec::new())).collect();
-    filter(rules, errno(libc::ENOSYS), SeccompAction::Allow)
+/// Runs of numbers, compared one after the other. The library would compare each number alone; the kernel runs a new filter for every
+/// number that there is, which cost half a millisecond for each command.
+fn compile_allowed() -> BpfProgram {
+    const LOAD_NUMBER: u16 = 0x20;
+    const IS_AT_LEAST: u16 = 0x35;
+    const IS_MORE_THAN: u16 = 0x25;
+    const RETURN: u16 = 0x06;
+    let step = |code, value, no| seccompiler::sock_filter {
+        code,
+        jt: 0,
+        jf: no,
+        k: value,
+    };
+    let runs = allowed::runs();
+    let mut program = vec![step(LOAD_NUMBER, 0, 0)];
+    for (index, (first, last)) in runs.iter().enumerate() {
+        // To one of the two steps behind the last run: below this one, or in it. A test keeps the list short enough.
+        let end = u8::try_from(2 * (runs.len() - index) - 1).unwrap_or(u8::MAX);
+        program.push(step(IS_AT_LEAST, *first, end));
+        program.push(step(IS_MORE_THAN, *last, end));
+    }
+    program.push(step(RETURN, SeccompAction::Errno(libc::ENOSYS.cast_unsigned()).into(), 0));
+    program.push(step(RETURN, SeccompAction::Allow.into(), 0));
+    program
 }
 
 fn compile_refused(calls: &[&Call]) -> Result<BpfProgram, seccompiler::BackendError> {
@@ -214,20 +267,9 @@ fn compile_refused(calls: &[&Call]) -> Result<BpfProgram, seccompiler::BackendEr
             known.push(SeccompRule::new(conditions)?);
         }
     }
-    filter(rules, SeccompAction::Allow, errno(libc::EPERM))
-}
-
-const fn errno(number: i32) -> SeccompAction {
-    SeccompAction::Errno(number.cast_unsigned())
-}
-
-fn filter(
-    rules: BTreeMap<i64, Vec<SeccompRule>>,
-    otherwise: SeccompAction,
-    listed: SeccompAction,
-) -> Result<BpfProgram, seccompiler::BackendError> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
-    SeccompFilter::new(rules, otherwise, listed, architecture)?.try_into()
+    let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+    SeccompFilter::new(rules, SeccompAction::Allow, refuse, architecture)?.try_into()
 }
 
 impl Argument {
@@ -247,11 +289,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tables_compile_to_filters() {
+    fn the_table_of_refused_calls_compiles_to_a_filter() {
         let refused: Vec<&Call> = ALWAYS.iter().chain(NETWORK_OFF).collect();
-        let lengths = [compile_allowed(), compile_refused(&refused)].map(|program| program.unwrap().len());
+        let length = compile_refused(&refused).unwrap().len();
         // The kernel takes at most 4096 instructions.
-        assert!(lengths.iter().all(|length| (1..4096).contains(length)), "{lengths:?}");
+        assert!((1..4096).contains(&length), "{length}");
+    }
+
+    /// What the kernel would do.
+    fn outcome(program: &BpfProgram, number: u32) -> u32 {
+        let mut at = 1;
+        loop {
+            let step = &program[at];
+            let taken = match step.code {
+                0x35 => number >= step.k,
+                0x25 => number > step.k,
+                _ => return step.k,
+            };
+            at += 1 + usize::from(if taken { step.jt } else { step.jf });
+        }
+    }
+
+    #[test]
+    fn exactly_the_listed_calls_are_allowed() {
+        let program = compile_allowed();
+        assert!(allowed::runs().len() < 128, "a jump reaches 255 steps");
+        for number in 0..2000 {
+            let allowed = outcome(&program, number) == u32::from(SeccompAction::Allow);
+            assert_eq!(allowed, allowed::calls().any(|call| call == i64::from(number)), "{number}");
+        }
+        for number in [0x4000_0000, u32::MAX] {
+            assert_eq!(outcome(&program, number), u32::from(SeccompAction::Errno(38)), "{number}");
+        }
     }
 
     #[test]
@@ -266,8 +335,8 @@ mod tests {
     }
 
     #[test]
-    fn calls_with_flags_in_memory_do_not_exist() {
-        // A filter cannot look there; libraries then use `clone`, whose flags it sees.
-        assert!(allowed::calls().all(|call| call != libc::SYS_clone3));
+    fn calls_with_flags_or_modes_in_memory_do_not_exist() {
+        // A filter cannot look there; programs then use `clone` and `openat`.
+        assert!(allowed::calls().all(|call| ![libc::SYS_clone3, libc::SYS_openat2].contains(&call)));
     }
 }

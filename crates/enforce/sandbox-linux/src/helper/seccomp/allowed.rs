@@ -1,7 +1,8 @@
 //! The calls that exist for a confined command, in the order of their names.
 //!
 //! What ordinary programs, their languages and C libraries use. Not on it: what is refused by name (`super`), and what programs do without
-//! when a kernel has not got it, such as `clone3`, `modify_ldt`, `kcmp`, `statmount`.
+//! when a kernel has not got it, such as `clone3` and `openat2` (whose flags lie in memory, where a filter cannot
+//! look), `modify_ldt`, `kcmp`, `statmount`.
 
 /// In every architecture.
 const COMMON: &[i64] = &[
@@ -136,7 +137,6 @@ const COMMON: &[i64] = &[
     libc::SYS_nanosleep,
     libc::SYS_newfstatat,
     libc::SYS_openat,
-    libc::SYS_openat2,
     libc::SYS_personality,
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
@@ -323,4 +323,18 @@ const OLDER: &[i64] = &[];
 
 pub(super) fn calls() -> impl Iterator<Item = i64> {
     COMMON.iter().chain(NEWER).chain(OLDER).copied()
+}
+
+/// The same as runs of numbers without a gap, first and last, in their order.
+pub(super) fn runs() -> Vec<(u32, u32)> {
+    let mut numbers: Vec<u32> = calls().filter_map(|call| u32::try_from(call).ok()).collect();
+    numbers.sort_unstable();
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    runs
 }

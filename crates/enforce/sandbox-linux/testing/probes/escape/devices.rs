@@ -1,5 +1,6 @@
 //! Devices of the host, and typing into terminals.
 
+use super::kernel::looked_at;
 use super::{Attempt, CWD, Field, at, c, sys};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -51,6 +52,24 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
             .map(drop)
     }),
     ("device-keystrokes", |f| type_into(f)),
+    ("device-line-discipline", |_| {
+        const PPP: i32 = 3;
+        let master = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY)?;
+        looked_at(
+            sys(libc::SYS_ioctl, [master.as_raw_fd() as usize, libc::TIOCSETD as usize, at(&PPP)]),
+            libc::EINVAL,
+        )
+    }),
+    ("device-own-keystrokes", |_| {
+        let master = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY)?;
+        rustix::pty::unlockpt(&master)?;
+        let name = rustix::pty::ptsname(&master, Vec::new())?;
+        let name = name.to_str().map_err(|_| io::ErrorKind::InvalidData)?;
+        sys(libc::SYS_setsid, [])?;
+        // A session without a terminal gets the first one that it opens.
+        let terminal = OpenOptions::new().read(true).write(true).open(name)?;
+        sys(libc::SYS_ioctl, [number(&terminal), libc::TIOCSTI as usize, at(&b'x')]).map(drop)
+    }),
     ("device-harmless", |_| {
         fs::write("/dev/null", "x")?;
         let mut bytes = [1; 8];

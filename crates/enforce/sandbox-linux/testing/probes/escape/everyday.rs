@@ -27,7 +27,7 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
     ("work-modes", |f| {
         fs::write(f.inside(""), f.tag())?;
-        fs::set_permissions(f.inside(""), fs::Permissions::from_mode(0o4755))?;
+        fs::set_permissions(f.inside(""), fs::Permissions::from_mode(0o755))?;
         sys(
             libc::SYS_setxattr,
             [at(&*c(f.inside(""))), at(c"user.tag"), at(f.tag()), f.tag().len(), 0],

@@ -194,6 +194,13 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
         sys(libc::SYS_quotactl, [SYNC, 0, 0, 0]).map(drop)
     }),
     ("file-fanotify", |f| fanotify(f)),
+    ("file-named-pipe", |f| {
+        OpenOptions::new()
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(f.base().join("listen/pipe"))?
+            .write_all(f.tag())
+    }),
     ("file-lock", |f| {
         sys(libc::SYS_flock, [number(&File::open(f.there())?), libc::LOCK_EX as usize]).map(drop)
     }),

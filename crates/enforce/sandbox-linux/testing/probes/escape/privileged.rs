@@ -85,6 +85,39 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
             sys(libc::SYS_prlimit64, [0, files, at(&limit), 0]).map(drop)
         })
     }),
+    ("root-core-dumps", |_| {
+        super::in_child(|| {
+            let limit = [u64::MAX; 2];
+            sys(libc::SYS_prlimit64, [0, libc::RLIMIT_CORE as usize, at(&limit), 0]).map(drop)
+        })
+    }),
+    ("root-set-user", |f| {
+        fs::write(f.inside(""), "x")?;
+        sys(libc::SYS_fchmodat, [super::CWD, at(&*c(f.inside(""))), 0o4755]).map(drop)
+    }),
+    ("root-set-user-descriptor", |f| {
+        let file = fs::File::create(f.inside(""))?;
+        sys(libc::SYS_fchmod, [std::os::fd::AsRawFd::as_raw_fd(&file) as usize, 0o4755]).map(drop)
+    }),
+    ("root-set-user-created", |f| {
+        let flags = (libc::O_CREAT | libc::O_WRONLY) as usize;
+        sys(libc::SYS_openat, [super::CWD, at(&*c(f.inside(""))), flags, 0o4755]).map(drop)
+    }),
+    ("root-set-user-openat2", |f| {
+        let how = [(libc::O_CREAT | libc::O_WRONLY) as u64, 0o4755, 0];
+        sys(libc::SYS_openat2, [super::CWD, at(&*c(f.inside(""))), at(&how), size_of_val(&how)]).map(drop)
+    }),
+    ("root-set-user-node", |f| {
+        sys(
+            libc::SYS_mknodat,
+            [super::CWD, at(&*c(f.inside(""))), (libc::S_IFREG | 0o4755) as usize, 0],
+        )
+        .map(drop)
+    }),
+    ("root-set-group", |f| {
+        fs::create_dir(f.inside(""))?;
+        sys(libc::SYS_fchmodat, [super::CWD, at(&*c(f.inside(""))), 0o2775]).map(drop)
+    }),
     ("root-trusted-attribute", |f| {
         fs::write(f.inside(""), "x")?;
         sys(

@@ -11,6 +11,7 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 pub struct Receivers {
@@ -21,6 +22,7 @@ pub struct Receivers {
     packets: OwnedFd,
     queues: Queues,
     terminal: Terminal,
+    pipe: File,
     abstract_name: String,
 }
 
@@ -71,9 +73,10 @@ impl Receivers {
             packets,
             queues: Queues::new(&abstract_name, secret),
             terminal: Terminal::new(),
+            pipe: named_pipe(&path("pipe")),
             abstract_name,
         };
-        for kind in ["stream", "datagram", "packets"] {
+        for kind in ["stream", "datagram", "packets", "pipe"] {
             fs::set_permissions(path(kind), fs::Permissions::from_mode(0o777)).unwrap();
         }
         receivers.tcp.iter().for_each(|(_, socket)| socket.set_nonblocking(true).unwrap());
@@ -128,8 +131,16 @@ impl Receivers {
         }
         arrived.extend(self.queues.arrived());
         arrived.push(all_of(&self.terminal.master));
+        arrived.push(all_of(&self.pipe));
         arrived
     }
+}
+
+fn named_pipe(path: &Path) -> File {
+    use rustix::fs::{CWD, FileType, Mode, OFlags};
+    rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o666), 0).unwrap();
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    File::from(rustix::fs::open(path, flags, Mode::empty()).unwrap())
 }
 
 /// As much as can be read now.

@@ -81,10 +81,13 @@ pub const OUTSIDE: &[Probe] = &[
         .with("kernel samepage merging"),
     answer("file-quota", "`quotactl`").with("quotas in the kernel"),
     answer("file-fanotify", "watch everybody with `fanotify`"),
+    row("file-named-pipe", "write into a named pipe of the host", Effect::Arrived),
     answer("file-lock", "take an advisory lock on a file that can be read")
         .allowed(ALL, "reading a file includes locking it, as for every user"),
-    answer("file-lease", "take a lease on an own file")
-        .allowed(ALL, "as reading; whoever opens the file for writing waits for the lease to break"),
+    answer(
+        "file-lease",
+        "take a lease on an own file, which everybody who wants to write it waits for",
+    ),
     answer("file-watch", "watch a folder with `inotify`").allowed(ALL, "everything can be read"),
     row("file-read", "read a file outside", Effect::Answer).allowed(ALL, "everything can be read"),
 ];
@@ -201,6 +204,8 @@ pub const DEVICES: &[Probe] = &[
         Effect::Arrived,
     )
     .with("a kernel that still has `TIOCSTI`"),
+    answer("device-line-discipline", "change what a terminal's bytes mean to the kernel"),
+    answer("device-own-keystrokes", "type into an own terminal").with("a kernel that still has `TIOCSTI`"),
     answer("device-harmless", "use `/dev/null`, `/dev/zero`, `/dev/urandom`").allowed(ALL, "harmless, and needed everywhere"),
     answer("device-new-terminal", "make a pseudo-terminal").allowed(ALL, "from a private `/dev/pts`"),
 ];

@@ -1,4 +1,4 @@
-use super::{ALL, Effect, Probe, answer, file, row};
+use super::{ALL, Effect, Probe, WRITING, answer, file, row};
 
 pub const KERNEL: &[Probe] = &[
     answer("kernel-io-uring", "make an io_uring").with("io_uring for this user"),
@@ -91,6 +91,17 @@ pub const RIGHTS: &[Probe] = &[
     root("root-priority", "raise the own priority"),
     root("root-realtime", "run in real time"),
     root("root-more-files", "raise a hard limit").with("a root with every right"),
+    answer(
+        "root-core-dumps",
+        "raise the limit of core dumps, which the host's crash handler runs by",
+    )
+    .with("no limit of core dumps"),
+    answer("root-set-user", "make a file of the workspace run as its owner for everybody"),
+    answer("root-set-user-descriptor", "the same by its descriptor"),
+    answer("root-set-user-created", "create one like that"),
+    answer("root-set-user-openat2", "create one like that with `openat2`"),
+    answer("root-set-user-node", "create one like that with `mknod`"),
+    answer("root-set-group", "make a folder of the workspace keep its group").allowed(WRITING, "shared folders need it"),
     root("root-trusted-attribute", "set a trusted attribute on a file of the workspace"),
     root("root-file-capability", "give a program of the workspace a capability"),
 ];
