@@ -1,5 +1,6 @@
 //! Looks up what a plan must know of this host.
 
+use crate::aliases;
 use crate::plan::{Entry, Form, HostFacts, questions};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
@@ -19,21 +20,37 @@ const LINKS_MAX: usize = 40;
 
 /// `matches` are the paths that the patterns of `policy` match.
 pub(crate) fn look_up(policy: &ResolvedPolicy, matches: &BTreeSet<AbsPath>) -> HostFacts {
-    let entries = |paths: BTreeSet<AbsPath>| {
-        paths
-            .into_iter()
-            .filter_map(|path| entry(&path).map(|entry| (path, entry)))
-            .collect()
-    };
+    let entries = questions(policy)
+        .into_iter()
+        .filter_map(|path| entry(&path).map(|entry| (path, entry)));
     HostFacts {
-        entries: entries(questions(policy)),
-        matches: entries(matches.clone()),
+        entries: entries.collect(),
+        others: others(policy, matches),
         links: if AbsPath::new("/").is_ok_and(|root| rights(policy, &root) == Rights::None) {
             links(policy)
         } else {
             BTreeMap::new()
         },
     }
+}
+
+/// What matches, and other names of everything that is less than writable: of equal paths the stricter counts.
+fn others(policy: &ResolvedPolicy, matches: &BTreeSet<AbsPath>) -> BTreeMap<AbsPath, (Entry, Rights)> {
+    let mut found: BTreeMap<AbsPath, (Entry, Rights)> = BTreeMap::new();
+    let mut add = |path: &AbsPath, most: Rights| {
+        if let Some(entry) = entry(path) {
+            let known = found.entry(path.clone()).or_insert((entry, most));
+            known.1 = known.1.min(most);
+        }
+    };
+    let mounts = aliases::mounts();
+    let narrower = policy.turning_points().into_iter().map(|path| (path, rights(policy, path)));
+    let narrower = narrower.filter(|(path, now)| path.parent().is_some_and(|above| rights(policy, &above) > *now));
+    for (path, now) in narrower.chain(matches.iter().map(|path| (path, Rights::None))) {
+        aliases::aliases(&mounts, path).iter().for_each(|alias| add(alias, now));
+    }
+    matches.iter().for_each(|path| add(path, Rights::None));
+    found
 }
 
 /// The links that lead from the paths as they are spelled to the real ones.

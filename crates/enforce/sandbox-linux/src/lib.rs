@@ -11,6 +11,8 @@
 //! What cannot be enforced is refused: nothing here falls back to something weaker.
 
 #[cfg(target_os = "linux")]
+mod aliases;
+#[cfg(target_os = "linux")]
 mod facts;
 #[cfg(target_os = "linux")]
 mod helper;

@@ -126,8 +126,8 @@ pub enum SystemCalls {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostFacts {
     pub entries: BTreeMap<AbsPath, Entry>,
-    /// What the patterns of the policy match now.
-    pub matches: BTreeMap<AbsPath, Entry>,
+    /// Other paths that get rights of their own: what the patterns of the policy match now, and other names that mounts give to paths.
+    pub others: BTreeMap<AbsPath, (Entry, Rights)>,
     /// Links on the way to paths as they are spelled, with their targets; asked for only if the disk is hidden as a whole.
     pub links: BTreeMap<AbsPath, PathBuf>,
 }
@@ -162,11 +162,17 @@ pub fn plan(policy: &ResolvedPolicy, host: &HostFacts) -> Result<LinuxPlan, Sand
         return Ok(LinuxPlan::Unconfined);
     }
     let mut layers = Layers::default();
-    let turning = policy.turning_points().into_iter();
+    let named = policy.turning_points();
+    let others = host
+        .others
+        .iter()
+        .filter(|(path, _)| !named.contains(path))
+        .map(|(path, (_, most))| (path, rights(policy, path).min(*most)));
+    let turning = named.iter().copied();
     let mut points: Vec<(&AbsPath, Rights)> = turning
-        .filter(|path| !host.matches.contains_key(*path))
         .map(|path| (path, rights(policy, path)))
-        .chain(host.matches.keys().map(|path| (path, Rights::None)))
+        .map(|(path, own)| (path, host.others.get(path).map_or(own, |(_, other)| own.min(*other))))
+        .chain(others)
         .collect();
     points.sort_by_key(|(path, _)| path.components().count());
     for (path, now) in points {
@@ -234,10 +240,18 @@ impl Layers {
         let Some(above) = path.parent().map(|above| rights(policy, &above)) else {
             return;
         };
-        let entry = host.entries.get(path).or_else(|| host.matches.get(path)).copied();
+        let entry = host
+            .entries
+            .get(path)
+            .or_else(|| host.others.get(path).map(|(entry, _)| entry))
+            .copied();
         match (now, above) {
             (now, above) if now == above => {}
             (Rights::Write, _) => self.reopen(host, path, entry, Layer::Writable),
+            // Under another name it cannot be exchanged anyway: it is, or lies in, a mount.
+            (Rights::Read, Rights::Write) if !host.entries.contains_key(path) && host.others.contains_key(path) => {
+                self.by_path.insert(path.clone(), Layer::ReadOnly);
+            }
             (Rights::Read, Rights::Write) => self.protect(policy, host, path),
             (Rights::Read, _) => self.reopen(host, path, entry, Layer::ReadOnly),
             (Rights::None, _) => match entry {
@@ -588,7 +602,9 @@ mod tests {
             max_depth: Option::None,
         }]
         .into();
-        host.matches.insert(path("/w/x/y.env"), Entry::Other);
+        host.others.insert(path("/w/x/y.env"), (Entry::Other, Rights::None));
+        host.others.insert(path("/w/alias"), (Entry::Folder, Rights::Read));
+        host.others.insert(path("/mnt/alias"), (Entry::Folder, Rights::Read));
 
         insta::assert_snapshot!(show(plan(&policy, &host)), @r#"
         [User, Mount, Pid, Ipc, Network] NetworkOff
@@ -601,6 +617,7 @@ mod tests {
         Hidden { path: "/h/.ssh", folder: true, quiet: true, frame: [Frame { path: "/h/.ssh/config", kind: File }] }
         ReadOnly("/w/.codex")
         Pinned("/w/.git")
+        ReadOnly("/w/alias")
         ReadOnly("/w/missing")
         Hidden { path: "/w/secrets", folder: true, quiet: false, frame: [Frame { path: "/w/secrets/a", kind: Folder }, Frame { path: "/w/secrets/a/public", kind: Folder }] }
         ReadOnly("/h/.ssh/config")

@@ -1,18 +1,21 @@
 //! The [`Sandbox`] of this system: plans, and says what this kernel lacks.
 
-use crate::{HELPER_ARG0, facts, matches, plan};
+use crate::matches::Matches;
+use crate::{HELPER_ARG0, facts, plan};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Confines commands, and supervises also those that it does not confine.
 #[derive(Debug)]
 pub struct LinuxSandbox {
     helper: PathBuf,
     capabilities: OnceLock<Capabilities>,
+    /// Asked by one command at a time: the answer depends on what changed since the last one.
+    matches: Mutex<Matches>,
 }
 
 /// The sandbox whose helper is the running executable. Looks at nothing yet.
@@ -27,6 +30,7 @@ impl LinuxSandbox {
         Self {
             helper,
             capabilities: OnceLock::new(),
+            matches: Mutex::new(Matches::new()),
         }
     }
 }
@@ -53,7 +57,8 @@ impl Sandbox for LinuxSandbox {
                 missing: self.capabilities().missing.join("; "),
             });
         }
-        let plan = plan(policy, &facts::look_up(policy, &matches::find(policy)?))?;
+        let matches = self.matches.lock().unwrap_or_else(PoisonError::into_inner).of(policy)?;
+        let plan = plan(policy, &facts::look_up(policy, &matches))?;
         let enforced = plan.summary();
         let plan = postcard::to_allocvec(&plan).map_err(|error| SandboxError::Unenforceable {
             rule: "a path of the policy".to_owned(),

@@ -231,3 +231,56 @@ async fn what_an_administrator_closed_stays_closed_with_full_access() {
     let ran = lab.run(&policy(&lab), "echo x > ../out/new && cat ../out/one").await;
     assert!(ran.code == 0 && lab.exists("out/new") && ran.output == SECRET, "{ran:?}");
 }
+
+#[tokio::test]
+async fn a_file_that_matches_has_no_readable_hard_link_in_the_workspace_and_new_ones_are_noticed() {
+    let lab = Lab::new(User::Own);
+    lab.make_folder("w/a");
+    lab.write("w/a/k.env", SECRET);
+    fs::hard_link(lab.path("w/a/k.env"), lab.path("w/plain")).unwrap();
+    let policy = with_globs(&lab, &["w/**/*.env"]);
+
+    let ran = lab.run(&policy, "cat plain a/k.env; echo end").await;
+    assert!(!ran.output.contains(SECRET) && ran.output.ends_with("end\n"), "{ran:?}");
+
+    lab.make_folder("w/b/c");
+    lab.write("w/b/c/new.env", SECRET);
+    let ran = lab.run(&policy, "cat b/c/new.env; echo end").await;
+    assert!(!ran.output.contains(SECRET) && ran.output.ends_with("end\n"), "{ran:?}");
+}
+
+/// In mount and user namespaces of its own, where it may bind folders, the test starts itself once more.
+#[tokio::test]
+async fn other_names_that_mounts_give_are_hidden_and_protected_too() {
+    if let Some(base) = std::env::var_os("TEST_INSIDE_OF_BINDS") {
+        return inside_of_binds(&Lab::at(base)).await;
+    }
+    let script = "mount --bind \"$TEST_INSIDE_OF_BINDS/out/closed\" \"$TEST_INSIDE_OF_BINDS/w/seen\" && \
+                  mount --bind \"$TEST_INSIDE_OF_BINDS/w/.git\" \"$TEST_INSIDE_OF_BINDS/w/other\" && exec \"$0\" --exact --nocapture \"$1\"";
+    let lab = Lab::new(User::Own);
+    prepare(&lab);
+    for folder in ["w/seen", "w/other"] {
+        lab.make_folder(folder);
+    }
+    let run = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "/bin/sh", "-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .arg("other_names_that_mounts_give_are_hidden_and_protected_too")
+        .env("TEST_INSIDE_OF_BINDS", lab.base.as_path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+}
+
+async fn inside_of_binds(lab: &Lab) {
+    let control = lab.run(&ResolvedPolicy::unconfined(), "cat seen/a && touch other/control").await;
+    assert!(control.code == 0 && control.output == SECRET, "{control:?}");
+
+    let ran = lab
+        .run(&closed(lab), "cat seen/a; touch other/planted; cat ../out/closed/a; echo end")
+        .await;
+
+    assert!(!ran.output.contains(SECRET) && ran.output.ends_with("end\n"), "{ran:?}");
+    assert!(lab.exists("w/.git/control") && !lab.exists("w/.git/planted"), "{ran:?}");
+}

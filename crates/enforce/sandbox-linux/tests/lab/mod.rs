@@ -28,7 +28,7 @@ pub const USERS: [User; 2] = [User::Own, User::Ordinary];
 pub const PROBE: &str = env!("CARGO_BIN_EXE_codex-sandbox-linux-test-helper");
 
 pub struct Lab {
-    _temp: tempfile::TempDir,
+    _temp: Option<tempfile::TempDir>,
     pub base: AbsPath,
     pub sandbox: LinuxSandbox,
 }
@@ -49,7 +49,7 @@ impl Lab {
             User::Ordinary => env!("CARGO_BIN_EXE_codex-sandbox-linux-test-helper-user"),
         };
         let lab = Self {
-            _temp: temp,
+            _temp: Some(temp),
             base,
             sandbox: LinuxSandbox::with_helper(PathBuf::from(helper)),
         };
@@ -59,6 +59,15 @@ impl Lab {
         lab.write("w/.git/config", "[core]\n");
         lab.write("out/there", "before\n");
         lab
+    }
+
+    /// One that somebody else made.
+    pub fn at(base: impl AsRef<Path>) -> Self {
+        Self {
+            _temp: None,
+            base: AbsPath::new(base).unwrap(),
+            sandbox: LinuxSandbox::with_helper(PathBuf::from(PROBE)),
+        }
     }
 
     /// For everybody, so that only the sandbox decides.
