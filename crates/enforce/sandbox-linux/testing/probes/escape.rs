@@ -6,6 +6,8 @@
 mod devices;
 mod everyday;
 mod files;
+mod git;
+mod hidden;
 mod inet;
 mod ipc;
 mod kernel;
@@ -31,9 +33,11 @@ use std::path::{Path, PathBuf};
 /// Tries one thing. `Ok` means that the system went along with it.
 type Attempt = fn(&Field) -> io::Result<()>;
 
-const ALL: [&[(&str, Attempt)]; 15] = [
+const ALL: [&[(&str, Attempt)]; 17] = [
     files::ATTEMPTS,
     metadata::ATTEMPTS,
+    git::ATTEMPTS,
+    hidden::ATTEMPTS,
     races::ATTEMPTS,
     devices::ATTEMPTS,
     proc::ATTEMPTS,
@@ -50,7 +54,7 @@ const ALL: [&[(&str, Attempt)]; 15] = [
 ];
 
 /// No attempt takes longer.
-const LIMIT_SECONDS: u32 = 10;
+const LIMIT_SECONDS: u32 = 30;
 
 /// The victim that only waits to be read or killed; see `tests/escape/ground.rs`.
 pub fn victim(secret: &str) -> i32 {

@@ -51,6 +51,7 @@ impl Ground {
         }
         for probe in probes {
             prepare_outside(&lab, probe.id);
+            prepare_hidden(&lab, probe.id, &secret);
             prepare_root(&lab, probe.id);
         }
         if user == User::Ordinary {
@@ -187,12 +188,33 @@ impl Traces {
         let mut outside = BTreeMap::new();
         describe(&lab.path(&format!("out/{id}")), &mut outside);
         let mut protected = BTreeMap::new();
-        for name in [".git", ".codex", ".agents", ".aws", "main/.git", "deep/nested/.git"] {
+        for name in if id.starts_with("git-") { IN_REPOSITORIES } else { PROTECTED } {
             describe(&lab.path(&format!("ws/{id}/{name}")), &mut protected);
+        }
+        for name in HIDDEN {
+            describe(&lab.path(&format!("w/{id}/{name}")), &mut protected);
         }
         Self { outside, protected }
     }
 }
+
+/// Nothing of these changes in a writable root.
+const PROTECTED: &[&str] = &[".git", ".codex", ".agents", ".aws", "main/.git", "deep/nested/.git"];
+/// Of a repository, only these.
+const IN_REPOSITORIES: &[&str] = &[
+    ".git/config",
+    ".git/config.worktree",
+    ".git/commondir",
+    ".git/hooks",
+    ".git/info/attributes",
+    ".git/objects/info/alternates",
+    ".git/branches",
+    ".git/remotes",
+    ".git/worktrees",
+    ".git/modules",
+];
+/// In an attempt's folder of the workspace.
+const HIDDEN: &[&str] = &["closed-file", "missing"];
 
 /// Everything that is known of a tree but when it was read.
 fn describe(path: &Path, into: &mut BTreeMap<PathBuf, String>) {
@@ -224,9 +246,43 @@ fn prepare_outside(lab: &Lab, id: &str) {
     let _ = rustix::fs::setxattr(there.as_path(), "user.old", b"x", rustix::fs::XattrFlags::empty());
 }
 
+fn prepare_hidden(lab: &Lab, id: &str, secret: &str) {
+    if !is_about_hiding(id) {
+        return;
+    }
+    lab.make_folder(&format!("out/{id}/closed"));
+    lab.make_folder(&format!("w/{id}"));
+    let (outside, inside) = (format!("out/{id}/closed-file"), format!("w/{id}/closed-file"));
+    for file in [
+        &outside,
+        &inside,
+        &format!("out/{id}/closed/a"),
+        &format!("out/{id}/closed/{secret}"),
+    ] {
+        lab.write(file, secret);
+    }
+    if id == "hidden-old-hard-link" {
+        fs::hard_link(lab.path(&outside), lab.path(&format!("out/{id}/alias"))).unwrap();
+    }
+}
+
+pub fn is_about_hiding(id: &str) -> bool {
+    id.starts_with("hidden-")
+}
+
+/// What [`prepare_hidden`] made, below the base.
+pub fn hidden_paths(id: &str) -> [String; 4] {
+    [
+        format!("out/{id}/closed"),
+        format!("out/{id}/closed-file"),
+        format!("w/{id}/closed-file"),
+        format!("w/{id}/missing"),
+    ]
+}
+
 /// Whether an attempt has a writable root of its own.
 pub fn has_root(id: &str) -> bool {
-    id.starts_with("meta-") || id.starts_with("race-") || id == "mount-unmount-protection"
+    id.starts_with("meta-") || id.starts_with("git-") || id.starts_with("race-") || id == "mount-unmount-protection"
 }
 
 fn prepare_root(lab: &Lab, id: &str) {
@@ -241,6 +297,12 @@ fn prepare_root(lab: &Lab, id: &str) {
         lab.write(&format!("{root}/{place}/config"), "[core]\n");
         lab.write(&format!("{root}/{place}/hooks/sample"), "#!/bin/sh\n");
     };
+    if id.starts_with("git-") {
+        for folder in ["objects", "refs/heads", "refs"] {
+            lab.make_folder(&format!("{root}/.git/{folder}"));
+        }
+        lab.write(&format!("{root}/.git/HEAD"), "ref: refs/heads/main\n");
+    }
     match id {
         "meta-git-file" => {}
         "meta-worktree-hook" | "meta-worktree-rename" => {

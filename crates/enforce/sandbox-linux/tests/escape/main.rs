@@ -10,10 +10,10 @@ mod ground;
 mod page;
 mod table;
 
-use codex_permissions::ResolvedPolicy;
+use codex_permissions::{ResolvedPolicy, Rights};
 use codex_process::{CommandIo, Expiration};
 use codex_protocol::settings::SandboxPolicy;
-use ground::{Ground, has_root};
+use ground::{Ground, has_root, hidden_paths, is_about_hiding};
 use lab::{Lab, PROBE, User};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
@@ -129,7 +129,7 @@ async fn run(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effect
                 .lab
                 .spec(&[PROBE, "escape", instructions.to_str().unwrap()], CommandIo::Pipes);
             let expiration = Expiration {
-                timeout: Some(Duration::from_secs(60)),
+                timeout: Some(Duration::from_secs(200)),
                 ..Expiration::default()
             };
             let running = ground
@@ -178,17 +178,30 @@ fn policy(lab: &Lab, mode: Mode, probes: &[&'static Probe]) -> ResolvedPolicy {
     let own = probes
         .iter()
         .filter(|probe| has_root(probe.id))
-        .map(|probe| lab.path(&format!("ws/{}", probe.id)));
+        .map(|probe| format!("ws/{}", probe.id));
     let nested = probes.iter().filter(|probe| probe.id.starts_with("meta-parent-"));
-    let nested = nested.map(|probe| lab.path(&format!("ws/{}/deep/nested", probe.id)));
+    let nested = nested.map(|probe| format!("ws/{}/deep/nested", probe.id));
+    let roots: Vec<String> = own.chain(nested).collect();
     match mode {
         Mode::ReadOnly => lab.resolve(&SandboxPolicy::read_only()),
         Mode::WorkspaceWrite | Mode::Network => lab.resolve(&SandboxPolicy::WorkspaceWrite {
-            writable_roots: own.chain(nested).collect(),
+            writable_roots: roots.iter().map(|root| lab.path(root)).collect(),
             network_access: mode == Mode::Network,
             exclude_tmpdir_env_var: true,
             exclude_slash_tmp: true,
         }),
+        Mode::Hiding => {
+            let disk = "../".repeat(20);
+            let hidden: Vec<String> = probes
+                .iter()
+                .filter(|probe| is_about_hiding(probe.id))
+                .flat_map(|probe| hidden_paths(probe.id))
+                .collect();
+            let mut lines = vec![(disk.as_str(), Rights::Read), ("w", Rights::Write)];
+            lines.extend(roots.iter().map(|root| (root.as_str(), Rights::Write)));
+            lines.extend(hidden.iter().map(|path| (path.as_str(), Rights::None)));
+            lab.profile(&lines)
+        }
     }
 }
 
@@ -201,7 +214,12 @@ fn parse(output: &str) -> BTreeMap<String, String> {
 fn wrong(outcome: &Outcome, probe: &Probe, control_works: bool) -> Option<String> {
     let shown = &outcome.effects[probe.id];
     let worked = shown.contains(&probe.effect);
-    let another = shown.iter().any(|effect| effect.is_outside() && *effect != probe.effect);
+    let another = |also: Option<Effect>| {
+        let declared = |effect: &Effect| *effect == probe.effect || Some(*effect) == also;
+        shown.iter().any(|effect| effect.is_outside() && !declared(effect))
+    };
+    // Where nothing is hidden, what could be is an ordinary file.
+    let ordinary = is_about_hiding(probe.id).then_some(Effect::Protected);
     let said = outcome.said.get(probe.id).map_or("nothing", String::as_str);
     let is_right = match outcome.setting {
         Setting::Control => match probe.control {
@@ -210,8 +228,8 @@ fn wrong(outcome: &Outcome, probe: &Probe, control_works: bool) -> Option<String
             Control::With(_) | Control::RootWith(_) => true,
         },
         // What this host cannot do at all need not work confined.
-        Setting::Confined(_, mode) if probe.is_allowed(mode) => !another && (worked || !control_works),
-        Setting::Confined(..) => !another && !worked,
+        Setting::Confined(_, mode) if probe.is_allowed(mode) => !another(ordinary) && (worked || !control_works),
+        Setting::Confined(..) => !another(None) && !worked,
     };
     (!is_right || said == "nothing").then(|| {
         let Outcome { user, setting, .. } = outcome;

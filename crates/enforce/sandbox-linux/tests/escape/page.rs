@@ -25,7 +25,7 @@ leave no other trace either.
 | --- | --- |
 | shows as | what has to be seen from outside to say that it worked: a changed file outside or under a protected name, a new name in a folder of the host, an arrival at a receiver of the host, a change to a process of the host, something told that only a process of the host knows, a process left, a file made in the workspace |
 | control | for whom it succeeds without a sandbox: everybody, or root alone; *needs*: only on a host that has this. `(cannot run here)`: it did not where this page was written, so that \"refused\" proves little |
-| the others | mode, and the rung it is enforced with: **refused**, or allowed and why |
+| the others | mode, and the rung it is enforced with: **refused**, or allowed and why. *Hiding* is `workspace-write` by a permission profile that also hides some paths |
 
 The suite is `crates/enforce/sandbox-linux/tests/escape`. As another user than root it tries everything as that user alone.
 ";

@@ -3,6 +3,8 @@
 //! The attempts themselves are in `testing/probes/escape/`, under the same ids.
 
 mod files;
+mod git;
+mod hidden;
 mod kernel;
 mod network;
 mod processes;
@@ -14,9 +16,11 @@ pub enum Mode {
     ReadOnly,
     WorkspaceWrite,
     Network,
+    /// As [`Self::WorkspaceWrite`], by a permission profile that hides paths.
+    Hiding,
 }
 
-pub const MODES: [Mode; 3] = [Mode::ReadOnly, Mode::WorkspaceWrite, Mode::Network];
+pub const MODES: [Mode; 4] = [Mode::ReadOnly, Mode::WorkspaceWrite, Mode::Network, Mode::Hiding];
 
 impl Mode {
     pub const fn title(self) -> &'static str {
@@ -24,6 +28,7 @@ impl Mode {
             Self::ReadOnly => "read-only",
             Self::WorkspaceWrite => "workspace-write",
             Self::Network => "with network",
+            Self::Hiding => "hiding",
         }
     }
 }
@@ -119,7 +124,7 @@ pub struct Class {
     pub probes: &'static [Probe],
 }
 
-pub const CLASSES: [Class; 15] = [
+pub const CLASSES: [Class; 17] = [
     Class {
         title: "Files outside of the workspace",
         probes: files::OUTSIDE,
@@ -127,6 +132,14 @@ pub const CLASSES: [Class; 15] = [
     Class {
         title: "Protected names",
         probes: files::PROTECTED,
+    },
+    Class {
+        title: "Repositories",
+        probes: git::GIT,
+    },
+    Class {
+        title: "Hidden paths",
+        probes: hidden::HIDDEN,
     },
     Class {
         title: "Races",
@@ -187,7 +200,9 @@ pub fn probes() -> impl Iterator<Item = &'static Probe> {
 }
 
 pub const ALL: &[Mode] = &MODES;
-pub const WRITING: &[Mode] = &[Mode::WorkspaceWrite, Mode::Network];
+pub const WRITING: &[Mode] = &[Mode::WorkspaceWrite, Mode::Network, Mode::Hiding];
+/// Where what [`Mode::Hiding`] hides is an ordinary file.
+pub const WRITABLE: &[Mode] = &[Mode::WorkspaceWrite, Mode::Network];
 pub const NETWORK: &[Mode] = &[Mode::Network];
 
 const fn row(id: &'static str, what: &'static str, effect: Effect) -> Probe {

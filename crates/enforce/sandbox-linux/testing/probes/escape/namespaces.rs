@@ -157,7 +157,7 @@ fn enter(namespace: &str, kind: i32) -> io::Result<()> {
 }
 
 /// Confined it is enough to try what follows; on the host nothing must follow if this fails.
-fn own_mounts(field: &Field) -> io::Result<()> {
+pub fn own_mounts(field: &Field) -> io::Result<()> {
     let apart = unshare(libc::CLONE_NEWNS).and_then(|()| mount_at(0, at(c"/"), 0, libc::MS_PRIVATE | libc::MS_REC));
     if field.confined { Ok(()) } else { apart }
 }

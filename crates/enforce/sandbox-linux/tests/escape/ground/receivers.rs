@@ -160,14 +160,17 @@ impl Queues {
         let posix_name = CString::new(format!("/{name}")).unwrap();
         // SAFETY: plain calls on numbers and on names that live as long as the calls; the segment is 256 bytes long, which no secret is.
         unsafe {
+            // All queues of a user count against one limit.
+            let mut small: libc::mq_attr = std::mem::zeroed();
+            (small.mq_maxmsg, small.mq_msgsize) = (4, 256);
             let queue = libc::mq_open(
                 posix_name.as_ptr(),
                 libc::O_RDONLY | libc::O_CREAT | libc::O_NONBLOCK,
                 0o666,
-                std::ptr::null_mut::<libc::mq_attr>(),
+                &raw const small,
             );
-            libc::fchmod(queue, 0o666);
             assert_ne!(queue, -1, "{}", std::io::Error::last_os_error());
+            libc::fchmod(queue, 0o666);
             let segment = libc::shmget(key, 256, flags);
             assert_ne!(segment, -1, "{}", std::io::Error::last_os_error());
             let place = libc::shmat(segment, std::ptr::null(), 0);
