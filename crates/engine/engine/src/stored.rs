@@ -103,8 +103,8 @@ impl Engine {
     /// # Errors
     /// If there is no such thread, forks refer to it, another process writes it, or a file cannot be removed.
     pub async fn delete(&self, thread_id: &str) -> Result<Moved, RequestError> {
-        let id = thread_id.to_owned();
-        self.blocking(move |home| codex_sessions::deletable(home, &id)).await?;
+        let (id, index) = (thread_id.to_owned(), self.session_index());
+        self.blocking(move |home| codex_sessions::deletable(home, &id, &index)).await?;
         self.end_and(thread_id, codex_sessions::delete).await
     }
 
@@ -113,8 +113,8 @@ impl Engine {
     /// # Errors
     /// If it is not in the archive or a file cannot be moved.
     pub async fn unarchive(&self, thread_id: &str) -> Result<Thread, RequestError> {
-        let id = thread_id.to_owned();
-        self.blocking(move |home| codex_sessions::unarchive(home, &id)).await?;
+        let (id, index) = (thread_id.to_owned(), self.session_index());
+        self.blocking(move |home| codex_sessions::unarchive(home, &id, &index)).await?;
         self.read(thread_id, false).await
     }
 
@@ -140,11 +140,11 @@ impl Engine {
     async fn end_and(
         &self,
         thread_id: &str,
-        operation: fn(&AbsPath, &str) -> Result<Vec<String>, JournalError>,
+        operation: fn(&AbsPath, &str, &Index) -> Result<Vec<String>, JournalError>,
     ) -> Result<Moved, RequestError> {
         let unloaded: Vec<String> = self.unload(thread_id).await?.then(|| thread_id.to_owned()).into_iter().collect();
-        let id = thread_id.to_owned();
-        let ids = self.blocking(move |home| operation(home, &id)).await?;
+        let (id, index) = (thread_id.to_owned(), self.session_index());
+        let ids = self.blocking(move |home| operation(home, &id, &index)).await?;
         Ok(Moved { ids, unloaded })
     }
 

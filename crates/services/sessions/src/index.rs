@@ -7,7 +7,9 @@
 //! One thread owns the connection; requests come through a mailbox and wait a bounded time.
 
 mod catalog;
+mod found;
 
+use crate::relations::{Relation, relations};
 use crate::{Query, SessionSummary};
 use catalog::Catalog;
 use codex_base::AbsPath;
@@ -21,7 +23,7 @@ use std::time::Duration;
 const FILE: &str = "codex_sessions_1.sqlite";
 
 /// Changes with the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long a question waits for the thread; the first one after a long time may have many files to read.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -41,9 +43,11 @@ pub struct Index {
 
 struct Request {
     home: AbsPath,
-    query: Query,
-    reply: mpsc::Sender<Vec<SessionSummary>>,
+    tell: Tell,
 }
+
+/// Finds the answer in the tables and tells it.
+type Tell = Box<dyn Fn(&Catalog<'_>) -> rusqlite::Result<()> + Send>;
 
 impl Index {
     /// An index in `folder`, which is opened with the first question.
@@ -61,17 +65,33 @@ impl Index {
     /// As [`list`](crate::list()), and never fails either. Blocks.
     pub fn list(&self, home: &AbsPath, query: &Query) -> Vec<SessionSummary> {
         // A name leads to ids and these to files, without looking at the others.
-        let indexed = query.name.is_none() && self.thread.is_some() && home.to_str().is_some() && crate::list::any_folder(home);
-        let asked = indexed.then(|| self.ask(home, query)).flatten();
-        asked.unwrap_or_else(|| crate::list(home, query))
+        let indexed = query.name.is_none().then(|| {
+            let query = query.clone();
+            self.ask(home, move |catalog| catalog.find(&query))
+        });
+        indexed.flatten().unwrap_or_else(|| crate::list(home, query))
     }
 
-    fn ask(&self, home: &AbsPath, query: &Query) -> Option<Vec<SessionSummary>> {
+    /// As [`relations`]. Blocks.
+    pub fn relations(&self, home: &AbsPath) -> Vec<Relation> {
+        self.ask(home, |catalog| catalog.relations()).unwrap_or_else(|| relations(home))
+    }
+
+    /// `None` when the tables cannot be used.
+    fn ask<T: Send + 'static>(&self, home: &AbsPath, look_up: impl Fn(&Catalog<'_>) -> rusqlite::Result<T> + Send + 'static) -> Option<T> {
+        if self.thread.is_none() || home.to_str().is_none() || !crate::list::any_folder(home) {
+            return None;
+        }
         let (reply, answer) = mpsc::channel();
+        let tell = move |catalog: &Catalog<'_>| {
+            let found = look_up(catalog)?;
+            // Whoever asked may have gone.
+            let _ = reply.send(found);
+            Ok(())
+        };
         let request = Request {
             home: home.clone(),
-            query: query.clone(),
-            reply,
+            tell: Box::new(tell),
         };
         self.requests.as_ref()?.try_send(request).ok()?;
         answer.recv_timeout(ANSWER_LIMIT).ok()
@@ -90,17 +110,10 @@ impl Drop for Index {
 
 fn serve(folder: &AbsPath, inbox: &mpsc::Receiver<Request>) {
     let mut connection = None;
-    for Request { home, query, reply } in inbox {
-        let mut waiting = Some(reply);
-        // A damaged one is made anew once; with any other trouble the files are looked through.
+    for request in inbox {
+        // A damaged one is made anew once; with any other trouble the request is dropped, and who asked looks through the files.
         for _ in 0..2 {
-            let mut tell = |sessions| {
-                if let Some(reply) = waiting.take() {
-                    // Whoever asked may have gone.
-                    let _ = reply.send(sessions);
-                }
-            };
-            match answer(&mut connection, folder, &home, &query, &mut tell) {
+            match answer(&mut connection, folder, &request) {
                 Ok(()) => break,
                 Err(error) if is_damage(&error) => {
                     connection = None;
@@ -112,26 +125,17 @@ fn serve(folder: &AbsPath, inbox: &mpsc::Receiver<Request>) {
                 }
             }
         }
-        if let Some(reply) = waiting {
-            let _ = reply.send(crate::list(&home, &query)); // As above.
-        }
     }
 }
 
 /// Tells the answer, then stores what was learnt on the way.
-fn answer(
-    connection: &mut Option<Connection>,
-    folder: &AbsPath,
-    home: &AbsPath,
-    query: &Query,
-    tell: &mut dyn FnMut(Vec<SessionSummary>),
-) -> rusqlite::Result<()> {
+fn answer(connection: &mut Option<Connection>, folder: &AbsPath, request: &Request) -> rusqlite::Result<()> {
     let connection = match connection {
         Some(connection) => connection,
         None => connection.insert(open(folder)?),
     };
-    let catalog = Catalog::caught_up(connection, home)?;
-    tell(catalog.find(query)?);
+    let catalog = Catalog::caught_up(connection, &request.home)?;
+    (request.tell)(&catalog)?;
     catalog.store()
 }
 

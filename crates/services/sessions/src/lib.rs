@@ -19,6 +19,7 @@
 //! | [`index`] | the same answers from a database that may be lost at any time |
 //! | [`fork`] | a new thread that begins with the history of another |
 //! | [`manage`] | archive, unarchive, delete |
+//! | [`relations`](mod@relations) | which sessions belong to which |
 //! | [`names`] | what users called their sessions |
 //!
 //! What it refuses: a second writer of a thread, ids that are no file name, interpreting what it does not know.
@@ -37,6 +38,7 @@ pub mod load;
 pub mod manage;
 pub mod names;
 mod packed;
+pub mod relations;
 pub mod requests;
 pub mod turns;
 pub mod undo;
@@ -51,5 +53,6 @@ pub use list::{Query, SessionSummary, find, find_anywhere, list};
 pub use load::{Loaded, read};
 pub use manage::{archive, deletable, delete, unarchive};
 pub use names::{names, set_name};
+pub use relations::{Relation, relations};
 pub use turns::turns;
 pub use undo::{Compaction, UndoError, compactions, undo_compaction};

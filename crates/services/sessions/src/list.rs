@@ -11,6 +11,7 @@ use crate::{JournalError, packed};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::journal::{Record, SessionMeta};
 use codex_protocol::requests::{SortDirection, ThreadSortKey, ThreadSourceKind};
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, Read};
@@ -178,8 +179,8 @@ pub fn list(home: &AbsPath, query: &Query) -> Vec<SessionSummary> {
         ThreadSortKey::CreatedAt => paths.drain(..).map(|path| (UNIX_EPOCH, path)).collect(),
         ThreadSortKey::UpdatedAt => paths.drain(..).map(|path| (written(&path), path)).collect(),
     };
-    let name = |(_, path): &(SystemTime, AbsPath)| path.file_name().unwrap_or_default().to_owned();
-    order(&mut timed, query, name, |(written, _)| *written);
+    let by_name = |(_, a): &(SystemTime, AbsPath), (_, b): &(SystemTime, AbsPath)| a.file_name().cmp(&b.file_name());
+    order(&mut timed, query, by_name, |(written, _)| *written);
     let summary = |(_, path)| {
         let mut summary = summary(path)?;
         summary.name = names.remove(&summary.meta.id);
@@ -194,10 +195,10 @@ fn paths(home: &AbsPath, archived: bool) -> Vec<AbsPath> {
 }
 
 /// Sorts as `query` wants it: by the time in the file's name, or by when it was last written and then by name.
-pub(crate) fn order<T, N: Ord>(found: &mut [T], query: &Query, name: impl Fn(&T) -> N, written: impl Fn(&T) -> SystemTime) {
+pub(crate) fn order<T>(found: &mut [T], query: &Query, by_name: impl Fn(&T, &T) -> Ordering, written: impl Fn(&T) -> SystemTime) {
     match query.order {
-        ThreadSortKey::CreatedAt => found.sort_by_cached_key(&name),
-        ThreadSortKey::UpdatedAt => found.sort_by_cached_key(|item| (written(item), name(item))),
+        ThreadSortKey::CreatedAt => found.sort_by(by_name),
+        ThreadSortKey::UpdatedAt => found.sort_by(|a, b| written(a).cmp(&written(b)).then_with(|| by_name(a, b))),
     }
     if query.direction == SortDirection::Desc {
         found.reverse();

@@ -1,10 +1,11 @@
 //! Archive, unarchive, delete: a session's file moved or removed under its writer lock.
 //!
-//! Sub-agents go where the session that they work for goes.
+//! Sub-agents go where the session that they work for goes. The index tells which those are.
 
 use crate::journal::lock;
 use crate::list::{archived_path, files_of, find_archived, place_in_sessions};
-use crate::{JournalError, Query, SessionSummary, list};
+use crate::relations::{Relation, family};
+use crate::{Index, JournalError};
 use codex_base::AbsPath;
 use codex_base::os::create_private_dir;
 use std::fs;
@@ -14,9 +15,9 @@ use std::io;
 ///
 /// # Errors
 /// If there is none, it is archived already, somebody writes it, or a file cannot be moved.
-pub fn archive(home: &AbsPath, thread_id: &str) -> Result<Vec<String>, JournalError> {
+pub fn archive(home: &AbsPath, thread_id: &str, index: &Index) -> Result<Vec<String>, JournalError> {
     crate::list::find_active(home, thread_id)?;
-    let family = family(home, thread_id, Place::Active);
+    let family = family_in(home, thread_id, index, Place::Active);
     for id in &family {
         let _lock = lock(home, id)?;
         for file in files_of(home, id, Place::Active)? {
@@ -30,12 +31,12 @@ pub fn archive(home: &AbsPath, thread_id: &str) -> Result<Vec<String>, JournalEr
 ///
 /// # Errors
 /// If it is not in the archive, somebody writes it, or a file cannot be moved.
-pub fn unarchive(home: &AbsPath, thread_id: &str) -> Result<Vec<String>, JournalError> {
+pub fn unarchive(home: &AbsPath, thread_id: &str, index: &Index) -> Result<Vec<String>, JournalError> {
     let missing = || JournalError::NotArchived {
         thread_id: thread_id.to_owned(),
     };
     find_archived(home, thread_id)?.ok_or_else(missing)?;
-    let family = family(home, thread_id, Place::Archived);
+    let family = family_in(home, thread_id, index, Place::Archived);
     for id in &family {
         let _lock = lock(home, id)?;
         for file in files_of(home, id, Place::Archived)? {
@@ -52,8 +53,8 @@ pub fn unarchive(home: &AbsPath, thread_id: &str) -> Result<Vec<String>, Journal
 ///
 /// # Errors
 /// If there is none, somebody writes it, forks refer to it, or a file cannot be removed.
-pub fn delete(home: &AbsPath, thread_id: &str) -> Result<Vec<String>, JournalError> {
-    let family = deletable(home, thread_id)?;
+pub fn delete(home: &AbsPath, thread_id: &str, index: &Index) -> Result<Vec<String>, JournalError> {
+    let family = deletable(home, thread_id, index)?;
     let locks = family.iter().map(|id| lock(home, id)).collect::<Result<Vec<_>, _>>()?;
     // Sub-agents first: should one of them stay, so does what it belongs to.
     for id in family.iter().rev() {
@@ -74,17 +75,17 @@ pub fn delete(home: &AbsPath, thread_id: &str) -> Result<Vec<String>, JournalErr
 ///
 /// # Errors
 /// If there is none, or forks refer to it.
-pub fn deletable(home: &AbsPath, thread_id: &str) -> Result<Vec<String>, JournalError> {
+pub fn deletable(home: &AbsPath, thread_id: &str, index: &Index) -> Result<Vec<String>, JournalError> {
     crate::list::find_anywhere(home, thread_id)?.ok_or_else(|| JournalError::NotFound {
         thread_id: thread_id.to_owned(),
     })?;
-    let all: Vec<SessionSummary> = everything(home);
-    let family = family_among(&all, thread_id);
-    let refers = |session: &&SessionSummary| {
-        let base = session.meta.history_base.as_ref();
-        base.is_some_and(|base| family.contains(&base.thread_id)) && !family.contains(&session.meta.id)
+    let relations = index.relations(home);
+    let family = family(&relations, thread_id);
+    let refers = |relation: &&Relation| {
+        let to_family = relation.source.as_ref().is_some_and(|source| family.contains(source));
+        to_family && !family.contains(&relation.id)
     };
-    let forks: Vec<String> = all.iter().filter(refers).map(|session| session.meta.id.clone()).collect();
+    let forks: Vec<String> = relations.iter().filter(refers).map(|relation| relation.id.clone()).collect();
     if !forks.is_empty() {
         return Err(JournalError::HasForks {
             thread_id: thread_id.to_owned(),
@@ -101,36 +102,11 @@ pub enum Place {
     Archived,
 }
 
-fn everything(home: &AbsPath) -> Vec<SessionSummary> {
-    let query = |archived| Query {
-        archived,
-        ..Query::default()
-    };
-    let mut all = list(home, &query(false));
-    all.extend(list(home, &query(true)));
-    all
-}
-
-fn family(home: &AbsPath, thread_id: &str, place: Place) -> Vec<String> {
-    let query = Query {
-        archived: place == Place::Archived,
-        ..Query::default()
-    };
-    family_among(&list(home, &query), thread_id)
-}
-
-/// A session and the sub-agents below it.
-fn family_among(all: &[SessionSummary], thread_id: &str) -> Vec<String> {
-    let mut family = vec![thread_id.to_owned()];
-    let mut at = 0;
-    while let Some(parent) = family.get(at).cloned() {
-        let works_for = |session: &&SessionSummary| session.meta.parent_thread_id.as_ref() == Some(&parent);
-        let children = all.iter().filter(works_for).map(|session| session.meta.id.clone());
-        let new: Vec<String> = children.filter(|id| !family.contains(id)).collect();
-        family.extend(new);
-        at += 1;
-    }
-    family
+/// A session and those of its sub-agents that lie in the same place.
+fn family_in(home: &AbsPath, thread_id: &str, index: &Index, place: Place) -> Vec<String> {
+    let mut relations = index.relations(home);
+    relations.retain(|relation| relation.archived == (place == Place::Archived));
+    family(&relations, thread_id)
 }
 
 fn move_file(from: &AbsPath, to: &AbsPath) -> Result<(), JournalError> {

@@ -3,25 +3,26 @@
 //! A folder whose time is as it was, and was old enough when it was read, holds what it held. Of a file only its head is kept, which does not
 //! change; a session whose first words were not there yet is read again.
 
+use super::found::Found;
 use crate::line;
 use crate::list::{DayFolder, day_entries, day_folders, order, summary};
+use crate::relations::Relation;
 use crate::{Query, SessionSummary, names};
-use codex_base::os::OpenFolder;
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::requests::{ThreadSortKey, ThreadSourceKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub const TABLES: &str = "
     CREATE TABLE folders (path TEXT PRIMARY KEY, home TEXT NOT NULL, changed INTEGER NOT NULL, settled INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE sessions (
         folder TEXT NOT NULL, file TEXT NOT NULL, home TEXT NOT NULL, archived INTEGER NOT NULL, cwd TEXT NOT NULL, kind TEXT NOT NULL,
-        preview TEXT, meta TEXT NOT NULL, PRIMARY KEY (folder, file)
+        id TEXT NOT NULL, parent TEXT, source TEXT, preview TEXT, meta TEXT NOT NULL, PRIMARY KEY (folder, file)
     ) WITHOUT ROWID;
     CREATE INDEX sessions_by_place ON sessions (home, archived, cwd, kind);
+    CREATE INDEX sessions_by_relation ON sessions (home, archived, id, parent, source) WHERE parent IS NOT NULL OR source IS NOT NULL;
 ";
 
 /// Clocks of file systems are coarse: a folder that changed just before it was read may change again without its time showing it.
@@ -31,12 +32,6 @@ const SETTLED_AFTER: Duration = Duration::from_secs(2);
 pub struct Catalog<'a> {
     transaction: Transaction<'a>,
     home: AbsPath,
-}
-
-/// Where a session lies.
-struct Row {
-    folder: String,
-    file: String,
 }
 
 impl<'a> Catalog<'a> {
@@ -74,15 +69,18 @@ impl<'a> Catalog<'a> {
 
     fn read_folder(&self, folder: &DayFolder, changed: i64) -> rusqlite::Result<()> {
         let path = text(&folder.path);
-        let settled = nanos(SystemTime::now()).saturating_sub(changed) > i64::try_from(SETTLED_AFTER.as_nanos()).unwrap_or(i64::MAX);
+        let mut settled = nanos(SystemTime::now()).saturating_sub(changed) > i64::try_from(SETTLED_AFTER.as_nanos()).unwrap_or(i64::MAX);
         let mut statement = self.transaction.prepare_cached("SELECT file FROM sessions WHERE folder = ?")?;
         let mut known: HashSet<String> = statement.query_map([&path], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for file in day_entries(folder.path.clone()) {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if !known.remove(&name)
-                && let Some(session) = summary(file)
-            {
-                self.insert(&path, &name, folder.archived, &session)?;
+            if known.remove(&name) {
+                continue;
+            }
+            match summary(file) {
+                Some(session) => self.insert(&path, &name, folder.archived, &session)?,
+                // Its head may come later.
+                None => settled = false,
             }
         }
         for name in known {
@@ -104,7 +102,8 @@ impl<'a> Catalog<'a> {
         };
         let mut insert = self
             .transaction
-            .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
+            .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+        let relation = Relation::of(&session.meta, archived);
         insert.execute(params![
             folder,
             file,
@@ -112,6 +111,9 @@ impl<'a> Catalog<'a> {
             archived,
             text(&session.meta.cwd),
             kind(&session.meta),
+            relation.id,
+            relation.parent,
+            relation.source,
             session.preview,
             meta,
         ])?;
@@ -120,15 +122,21 @@ impl<'a> Catalog<'a> {
 
     /// The sessions that `query` wants.
     pub fn find(&self, query: &Query) -> rusqlite::Result<Vec<SessionSummary>> {
-        let mut timed: Vec<(SystemTime, Row)> = self.rows(query)?;
-        order(&mut timed, query, |(_, row)| row.file.clone(), |(written, _)| *written);
+        let candidates = self.candidates(query)?;
+        let mut files = match query.order {
+            ThreadSortKey::UpdatedAt => candidates.with_times(),
+            ThreadSortKey::CreatedAt => candidates.without_times(),
+        };
+        order(&mut files, query, |a, b| a.name.cmp(b.name), |file| file.written);
         let mut names = names(&self.home);
         let mut found = Vec::new();
-        for (written, row) in timed {
+        for file in files {
             if found.len() >= query.limit {
                 break;
             }
-            let Some(mut session) = self.session(row, written)? else { continue };
+            let Some(mut session) = self.session(file.folder, file.name, file.written)? else {
+                continue;
+            };
             session.name = names.remove(&session.meta.id);
             if query.wants(&session) {
                 found.push(session);
@@ -137,8 +145,26 @@ impl<'a> Catalog<'a> {
         Ok(found)
     }
 
-    /// Those of the right place, directory and source, each with the time of its file where that matters for the order.
-    fn rows(&self, query: &Query) -> rusqlite::Result<Vec<(SystemTime, Row)>> {
+    /// Which sessions belong to which, as [`relations`](crate::relations::relations) tells it from the files.
+    pub fn relations(&self) -> rusqlite::Result<Vec<Relation>> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT id, archived, parent, source FROM sessions WHERE home = ? AND (parent IS NOT NULL OR source IS NOT NULL)",
+        )?;
+        let rows = statement.query_map([text(&self.home)], |row| {
+            Ok(Relation {
+                id: row.get(0)?,
+                archived: row.get(1)?,
+                parent: row.get(2)?,
+                source: row.get(3)?,
+            })
+        })?;
+        let mut relations: Vec<Relation> = rows.collect::<Result<_, _>>()?;
+        relations.sort();
+        Ok(relations)
+    }
+
+    /// Those of the right place, directory and source.
+    fn candidates(&self, query: &Query) -> rusqlite::Result<Found> {
         let marks = |count: usize| vec!["?"; count].join(", ");
         let kinds: Vec<&str> = query.sources.iter().flat_map(|kind| kind_words(*kind)).copied().collect();
         let mut sql = "SELECT folder, file FROM sessions WHERE home = ? AND archived = ?".to_owned();
@@ -152,31 +178,23 @@ impl<'a> Catalog<'a> {
             values.extend(kinds.iter().map(|kind| (*kind).to_owned()));
         }
         let mut statement = self.transaction.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(values), |row| {
-            Ok(Row {
-                folder: row.get(0)?,
-                file: row.get(1)?,
-            })
-        })?;
-        let by_update = query.order == ThreadSortKey::UpdatedAt;
-        let mut folders = Folders::default();
-        rows.map(|row| {
-            let row = row?;
-            let written = by_update.then(|| folders.written(&row)).flatten();
-            Ok((written.unwrap_or(UNIX_EPOCH), row))
-        })
-        .collect()
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut found = Found::default();
+        while let Some(row) = rows.next()? {
+            found.push(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+        }
+        Ok(found)
     }
 
     /// `None` when the file has just gone.
-    fn session(&self, row: Row, written: SystemTime) -> rusqlite::Result<Option<SessionSummary>> {
-        let Ok(path) = AbsPath::new(format!("{}/{}", row.folder, row.file)) else {
+    fn session(&self, folder: &str, file: &str, written: SystemTime) -> rusqlite::Result<Option<SessionSummary>> {
+        let Ok(path) = AbsPath::new(format!("{folder}/{file}")) else {
             return Ok(None);
         };
         let mut head = self
             .transaction
             .prepare_cached("SELECT preview, meta FROM sessions WHERE folder = ? AND file = ?")?;
-        let (preview, meta): (Option<String>, String) = head.query_row([&row.folder, &row.file], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (preview, meta): (Option<String>, String) = head.query_row([folder, file], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if preview.is_none() {
             return Ok(summary(path));
         }
@@ -199,23 +217,6 @@ impl<'a> Catalog<'a> {
     /// Keeps what was learnt.
     pub fn store(self) -> rusqlite::Result<()> {
         self.transaction.commit()
-    }
-}
-
-/// The folder of the last row, kept open: rows of one folder stand together, and looking up its path takes longer than the file's name.
-#[derive(Default)]
-struct Folders {
-    last: Option<(String, OpenFolder)>,
-}
-
-impl Folders {
-    /// When the file was last written; `None` when it has just gone.
-    fn written(&mut self, row: &Row) -> Option<SystemTime> {
-        if self.last.as_ref().is_none_or(|(path, _)| *path != row.folder) {
-            let folder = OpenFolder::open(Path::new(&row.folder)).ok()?;
-            self.last = Some((row.folder.clone(), folder));
-        }
-        self.last.as_ref()?.1.modified(&row.file).ok()
     }
 }
 

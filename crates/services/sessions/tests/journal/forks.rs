@@ -1,6 +1,6 @@
 //! Forks: they refer to the beginning of another thread.
 
-use crate::sample::{at, home, message, meta, only_records, started, write};
+use crate::sample::{at, home, index, message, meta, only_records, started, write};
 use codex_base::AbsPath;
 use codex_protocol::journal::{Record, SessionMeta};
 use codex_sessions::{Cut, Fork, Journal, JournalError, Query, archive, delete, find, find_anywhere, list, read, turns, unarchive};
@@ -194,18 +194,18 @@ fn a_session_that_forks_need_is_not_deleted_and_the_answer_names_them() {
     let home = home(&temp);
     two_turns(&home, "root");
     drop(fork(&home, "root", "fork", &Cut::End).unwrap());
-    archive(&home, "fork").unwrap();
+    archive(&home, "fork", &index(&home)).unwrap();
 
-    let refused = delete(&home, "root").unwrap_err();
+    let refused = delete(&home, "root", &index(&home)).unwrap_err();
     assert_eq!(refused.code(), "session.has_forks");
     assert_eq!(
         refused.to_string(),
         "cannot delete thread root: forked history still references it (fork)"
     );
 
-    assert_eq!(delete(&home, "fork").unwrap(), ["fork"]);
-    assert_eq!(delete(&home, "root").unwrap(), ["root"]);
-    assert_eq!(delete(&home, "root").unwrap_err().code(), "session.not_found");
+    assert_eq!(delete(&home, "fork", &index(&home)).unwrap(), ["fork"]);
+    assert_eq!(delete(&home, "root", &index(&home)).unwrap(), ["root"]);
+    assert_eq!(delete(&home, "root", &index(&home)).unwrap_err().code(), "session.not_found");
     assert_eq!(list(&home, &Query::default()), []);
 }
 
@@ -217,17 +217,17 @@ fn a_session_moves_to_the_archive_and_back_to_its_day() {
     drop(fork(&home, "root", "fork", &Cut::End).unwrap());
     let file = find(&home, "root").unwrap().unwrap();
 
-    assert_eq!(archive(&home, "root").unwrap(), ["root"]);
+    assert_eq!(archive(&home, "root", &index(&home)).unwrap(), ["root"]);
     assert_eq!(find(&home, "root").unwrap(), None);
     assert_eq!(stored(&home, "fork").len(), 4, "the fork still finds its beginning");
-    assert_eq!(archive(&home, "root").unwrap_err().code(), "session.archived");
+    assert_eq!(archive(&home, "root", &index(&home)).unwrap_err().code(), "session.archived");
     assert_eq!(Journal::resume(&home, "root").unwrap_err().to_string(), "session root is archived");
     assert_eq!(fork(&home, "root", "x", &Cut::End).err().unwrap().code(), "session.archived");
 
-    assert_eq!(unarchive(&home, "root").unwrap(), ["root"]);
+    assert_eq!(unarchive(&home, "root", &index(&home)).unwrap(), ["root"]);
     assert_eq!(find(&home, "root").unwrap(), Some(file));
-    assert_eq!(unarchive(&home, "root").unwrap_err().code(), "session.not_archived");
-    assert_eq!(archive(&home, "nope").unwrap_err().code(), "session.not_found");
+    assert_eq!(unarchive(&home, "root", &index(&home)).unwrap_err().code(), "session.not_archived");
+    assert_eq!(archive(&home, "nope", &index(&home)).unwrap_err().code(), "session.not_found");
 }
 
 #[test]
@@ -244,9 +244,9 @@ fn sub_agents_go_where_their_session_goes() {
         journal.append(&[Record::SessionMeta(Box::new(meta))], at(9)).unwrap();
     }
 
-    assert_eq!(archive(&home, "root").unwrap(), ["root", "child", "grandchild"]);
-    assert_eq!(unarchive(&home, "root").unwrap(), ["root", "child", "grandchild"]);
-    assert_eq!(delete(&home, "root").unwrap(), ["root", "child", "grandchild"]);
+    assert_eq!(archive(&home, "root", &index(&home)).unwrap(), ["root", "child", "grandchild"]);
+    assert_eq!(unarchive(&home, "root", &index(&home)).unwrap(), ["root", "child", "grandchild"]);
+    assert_eq!(delete(&home, "root", &index(&home)).unwrap(), ["root", "child", "grandchild"]);
     assert_eq!(list(&home, &Query::default()).len(), 1);
 }
 
@@ -263,10 +263,11 @@ fn a_session_that_is_written_is_neither_moved_nor_removed() {
         String::new()
     };
     let expect = format!("thread root already has an active writer{holder}");
-    let refused = [archive(&home, "root"), delete(&home, "root")].map(|result| result.unwrap_err().to_string());
+    let refused =
+        [archive(&home, "root", &index(&home)), delete(&home, "root", &index(&home))].map(|result| result.unwrap_err().to_string());
     assert_eq!(refused, [expect.clone(), expect]);
     assert!(find(&home, "root").unwrap().is_some());
 
     drop(journal);
-    archive(&home, "root").unwrap();
+    archive(&home, "root", &index(&home)).unwrap();
 }

@@ -1,10 +1,10 @@
 //! The index answers as the files do, whatever state it is in.
 
-use crate::sample::{at, completed_item, home, message, meta, path, started, user, write};
+use crate::sample::{at, completed_item, home, index, message, meta, path, started, user, write};
 use codex_base::AbsPath;
-use codex_protocol::journal::Record;
+use codex_protocol::journal::{HistoryBase, Record, SessionMeta};
 use codex_protocol::requests::{SortDirection, ThreadSortKey, ThreadSourceKind};
-use codex_sessions::{Index, Journal, Query, archive, delete, find, list, set_name};
+use codex_sessions::{Index, Journal, Query, archive, delete, find, list, relations, set_name, unarchive};
 use pretty_assertions::assert_eq;
 use std::fs;
 
@@ -74,6 +74,7 @@ fn agrees(folder: &AbsPath, home: &AbsPath) {
         for query in queries() {
             assert_eq!(index.list(home, &query), list(home, &query), "{query:?}");
         }
+        assert_eq!(index.relations(home), relations(home));
     }
 }
 
@@ -103,8 +104,8 @@ fn it_answers_as_the_files_do_while_sessions_come_change_and_go() {
     };
     assert_eq!(Index::new(home.clone()).list(&home, &latest)[0].meta.id, "a");
 
-    archive(&home, "b").unwrap();
-    delete(&home, "c").unwrap();
+    archive(&home, "b", &index(&home)).unwrap();
+    delete(&home, "c", &index(&home)).unwrap();
     agrees(&home, &home);
     assert!(home.join(FILE).exists());
 }
@@ -129,15 +130,29 @@ fn a_session_whose_first_words_come_later_gets_them() {
 }
 
 #[test]
-fn whatever_became_of_it_the_answer_is_right() {
+fn a_file_whose_head_comes_later_is_found_when_it_has_come() {
     let temp = tempfile::tempdir().unwrap();
     let home = home(&temp);
     session(&home, "a", "/w", 0);
-    session(&home, "b", "/w", 1);
+    session(&home, "b", "/w", 0);
+    let file = find(&home, "a").unwrap().unwrap();
+    let text = fs::read(&file).unwrap();
+    fs::write(&file, "").unwrap();
+    // Long ago, so that the folder's time is trusted.
+    fs::File::open(file.parent().unwrap())
+        .unwrap()
+        .set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000))
+        .unwrap();
     agrees(&home, &home);
-    let database = home.join(FILE);
-    let stored = fs::read(&database).unwrap();
-    let damages: [(&str, Vec<u8>); 6] = [
+
+    fs::write(&file, text).unwrap();
+
+    agrees(&home, &home);
+    assert_eq!(index(&home).list(&home, &Query::default()).len(), 2);
+}
+
+fn damages(stored: &[u8]) -> [(&'static str, Vec<u8>); 6] {
+    [
         ("empty", Vec::new()),
         (
             "another kind of file",
@@ -146,18 +161,91 @@ fn whatever_became_of_it_the_answer_is_right() {
         ("cut in the middle", stored[..stored.len() / 2].to_vec()),
         ("cut in its first page", stored[..2000].to_vec()),
         ("zeros in the middle", {
-            let mut bytes = stored.clone();
+            let mut bytes = stored.to_vec();
             let (from, to) = (bytes.len() / 3, bytes.len() / 2);
             bytes[from..to].fill(0);
             bytes
         }),
         ("zeros behind the header", {
-            let mut bytes = stored.clone();
+            let mut bytes = stored.to_vec();
             bytes[100..].fill(0);
             bytes
         }),
-    ];
-    for (what, bytes) in damages {
+    ]
+}
+
+/// A session that works for another, or goes on from it.
+fn related(home: &AbsPath, id: &str, parent: Option<&str>, source: Option<&str>) {
+    let base = |id: &str| HistoryBase {
+        thread_id: id.to_owned(),
+        end_ordinal_exclusive: 4,
+        end_byte_offset: 0,
+    };
+    let meta = SessionMeta {
+        id: id.to_owned(),
+        parent_thread_id: parent.map(str::to_owned),
+        history_base: source.map(base),
+        ..meta("/w")
+    };
+    write(
+        &mut Journal::create(home, id, at(0), "UTC").unwrap(),
+        &[Record::SessionMeta(Box::new(meta)), completed_item("t", user("u", id))],
+    );
+}
+
+/// What only the relations tell: sub-agents come along, and what a fork needs stays.
+#[track_caller]
+fn moves_know_the_family(home: &AbsPath, what: &str) {
+    assert_eq!(archive(home, "a", &index(home)).unwrap(), ["a", "agent", "agent2"], "{what}");
+    assert_eq!(delete(home, "a", &index(home)).unwrap_err().code(), "session.has_forks", "{what}");
+    assert_eq!(unarchive(home, "a", &index(home)).unwrap(), ["a", "agent", "agent2"], "{what}");
+}
+
+#[test]
+fn archive_and_delete_know_sub_agents_and_forks_whatever_became_of_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    session(&home, "a", "/w", 0);
+    related(&home, "agent", Some("a"), None);
+    agrees(&home, &home);
+    // The index knows the family of the moment before only.
+    related(&home, "agent2", Some("agent"), None);
+    related(&home, "fork", None, Some("agent"));
+    moves_know_the_family(&home, "stale");
+    let database = home.join(FILE);
+    let stored = fs::read(&database).unwrap();
+    for (what, bytes) in damages(&stored) {
+        fs::write(&database, bytes).unwrap();
+        moves_know_the_family(&home, what);
+    }
+    fs::remove_file(&database).unwrap();
+    moves_know_the_family(&home, "deleted");
+
+    let holder = rusqlite::Connection::open(&database).unwrap();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    moves_know_the_family(&home, "locked");
+    drop(holder);
+
+    let change = |sql: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
+    // What version 1 kept knew no relations.
+    change("PRAGMA user_version = 1; DROP TABLE sessions; CREATE TABLE sessions (folder TEXT, file TEXT, home TEXT);");
+    moves_know_the_family(&home, "of an older version");
+
+    assert_eq!(delete(&home, "fork", &index(&home)).unwrap(), ["fork"]);
+    assert_eq!(delete(&home, "a", &index(&home)).unwrap(), ["a", "agent", "agent2"]);
+    assert_eq!(list(&home, &Query::default()), []);
+}
+
+#[test]
+fn whatever_became_of_it_the_answer_is_right() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    session(&home, "a", "/w", 0);
+    session(&home, "b", "/w", 1);
+    related(&home, "agent", Some("a"), None);
+    agrees(&home, &home);
+    let database = home.join(FILE);
+    for (what, bytes) in damages(&fs::read(&database).unwrap()) {
         fs::write(&database, bytes).unwrap();
         eprintln!("{what}");
         agrees(&home, &home);

@@ -1,6 +1,6 @@
 //! Compressed journals.
 
-use crate::sample::{THREAD, at, home, message, store};
+use crate::sample::{THREAD, at, home, index, message, store};
 use codex_base::AbsPath;
 use codex_sessions::{Cut, Fork, Journal, Query, archive, delete, find, list, read, unarchive};
 use pretty_assertions::assert_eq;
@@ -32,11 +32,11 @@ fn a_compressed_session_is_listed_read_forked_and_moved_as_it_is() {
     assert_eq!((listed.len(), listed[0].preview.as_deref()), (1, Some("first prompt")));
     let fork = Fork::plan(&home, THREAD, &Cut::End).unwrap();
     assert_eq!(fork.source().id, THREAD);
-    archive(&home, THREAD).unwrap();
+    archive(&home, THREAD, &index(&home)).unwrap();
     assert!(!packed.exists());
-    unarchive(&home, THREAD).unwrap();
+    unarchive(&home, THREAD, &index(&home)).unwrap();
     assert!(packed.exists());
-    delete(&home, THREAD).unwrap();
+    delete(&home, THREAD, &index(&home)).unwrap();
     assert!(!packed.exists());
 }
 
@@ -65,7 +65,7 @@ fn of_both_the_plain_file_counts_and_both_are_deleted() {
 
     assert_eq!(find(&home, THREAD).unwrap(), Some(plain.clone()));
     assert_eq!(list(&home, &Query::default()).len(), 1);
-    delete(&home, THREAD).unwrap();
+    delete(&home, THREAD, &index(&home)).unwrap();
     assert!(!plain.exists() && !packed.exists());
 }
 

@@ -1,7 +1,7 @@
 //! Journals that published versions of the reference wrote, recorded against a mock server with the texts of its prompts cut out: they
 //! load, become turns, give the model's input back, and are continued.
 
-use crate::sample::{THREAD, at, home, message, store};
+use crate::sample::{THREAD, at, home, index, message, store};
 use codex_protocol::items::{ThreadItem, Turn};
 use codex_protocol::journal::Record;
 use codex_protocol::response_item::ResponseItem;
@@ -337,7 +337,7 @@ fn a_published_fork_continues_its_source_and_is_forked_again() {
     message user in the fork
     message assistant Answer to: in the fork
     "#);
-    let Err(error) = codex_sessions::delete(&home, THREAD) else {
+    let Err(error) = codex_sessions::delete(&home, THREAD, &index(&home)) else {
         panic!("the fork needs it")
     };
     assert_eq!(error.code(), "session.has_forks");

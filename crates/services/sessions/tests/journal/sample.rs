@@ -8,7 +8,7 @@ use codex_protocol::items::{
 use codex_protocol::journal::{EventMsg, Record, SessionMeta, TokenUsageRecord, TurnContext, WorldState};
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
-use codex_sessions::Journal;
+use codex_sessions::{Index, Journal};
 
 pub const THREAD: &str = "01a1f850-5e9b-7640-b3cf-849f0dfad6aa";
 
@@ -18,6 +18,10 @@ pub fn path(text: &str) -> AbsPath {
 
 pub fn home(temp: &tempfile::TempDir) -> AbsPath {
     path(temp.path().to_str().unwrap())
+}
+
+pub fn index(home: &AbsPath) -> Index {
+    Index::new(home.clone())
 }
 
 /// Noon of 20 November 2026, UTC, and some milliseconds.
