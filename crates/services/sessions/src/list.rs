@@ -136,17 +136,25 @@ pub(crate) fn find_active(home: &AbsPath, thread_id: &str) -> Result<AbsPath, Jo
 /// All files of a thread in one place; the first is the one that counts.
 pub(crate) fn files_of(home: &AbsPath, thread_id: &str, place: Place) -> Result<Vec<AbsPath>, JournalError> {
     check_id(thread_id)?;
-    let is_its = |path: &AbsPath| self::thread_id(path) == Some(thread_id);
+    // Only names are compared: paths of thousands of files cost more than reading their folders.
+    let its = |folder: AbsPath| {
+        entries_called(folder, |name| is_rollout(name) && id_in(name) == Some(thread_id))
+            .into_iter()
+            .next()
+    };
     let first = match place {
-        Place::Active => near(home, thread_id).find(is_its).or_else(|| rollouts(home).find(is_its)),
-        Place::Archived => archived(home).into_iter().find(is_its),
+        Place::Active => near(home, thread_id).find_map(its).or_else(|| {
+            let days = day_folders(home).into_iter().filter(|folder| !folder.archived);
+            days.map(|folder| folder.path).find_map(its)
+        }),
+        Place::Archived => its(home.join("archived_sessions")),
     };
     // A crash while a compressed file was unpacked leaves both; the plain one is whole.
     let twin = first.as_ref().and_then(packed::twin).filter(|twin| twin.exists());
     Ok(first.into_iter().chain(twin).collect())
 }
 
-/// The files of the days around the time that a time-ordered id begins with.
+/// The folders of the days around the time that a time-ordered id begins with.
 fn near(home: &AbsPath, thread_id: &str) -> impl Iterator<Item = AbsPath> {
     let hex: String = thread_id.chars().filter(|c| *c != '-').take(13).collect();
     let created = match (hex.get(..12), hex.get(12..)) {
@@ -158,7 +166,7 @@ fn near(home: &AbsPath, thread_id: &str) -> impl Iterator<Item = AbsPath> {
     let days = [0, 24, -24].map(|hours| created.and_then(|at| at.checked_add(jiff::SignedDuration::from_hours(hours)).ok()));
     days.into_iter()
         .flatten()
-        .flat_map(move |day| day_entries(sessions.join(day.strftime("%Y/%m/%d").to_string())))
+        .map(move |day| sessions.join(day.strftime("%Y/%m/%d").to_string()))
 }
 
 /// Stored sessions. What cannot be read is left out.
@@ -221,9 +229,11 @@ const TIME_FORM: &str = "YYYY-MM-DDTHH-MM-SS-";
 
 /// The id in a rollout's name.
 pub(crate) fn thread_id(path: &Path) -> Option<&str> {
-    let id = path
-        .file_name()?
-        .to_str()?
+    id_in(path.file_name()?.to_str()?)
+}
+
+fn id_in(name: &str) -> Option<&str> {
+    let id = name
         .strip_prefix(PREFIX)?
         .trim_end_matches(".zst")
         .strip_suffix(".jsonl")?
@@ -255,10 +265,6 @@ pub(crate) fn place_in_sessions(home: &AbsPath, file: &AbsPath) -> AbsPath {
     folder.join(name)
 }
 
-fn archived(home: &AbsPath) -> Vec<AbsPath> {
-    day_entries(home.join("archived_sessions"))
-}
-
 /// A folder that holds rollouts.
 pub(crate) struct DayFolder {
     pub path: AbsPath,
@@ -283,15 +289,14 @@ pub(crate) fn day_folders(home: &AbsPath) -> Vec<DayFolder> {
         .collect()
 }
 
-/// All rollout files that are not archived, newest name first. Folders are read only when the search gets there.
-fn rollouts(home: &AbsPath) -> impl Iterator<Item = AbsPath> {
-    let days = day_folders(home).into_iter().filter(|folder| !folder.archived);
-    days.flat_map(|day| day_entries(day.path))
-}
-
 /// The rollouts in a folder, last name first, each once.
 pub(crate) fn day_entries(folder: AbsPath) -> Vec<AbsPath> {
-    let mut files = entries(&folder, is_rollout);
+    entries_called(folder, is_rollout)
+}
+
+/// Those whose name is `wanted`; a compressed file beside its plain one is left out.
+fn entries_called(folder: AbsPath, wanted: impl Fn(&str) -> bool) -> Vec<AbsPath> {
+    let mut files = entries(&folder, wanted);
     let plain: HashSet<Option<AbsPath>> = files.iter().map(packed::twin).collect();
     files.retain(|path| !packed::is_packed(path) || !plain.contains(&Some(path.clone())));
     files
