@@ -126,6 +126,9 @@ pub struct Unreadable;
 pub fn from_line(line: &[u8]) -> Result<Line, Unreadable> {
     let text = std::str::from_utf8(line).map_err(|_| Unreadable)?;
     let text = text.trim_matches(|c: char| matches!(c, '\0' | '\u{feff}') || c.is_ascii_whitespace());
+    if let Some(line) = event::message_line(text) {
+        return Ok(line);
+    }
     let line: LineIn<'_> = serde_json::from_str(text).map_err(|_| Unreadable)?;
     let timestamp = line.timestamp.and_then(time);
     let content = match (line.kind.as_deref(), line.payload) {

@@ -9,8 +9,9 @@ use crate::{JournalError, lineage, packed};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::items::{SessionSource, ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, HistoryBase, Record, SessionMeta};
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use foldhash::HashSet;
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
@@ -223,9 +224,7 @@ impl Scanner {
     }
 
     fn take(&mut self, found: Line, text: &[u8]) {
-        let mut hasher = DefaultHasher::new();
-        text.trim_ascii_end().hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = FixedState::default().hash_one(text.trim_ascii_end());
         // Numbered lines are unique. Others may legitimately be alike, but hardly to the millisecond and next to each other.
         let again = if found.ordinal.is_some() {
             !self.seen.insert(hash)

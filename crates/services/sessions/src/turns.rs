@@ -4,7 +4,8 @@ use codex_base::Timestamp;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, Turn, TurnItemsView, TurnStatus};
 use codex_protocol::journal::{EventMsg, Record};
-use std::collections::HashMap;
+use foldhash::HashMap;
+use std::borrow::Cow;
 
 /// The turns of a thread in order. A turn that the records do not end counts as interrupted, also one that is still running.
 pub fn turns(records: &[(Timestamp, Record)]) -> Vec<Turn> {
@@ -19,12 +20,12 @@ pub fn turns(records: &[(Timestamp, Record)]) -> Vec<Turn> {
 }
 
 #[derive(Default)]
-struct Reducer {
+struct Reducer<'a> {
     turns: Vec<Turn>,
     open: Open,
     unnamed_items: usize,
     /// Where an item of a turn stands in it: a long turn has thousands, and each may come again.
-    places: HashMap<(usize, String), usize>,
+    places: HashMap<(usize, Cow<'a, str>), usize>,
 }
 
 /// Which turn is going on; always the last one.
@@ -38,8 +39,8 @@ enum Open {
     Implied,
 }
 
-impl Reducer {
-    fn take(&mut self, event: &EventMsg, at: i64) {
+impl<'a> Reducer<'a> {
+    fn take(&mut self, event: &'a EventMsg, at: i64) {
         match event {
             EventMsg::TaskStarted { turn_id, started_at, .. } => {
                 let known = self.position(turn_id).filter(|&at| self.turns[at].status == TurnStatus::InProgress);
@@ -143,7 +144,7 @@ impl Reducer {
     }
 
     /// Into the turn it names, also after that has ended (a process that outlived its turn); without a name into the one that is open.
-    fn add(&mut self, turn_id: &str, item: &ThreadItem, at: i64) {
+    fn add(&mut self, turn_id: &str, item: &'a ThreadItem, at: i64) {
         let speaks = turn_id.is_empty() && matches!(item, ThreadItem::UserMessage { .. });
         let position = match self.position(turn_id) {
             Some(position) => Some(position),
@@ -155,10 +156,10 @@ impl Reducer {
             self.open = Open::Implied;
             self.turns.len() - 1
         });
-        let item = self.named(item);
+        let (id, item) = self.named(item);
         let turn = &mut self.turns[position];
         turn.started_at = turn.started_at.or(Some(at));
-        let place = *self.places.entry((position, item.id().to_owned())).or_insert(turn.items.len());
+        let place = *self.places.entry((position, id)).or_insert(turn.items.len());
         match turn.items.get_mut(place) {
             Some(known) => *known = item,
             None => turn.items.push(item),
@@ -166,13 +167,15 @@ impl Reducer {
     }
 
     /// Older files have messages without ids.
-    fn named(&mut self, item: &ThreadItem) -> ThreadItem {
-        let mut item = item.clone();
-        if item.id().is_empty() {
-            self.unnamed_items += 1;
-            *id_mut(&mut item) = format!("item-{}", self.unnamed_items);
+    fn named(&mut self, item: &'a ThreadItem) -> (Cow<'a, str>, ThreadItem) {
+        let mut named = item.clone();
+        if !item.id().is_empty() {
+            return (item.id().into(), named);
         }
-        item
+        self.unnamed_items += 1;
+        let id = format!("item-{}", self.unnamed_items);
+        id_mut(&mut named).clone_from(&id);
+        (id.into(), named)
     }
 }
 

@@ -203,10 +203,61 @@ struct Fields<'a> {
 
 /// An item's id and what we understand of it.
 fn parts(json: &str) -> Result<(Option<String>, ItemView), serde_json::Error> {
+    if let Some(message) = message_parts(json) {
+        return Ok(message);
+    }
     let fields: Fields<'_> = serde_json::from_str(json)?;
     let id = fields.id.and_then(|id| serde_json::from_str(id.get()).ok());
     Ok((id, fields.view()?))
 }
+
+/// A message, which most items of a long conversation are, in one pass over its text.
+///
+/// `None` for all others, and for one that has to be looked at more closely.
+fn message_parts(json: &str) -> Option<(Option<String>, ItemView)> {
+    #[derive(Deserialize)]
+    struct MessageFields<'a> {
+        r#type: &'a str,
+        id: Option<String>,
+        role: String,
+        phase: Option<String>,
+        #[serde(borrow)]
+        content: Vec<MessagePart<'a>>,
+    }
+
+    #[derive(Deserialize)]
+    struct MessagePart<'a> {
+        r#type: &'a str,
+        text: SharedText,
+    }
+
+    if !json[..json.floor_char_boundary(MESSAGE_SIGN_WITHIN)].contains(MESSAGE_SIGN) {
+        return None;
+    }
+    let fields: MessageFields<'_> = serde_json::from_str(json)
+        .ok()
+        .filter(|fields: &MessageFields<'_>| fields.r#type == "message")?;
+    let part = |MessagePart {
+                    r#type,
+                    text: SharedText(text),
+                }| match r#type {
+        "input_text" => Some(ContentPart::InputText { text }),
+        "output_text" => Some(ContentPart::OutputText { text }),
+        _ => None,
+    };
+    let view = ItemView::Message {
+        role: fields.role,
+        phase: fields.phase,
+        content: fields.content.into_iter().map(part).collect::<Option<_>>()?,
+    };
+    Some((fields.id, view))
+}
+
+/// Worth the attempt: it saves the others one.
+const MESSAGE_SIGN: &str = r#""type":"message""#;
+
+/// An id may stand in front of it.
+const MESSAGE_SIGN_WITHIN: usize = 200;
 
 impl Fields<'_> {
     fn view(&self) -> Result<ItemView, serde_json::Error> {
@@ -299,22 +350,30 @@ impl PartFields<'_> {
 }
 
 /// A JSON string, which may be long, put into its place without a copy on the way.
-fn shared_text(field: &RawValue) -> Result<Arc<str>, serde_json::Error> {
-    struct Text;
+struct SharedText(Arc<str>);
 
-    impl Visitor<'_> for Text {
-        type Value = Arc<str>;
+impl<'de> Deserialize<'de> for SharedText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a string")
+        impl Visitor<'_> for Text {
+            type Value = Arc<str>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Arc<str>, E> {
+                Ok(text.into())
+            }
         }
 
-        fn visit_str<E>(self, text: &str) -> Result<Arc<str>, E> {
-            Ok(text.into())
-        }
+        deserializer.deserialize_str(Text).map(Self)
     }
+}
 
-    serde_json::Deserializer::from_str(field.get()).deserialize_str(Text)
+fn shared_text(field: &RawValue) -> Result<Arc<str>, serde_json::Error> {
+    serde_json::from_str(field.get()).map(|SharedText(text)| text)
 }
 
 /// The texts of a list of parts.
@@ -381,6 +440,39 @@ mod tests {
             item("{\"type\":\n \"message\",\r\n\"role\":\"user\"}").raw().get(),
             r#"{"type":  "message",  "role":"user"}"#
         );
+    }
+
+    #[test]
+    fn a_message_is_read_alike_in_one_pass_and_field_by_field() {
+        let check = |text: &str, in_one_pass: bool| {
+            let fields: Fields<'_> = serde_json::from_str(text).unwrap();
+            let id = fields.id.and_then(|id| serde_json::from_str(id.get()).ok());
+            assert_eq!(message_parts(text).is_some(), in_one_pass, "{text}");
+            assert_eq!(parts(text).ok(), fields.view().ok().map(|view| (id, view)), "{text}");
+        };
+        check(
+            r#"{"type":"message","id":"m","role":"user","content":[{"type":"input_text","text":"a\n\"b\""}]}"#,
+            true,
+        );
+        check(
+            r#"{"id":null,"type":"message","phase":"p","role":"assistant","content":[{"text":"a","type":"output_text"},{"type":"output_text","text":""}]}"#,
+            true,
+        );
+        check(r#"{"type":"message","role":"user","content":[]}"#, true);
+        for odd in [
+            r#"{"type":"message","id":7,"role":"user","content":[]}"#,
+            r#"{"type":"message","content":[]}"#,
+            r#"{"type":"message","role":"user"}"#,
+            r#"{"type":"message","role":"user","content":null}"#,
+            r#"{"type":"message","role":"user","content":"a"}"#,
+            r#"{"type":"message","role":"user","content":[{"type":"input_text"}]}"#,
+            r#"{"type":"message","role":"user","content":[{"type":"input_image","image_url":"u"}]}"#,
+            r#"{"type":"message","role":"user","content":[{"type":"hologram","text":"a"}]}"#,
+            r#"{"type":"reasoning","role":"user","content":[{"type":"message","text":"a"}]}"#,
+            r#"{"type":"mcp_call","x":{"type":"message"}}"#,
+        ] {
+            check(odd, false);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Kinds of event that only older files have are read by [`older`](super::older).
 
 use super::values::{Usage, lenient, optional, turn_error, turn_error_from};
-use super::{item, limits, older, request};
+use super::{Content, Line, item, limits, older, request, time};
 use codex_base::Timestamp;
 use codex_protocol::assessment::{ApprovalReview, ReviewedAction};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record};
@@ -231,7 +231,62 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
     Ok(Some(Record::Event(Box::new(event))))
 }
 
-/// The kind of an event, and the parts of a completed item. Half the lines of a long session are such, so they are not taken apart twice.
+/// The line of a completed message of the model, taken apart in one pass: half the lines of a long session are such.
+///
+/// `None` for all others, and for one that has to be looked at more closely.
+pub fn message_line(text: &str) -> Option<Line> {
+    #[derive(Deserialize)]
+    struct LineIn<'a> {
+        #[serde(borrow)]
+        timestamp: Option<&'a RawValue>,
+        ordinal: Option<u64>,
+        r#type: &'a str,
+        payload: EventIn<'a>,
+    }
+
+    #[derive(Deserialize)]
+    struct EventIn<'a> {
+        r#type: &'a str,
+        thread_id: Option<String>,
+        turn_id: Option<String>,
+        #[serde(borrow)]
+        item: item::MessageIn<'a>,
+        started_at_ms: Option<i64>,
+        completed_at_ms: Option<i64>,
+    }
+
+    let head = &text[..text.floor_char_boundary(MESSAGE_SIGN_WITHIN)];
+    if !head.contains(MESSAGE_SIGN) {
+        return None;
+    }
+    let line: LineIn<'_> = serde_json::from_str(text).ok()?;
+    let event = line.payload;
+    if (line.r#type, event.r#type) != ("event_msg", "item_completed") {
+        return None;
+    }
+    let timestamp = line.timestamp.and_then(time);
+    let at_ms = timestamp.unwrap_or_default().as_millisecond();
+    let event = EventMsg::ItemCompleted {
+        thread_id: event.thread_id.unwrap_or_default(),
+        turn_id: event.turn_id.unwrap_or_default(),
+        item: event.item.into_item()?,
+        started_at_ms: event.started_at_ms.unwrap_or(at_ms),
+        completed_at_ms: event.completed_at_ms.unwrap_or(at_ms),
+    };
+    Some(Line {
+        timestamp,
+        ordinal: line.ordinal,
+        content: Content::Record(Record::Event(Box::new(event))),
+    })
+}
+
+/// Worth the attempt: it saves the others one.
+const MESSAGE_SIGN: &str = r#""type":"AgentMessage""#;
+
+/// Time, number and ids stand in front of it.
+const MESSAGE_SIGN_WITHIN: usize = 400;
+
+/// The kind of an event, and the parts of a completed item, found in one pass.
 #[derive(Deserialize)]
 struct EventHead<'a> {
     #[serde(borrow)]
@@ -359,4 +414,50 @@ struct TokenInfo {
     last_token_usage: Usage,
     #[serde(default)]
     model_context_window: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::from_line;
+    use super::*;
+
+    const LINE: &str = r#"{"timestamp":"2026-11-20T12:00:00.000Z","ordinal":3,"type":"event_msg","payload":{"type":"item_completed","thread_id":"h","turn_id":"t","item":{"type":"AgentMessage","id":"m","content":[{"type":"Text","text":"a \"b\""}],"phase":null},"started_at_ms":7,"completed_at_ms":8}}"#;
+
+    /// What stands far from the head is not seen as a message at first, and the line is taken apart step by step.
+    fn step_by_step(line: &str) -> String {
+        let padding = " ".repeat(MESSAGE_SIGN_WITHIN);
+        line.replacen('{', &format!("{{{padding}"), 1)
+    }
+
+    #[test]
+    fn a_message_is_read_alike_in_one_pass_and_step_by_step() {
+        let check = |from: &str, to: &str, in_one_pass: bool| {
+            let line = LINE.replace(from, to);
+            assert_eq!(message_line(&line).is_some(), in_one_pass, "{line}");
+            assert_eq!(message_line(&step_by_step(&line)), None);
+            assert_eq!(from_line(line.as_bytes()), from_line(step_by_step(&line).as_bytes()), "{line}");
+        };
+        check("", "", true);
+        check(r#""ordinal":3,"#, "", true);
+        check(r#""timestamp":"2026-11-20T12:00:00.000Z","#, r#""timestamp":7,"#, true);
+        check(r#","started_at_ms":7,"completed_at_ms":8"#, "", true);
+        check(r#""thread_id":"h","turn_id":"t","#, r#""thread_id":null,"#, true);
+        check(r#"[{"type":"Text","text":"a \"b\""}]"#, "[]", true);
+        check(r#"[{"type":"Text","text":"a \"b\""}]"#, r#"[{"text":"a"},{},{"text":"b"}]"#, true);
+        check(r#"[{"type":"Text","text":"a \"b\""}]"#, "null", true);
+        check(r#""phase":null"#, r#""phase":"final","type2":"AgentMessage""#, true);
+        // Other events and items, and what is no message.
+        check("event_msg", "response_item", false);
+        check("item_completed", "item_started", false);
+        check(r#""type":"AgentMessage","id""#, r#""id""#, false);
+        check(
+            r#""type":"AgentMessage""#,
+            r#""type":"Reasoning","x":{"type":"AgentMessage"}"#,
+            false,
+        );
+        check(r#""type":"AgentMessage""#, r#""type": "AgentMessage""#, false);
+        check(r#""id":"m","#, "", false);
+        check(r#""turn_id":"t""#, r#""turn_id":7"#, false);
+        check(r#""text":"a \"b\"""#, r#""text":7"#, false);
+    }
 }

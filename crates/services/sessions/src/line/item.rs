@@ -3,15 +3,13 @@
 //! The stored form holds all that the client form holds, so `to_line` and `from_text` are exact inverses. Where the usual fields cannot say
 //! something (a command line that is no quoting of its arguments, two changes of one path), an extra field does.
 
-use super::values::{file_url, lenient, optional, path_from, path_text};
+use super::values::{file_url, lenient, path_from, path_text};
 use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus,
     PatchChangeKind, ThreadItem, UserInput,
 };
-use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -82,15 +80,12 @@ pub fn to_line(item: &ThreadItem) -> ItemOut<'_> {
 
 /// `Ok(None)` for kinds of items that clients of ours have no form for.
 pub fn from_text(text: &str) -> serde_json::Result<Option<ThreadItem>> {
-    let head: MessageIn<'_> = serde_json::from_str(text)?;
-    if head.r#type == "AgentMessage" {
-        return message_from(&head).map(Some);
-    }
     Ok(Some(match serde_json::from_str(text)? {
         ItemLine::UserMessage { id, content } => ThreadItem::UserMessage {
             id,
             content: content.iter().filter_map(input_from).collect(),
         },
+        ItemLine::AgentMessage { id, content, phase } => message(id, content.iter().flatten().map(|part| &*part.text), phase),
         ItemLine::Reasoning {
             id,
             summary_text,
@@ -130,6 +125,13 @@ enum ItemLine {
         #[serde(default)]
         content: Vec<Value>,
     },
+    AgentMessage {
+        id: String,
+        #[serde(default)]
+        content: Option<Vec<OwnedTextPart>>,
+        #[serde(default)]
+        phase: Option<String>,
+    },
     Reasoning {
         id: String,
         #[serde(default)]
@@ -161,35 +163,42 @@ enum ItemLine {
     Other,
 }
 
-/// The kind of an item, and the parts of a message of the model: most items of a long session.
 #[derive(Deserialize)]
-struct MessageIn<'a> {
-    #[serde(borrow)]
-    r#type: Cow<'a, str>,
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    phase: Option<&'a RawValue>,
+struct OwnedTextPart {
+    #[serde(default)]
+    text: String,
 }
 
-fn message_from(message: &MessageIn<'_>) -> serde_json::Result<ThreadItem> {
-    #[derive(Deserialize)]
-    struct TextPart<'a> {
-        #[serde(borrow, default)]
-        text: Cow<'a, str>,
+#[derive(Deserialize)]
+struct TextPart<'a> {
+    #[serde(borrow, default)]
+    text: Cow<'a, str>,
+}
+
+/// An item that may be a message of the model.
+#[derive(Deserialize)]
+pub struct MessageIn<'a> {
+    r#type: &'a str,
+    id: String,
+    #[serde(borrow)]
+    content: Option<Vec<TextPart<'a>>>,
+    phase: Option<String>,
+}
+
+impl MessageIn<'_> {
+    pub fn into_item(self) -> Option<ThreadItem> {
+        let texts = self.content.iter().flatten().map(|part| &*part.text);
+        (self.r#type == "AgentMessage").then(|| message(self.id, texts, self.phase))
     }
-    let content = message.content.map_or("[]", RawValue::get);
-    let text = match &serde_json::from_str::<Vec<TextPart<'_>>>(content)?[..] {
-        [TextPart { text }] => Arc::from(&**text),
-        parts => parts.iter().map(|part| &*part.text).collect::<String>().into(),
+}
+
+fn message<'a>(id: String, mut texts: impl Iterator<Item = &'a str>, phase: Option<String>) -> ThreadItem {
+    let first = texts.next().unwrap_or_default();
+    let text = match texts.next() {
+        None => Arc::from(first),
+        Some(second) => [first, second].into_iter().chain(texts).collect::<String>().into(),
     };
-    Ok(ThreadItem::AgentMessage {
-        id: optional(message.id)?.ok_or_else(|| serde_json::Error::missing_field("id"))?,
-        text,
-        phase: optional(message.phase)?,
-    })
+    ThreadItem::AgentMessage { id, text, phase }
 }
 
 fn input(input: &UserInput) -> Value {
