@@ -79,6 +79,7 @@ impl Default for NoSandbox {
                 mechanism: "none".to_owned(),
                 confines: false,
                 missing,
+                rungs: Vec::new(),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! Looks up what a plan must know of this host.
 
 use crate::aliases;
+use crate::landlocked::{LISTING_MAX, Listing};
 use crate::plan::{Entry, Form, HostFacts, questions};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
@@ -51,6 +52,38 @@ fn others(policy: &ResolvedPolicy, matches: &BTreeSet<AbsPath>) -> BTreeMap<AbsP
     }
     matches.iter().for_each(|path| add(path, Rights::None));
     found
+}
+
+/// What lies in each of these folders. One that cannot be listed is left out.
+pub(crate) fn listings(folders: BTreeSet<AbsPath>) -> BTreeMap<AbsPath, Listing> {
+    folders
+        .into_iter()
+        .filter_map(|folder| Some((listing(&folder)?, folder)))
+        .map(|(listing, folder)| (folder, listing))
+        .collect()
+}
+
+fn listing(folder: &AbsPath) -> Option<Listing> {
+    let mut found = BTreeMap::new();
+    for at in fs::read_dir(folder.as_path()).ok()?.flatten() {
+        if found.len() == LISTING_MAX {
+            return Some(Listing::TooMany);
+        }
+        let name = at.file_name();
+        // One that is gone by now needs no rule.
+        if let Some(entry) = entry(&folder.join(&name)) {
+            found.insert(name, entry);
+        }
+    }
+    Some(Listing::Entries(found))
+}
+
+/// Nobody can know it before, so nobody can take it.
+pub(crate) fn scratch_name() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    // Seeded by the system, and different at each call.
+    let number = std::hash::RandomState::new().build_hasher().finish();
+    format!("codex-{}-{number:016x}", std::process::id())
 }
 
 /// The links that lead from the paths as they are spelled to the real ones.

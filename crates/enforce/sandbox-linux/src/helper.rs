@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! codex --(spawn)--> supervisor --(clone into the namespaces)--> init, PID 1 in there --> command      confined
-//! codex --(spawn)--> supervisor, subreaper --------------------------------------------> command      unconfined
+//! codex --(spawn)--> supervisor, subreaper --------------------------------------------> command      unconfined, or without namespaces
 //! ```
 //!
 //! The supervisor stays outside of the namespaces: it holds the socket to codex, walks the kill ladder and cleans up. The end of that socket
@@ -14,19 +14,28 @@
 mod exec;
 mod init;
 mod landlock;
+mod landlocked;
 mod link;
 mod mounts;
 mod namespaces;
 mod placeholder;
+mod scratch;
 mod seccomp;
 mod supervisor;
 mod tree;
+mod trial;
 
 use codex_process::wire::{Failure, Report};
 use std::io;
 
+/// The argument that makes the helper try what it can, and what it says if that is everything.
+pub(crate) const TRIAL: &str = "trial";
+
 /// What the executable does under the name [`crate::HELPER_ARG0`]. Standard input is the socket to the parent.
 pub fn helper_main() -> ! {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == TRIAL) {
+        trial::run()
+    }
     let code = i32::from(supervisor::run().is_err());
     std::process::exit(code)
 }

@@ -8,7 +8,8 @@
 //! else. It stays behind as supervisor of the command's whole tree and ends it when the command ends, when it is told to, and when
 //! the process that started it is gone. Unconfined commands have the same supervisor and nothing else.
 //!
-//! What cannot be enforced is refused: nothing here falls back to something weaker.
+//! Where this host refuses namespaces or mounts, Landlock and the filter do alone ([`landlocked`](plan_landlock)), which allows a command
+//! less. What cannot be enforced is refused: nothing here allows more than was asked.
 
 #[cfg(target_os = "linux")]
 mod aliases;
@@ -17,6 +18,10 @@ mod facts;
 #[cfg(target_os = "linux")]
 mod helper;
 #[cfg(target_os = "linux")]
+mod host;
+mod ladder;
+mod landlocked;
+#[cfg(target_os = "linux")]
 mod matches;
 mod plan;
 #[cfg(target_os = "linux")]
@@ -24,6 +29,8 @@ mod sandbox;
 
 #[cfg(target_os = "linux")]
 pub use helper::helper_main;
+pub use ladder::{HostLimits, NoLandlock, Way};
+pub use landlocked::{Access, LISTING_MAX, LandlockFacts, LandlockPlan, Listing, PathGrant, Signals, crowded, plan_landlock};
 pub use plan::{
     Confinement, Entry, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, Placeholder, SystemCalls, plan, questions,
 };

@@ -6,6 +6,7 @@
 //! The rule of the mounts: the whole disk gets what the policy says of its root; then, by depth, every path at which the rights change
 //! gets a mount of its own. So the deepest path decides, as in the policy.
 
+use crate::landlocked::LandlockPlan;
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
 use codex_process::SandboxError;
@@ -20,6 +21,8 @@ pub enum LinuxPlan {
     /// Supervision only.
     Unconfined,
     Confined(Confinement),
+    /// Without namespaces.
+    Landlocked(LandlockPlan),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +125,19 @@ pub enum SystemCalls {
     NetworkOn,
 }
 
+impl SystemCalls {
+    pub(crate) const fn of(network: bool) -> Self {
+        if network { Self::NetworkOn } else { Self::NetworkOff }
+    }
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::NetworkOff => "network: off",
+            Self::NetworkOn => "network: on",
+        }
+    }
+}
+
 /// What lies at the paths a plan asks about; what is not listed does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostFacts {
@@ -194,11 +210,7 @@ pub fn plan(policy: &ResolvedPolicy, host: &HostFacts) -> Result<LinuxPlan, Sand
         mounts: base.into_iter().chain(layers.in_order()).collect(),
         placeholders: layers.placeholders.iter().cloned().collect(),
         writable: writable(policy),
-        system_calls: if policy.network {
-            SystemCalls::NetworkOn
-        } else {
-            SystemCalls::NetworkOff
-        },
+        system_calls: SystemCalls::of(policy.network),
     }))
 }
 
@@ -390,21 +402,16 @@ fn form(policy: &ResolvedPolicy, path: &AbsPath) -> Form {
     }
 }
 
-impl LinuxPlan {
+impl Confinement {
     /// What is enforced, for humans.
     pub fn summary(&self) -> Vec<String> {
-        let Self::Confined(confinement) = self else { return Vec::new() };
-        let writable: Vec<String> = confinement.writable.iter().map(ToString::to_string).collect();
+        let writable: Vec<String> = self.writable.iter().map(ToString::to_string).collect();
         let writes = if writable.is_empty() {
             "writes: none".to_owned()
         } else {
             format!("writes: below {}", writable.join(", "))
         };
-        let network = match confinement.system_calls {
-            SystemCalls::NetworkOff => "network: off",
-            SystemCalls::NetworkOn => "network: on",
-        };
-        vec![writes, network.to_owned(), "processes: own namespace".to_owned()]
+        vec![writes, self.system_calls.title().to_owned(), "processes: own namespace".to_owned()]
     }
 }
 
@@ -466,6 +473,7 @@ mod tests {
                 )
             }
             Ok(LinuxPlan::Unconfined) => "unconfined".to_owned(),
+            Ok(LinuxPlan::Landlocked(plan)) => format!("{plan:?}"),
             Err(error) => error.to_string(),
         }
     }

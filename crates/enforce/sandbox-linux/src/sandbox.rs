@@ -1,11 +1,13 @@
 //! The [`Sandbox`] of this system: plans, and says what this kernel lacks.
 
+use crate::ladder::Way;
+use crate::landlocked::{self, LandlockFacts};
 use crate::matches::Matches;
-use crate::{HELPER_ARG0, facts, plan};
+use crate::plan::LinuxPlan;
+use crate::{HELPER_ARG0, facts, host, plan};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -13,9 +15,17 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 #[derive(Debug)]
 pub struct LinuxSandbox {
     helper: PathBuf,
-    capabilities: OnceLock<Capabilities>,
+    without_namespaces: bool,
+    found: OnceLock<Found>,
     /// Asked by one command at a time: the answer depends on what changed since the last one.
     matches: Mutex<Matches>,
+}
+
+/// What this host has, looked up once: the trial takes as long as a command.
+#[derive(Debug)]
+struct Found {
+    way: Option<Way>,
+    capabilities: Capabilities,
 }
 
 /// The sandbox whose helper is the running executable. Looks at nothing yet.
@@ -29,37 +39,91 @@ impl LinuxSandbox {
     pub const fn with_helper(helper: PathBuf) -> Self {
         Self {
             helper,
-            capabilities: OnceLock::new(),
+            without_namespaces: false,
+            found: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
+        }
+    }
+
+    /// As on a host that refuses namespaces: what is tested there.
+    #[must_use]
+    pub const fn without_namespaces(helper: PathBuf) -> Self {
+        Self {
+            helper,
+            without_namespaces: true,
+            found: OnceLock::new(),
+            matches: Mutex::new(Matches::new()),
+        }
+    }
+
+    fn found(&self) -> &Found {
+        self.found.get_or_init(|| {
+            let limits = host::look_up(&self.helper);
+            let way = if self.without_namespaces {
+                limits.landlock_way()
+            } else {
+                limits.way()
+            };
+            Found {
+                way,
+                capabilities: limits.capabilities(way),
+            }
+        })
+    }
+
+    /// The plan for `policy`, and what it enforces.
+    fn plan(&self, policy: &ResolvedPolicy) -> Result<(LinuxPlan, Vec<String>), SandboxError> {
+        if !policy.confined {
+            return Ok((LinuxPlan::Unconfined, Vec::new()));
+        }
+        let Found { way, capabilities } = self.found();
+        let facts = || {
+            let matches = self.matches.lock().unwrap_or_else(PoisonError::into_inner).of(policy)?;
+            Ok(facts::look_up(policy, &matches))
+        };
+        match *way {
+            Some(Way::Namespaces) => {
+                let plan = plan(policy, &facts()?)?;
+                let enforced = match &plan {
+                    LinuxPlan::Confined(confinement) => confinement.summary(),
+                    LinuxPlan::Unconfined | LinuxPlan::Landlocked(_) => Vec::new(),
+                };
+                Ok((plan, enforced))
+            }
+            Some(Way::Landlock { abi }) => {
+                let facts = facts()?;
+                let around = LandlockFacts {
+                    abi,
+                    listings: facts::listings(landlocked::crowded(policy, &facts)),
+                    scratch_name: facts::scratch_name(),
+                };
+                let plan = landlocked::plan_landlock(policy, &facts, &around)?;
+                let enforced = plan.summary(policy);
+                Ok((LinuxPlan::Landlocked(plan), enforced))
+            }
+            None => Err(SandboxError::Unenforceable {
+                rule: format!("sandbox mode {}", policy.mode.as_str()),
+                missing: capabilities.missing.join("; "),
+            }),
         }
     }
 }
 
 impl Sandbox for LinuxSandbox {
-    /// A few small files and two system calls. What only an attempt can show (a security module that takes the rights of a new user
-    /// namespace away) is reported by the attempt, as [`SandboxError::Unenforceable`].
+    /// A few small files, three system calls and one start of the helper. What is different later is reported by the attempt, as
+    /// [`SandboxError::Unenforceable`].
     fn capabilities(&self) -> &Capabilities {
-        self.capabilities.get_or_init(|| {
-            let missing = missing();
-            Capabilities {
-                mechanism: "linux-namespaces".to_owned(),
-                confines: missing.is_empty(),
-                missing,
-            }
-        })
+        &self.found().capabilities
     }
 
-    fn prepare(&self, command: CommandSpec, policy: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
-        if policy.confined && !self.capabilities().confines {
-            let rule = format!("sandbox mode {}", policy.mode.as_str());
-            return Err(SandboxError::Unenforceable {
-                rule,
-                missing: self.capabilities().missing.join("; "),
-            });
+    fn prepare(&self, mut command: CommandSpec, policy: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
+        let (plan, enforced) = self.plan(policy)?;
+        if let LinuxPlan::Landlocked(plan) = &plan
+            && let Some(scratch) = &plan.scratch
+        {
+            command.env.retain(|(name, _)| name != "TMPDIR");
+            command.env.push(("TMPDIR".into(), scratch.as_os_str().to_owned()));
         }
-        let matches = self.matches.lock().unwrap_or_else(PoisonError::into_inner).of(policy)?;
-        let plan = plan(policy, &facts::look_up(policy, &matches))?;
-        let enforced = plan.summary();
         let plan = postcard::to_allocvec(&plan).map_err(|error| SandboxError::Unenforceable {
             rule: "a path of the policy".to_owned(),
             missing: format!("it cannot be handed over: {error}"),
@@ -75,37 +139,4 @@ impl Sandbox for LinuxSandbox {
             enforced,
         })
     }
-}
-
-fn missing() -> Vec<String> {
-    let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    let mut missing = Vec::new();
-    if number("/proc/sys/user/max_user_namespaces") == Some(0) {
-        missing.push("user namespaces are switched off (sysctl user.max_user_namespaces is 0)".to_owned());
-    }
-    if number("/proc/sys/kernel/unprivileged_userns_clone") == Some(0) && !rustix::process::geteuid().is_root() {
-        missing.push("user namespaces are for root only (sysctl kernel.unprivileged_userns_clone is 0)".to_owned());
-    }
-    if fs::symlink_metadata("/proc/self/ns/user").is_err() {
-        missing.push("the kernel has no user namespaces".to_owned());
-    }
-    if lacks_mount_setattr() {
-        missing.push("the kernel cannot make whole mount trees read-only (Linux 5.12 or newer is needed)".to_owned());
-    }
-    missing
-}
-
-fn lacks_mount_setattr() -> bool {
-    // SAFETY: the size 0 is refused before any pointer is looked at; only the kind of refusal counts.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            -1,
-            std::ptr::null::<libc::c_char>(),
-            0,
-            std::ptr::null::<u8>(),
-            0,
-        )
-    };
-    result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS)
 }

@@ -29,6 +29,7 @@ fn give_up_root(arg0: &OsStr) {
     }
     let error = std::process::Command::new(executable)
         .arg0(arg0)
+        .args(std::env::args_os().skip(1))
         .env_clear()
         .gid(ORDINARY)
         .uid(ORDINARY)

@@ -65,6 +65,7 @@ impl Bench {
                 mechanism: "test".into(),
                 confines: true,
                 missing: Vec::new(),
+                rungs: Vec::new(),
             },
             base_item: base_item.clone(),
             tools: serde_json::value::to_raw_value(&json!([])).unwrap().into(),

@@ -624,6 +624,7 @@ async fn a_sandboxed_command_that_was_denied_says_so() {
         mechanism: "pretence".into(),
         confines: true,
         missing: vec![],
+        rungs: vec![],
     }));
     bench.policy = codex_permissions::resolve(
         &SandboxPolicy::read_only(),
@@ -873,6 +874,7 @@ async fn input_for_a_session_of_a_wider_turn_counts_as_outside() {
         mechanism: "pretence".into(),
         confines: true,
         missing: vec![],
+        rungs: vec![],
     }));
     let mut outside = Vec::new();
     for (started, now) in [(&writing, &writing), (&writing, &read_only), (&read_only, &writing)] {

@@ -137,6 +137,7 @@ fn capabilities(confines: bool) -> Capabilities {
         mechanism: if confines { "linux-namespaces" } else { "none" }.to_owned(),
         confines,
         missing,
+        rungs: vec![],
     }
 }
 

@@ -70,6 +70,47 @@ pub struct Capabilities {
     pub confines: bool,
     /// What is missing, in words a user can act on; empty when `confines`.
     pub missing: Vec<String>,
+    /// The ways to confine commands on this system, best first. The first one that lacks nothing is used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<Rung>,
+}
+
+/// One way to confine commands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rung {
+    /// As [`Capabilities::mechanism`].
+    pub mechanism: String,
+    /// Why it cannot be used here; empty if it can.
+    pub lacks: Vec<Lack>,
+    /// What it enforces less exactly than a better one, for humans: what is refused beyond the policy, and what can still be seen.
+    pub limits: Vec<String>,
+}
+
+/// Something that this host has not got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lack {
+    pub kind: LackKind,
+    /// How that was seen.
+    pub why: String,
+    /// What somebody can do about it.
+    pub remedy: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LackKind {
+    /// The kernel is too old, or built without it.
+    Kernel,
+    /// Switched off by a setting of the system.
+    Setting,
+    /// A security module, such as AppArmor, refuses it.
+    SecurityModule,
+    /// A filter for system calls around this process refuses it: a container's, or another sandbox's.
+    SystemCallFilter,
+    /// Refused, and nothing tells by whom.
+    Unknown,
 }
 
 /// Something a client allowed for the rest of the session.

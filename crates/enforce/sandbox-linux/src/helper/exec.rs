@@ -62,16 +62,24 @@ pub(super) fn forget_output() -> io::Result<()> {
     Ok(())
 }
 
-/// Starts the command in a new process. `failure` stays silent if its program runs.
-pub(super) fn fork_command(request: &Request, streams: &Streams, failure: &OwnedFd) -> io::Result<Pid> {
+/// Starts the command in a new process, which confines itself first. `failure` stays silent if its program runs.
+pub(super) fn fork_command(
+    request: &Request,
+    streams: &Streams,
+    failure: &OwnedFd,
+    confine: impl FnOnce() -> Result<(), super::Refusal>,
+) -> io::Result<Pid> {
     let program = Program::of(request)?;
     // SAFETY: this process has one thread, so the copy may do whatever it likes.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
-            let failed = become_command(request, streams, &program);
+            let report = match confine() {
+                Ok(()) => Report::Failed(become_command(request, streams, &program)),
+                Err(refusal) => refusal.into_report(),
+            };
             // The parent may be gone already.
-            let _ = rustix::io::write(failure, &Report::Failed(failed).encode());
+            let _ = rustix::io::write(failure, &report.encode());
             super::quit(127)
         }
         pid => Pid::from_raw(pid).ok_or_else(|| io::ErrorKind::Other.into()),

@@ -51,14 +51,14 @@ fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
     landlock::apply(&confinement.writable, confinement.system_calls).map_err(Refusal::into_report)?;
     seccomp::apply(confinement.system_calls).map_err(Refusal::into_report)?;
     pass_signals_on();
-    let command = exec::fork_command(request, &streams, inside.failure).map_err(failed("a process", "fork"))?;
+    let command = exec::fork_command(request, &streams, inside.failure, || Ok(())).map_err(failed("a process", "fork"))?;
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
     Ok(command)
 }
 
 /// One byte is too little for a file, and the one limit at which the kernel starts no handler of the host either (`fs/coredump.c`); with none
 /// at all it would, and the handler runs outside of the namespaces, as root.
-fn limit_core() -> io::Result<()> {
+pub(super) fn limit_core() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let one_byte = Rlimit {
         current: Some(1),
@@ -72,7 +72,7 @@ fn limit_core() -> io::Result<()> {
 }
 
 /// No capability now, none by executing anything, and no debugger on init: its pipes and memory are its own.
-fn drop_privileges() -> io::Result<()> {
+pub(super) fn drop_privileges() -> io::Result<()> {
     for capability in 0..64_u32 {
         // SAFETY: drops a capability by number; beyond the last one that the kernel knows it is an error and the end.
         if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) } == -1 {

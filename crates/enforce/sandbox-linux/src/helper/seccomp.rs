@@ -6,11 +6,13 @@
 //! in pairs or idle.
 
 mod allowed;
+mod shared;
 
 use super::Refusal;
+use crate::landlocked::Signals;
 use crate::plan::SystemCalls;
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const RULE: &str = "refused system calls";
 
@@ -34,6 +36,14 @@ enum Argument {
     Has {
         index: u8,
         mask: u64,
+        value: u64,
+    },
+    Below {
+        index: u8,
+        value: u64,
+    },
+    Above {
+        index: u8,
         value: u64,
     },
 }
@@ -217,14 +227,33 @@ const fn is_kind(kind: i32) -> Argument {
 /// The filter that was added last decides when both refuse, so a call on the list of refused ones is so also if it is unknown. It also ends
 /// whatever uses the numbers of another architecture.
 pub(super) fn apply(system_calls: SystemCalls) -> Result<(), Refusal> {
+    install(&lists(system_calls))
+}
+
+/// The same where the host's namespaces and mounts are shared, and Landlock alone stands between.
+pub(super) fn apply_without_namespaces(system_calls: SystemCalls, signals: Signals) -> Result<(), Refusal> {
+    let mut lists = lists(system_calls);
+    lists.push(shared::CALLS);
+    match signals {
+        Signals::Scoped => {}
+        Signals::OwnGroup => lists.push(shared::SIGNALS),
+    }
+    install(&lists)
+}
+
+fn lists(system_calls: SystemCalls) -> Vec<&'static [Call]> {
+    match system_calls {
+        SystemCalls::NetworkOff => vec![ALWAYS, NETWORK_OFF],
+        SystemCalls::NetworkOn => vec![ALWAYS],
+    }
+}
+
+fn install(lists: &[&'static [Call]]) -> Result<(), Refusal> {
     let refuse = |missing: String| Refusal {
         rule: RULE.to_owned(),
         missing,
     };
-    let refused: Vec<&Call> = match system_calls {
-        SystemCalls::NetworkOff => ALWAYS.iter().chain(NETWORK_OFF).collect(),
-        SystemCalls::NetworkOn => ALWAYS.iter().collect(),
-    };
+    let refused: Vec<&Call> = lists.iter().copied().flatten().collect();
     let refused = compile_refused(&refused).map_err(|error| refuse(error.to_string()))?;
     for program in [compile_allowed(), refused] {
         seccompiler::apply_filter(&program).map_err(|error| refuse(error.to_string()))?;
@@ -260,7 +289,16 @@ fn compile_allowed() -> BpfProgram {
 
 fn compile_refused(calls: &[&Call]) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    // To the library a call without conditions and one with are the same row.
+    let always: BTreeSet<i64> = calls
+        .iter()
+        .filter(|(_, arguments)| arguments.is_empty())
+        .map(|(call, _)| *call)
+        .collect();
     for (call, arguments) in calls {
+        if always.contains(call) && !arguments.is_empty() {
+            continue;
+        }
         let conditions = arguments.iter().map(Argument::condition).collect::<Result<Vec<_>, _>>()?;
         let known = rules.entry(*call).or_default();
         if !conditions.is_empty() {
@@ -279,6 +317,8 @@ impl Argument {
             Self::IsNot { index, value } => SeccompCondition::new(index, Dword, SeccompCmpOp::Ne, value),
             Self::Is { index, value } => SeccompCondition::new(index, Dword, SeccompCmpOp::Eq, value),
             Self::IsNotNull { index } => SeccompCondition::new(index, Qword, SeccompCmpOp::Ne, 0),
+            Self::Below { index, value } => SeccompCondition::new(index, Dword, SeccompCmpOp::Lt, value),
+            Self::Above { index, value } => SeccompCondition::new(index, Dword, SeccompCmpOp::Gt, value),
             Self::Has { index, mask, value } => SeccompCondition::new(index, Dword, SeccompCmpOp::MaskedEq(mask), value),
         }
     }
@@ -290,7 +330,8 @@ mod tests {
 
     #[test]
     fn the_table_of_refused_calls_compiles_to_a_filter() {
-        let refused: Vec<&Call> = ALWAYS.iter().chain(NETWORK_OFF).collect();
+        let lists = [ALWAYS, NETWORK_OFF, shared::CALLS, shared::SIGNALS];
+        let refused: Vec<&Call> = lists.into_iter().flatten().collect();
         let length = compile_refused(&refused).unwrap().len();
         // The kernel takes at most 4096 instructions.
         assert!((1..4096).contains(&length), "{length}");

@@ -3,7 +3,8 @@
 use super::link::{Heard, Link, Pipe};
 use super::namespaces::{self, Entered};
 use super::placeholder::Placeholders;
-use super::{exec, init, tree};
+use super::scratch::Scratch;
+use super::{Refusal, exec, init, landlocked, tree};
 use crate::plan::LinuxPlan;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -18,8 +19,8 @@ pub(super) fn run() -> io::Result<()> {
     let request = link.request()?;
     let plan: LinuxPlan = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
-    let mut placeholders = Placeholders::default();
-    match start(&plan, &request, &link, &mut placeholders) {
+    let mut litter = Litter::default();
+    match start(&plan, &request, &link, &mut litter) {
         Ok(started) => Supervisor {
             link,
             signals,
@@ -28,12 +29,26 @@ pub(super) fn run() -> io::Result<()> {
             parent_gone: false,
             kill_at: None,
         }
-        .run(&mut placeholders),
+        .run(&mut litter),
         Err(report) => {
-            placeholders.remove();
+            litter.remove();
             link.tell(&report);
             Ok(())
         }
+    }
+}
+
+/// What is made on the host for the time of the command.
+#[derive(Default)]
+struct Litter {
+    placeholders: Placeholders,
+    scratch: Scratch,
+}
+
+impl Litter {
+    fn remove(&mut self) {
+        self.placeholders.remove();
+        self.scratch.remove();
     }
 }
 
@@ -82,23 +97,18 @@ impl Started {
     }
 }
 
-fn start(plan: &LinuxPlan, request: &Request, link: &Link, placeholders: &mut Placeholders) -> Result<Started, Report> {
-    let failed = |step: &'static str| move |error: io::Error| super::Refusal::of("supervision", step)(error).into_report();
+fn start(plan: &LinuxPlan, request: &Request, link: &Link, litter: &mut Litter) -> Result<Started, Report> {
+    let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     let failure = Pipe::new().map_err(failed("make a pipe"))?;
     let started = match plan {
-        LinuxPlan::Unconfined => {
-            rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-                .map_err(|error| failed("become subreaper")(error.into()))?;
-            let streams = exec::Streams::make(request, link).map_err(failed("open a terminal"))?;
-            let main = exec::fork_command(request, &streams, &failure.writer).map_err(failed("fork"))?;
-            Started {
-                main,
-                failure: failure.reader,
-                status: None,
-            }
+        LinuxPlan::Unconfined => start_here(request, link, failure, |_| Ok(()))?,
+        LinuxPlan::Landlocked(plan) => {
+            litter.scratch.make(plan.scratch.as_ref()).map_err(Refusal::into_report)?;
+            start_here(request, link, failure, |streams| landlocked::apply(plan, streams))?
         }
         LinuxPlan::Confined(confinement) => {
-            placeholders.make(&confinement.placeholders).map_err(super::Refusal::into_report)?;
+            let placeholders = &mut litter.placeholders;
+            placeholders.make(&confinement.placeholders).map_err(Refusal::into_report)?;
             let status = Pipe::new().map_err(failed("make a pipe"))?;
             let inside = init::Inside {
                 confinement,
@@ -108,7 +118,7 @@ fn start(plan: &LinuxPlan, request: &Request, link: &Link, placeholders: &mut Pl
                 failure: &failure.writer,
                 status: &status.writer,
             };
-            let main = match namespaces::enter(&confinement.namespaces).map_err(super::Refusal::into_report)? {
+            let main = match namespaces::enter(&confinement.namespaces).map_err(Refusal::into_report)? {
                 Entered::Outside(init) => init,
                 Entered::Inside(settled) => init::run(&inside, settled),
             };
@@ -122,6 +132,24 @@ fn start(plan: &LinuxPlan, request: &Request, link: &Link, placeholders: &mut Pl
     // The output ends with its last holder, which is not us.
     exec::forget_output().map_err(failed("open /dev/null"))?;
     Ok(started)
+}
+
+/// Without namespaces: the command is our own child, and whoever it leaves becomes that.
+fn start_here(
+    request: &Request,
+    link: &Link,
+    failure: Pipe,
+    confine: impl FnOnce(&exec::Streams) -> Result<(), Refusal>,
+) -> Result<Started, Report> {
+    let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| failed("become subreaper")(error.into()))?;
+    let streams = exec::Streams::make(request, link).map_err(failed("open a terminal"))?;
+    let main = exec::fork_command(request, &streams, &failure.writer, || confine(&streams)).map_err(failed("fork"))?;
+    Ok(Started {
+        main,
+        failure: failure.reader,
+        status: None,
+    })
 }
 
 struct Supervisor {
@@ -143,7 +171,7 @@ enum Start {
 }
 
 impl Supervisor {
-    fn run(mut self, placeholders: &mut Placeholders) -> io::Result<()> {
+    fn run(mut self, litter: &mut Litter) -> io::Result<()> {
         let main_status = loop {
             self.wait()?;
             let due = self.kill_at.is_some_and(|at| at <= Instant::now());
@@ -158,7 +186,7 @@ impl Supervisor {
         };
         self.hear_start();
         tree::end(self.started.main);
-        placeholders.remove();
+        litter.remove();
         match self.start {
             Start::Failed(report) => self.link.tell_bytes(&report),
             Start::Pending | Start::Running => self.link.tell(&Report::Ended {

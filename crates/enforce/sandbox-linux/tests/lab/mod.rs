@@ -42,6 +42,15 @@ pub struct Ran {
 
 impl Lab {
     pub fn new(user: User) -> Self {
+        Self::with(user, LinuxSandbox::with_helper)
+    }
+
+    /// As on a host that refuses namespaces.
+    pub fn without_namespaces(user: User) -> Self {
+        Self::with(user, LinuxSandbox::without_namespaces)
+    }
+
+    fn with(user: User, sandbox: impl FnOnce(PathBuf) -> LinuxSandbox) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let base = AbsPath::new(fs::canonicalize(temp.path()).unwrap()).unwrap();
         let helper = match user {
@@ -51,7 +60,7 @@ impl Lab {
         let lab = Self {
             _temp: Some(temp),
             base,
-            sandbox: LinuxSandbox::with_helper(PathBuf::from(helper)),
+            sandbox: sandbox(PathBuf::from(helper)),
         };
         for folder in ["", "w", "w/.git", "w/.git/hooks", "out", "home"] {
             lab.make_folder(folder);

@@ -34,6 +34,7 @@ impl PretendSandbox {
             mechanism: "pretended".into(),
             confines: true,
             missing: Vec::new(),
+            rungs: Vec::new(),
         })
     }
 }

@@ -188,12 +188,16 @@ fn sandbox(surroundings: &Surroundings) -> Check {
         .remedy("docs/sandbox.md names what is needed; without it only danger-full-access runs commands");
     }
     match demo::try_sandbox(surroundings, sandbox.as_ref()) {
-        Ok(()) => check(
-            ID,
-            Group::Environment,
-            Status::Ok,
-            format!("{mechanism}; an empty command ran in it"),
-        ),
+        Ok(()) => {
+            let ran = format!("{mechanism}; an empty command ran in it");
+            // What a better way than the one that is used lacks.
+            match capabilities.rungs.iter().find_map(|rung| rung.lacks.first()) {
+                Some(lack) if capabilities.rungs.first().is_some_and(|best| best.mechanism != mechanism) => {
+                    check(ID, Group::Environment, Status::Note, format!("{ran}; {}", lack.why)).remedy(&lack.remedy)
+                }
+                Some(_) | None => check(ID, Group::Environment, Status::Ok, ran),
+            }
+        }
         Err(error) => check(ID, Group::Environment, Status::Fail, error.message)
             .detail("mechanism", mechanism)
             .remedy("docs/sandbox.md names what is needed"),

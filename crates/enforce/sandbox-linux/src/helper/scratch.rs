@@ -1,0 +1,27 @@
+//! The folder for temporary files of one command that may make no names in everybody's.
+
+use super::Refusal;
+use codex_base::AbsPath;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+
+#[derive(Default)]
+pub(super) struct Scratch(Option<AbsPath>);
+
+impl Scratch {
+    /// Fails if anything is there under this name: whoever made it could still own it.
+    pub fn make(&mut self, path: Option<&AbsPath>) -> Result<(), Refusal> {
+        let Some(path) = path else { return Ok(()) };
+        let made = fs::DirBuilder::new().mode(0o700).create(path);
+        made.map_err(Refusal::of("a folder for temporary files", format_args!("make {path}")))?;
+        self.0 = Some(path.clone());
+        Ok(())
+    }
+
+    /// With all that the command left in it. Follows no link; what cannot be removed stays.
+    pub fn remove(&mut self) {
+        if let Some(path) = self.0.take() {
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+}

@@ -1,0 +1,549 @@
+//! Plans the confinement of one command without namespaces and mounts: rules of Landlock, and the filter for system calls.
+//!
+//! Input: a resolved policy and what lies around the paths it names. Output: a [`LandlockPlan`], data that travels to the helper. Nothing
+//! here touches the system.
+//!
+//! Landlock only grants, and a grant counts for everything below its path. So where something is closed, its surroundings are granted piece
+//! by piece: on the way from an open folder down to the closed path each neighbour gets a rule of its own, the folders on the way none. In
+//! those nothing can be made, renamed or removed, which also keeps a protected name from being made that is missing. Less is allowed than
+//! the policy says, never more.
+
+use crate::ladder::{LANDLOCK_SIGNALS, landlock_limits};
+use crate::plan::{Entry, HostFacts, SystemCalls};
+use codex_base::AbsPath;
+use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
+use codex_process::SandboxError;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// What the helper does before it starts a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LandlockPlan {
+    /// Everything else is closed.
+    pub grants: Vec<PathGrant>,
+    /// A folder for temporary files, made for the command and removed with it: in the folder for everybody's no new name can be made.
+    pub scratch: Option<AbsPath>,
+    pub system_calls: SystemCalls,
+    pub signals: Signals,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PathGrant {
+    pub path: AbsPath,
+    pub access: Access,
+}
+
+/// What may be done at a path and everything below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Folders are listed, nothing is read.
+    List,
+    Read,
+    Write,
+    /// Read and write, with the operations of a device.
+    Device,
+}
+
+/// What keeps signals inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signals {
+    /// Landlock does.
+    Scoped,
+    /// The filter: none but to the sender's own process group.
+    OwnGroup,
+}
+
+/// What must be known besides [`HostFacts`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LandlockFacts {
+    /// The version of Landlock.
+    pub abi: u32,
+    /// What lies in each of the [`crowded`] folders; one that is not listed here, or holds too much, is not granted.
+    pub listings: BTreeMap<AbsPath, Listing>,
+    /// A name that nobody else uses.
+    pub scratch_name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    Entries(BTreeMap<OsString, Entry>),
+    /// More than [`LISTING_MAX`] entries.
+    TooMany,
+}
+
+/// Entries of a folder that are granted one by one.
+pub const LISTING_MAX: usize = 4096;
+
+/// Devices that every program may use.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// The folders whose entries a plan needs: those around closed paths, and the whole disk's.
+pub fn crowded(policy: &ResolvedPolicy, host: &HostFacts) -> BTreeSet<AbsPath> {
+    let closed = closed(policy, host);
+    closed.iter().flat_map(|closed| closed.path.ancestors().skip(1)).collect()
+}
+
+/// A path that allows less than its surroundings.
+struct Closed<'a> {
+    path: AbsPath,
+    rights: Rights,
+    /// Names are seen in a folder around it, so it must not be a folder itself if they are listed.
+    is_file: bool,
+    source: Option<&'a RuleSource>,
+}
+
+fn closed<'a>(policy: &'a ResolvedPolicy, host: &HostFacts) -> Vec<Closed<'a>> {
+    let turning = policy.turning_points().into_iter().filter_map(|path| {
+        let (above, now) = (rights(policy, &path.parent()?), rights(policy, path));
+        let entry = host.entries.get(path);
+        let is_missing = matches!(entry, None | Some(Entry::Placeholder));
+        // What is missing and cannot be made needs not be hidden; where it can, the folder around it is closed for writing.
+        let rights = if is_missing { now.max(Rights::Read) } else { now };
+        let rules = policy.limits.iter().chain(&policy.rules);
+        (rights < above).then(|| Closed {
+            path: path.clone(),
+            rights,
+            is_file: entry.is_some_and(|entry| *entry == Entry::Other),
+            source: rules.into_iter().find(|rule| rule.path == *path).map(|rule| &rule.source),
+        })
+    });
+    let others = host.others.iter().filter_map(|(path, (entry, most))| {
+        let rights = rights(policy, path).min(*most);
+        let is_closed = path
+            .parent()
+            .is_some_and(|above| codex_permissions::rights(policy, &above) > rights);
+        is_closed.then(|| Closed {
+            path: path.clone(),
+            rights,
+            is_file: *entry == Entry::Other,
+            source: None,
+        })
+    });
+    // Devices are granted by name, and `/proc` as a whole for reading.
+    let system = ["/dev", "/proc"].into_iter().flat_map(AbsPath::new).map(|path| Closed {
+        path,
+        rights: Rights::None,
+        is_file: true,
+        source: Some(&RuleSource::Mode),
+    });
+    turning.chain(others).chain(system).collect()
+}
+
+/// What to do so that a command can do nothing that `policy` does not allow.
+///
+/// # Errors
+/// If a folder around something hidden holds more entries than can be granted one by one.
+pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &LandlockFacts) -> Result<LandlockPlan, SandboxError> {
+    let mut granting = Granting {
+        policy,
+        facts,
+        closed: closed(policy, host),
+        grants: BTreeSet::new(),
+    };
+    for (root, entry) in roots(policy, host) {
+        granting.read(&root, entry)?;
+        granting.write(&root, entry);
+    }
+    let scratch = granting.scratch();
+    let mut grants = granting.grants;
+    let system = |path: &str, access| AbsPath::new(path).map(|path| PathGrant { path, access });
+    grants.extend(system("/proc", Access::Read));
+    grants.extend(system("/dev", Access::List));
+    grants.extend(DEVICES.iter().flat_map(|name| system(&format!("/dev/{name}"), Access::Device)));
+    Ok(LandlockPlan {
+        grants: grants.into_iter().collect(),
+        scratch,
+        system_calls: SystemCalls::of(policy.network),
+        signals: if facts.abi < LANDLOCK_SIGNALS {
+            Signals::OwnGroup
+        } else {
+            Signals::Scoped
+        },
+    })
+}
+
+/// Where something opens: the whole disk, and every path that allows more than its surroundings.
+fn roots(policy: &ResolvedPolicy, host: &HostFacts) -> Vec<(AbsPath, Entry)> {
+    let mut roots: Vec<(AbsPath, Entry)> = AbsPath::new("/").into_iter().map(|root| (root, Entry::Folder)).collect();
+    roots.extend(policy.turning_points().into_iter().filter_map(|path| {
+        let above = rights(policy, &path.parent()?);
+        let entry = *host.entries.get(path)?;
+        let is_system = path.as_path() == Path::new("/dev") || path.starts_with("/proc");
+        (rights(policy, path) > above && !is_system).then(|| (path.clone(), entry))
+    }));
+    roots
+}
+
+struct Granting<'a> {
+    policy: &'a ResolvedPolicy,
+    facts: &'a LandlockFacts,
+    closed: Vec<Closed<'a>>,
+    grants: BTreeSet<PathGrant>,
+}
+
+impl Granting<'_> {
+    fn read(&mut self, path: &AbsPath, entry: Entry) -> Result<(), SandboxError> {
+        if rights(self.policy, path) == Rights::None || self.is_closed(path, Rights::Read) || entry == Entry::Symlink {
+            return Ok(());
+        }
+        let Some(inside) = self.closed_below(path, Rights::Read) else {
+            self.grant(path, Access::Read);
+            return Ok(());
+        };
+        let (rule, missing) = (
+            inside.to_string(),
+            format!("{path} holds more than {LISTING_MAX} entries, and each needs a rule of its own"),
+        );
+        match self.facts.listings.get(path).cloned() {
+            None => Ok(()),
+            Some(Listing::TooMany) => Err(SandboxError::Unenforceable { rule, missing }),
+            Some(Listing::Entries(entries)) => {
+                // Whoever lists a folder does not read the files in it.
+                if self
+                    .closed
+                    .iter()
+                    .filter(|closed| is_below(&closed.path, path))
+                    .all(|closed| closed.is_file || closed.rights > Rights::None)
+                {
+                    self.grant(path, Access::List);
+                }
+                entries.into_iter().try_for_each(|(name, entry)| self.read(&path.join(name), entry))
+            }
+        }
+    }
+
+    fn write(&mut self, path: &AbsPath, entry: Entry) {
+        let is_open = rights(self.policy, path) == Rights::Write && !self.is_closed(path, Rights::Write);
+        if !is_open || matches!(entry, Entry::Symlink | Entry::Placeholder) {
+            return;
+        }
+        if self.closed_below(path, Rights::Write).is_none() {
+            self.grant(path, Access::Write);
+        } else if let Some(Listing::Entries(entries)) = self.facts.listings.get(path).cloned() {
+            for (name, entry) in entries {
+                self.write(&path.join(name), entry);
+            }
+        }
+    }
+
+    fn grant(&mut self, path: &AbsPath, access: Access) {
+        self.grants.insert(PathGrant {
+            path: path.clone(),
+            access,
+        });
+    }
+
+    fn is_closed(&self, path: &AbsPath, wanted: Rights) -> bool {
+        self.closed.iter().any(|closed| closed.path == *path && closed.rights < wanted)
+    }
+
+    /// What keeps `path` from being granted as a whole, as its rule is called.
+    fn closed_below(&self, path: &AbsPath, wanted: Rights) -> Option<String> {
+        let inside = self
+            .closed
+            .iter()
+            .find(|closed| closed.rights < wanted && is_below(&closed.path, path))?;
+        let source = inside
+            .source
+            .map_or_else(|| "a pattern, or another name".to_owned(), ToString::to_string);
+        Some(format!("{} ({source})", inside.path))
+    }
+
+    /// Below the first folder for temporary files in which no name can be made.
+    fn scratch(&self) -> Option<AbsPath> {
+        let is_temporary = |source: &RuleSource| matches!(source, RuleSource::Tmpdir | RuleSource::SlashTmp);
+        let mut rules: Vec<_> = self.policy.rules.iter().filter(|rule| is_temporary(&rule.source)).collect();
+        rules.sort_by_key(|rule| rule.source == RuleSource::SlashTmp);
+        let crowded = rules.into_iter().find(|rule| rights(self.policy, &rule.path) == Rights::Write)?;
+        let scratch = crowded.path.join(&self.facts.scratch_name);
+        let is_needed = self.closed_below(&crowded.path, Rights::Write).is_some();
+        (is_needed && rights(self.policy, &scratch) == Rights::Write).then_some(scratch)
+    }
+}
+
+/// Case is ignored, as limits do.
+fn is_below(path: &Path, folder: &Path) -> bool {
+    let mut parts = path.components();
+    let is_around = folder.components().all(|wanted| {
+        parts
+            .next()
+            .is_some_and(|part| part.as_os_str().eq_ignore_ascii_case(wanted.as_os_str()))
+    });
+    is_around && parts.next().is_some()
+}
+
+impl LandlockPlan {
+    /// What is enforced, for humans.
+    pub fn summary(&self, policy: &ResolvedPolicy) -> Vec<String> {
+        let granted = |path: &AbsPath| self.grants.iter().any(|grant| grant.path == *path && grant.access == Access::Write);
+        let (whole, pieces): (Vec<&AbsPath>, Vec<&AbsPath>) = policy.writable_roots().partition(|root| granted(root));
+        let list = |paths: Vec<&AbsPath>| paths.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let mut lines = Vec::new();
+        if whole.is_empty() && pieces.is_empty() {
+            lines.push("writes: none".to_owned());
+        }
+        if !whole.is_empty() {
+            lines.push(format!("writes: below {}", list(whole)));
+        }
+        if !pieces.is_empty() {
+            lines.push(format!(
+                "writes: what is already there in {}; new names only in sub-folders that are not protected, at the top by a patch",
+                list(pieces)
+            ));
+        }
+        lines.extend(
+            self.scratch
+                .iter()
+                .map(|scratch| format!("temporary files: in {scratch} (TMPDIR) only")),
+        );
+        lines.push(self.system_calls.title().to_owned());
+        let abi = match self.signals {
+            Signals::Scoped => LANDLOCK_SIGNALS,
+            Signals::OwnGroup => 0,
+        };
+        lines.extend(landlock_limits(abi));
+        lines
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use codex_permissions::{DenyGlobs, PathRule};
+    use codex_protocol::settings::SandboxMode;
+
+    fn path(path: &str) -> AbsPath {
+        AbsPath::new(path).expect("tests use absolute paths")
+    }
+
+    fn policy(rules: &[(&str, Rights, RuleSource)], limits: &[&str]) -> ResolvedPolicy {
+        let rule = |(at, rights, source): (&str, Rights, RuleSource)| PathRule {
+            path: path(at),
+            rights,
+            source,
+            spelled: None,
+        };
+        ResolvedPolicy {
+            mode: SandboxMode::WorkspaceWrite,
+            rules: rules.iter().cloned().map(rule).collect(),
+            limits: limits
+                .iter()
+                .map(|at| rule((at, Rights::Read, RuleSource::ProtectedName)))
+                .collect(),
+            deny_globs: DenyGlobs::default(),
+            network: false,
+            confined: true,
+        }
+    }
+
+    /// Files end in a letter after a dot, links in `@`; everything above what is listed is a folder.
+    fn tree(paths: &[&str]) -> (HostFacts, LandlockFacts) {
+        let mut host = HostFacts::default();
+        let mut facts = LandlockFacts {
+            abi: 7,
+            scratch_name: "codex-1".to_owned(),
+            ..LandlockFacts::default()
+        };
+        for leaf in paths {
+            let kind = match leaf {
+                link if link.ends_with('@') => Entry::Symlink,
+                file if file.rsplit('/').next().is_some_and(|name| name.contains(".f")) => Entry::Other,
+                _ => Entry::Folder,
+            };
+            let leaf = path(leaf);
+            for (number, at) in leaf.ancestors().enumerate() {
+                let entry = if number == 0 { kind } else { Entry::Folder };
+                host.entries.entry(at.clone()).or_insert(entry);
+                let (Some(folder), Some(name)) = (at.parent(), at.file_name()) else {
+                    continue;
+                };
+                let Listing::Entries(entries) = facts.listings.entry(folder).or_insert_with(|| Listing::Entries(BTreeMap::new())) else {
+                    continue;
+                };
+                entries.entry(name.to_owned()).or_insert(entry);
+            }
+        }
+        (host, facts)
+    }
+
+    fn show(policy: &ResolvedPolicy, (host, facts): &(HostFacts, LandlockFacts)) -> String {
+        match plan_landlock(policy, host, facts) {
+            Ok(plan) => {
+                let system = |grant: &&PathGrant| !grant.path.starts_with("/dev") && !grant.path.starts_with("/proc");
+                let grants = plan.grants.iter().filter(system);
+                let scratch = plan.scratch.iter().map(|scratch| format!("\nscratch {scratch}"));
+                grants
+                    .map(|grant| format!("{:?} {}", grant.access, grant.path))
+                    .collect::<Vec<_>>()
+                    .join("\n")
+                    + &scratch.collect::<String>()
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    const DISK: (&str, Rights, RuleSource) = ("/", Rights::Read, RuleSource::Mode);
+    const ROOT: (&str, Rights, RuleSource) = ("/w", Rights::Write, RuleSource::WorkingDirectory);
+
+    #[test]
+    fn the_disk_is_read_around_its_devices() {
+        let tree = tree(&["/usr", "/bin@", "/boot.f", "/dev/sda", "/proc/1"]);
+        insta::assert_snapshot!(show(&policy(&[DISK], &[]), &tree), @r"
+        List /
+        Read /boot.f
+        Read /usr
+        ");
+    }
+
+    #[test]
+    fn what_is_not_protected_in_a_root_is_granted_piece_by_piece() {
+        let tree = tree(&[
+            "/w/src/a.f",
+            "/w/x.f",
+            "/w/link@",
+            "/w/.git/config.f",
+            "/w/.git/objects/1",
+            "/w/a/b/home/x.f",
+            "/w/a/c",
+        ]);
+        let policy = policy(&[DISK, ROOT], &["/w/.codex", "/w/.git/config.f", "/w/a/b/home"]);
+        insta::assert_snapshot!(show(&policy, &tree), @r"
+        List /
+        Read /w
+        Write /w/.git/objects
+        Write /w/a/c
+        Write /w/src
+        Write /w/x.f
+        ");
+    }
+
+    #[test]
+    fn another_case_of_a_protected_name_is_not_granted_either() {
+        let tree = tree(&["/w/.GIT/hooks", "/w/.git/hooks", "/w/.Codex"]);
+        let policy = policy(&[DISK, ROOT], &["/w/.codex", "/w/.git/hooks"]);
+        insta::assert_snapshot!(show(&policy, &tree), @r"
+        List /
+        Read /w
+        ");
+    }
+
+    #[test]
+    fn what_is_hidden_has_neighbours() {
+        let tree = tree(&[
+            "/h/u/.ssh/key.f",
+            "/h/u/.ssh/config.f",
+            "/h/u/doc",
+            "/h/u/.netrc.f",
+            "/etc/x.f",
+            "/srv/secret.f",
+            "/srv/open",
+        ]);
+        let hidden = |at| (at, Rights::None, RuleSource::Credentials);
+        let policy = policy(
+            &[
+                DISK,
+                hidden("/h/u/.ssh"),
+                ("/h/u/.ssh/config.f", Rights::Read, RuleSource::Credentials),
+                hidden("/h/u/.netrc.f"),
+                hidden("/h/u/.missing"),
+                hidden("/srv/secret.f"),
+            ],
+            &[],
+        );
+        insta::assert_snapshot!(show(&policy, &tree), @r"
+        Read /etc
+        Read /h/u/.ssh/config.f
+        Read /h/u/doc
+        List /srv
+        Read /srv/open
+        ");
+    }
+
+    #[test]
+    fn a_hidden_disk_shows_what_is_named() {
+        let tree = tree(&["/usr/lib", "/etc/hosts.f", "/etc/other.f", "/w/a"]);
+        let policy = policy(
+            &[
+                ("/usr", Rights::Read, RuleSource::Mode),
+                ("/etc/hosts.f", Rights::Read, RuleSource::Mode),
+                ROOT,
+            ],
+            &[],
+        );
+        insta::assert_snapshot!(show(&policy, &tree), @r"
+        Read /etc/hosts.f
+        Read /usr
+        Read /w
+        Write /w
+        ");
+    }
+
+    #[test]
+    fn temporary_files_go_where_the_user_wants_them() {
+        let tree = tree(&["/w/a", "/tmp/old", "/t/x"]);
+        let temporary = [
+            ("/tmp", Rights::Write, RuleSource::SlashTmp),
+            ("/t", Rights::Write, RuleSource::Tmpdir),
+        ];
+        let both = policy(&[DISK, ROOT, temporary[0].clone(), temporary[1].clone()], &["/tmp/.git", "/t/.git"]);
+        insta::assert_snapshot!(show(&both, &tree), @r"
+        List /
+        Read /t
+        Write /t/x
+        Read /tmp
+        Write /tmp/old
+        Read /w
+        Write /w
+        scratch /t/codex-1
+        ");
+        let open = policy(&[DISK, temporary[0].clone()], &[]);
+        assert!(!show(&open, &tree).contains("scratch"));
+    }
+
+    #[test]
+    fn a_crowd_around_something_hidden_is_refused_and_in_a_root_not_granted() {
+        let mut tree = tree(&["/h/secret", "/h/b", "/w/a"]);
+        tree.1.listings.insert(path("/w"), Listing::TooMany);
+        assert!(!show(&policy(&[DISK, ROOT], &["/w/.git"]), &tree).contains("Write"));
+        tree.1.listings.insert(path("/h"), Listing::TooMany);
+        let hidden = policy(&[DISK, ("/h/secret", Rights::None, RuleSource::Credentials)], &[]);
+        insta::assert_snapshot!(show(&hidden, &tree), @"cannot enforce /h/secret (a well-known place of credentials) on this system: /h holds more than 4096 entries, and each needs a rule of its own");
+    }
+
+    #[test]
+    fn no_more_is_granted_than_the_policy_says() {
+        let tree = tree(&["/w/.git/hooks", "/w/s/.git", "/w/s/d", "/h/.ssh", "/h/x", "/w/secret/open"]);
+        let policy = policy(
+            &[
+                DISK,
+                ROOT,
+                ("/w/secret", Rights::None, RuleSource::Mode),
+                ("/w/secret/open", Rights::Write, RuleSource::Mode),
+                ("/h/.ssh", Rights::None, RuleSource::Credentials),
+            ],
+            &["/w/.git/hooks", "/w/s/.git", "/w/.codex"],
+        );
+        let plan = plan_landlock(&policy, &tree.0, &tree.1).expect("nothing is crowded");
+        for path in tree
+            .0
+            .entries
+            .keys()
+            .filter(|path| !path.starts_with("/dev") && !path.starts_with("/proc"))
+        {
+            let granted = plan
+                .grants
+                .iter()
+                .filter(|grant| path.starts_with(&grant.path))
+                .map(|grant| match grant.access {
+                    Access::List => Rights::None,
+                    Access::Read => Rights::Read,
+                    Access::Write | Access::Device => Rights::Write,
+                });
+            assert!(granted.max().unwrap_or(Rights::None) <= rights(&policy, path), "{path}");
+        }
+    }
+}
