@@ -1,12 +1,13 @@
 //! The `codex` program: command line, environment, and everything wired together.
 //!
-//! Order: the sandbox helper under its own argv\[0\]; then arguments, environment, checks (`prepare`), and only then a runtime with two
+//! Order: the sandbox helper under its own argv\[0\]; then hardening, arguments, environment, checks (`prepare`), and only then a runtime with two
 //! workers, the server (`wire`) and the front end. This is the only crate that reads the environment, names a platform's sandbox, or
 //! turns errors into exit codes.
 
 mod args;
 mod commands;
 mod environment;
+mod hardening;
 mod hit_points;
 mod local;
 mod prepare;
@@ -32,7 +33,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     become_sandbox_helper_if_called_so();
-    signals::no_core_files();
+    hardening::harden();
     match args::parse(std::env::args_os()) {
         Ok(command) => run(command).unwrap_or_else(|error| {
             tell(&format!("{}\n", error.report()));

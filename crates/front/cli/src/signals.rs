@@ -80,7 +80,7 @@ fn is_ignored(signal: i32) -> bool {
 #[cfg(unix)]
 fn die(signal: i32) {
     if [libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP].contains(&signal) {
-        // SAFETY: both calls take plain numbers; the default action (no core file, see below) replaces our handler, and the process ends in `raise`.
+        // SAFETY: both calls take plain numbers; the default action (without a core file, see `hardening`) replaces our handler, and the process ends in `raise`.
         unsafe {
             libc::signal(signal, libc::SIG_DFL);
             libc::raise(signal);
@@ -90,17 +90,3 @@ fn die(signal: i32) {
 
 #[cfg(not(unix))]
 const fn die(_: i32) {}
-
-/// No core file may hold what this process knows (keys, conversations). Commands inherit it, as they do from any careful program.
-#[cfg(unix)]
-pub fn no_core_files() {
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to a live value. A failure leaves the limit as it was, which is no reason not to work.
-    unsafe {
-        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
-    }
-}
-
-/// There are no core files.
-#[cfg(not(unix))]
-pub const fn no_core_files() {}

@@ -18,6 +18,8 @@ mod examples;
 mod faults;
 mod first_run;
 mod fork;
+#[cfg(target_os = "linux")]
+mod hardening;
 mod input;
 mod items;
 #[cfg(target_os = "linux")]

@@ -257,7 +257,8 @@ fn running_below(root: &Path) -> Vec<FoundProcess> {
     let pids = fs::read_dir("/proc").unwrap().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter_map(|pid| {
-        let file = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+        // Codex itself shows an ordinary user no more than its command line.
+        let file = fs::read_link(format!("/proc/{pid}/exe")).ok().or_else(|| first_argument(pid))?;
         let below = file.starts_with(root) && codex_testkit::is_alive(pid);
         below.then(|| FoundProcess {
             pid,
@@ -265,6 +266,12 @@ fn running_below(root: &Path) -> Vec<FoundProcess> {
         })
     })
     .collect()
+}
+
+#[cfg(target_os = "linux")]
+fn first_argument(pid: u32) -> Option<PathBuf> {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    line.split('\0').next().map(PathBuf::from)
 }
 
 #[cfg(not(target_os = "linux"))]
