@@ -310,6 +310,10 @@ impl Layers {
                 Some(Entry::Symlink) => Layer::PinnedLink,
                 // The first part that is missing stands for all that could be made below it.
                 None | Some(Entry::Placeholder) => {
+                    // Below a file nothing can be made.
+                    if part.parent().is_some_and(|above| host.entries.get(&above) == Some(&Entry::Other)) {
+                        return;
+                    }
                     self.placeholders.insert(Placeholder {
                         path: part.clone(),
                         form: if last { form(policy, path) } else { Form::EmptyFolder },
