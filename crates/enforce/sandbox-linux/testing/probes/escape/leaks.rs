@@ -73,7 +73,7 @@ fn daemon(name: &str) -> io::Result<()> {
             libc::close_range(0, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
         }
         let name = c(name);
-        let arguments = [at(&*name), c"100000".as_ptr().addr(), 0];
+        let arguments = [at(&*name), c"600".as_ptr().addr(), 0];
         sys(libc::SYS_execve, [c"/bin/sleep".as_ptr().addr(), at(&arguments), at(&[0_usize])]).map(drop)
     })?;
     drop(held);
