@@ -38,6 +38,7 @@ pub mod load;
 pub mod manage;
 pub mod names;
 mod packed;
+mod portions;
 pub mod relations;
 pub mod requests;
 pub mod turns;

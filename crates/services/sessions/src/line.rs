@@ -163,9 +163,11 @@ fn content(kind: &str, payload: &RawValue, at: Timestamp) -> serde_json::Result<
 
 /// Bookkeeping that the reference keeps in its files and that must not reach a provider.
 const FILE_ONLY_FIELD: &str = "internal_chat_message_metadata_passthrough";
+const FILE_ONLY_SIGN: &str = "metadata_passthrough";
 
 fn received_item(payload: &RawValue) -> serde_json::Result<ResponseItem> {
-    if !payload.get().contains(FILE_ONLY_FIELD) {
+    // A part of the name first: the standard library is quick with short texts only.
+    if !payload.get().contains(FILE_ONLY_SIGN) || !payload.get().contains(FILE_ONLY_FIELD) {
         return ResponseItem::parse(payload);
     }
     let mut fields: serde_json::Map<String, Value> = serde_json::from_str(payload.get())?;

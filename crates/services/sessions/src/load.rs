@@ -5,7 +5,7 @@
 //! that beginning from the other thread's file ([`lineage`](crate::lineage)).
 
 use crate::line::{self, Content, Line};
-use crate::{JournalError, lineage, packed};
+use crate::{JournalError, lineage, packed, portions};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::items::{SessionSource, ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, HistoryBase, Record, SessionMeta};
@@ -13,6 +13,7 @@ use foldhash::HashSet;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 use std::io::{self, BufRead, Read};
+use std::ops::Range;
 use std::path::Path;
 
 /// What a journal holds.
@@ -130,30 +131,73 @@ pub(crate) fn bytes_of(path: &AbsPath) -> Result<Vec<u8>, JournalError> {
 /// A longer line is not read. The largest legitimate ones hold a few pictures.
 const LINE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// So much is read before its lines are taken apart, by several threads where there are many.
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
+
 fn scan_lines(mut reader: impl BufRead, thread_id: &str) -> io::Result<Scan> {
     let mut scanner = Scanner::default();
-    let mut line = Vec::new();
+    let mut batch = Batch::default();
     loop {
-        line.clear();
-        let mut bytes = match reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
-            Ok(bytes) => bytes as u64,
+        let more = match batch.fill(&mut reader) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 scanner.broken_off = Some(error.to_string());
-                break;
+                false
             }
-            Err(error) => return Err(error),
+            filled => filled?,
         };
-        if bytes == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
-            bytes += reader.skip_until(b'\n')? as u64;
-            line = b"?\n".to_vec();
+        let found = portions::map(&batch.lines, |lines| {
+            lines.iter().map(|line| line::from_line(&batch.text[line.text.clone()])).collect()
+        });
+        for (line, found) in batch.lines.iter().zip(found) {
+            let text = &batch.text[line.text.clone()];
+            match text.last() {
+                Some(b'\n') => scanner.whole_line(text, line.bytes, found),
+                _ => scanner.last_line(text, line.bytes, found),
+            }
         }
-        match line.last() {
-            None => break,
-            Some(b'\n') => scanner.whole_line(&line, bytes),
-            Some(_) => scanner.last_line(&line, bytes),
+        if !more {
+            return Ok(scanner.finish(thread_id));
         }
     }
-    Ok(scanner.finish(thread_id))
+}
+
+/// Lines as they were read.
+#[derive(Default)]
+struct Batch {
+    text: Vec<u8>,
+    lines: Vec<RawLine>,
+}
+
+struct RawLine {
+    /// In the batch, with its newline.
+    text: Range<usize>,
+    /// In the file.
+    bytes: u64,
+}
+
+impl Batch {
+    /// Lines in place of those before; whether there may be more. An error leaves the lines before it.
+    fn fill(&mut self, reader: &mut impl BufRead) -> io::Result<bool> {
+        self.text.clear();
+        self.lines.clear();
+        while self.text.len() < BATCH_BYTES {
+            let from = self.text.len();
+            let mut bytes = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.text)? as u64;
+            if bytes == 0 {
+                return Ok(false);
+            }
+            if bytes == LINE_BYTES_MAX && self.text.last() != Some(&b'\n') {
+                bytes += reader.skip_until(b'\n')? as u64;
+                self.text.truncate(from);
+                self.text.extend(b"?\n");
+            }
+            self.lines.push(RawLine {
+                text: from..self.text.len(),
+                bytes,
+            });
+        }
+        Ok(true)
+    }
 }
 
 /// A reader that fails at once.
@@ -193,14 +237,14 @@ struct Scanner {
 }
 
 impl Scanner {
-    fn whole_line(&mut self, text: &[u8], bytes: u64) {
+    fn whole_line(&mut self, text: &[u8], bytes: u64, found: Result<Line, line::Unreadable>) {
         self.lines += 1;
         self.line_offset = self.whole_bytes;
         self.whole_bytes += bytes;
         if text.iter().all(u8::is_ascii_whitespace) {
             return;
         }
-        match line::from_line(text) {
+        match found {
             Ok(found) => self.take(found, text),
             Err(line::Unreadable) => {
                 self.unreadable.at(self.lines);
@@ -210,8 +254,8 @@ impl Scanner {
     }
 
     /// A last line without a newline counts if it is complete (only the newline was lost), else it is torn.
-    fn last_line(&mut self, text: &[u8], bytes: u64) {
-        match line::from_line(text) {
+    fn last_line(&mut self, text: &[u8], bytes: u64, found: Result<Line, line::Unreadable>) {
+        match found {
             Ok(found) => {
                 self.lines += 1;
                 self.line_offset = self.whole_bytes;

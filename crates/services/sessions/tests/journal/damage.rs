@@ -204,3 +204,30 @@ fn a_line_with_the_highest_number_does_not_stop_the_writer() {
     );
     check("at the end", highest, &[0, 1, 2, 3], &[]);
 }
+
+#[test]
+fn a_long_journal_keeps_its_order_and_its_damage_costs_only_itself() {
+    let count = 12_000;
+    let words = |number: usize| message("user", &format!("{number} {}", "x".repeat(300)));
+    let records: Vec<Record> = std::iter::once(meta_record("/w")).chain((1..count).map(words)).collect();
+    let text = text_of(&records);
+    let mut lines: Vec<&str> = text.lines().collect();
+    assert!(text.len() > 5 * 1024 * 1024, "several batches: {}", text.len());
+    lines[7_000] = "{ broken";
+    lines.insert(11_000, lines[10]);
+    let damaged = format!("{}\n{{\"torn", lines.join("\n"));
+    let temp = tempfile::tempdir().unwrap();
+
+    let loaded = read(&store(&home(&temp), damaged.as_bytes())).unwrap();
+
+    let kept: Vec<Record> = [&records[..7_000], &records[7_001..]].concat();
+    assert!(only_records(&loaded) == kept, "all but the broken line, in order");
+    assert_eq!(
+        loaded.problems,
+        [
+            "line 7001 is unreadable and was skipped",
+            "line 11001 is repeated and was skipped",
+            "the last line was incomplete and is dropped (6 bytes)"
+        ]
+    );
+}
