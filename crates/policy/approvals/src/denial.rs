@@ -24,6 +24,9 @@ const NETWORK_PHRASES: [&str; 7] = [
     "eai_again",
     "enotfound",
 ];
+/// What a program is told that replaces or removes something protected. Means other things as well, so it counts only for a path that the
+/// policy closes.
+const IN_USE: &str = "device or resource busy";
 /// 128 + SIGSYS on Linux: a system call that the filter kills.
 const BAD_SYSTEM_CALL: i32 = 128 + 31;
 const SNIPPET_CHARACTERS_MAX: usize = 512;
@@ -49,12 +52,12 @@ pub fn denial(attempt: Attempt<'_>) -> Option<Denial> {
     if attempt.exit_code == 0 || !attempt.policy.confined {
         return None;
     }
-    let telling: Vec<&str> = attempt
-        .output
-        .lines()
-        .filter(|line| has_any(line, &PHRASES) || (!attempt.policy.network && has_any(line, &NETWORK_PHRASES)))
-        .take(LINES_MAX)
-        .collect();
+    let tells = |line: &&str| {
+        has_any(line, &PHRASES)
+            || (!attempt.policy.network && has_any(line, &NETWORK_PHRASES))
+            || (has_any(line, &[IN_USE]) && paths_in(line).any(|path| judge(&attempt, path, true).is_some()))
+    };
+    let telling: Vec<&str> = attempt.output.lines().filter(tells).take(LINES_MAX).collect();
     match telling.first() {
         Some(line) => Some(Denial {
             snippet: line.trim().chars().take(SNIPPET_CHARACTERS_MAX).collect(),
@@ -99,7 +102,7 @@ fn causes(attempt: &Attempt<'_>, telling: &[&str]) -> Vec<DenialCause> {
         }
     };
     for line in telling {
-        let writes = line.to_lowercase().contains("read-only file system");
+        let writes = has_any(line, &["read-only file system", IN_USE]);
         paths_in(line).for_each(|path| judge(attempt, path, writes).into_iter().for_each(&mut add));
         if !attempt.policy.network && has_any(line, &NETWORK_PHRASES) {
             add(no_network());
@@ -306,8 +309,18 @@ mod tests {
             &[],
             "[sandbox] there is no network: the network is off; `network.enabled = true` would allow it\n",
         );
+        check(
+            "error: could not write config file /w/.agents/config: Device or resource busy",
+            &[],
+            "[sandbox] /w/.agents/config may not be written to: a protected name; `\"/w/.agents\" = \"write\"` would allow it\n",
+        );
         // The system itself closes this; the policy lets it be read.
         check("cat: /etc/shadow: Permission denied", &[], "");
+    }
+
+    #[test]
+    fn something_in_use_that_the_policy_opens_is_no_denial() {
+        assert_eq!(told("umount: /w/disk: Device or resource busy", &[]), None);
     }
 
     #[test]
