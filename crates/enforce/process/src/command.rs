@@ -3,6 +3,7 @@
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::facts::Capabilities;
+use codex_protocol::settings::CommandLimits;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -14,6 +15,8 @@ pub struct CommandSpec {
     pub cwd: AbsPath,
     pub env: Vec<(OsString, OsString)>,
     pub io: CommandIo,
+    /// Enforced where there is a supervisor.
+    pub limits: CommandLimits,
 }
 
 /// What a command's standard streams are.

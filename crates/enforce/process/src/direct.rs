@@ -145,6 +145,7 @@ fn outcome(status: Option<ExitStatus>, cause: ExitCause) -> ExitOutcome {
             code: None,
             signal: None,
             cause: ExitCause::Lost,
+            usage: None,
         };
     };
     #[cfg(unix)]
@@ -155,6 +156,7 @@ fn outcome(status: Option<ExitStatus>, cause: ExitCause) -> ExitOutcome {
         code: status.code(),
         signal,
         cause,
+        usage: None,
     }
 }
 

@@ -27,5 +27,5 @@ mod supervised;
 pub mod wire;
 
 pub use command::{CommandIo, CommandSpec, Launch, NoSandbox, PreparedCommand, Sandbox, SandboxError};
-pub use running::{ExitCause, ExitOutcome, Expiration, Ladder, Running, WriteError};
+pub use running::{ExitCause, ExitOutcome, Expiration, Ladder, LimitHit, Running, Usage, WriteError};
 pub use spawn::{SpawnError, spawn};

@@ -44,6 +44,23 @@ pub struct ExitOutcome {
     /// The signal that ended it, if one did.
     pub signal: Option<i32>,
     pub cause: ExitCause,
+    /// `None`: nobody was there to count.
+    pub usage: Option<Usage>,
+}
+
+/// What a command and its descendants used, as far as somebody waited for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time of all, in user and system mode.
+    pub cpu: Duration,
+    /// The most that one of the processes had in memory.
+    pub peak_memory_bytes: u64,
+}
+
+/// A limit that stopped a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitHit {
+    FileSize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +77,12 @@ impl ExitOutcome {
     /// The code as shells tell it: 128 + signal when a signal ended the command, -1 when nothing is known.
     pub fn exit_code(&self) -> i32 {
         self.code.or(self.signal.map(|signal| 128 + signal)).unwrap_or(-1)
+    }
+
+    /// What the end itself tells of limits. The others are errors that the command may get over (`EAGAIN`, `ENOMEM`, `EMFILE`).
+    pub fn limit_hit(&self) -> Option<LimitHit> {
+        // SIGXFSZ has this number on every system but MIPS. A shell passes on what ended its command as a code.
+        (self.exit_code() == 128 + 25).then_some(LimitHit::FileSize)
     }
 }
 

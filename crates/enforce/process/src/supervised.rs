@@ -7,7 +7,7 @@
 use crate::command::{CommandIo, CommandSpec, SandboxError};
 use crate::direct::terminal::Master;
 use crate::direct::{expired, until};
-use crate::running::{ExitCause, ExitOutcome, Expiration, Input, Ladder, Orders, Running, Shared};
+use crate::running::{ExitCause, ExitOutcome, Expiration, Input, Ladder, Orders, Running, Shared, Usage};
 use crate::spawn::SpawnError;
 use crate::wire::{Failure, Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -145,28 +145,31 @@ struct Driver {
 
 impl Driver {
     async fn run(mut self, pump: JoinHandle<()>, expiration: Expiration) {
-        let (status, cause) = self.until_ended(&expiration).await;
+        let (status, cause, usage) = self.until_ended(&expiration).await;
         // The supervisor has nothing left to do; closing the socket tells it so.
         drop(self.control);
         let abort = pump.abort_handle();
         if timeout(DRAIN, pump).await.is_err() {
             abort.abort();
         }
-        self.shared.finish(outcome(status, cause));
+        self.shared.finish(ExitOutcome {
+            usage,
+            ..outcome(status, cause)
+        });
         // Reaps it; a supervisor that hangs is the runtime's to reap later.
         let _ = timeout(KILL_MAX, self.child.wait()).await;
     }
 
-    async fn until_ended(&mut self, expiration: &Expiration) -> (Option<i32>, ExitCause) {
+    async fn until_ended(&mut self, expiration: &Expiration) -> (Option<i32>, ExitCause, Option<Usage>) {
         let mut cause = ExitCause::Exited;
         let expired = expired(expiration);
         tokio::pin!(expired);
         loop {
             tokio::select! {
                 report = self.control.receive() => match report {
-                    Some((Report::Ended { status }, _)) => return (status, cause),
+                    Some((Report::Ended { status, usage }, _)) => return (status, cause, Some(usage)),
                     Some(_) => {}
-                    None => return (None, ExitCause::Lost),
+                    None => return (None, ExitCause::Lost, None),
                 },
                 why = &mut expired, if cause == ExitCause::Exited => {
                     cause = why;
@@ -176,7 +179,7 @@ impl Driver {
                 () = until(self.give_up_at) => {
                     // Its death takes the tree along; a process that is gone already is what we want.
                     let _ = self.child.start_kill();
-                    return (None, cause);
+                    return (None, cause, None);
                 }
             }
         }
@@ -280,9 +283,19 @@ fn outcome(status: Option<i32>, cause: ExitCause) -> ExitOutcome {
     let Some(status) = status else {
         // Gone by our own hand, or we do not know.
         let signal = (cause != ExitCause::Lost).then_some(libc::SIGKILL);
-        return ExitOutcome { code: None, signal, cause };
+        return ExitOutcome {
+            code: None,
+            signal,
+            cause,
+            usage: None,
+        };
     };
     let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
     let signal = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
-    ExitOutcome { code, signal, cause }
+    ExitOutcome {
+        code,
+        signal,
+        cause,
+        usage: None,
+    }
 }

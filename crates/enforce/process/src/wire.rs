@@ -7,9 +7,15 @@
 
 use crate::command::CommandIo;
 use crate::command::CommandSpec;
+use crate::running::Usage;
+use codex_protocol::settings::CommandLimits;
+use std::time::Duration;
 
 /// Bytes of the longest packet.
 pub const PACKET_BYTES_MAX: usize = 4096;
+
+/// As the system writes it.
+const NO_LIMIT: u64 = u64::MAX;
 
 /// What the helper is to do, as bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +23,7 @@ pub struct Request {
     /// Made and understood by the sandbox alone.
     pub plan: Vec<u8>,
     pub io: CommandIo,
+    pub limits: CommandLimits,
     pub cwd: Vec<u8>,
     pub argv: Vec<Vec<u8>>,
     /// `NAME=value`.
@@ -47,7 +54,7 @@ pub enum Report {
     /// The program does not run and nothing of it is left.
     Failed(Failure),
     /// The program ended with this raw wait status, or in an unknown way; its tree is gone.
-    Ended { status: Option<i32> },
+    Ended { status: Option<i32>, usage: Usage },
 }
 
 /// Why a program does not run. `errno` is the system's error number.
@@ -66,6 +73,7 @@ impl Request {
         Self {
             plan: plan.to_vec(),
             io: spec.io,
+            limits: spec.limits,
             cwd: bytes(spec.cwd.as_os_str()),
             argv: spec.argv.iter().map(|argument| bytes(argument)).collect(),
             env: spec.env.iter().map(pair).collect(),
@@ -81,6 +89,10 @@ impl Request {
         out.push(kind);
         out.extend(rows.to_le_bytes());
         out.extend(cols.to_le_bytes());
+        let limits = self.limits;
+        for limit in [limits.processes, limits.memory_bytes, limits.file_bytes, limits.open_files] {
+            out.extend(limit.unwrap_or(NO_LIMIT).to_le_bytes());
+        }
         put(&mut out, &self.plan);
         put(&mut out, &self.cwd);
         put_all(&mut out, &self.argv);
@@ -99,8 +111,16 @@ impl Request {
             1 => CommandIo::Pty { rows, cols },
             _ => return Err(Malformed),
         };
+        let mut limit = || take_array(bytes).map(|array| Some(u64::from_le_bytes(array)).filter(|limit| *limit != NO_LIMIT));
+        let limits = CommandLimits {
+            processes: limit()?,
+            memory_bytes: limit()?,
+            file_bytes: limit()?,
+            open_files: limit()?,
+        };
         let request = Self {
             io,
+            limits,
             plan: take(bytes)?,
             cwd: take(bytes)?,
             argv: take_all(bytes)?,
@@ -145,8 +165,14 @@ impl Report {
                 put(&mut out, cut(missing));
                 out
             }
-            Self::Ended { status: Some(status) } => [&[6][..], &status.to_le_bytes()].concat(),
-            Self::Ended { status: None } => vec![7],
+            Self::Ended { status, usage } => {
+                let cpu_us = u64::try_from(usage.cpu.as_micros()).unwrap_or(u64::MAX);
+                let mut out = vec![if status.is_some() { 6 } else { 7 }];
+                out.extend(cpu_us.to_le_bytes());
+                out.extend(usage.peak_memory_bytes.to_le_bytes());
+                out.extend(status.iter().flat_map(|status| status.to_le_bytes()));
+                out
+            }
         }
     }
 
@@ -170,10 +196,18 @@ impl Report {
                 rule: text(&take(rest)?),
                 missing: text(&take(rest)?),
             }),
-            6 => Self::Ended {
-                status: Some(i32::from_le_bytes(take_array(rest)?)),
-            },
-            7 => Self::Ended { status: None },
+            6 | 7 => {
+                let usage = Usage {
+                    cpu: Duration::from_micros(u64::from_le_bytes(take_array(rest)?)),
+                    peak_memory_bytes: u64::from_le_bytes(take_array(rest)?),
+                };
+                let status = if *kind == 6 {
+                    Some(i32::from_le_bytes(take_array(rest)?))
+                } else {
+                    None
+                };
+                Self::Ended { status, usage }
+            }
             _ => return Err(Malformed),
         };
         if rest.is_empty() { Ok(report) } else { Err(Malformed) }
@@ -232,8 +266,22 @@ mod tests {
             Just(CommandIo::Pipes),
             (any::<u16>(), any::<u16>()).prop_map(|(rows, cols)| CommandIo::Pty { rows, cols })
         ];
-        let parts = (bytes(), io, bytes(), vec(bytes(), 0..5), vec(bytes(), 0..5));
-        parts.prop_map(|(plan, io, cwd, argv, env)| Request { plan, io, cwd, argv, env })
+        let limits = proptest::array::uniform4(proptest::option::of(0..u64::MAX));
+        let limits = limits.prop_map(|[processes, memory_bytes, file_bytes, open_files]| CommandLimits {
+            processes,
+            memory_bytes,
+            file_bytes,
+            open_files,
+        });
+        let parts = (bytes(), io, limits, bytes(), vec(bytes(), 0..5), vec(bytes(), 0..5));
+        parts.prop_map(|(plan, io, limits, cwd, argv, env)| Request {
+            plan,
+            io,
+            limits,
+            cwd,
+            argv,
+            env,
+        })
     }
 
     proptest! {
@@ -262,11 +310,15 @@ mod tests {
             missing: "ä".repeat(10),
         };
         let failures = [Failure::Program { errno: 2 }, Failure::Cwd { errno: -1 }, unenforceable].map(Report::Failed);
+        let usage = Usage {
+            cpu: Duration::from_micros(1_234_567),
+            peak_memory_bytes: 1 << 40,
+        };
         let others = [
             Report::Terminal,
             Report::Started,
-            Report::Ended { status: Some(256) },
-            Report::Ended { status: None },
+            Report::Ended { status: Some(256), usage },
+            Report::Ended { status: None, usage },
         ];
         for report in failures.into_iter().chain(others) {
             assert_eq!(Report::decode(&report.encode()), Ok(report));

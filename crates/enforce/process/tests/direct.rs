@@ -7,7 +7,7 @@ use codex_permissions::{PathFacts, ResolvedPolicy};
 use codex_process::{
     CommandIo, CommandSpec, ExitCause, ExitOutcome, Expiration, Ladder, NoSandbox, Running, Sandbox, SandboxError, SpawnError, WriteError,
 };
-use codex_protocol::settings::{FileRules, SandboxPolicy};
+use codex_protocol::settings::{CommandLimits, FileRules, SandboxPolicy};
 use pretty_assertions::assert_eq;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ fn spec(argv: &[&str], io: CommandIo) -> CommandSpec {
         cwd: AbsPath::new("/").unwrap(),
         env,
         io,
+        limits: CommandLimits::default(),
     }
 }
 
@@ -44,7 +45,8 @@ async fn output_and_errors_come_in_their_order_and_the_end_after_them() {
         ExitOutcome {
             code: Some(3),
             signal: None,
-            cause: ExitCause::Exited
+            cause: ExitCause::Exited,
+            usage: None,
         }
     );
     assert_eq!(

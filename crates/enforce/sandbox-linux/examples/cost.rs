@@ -17,7 +17,7 @@ async fn measure() {
     use codex_base::AbsPath;
     use codex_permissions::ResolvedPolicy;
     use codex_process::{CommandIo, CommandSpec, Expiration, Launch, NoSandbox, PreparedCommand, Sandbox};
-    use codex_protocol::settings::{FileRules, SandboxPolicy};
+    use codex_protocol::settings::{CommandLimits, FileRules, SandboxPolicy};
     use std::time::Instant;
 
     let rounds: usize = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(300);
@@ -60,6 +60,7 @@ async fn measure() {
                 cwd: cwd.clone(),
                 env: Vec::new(),
                 io: CommandIo::Pipes,
+                limits: CommandLimits::default(),
             };
             let start = Instant::now();
             let prepared = match policy {

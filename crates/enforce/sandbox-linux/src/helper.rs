@@ -15,6 +15,7 @@ mod exec;
 mod init;
 mod landlock;
 mod landlocked;
+mod limits;
 mod link;
 mod mounts;
 mod namespaces;

@@ -8,7 +8,7 @@ use codex_base::AbsPath;
 use codex_permissions::{PathFacts, ResolvedPolicy};
 use codex_process::{CommandIo, CommandSpec, Expiration, Launch, PreparedCommand, Sandbox, SandboxError, SpawnError};
 use codex_protocol::facts::LackKind;
-use codex_protocol::settings::{FileRules, SandboxPolicy};
+use codex_protocol::settings::{CommandLimits, FileRules, SandboxPolicy};
 use codex_sandbox_linux::{HELPER_ARG0, HostFacts, LinuxSandbox, plan};
 use lab::{Lab, PROBE, User};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
@@ -212,6 +212,7 @@ async fn inside_of_our_own() {
             cwd: cwd.clone(),
             env: vec![("PATH".into(), "/usr/bin:/bin".into())],
             io: CommandIo::Pipes,
+            limits: CommandLimits::default(),
         };
         let expiration = Expiration {
             timeout: Some(Duration::from_secs(20)),

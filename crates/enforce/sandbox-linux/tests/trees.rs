@@ -181,7 +181,8 @@ async fn a_killed_supervisor_takes_its_confined_tree_along_and_the_next_command_
             ExitOutcome {
                 code: None,
                 signal: None,
-                cause: ExitCause::Lost
+                cause: ExitCause::Lost,
+                usage: None,
             }
         );
         within(Duration::from_secs(1), "nothing is left", || processes_with(&marker) == 0).await;

@@ -15,7 +15,7 @@ use codex_protocol::journal::{EventMsg, Record, SessionMeta};
 use codex_protocol::notifications::Notification;
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::FileRules;
-use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, CommandLimits, SandboxPolicy};
 use codex_tools::{Terminals, ToolOutcome, ToolOutput, ToolSet, TurnTools, UserShell};
 use serde_json::json;
 use std::cell::Cell;
@@ -207,6 +207,7 @@ impl Bench {
             shell: UserShell { path: "/bin/sh".into() },
             env: Arc::default(),
             allow_login_shell: true,
+            limits: CommandLimits::default(),
             output_token_limit: 1000,
             background_terminal_max_ms: 1000,
             thread_id: "T".into(),

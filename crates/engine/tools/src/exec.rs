@@ -12,9 +12,10 @@ use crate::turn::ToolWorld;
 use codex_approvals::Attempt;
 use codex_base::{AbsPath, HeadTail};
 use codex_permissions::ResolvedPolicy;
-use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, spawn};
+use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, LimitHit, SandboxError, SpawnError, spawn};
 use codex_protocol::facts::Denial;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
+use codex_protocol::settings::CommandLimits;
 use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub(crate) struct ExecAction {
     pub login: LoginShell,
     pub ids: CallIds,
     pub tty: bool,
+    pub limits: CommandLimits,
     pub wait: Duration,
     pub budget: Budget,
     pub turn_id: String,
@@ -164,6 +166,7 @@ impl ExecAction {
             cwd: self.cwd.clone(),
             env: environment::of_command(&base, &self.ids, terminal.as_deref(), policy),
             io: if self.tty { CommandIo::PTY } else { CommandIo::Pipes },
+            limits: self.limits,
         }
     }
 
@@ -174,10 +177,16 @@ impl ExecAction {
     fn ended(&self, session: &Session, exit: &ExitOutcome, waited: Duration, world: &ToolWorld) -> ToolOutcome {
         let output = session.running.take_new();
         let code = exit.exit_code();
+        if let Some(usage) = exit.usage {
+            tracing::debug!(call_id = self.ids.call_id, code, cpu = ?usage.cpu, peak_memory_bytes = usage.peak_memory_bytes, "command ended");
+        }
         let may_be_denied = session.policy.confined && code != 0;
         let denial = may_be_denied.then(|| self.denial(session, code, &output)).flatten();
         let item = session.ended_item(exit, world.clock.monotonic());
         let mut text = self.text(Ending::Exited(code), waited, &output, world);
+        if let Some(hit) = exit.limit_hit() {
+            append_lines(&mut text, told_limit(hit));
+        }
         if let Some(denial) = &denial {
             append_lines(&mut text, &codex_approvals::explained(denial));
         }
@@ -227,6 +236,15 @@ impl ExecAction {
             aggregated_output,
             ..self.item.clone()
         })
+    }
+}
+
+/// For the model: what ended the command, since its output cannot say so.
+const fn told_limit(hit: LimitHit) -> &'static str {
+    match hit {
+        LimitHit::FileSize => {
+            "The command was stopped because a file grew beyond the limit (`command_limits.file_size_mb` in config.toml)."
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::turn::{Environment, ToolWorld, TurnTools};
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandIo, CommandSpec, Expiration, spawn};
+use codex_protocol::settings::CommandLimits;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -105,6 +106,7 @@ async fn capture(login: &LoginShell, world: &ToolWorld) -> Option<Environment> {
         cwd: login.cwd.clone(),
         env,
         io: CommandIo::Pipes,
+        limits: CommandLimits::default(),
     };
     let prepared = world.sandbox.prepare(spec, &login.policy).ok()?;
     let expiration = Expiration {

@@ -139,6 +139,7 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
             permission_profile: turn.permission_profile.clone(),
         },
         tty: arguments.tty.unwrap_or(false),
+        limits: turn.limits,
         wait: args::exec_wait(arguments.yield_time_ms),
         budget: Budget {
             asked_tokens: arguments.max_output_tokens,

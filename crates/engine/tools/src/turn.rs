@@ -5,6 +5,7 @@ use crate::terminals::Terminals;
 use codex_base::{AbsPath, Clock, Ids};
 use codex_permissions::ResolvedPolicy;
 use codex_process::Sandbox;
+use codex_protocol::settings::CommandLimits;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct TurnTools {
     /// The parent's variables as the shell environment policy lets them through; the fixed ones are added per call.
     pub env: Arc<Environment>,
     pub allow_login_shell: bool,
+    /// Of each command.
+    pub limits: CommandLimits,
     /// Tokens of one tool output: `tool_output_token_limit`, or else the model's own limit.
     pub output_token_limit: usize,
     /// Longest look at a session, in milliseconds (`background_terminal_max_timeout`).

@@ -7,6 +7,7 @@ use codex_permissions::ResolvedPolicy;
 use codex_protocol::facts::{CommandIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::items::ThreadItem;
 use codex_protocol::response_item::ToolCallView;
+use codex_protocol::settings::CommandLimits;
 use codex_tools::*;
 use pretty_assertions::assert_eq;
 use serde_json::json;
@@ -21,6 +22,7 @@ fn turn(cwd: &str) -> TurnTools {
         shell: UserShell { path: "/bin/bash".into() },
         env: Arc::new(vec![("PATH".into(), "/usr/bin:/bin".into())]),
         allow_login_shell: true,
+        limits: CommandLimits::default(),
         output_token_limit: 10_000,
         background_terminal_max_ms: 300_000,
         thread_id: "thread".into(),

@@ -9,7 +9,7 @@ use codex_process::{CommandSpec, Launch, NoSandbox, PreparedCommand, Sandbox, Sa
 use codex_protocol::facts::Capabilities;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, PatchApplyStatus, ThreadItem};
 use codex_protocol::response_item::ToolCallView;
-use codex_protocol::settings::{FileRules, SandboxMode, SandboxPolicy};
+use codex_protocol::settings::{CommandLimits, FileRules, SandboxMode, SandboxPolicy};
 use codex_tools::*;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
@@ -47,6 +47,7 @@ impl Bench {
             shell: UserShell { path: "/bin/bash".into() },
             env: Arc::new(env),
             allow_login_shell: true,
+            limits: CommandLimits::default(),
             output_token_limit: 10_000,
             background_terminal_max_ms: 300_000,
             thread_id: "thread".into(),
@@ -891,4 +892,17 @@ async fn input_for_a_session_of_a_wider_turn_counts_as_outside() {
     }
 
     assert_eq!(outside, [false, true, false]);
+}
+
+#[tokio::test]
+async fn a_limit_that_ended_a_command_is_told() {
+    let bench = Bench::new();
+
+    let outcome = bench.exec(json!({"cmd": "kill -25 $$", "login": false})).await;
+
+    let text = format!("{outcome:?}");
+    assert!(
+        text.contains("because a file grew beyond the limit (`command_limits.file_size_mb`"),
+        "{text}"
+    );
 }

@@ -7,8 +7,8 @@ use crate::value::Choices;
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, EnvironmentFilter, FileRules, HistorySettings, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy, WebSearchDetails,
-    WebSearchLocation, WebSearchMode,
+    ApprovalPolicy, CommandLimits, EnvironmentFilter, FileRules, HistorySettings, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy,
+    WebSearchDetails, WebSearchLocation, WebSearchMode,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -67,6 +67,7 @@ impl Reader<'_> {
             project_doc_max_bytes: self.read("project_doc_max_bytes", Node::count)?.unwrap_or(PROJECT_DOC_BYTES_MAX),
             project_doc_fallback_filenames: self.read("project_doc_fallback_filenames", Node::strings)?.unwrap_or_default(),
             shell_environment_policy: self.shell_environment_policy()?,
+            command_limits: self.command_limits()?,
             background_terminal_max_timeout: self
                 .read("background_terminal_max_timeout", Node::count)?
                 .map_or(TERMINAL_WAIT_MAX, Duration::from_millis),
@@ -354,6 +355,21 @@ impl Reader<'_> {
         entries
             .map(|(pattern, node)| Ok((pattern.clone(), node.one_of(&dotted(key, pattern), &NAMES)?)))
             .collect()
+    }
+
+    fn command_limits(&self) -> Result<CommandLimits, ConfigError> {
+        const MIB: u64 = 1 << 20;
+        let default = CommandLimits::default();
+        let limit = |name: &str, unit: u64, default: Option<u64>| -> Result<Option<u64>, ConfigError> {
+            let asked: Option<u64> = self.read(&format!("command_limits.{name}"), Node::count)?;
+            Ok(asked.map_or(default, |count| (count > 0).then(|| count.saturating_mul(unit))))
+        };
+        Ok(CommandLimits {
+            processes: limit("processes", 1, default.processes)?,
+            memory_bytes: limit("memory_mb", MIB, default.memory_bytes)?,
+            file_bytes: limit("file_size_mb", MIB, default.file_bytes)?,
+            open_files: limit("open_files", 1, default.open_files)?,
+        })
     }
 
     fn shell_environment_policy(&self) -> Result<ShellEnvironmentPolicy, ConfigError> {

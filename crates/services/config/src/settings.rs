@@ -3,8 +3,8 @@
 use crate::Place;
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, ApprovalsReviewer, FileRules, HistorySettings, Origin, ProviderSettings, ReasoningSummary, SandboxMode, SandboxPolicy,
-    ShellEnvironmentPolicy, Verbosity, WebSearchDetails, WebSearchMode,
+    ApprovalPolicy, ApprovalsReviewer, CommandLimits, FileRules, HistorySettings, Origin, ProviderSettings, ReasoningSummary, SandboxMode,
+    SandboxPolicy, ShellEnvironmentPolicy, Verbosity, WebSearchDetails, WebSearchMode,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,6 +46,7 @@ pub struct Config {
     pub project_doc_max_bytes: usize,
     pub project_doc_fallback_filenames: Vec<String>,
     pub shell_environment_policy: ShellEnvironmentPolicy,
+    pub command_limits: CommandLimits,
     /// Longest wait for output of a terminal session in one call.
     pub background_terminal_max_timeout: Duration,
     pub allow_login_shell: bool,

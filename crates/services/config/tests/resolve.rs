@@ -3,7 +3,7 @@
 mod support;
 
 use codex_config::{Overrides, ProcessEnv, resolve};
-use codex_protocol::settings::{ApprovalPolicy, Origin, SandboxMode, SandboxPolicy, WebSearchDetails, WebSearchMode};
+use codex_protocol::settings::{ApprovalPolicy, CommandLimits, Origin, SandboxMode, SandboxPolicy, WebSearchDetails, WebSearchMode};
 use pretty_assertions::assert_eq;
 use std::collections::BTreeMap;
 use support::{TRUSTED, USER, World, cli};
@@ -81,6 +81,16 @@ fn defaults_without_any_file() {
             set: {},
             include_only: [],
             filters: {},
+        },
+        command_limits: CommandLimits {
+            processes: Some(
+                8192,
+            ),
+            memory_bytes: None,
+            file_bytes: Some(
+                107374182400,
+            ),
+            open_files: None,
         },
         background_terminal_max_timeout: 300s,
         allow_login_shell: true,
@@ -675,4 +685,20 @@ fn the_search_of_the_web_is_read_with_its_details() {
     let (mode, _, details) = searched(details);
     assert_eq!(mode, Some(WebSearchMode::Live));
     insta::assert_snapshot!(serde_json::to_string(&details).unwrap(), @r#"{"context_size":"low","allowed_domains":["a.example"],"location":{"country":null,"region":null,"city":"Bonn","timezone":null}}"#);
+}
+
+#[test]
+fn limits_of_commands_are_counted_in_mib_and_zero_is_none() {
+    let user = "[command_limits]\nprocesses = 0\nmemory_mb = 2048\nopen_files = 1024\n";
+    let world = World::new(&[(USER, user)]);
+
+    let config = world.resolved("w", &cli(&["command_limits.file_size_mb=3"])).config;
+
+    let expect = CommandLimits {
+        processes: None,
+        memory_bytes: Some(2 << 30),
+        file_bytes: Some(3 << 20),
+        open_files: Some(1024),
+    };
+    assert_eq!(config.command_limits, expect);
 }

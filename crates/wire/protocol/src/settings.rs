@@ -118,6 +118,33 @@ impl SandboxPolicy {
     }
 }
 
+/// How much of the machine one command, with everything it starts, may use. `None`: no limit of ours.
+///
+/// They are there for accidents, so an ordinary build is far below the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandLimits {
+    /// Processes and threads at the same time.
+    pub processes: Option<u64>,
+    /// Bytes of writable memory of each process.
+    pub memory_bytes: Option<u64>,
+    /// Bytes of the largest file that is written.
+    pub file_bytes: Option<u64>,
+    /// Open files of each process.
+    pub open_files: Option<u64>,
+}
+
+impl Default for CommandLimits {
+    /// No limit of memory: programs that reserve address space in advance (sanitizers) would fail under any that is of use.
+    fn default() -> Self {
+        Self {
+            processes: Some(8192),
+            memory_bytes: None,
+            file_bytes: Some(100 << 30),
+            open_files: None,
+        }
+    }
+}
+
 /// What a path may be used for. Writing includes reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

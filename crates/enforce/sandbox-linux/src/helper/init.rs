@@ -3,6 +3,7 @@
 //! Everything is applied before the command is forked, so init is no softer target than the command itself. When init ends, the kernel
 //! ends every process of the namespace.
 
+use super::limits::{self, Processes};
 use super::link::Link;
 use super::{Refusal, exec, landlock, mounts, quit, seccomp};
 use crate::plan::Confinement;
@@ -51,7 +52,8 @@ fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
     landlock::apply(&confinement.writable, confinement.system_calls).map_err(Refusal::into_report)?;
     seccomp::apply(confinement.system_calls).map_err(Refusal::into_report)?;
     pass_signals_on();
-    let command = exec::fork_command(request, &streams, inside.failure, || Ok(())).map_err(failed("a process", "fork"))?;
+    let limit = || limits::apply(&request.limits, Processes::OfCommand);
+    let command = exec::fork_command(request, &streams, inside.failure, limit).map_err(failed("a process", "fork"))?;
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
     Ok(command)
 }

@@ -1,5 +1,6 @@
 //! The supervisor: starts the command or its init, hears its parent, walks the kill ladder, tells the one end.
 
+use super::limits::{self, Processes};
 use super::link::{Heard, Link, Pipe};
 use super::namespaces::{self, Entered};
 use super::placeholder::Placeholders;
@@ -19,6 +20,7 @@ pub(super) fn run() -> io::Result<()> {
     let request = link.request()?;
     let plan: LinuxPlan = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
+    limits::go_first_when_memory_runs_out();
     let mut litter = Litter::default();
     match start(&plan, &request, &link, &mut litter) {
         Ok(started) => Supervisor {
@@ -144,7 +146,8 @@ fn start_here(
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| failed("become subreaper")(error.into()))?;
     let streams = exec::Streams::make(request, link).map_err(failed("open a terminal"))?;
-    let main = exec::fork_command(request, &streams, &failure.writer, || confine(&streams)).map_err(failed("fork"))?;
+    let settle = || limits::apply(&request.limits, Processes::OfUser).and_then(|()| confine(&streams));
+    let main = exec::fork_command(request, &streams, &failure.writer, settle).map_err(failed("fork"))?;
     Ok(Started {
         main,
         failure: failure.reader,
@@ -191,6 +194,7 @@ impl Supervisor {
             Start::Failed(report) => self.link.tell_bytes(&report),
             Start::Pending | Start::Running => self.link.tell(&Report::Ended {
                 status: self.started.command_status(main_status),
+                usage: limits::used(),
             }),
         }
         Ok(())

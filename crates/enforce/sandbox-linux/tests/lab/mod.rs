@@ -6,7 +6,7 @@ use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights};
 use codex_process::facts::{Surroundings, path_facts};
 use codex_process::{CommandIo, CommandSpec, Expiration, Running, Sandbox, SpawnError};
-use codex_protocol::settings::{FileRule, FileRules, SandboxPolicy};
+use codex_protocol::settings::{CommandLimits, FileRule, FileRules, SandboxPolicy};
 use codex_sandbox_linux::LinuxSandbox;
 use std::ffi::OsString;
 use std::fs;
@@ -159,6 +159,7 @@ impl Lab {
             cwd: self.path("w"),
             env,
             io,
+            limits: CommandLimits::default(),
         }
     }
 

@@ -194,6 +194,7 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
         },
         env: Arc::new(codex_config::shell_environment(&config.shell_environment_policy, &shared.env.vars)),
         allow_login_shell: config.allow_login_shell,
+        limits: config.command_limits,
         output_token_limit: config.tool_output_token_limit.unwrap_or(model_info.truncation_tokens),
         background_terminal_max_ms: u64::try_from(config.background_terminal_max_timeout.as_millis()).unwrap_or(u64::MAX),
         thread_id: request.thread_id.clone(),

@@ -11,7 +11,7 @@ use codex_config::Overrides;
 use codex_exec::human::Colour;
 use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Output, Session, Task};
 use codex_process::{CommandIo, CommandSpec, Expiration, Sandbox};
-use codex_protocol::settings::{FileRules, SandboxMode, SandboxPolicy};
+use codex_protocol::settings::{CommandLimits, FileRules, SandboxMode, SandboxPolicy};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -106,6 +106,7 @@ pub fn try_sandbox(surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result
         cwd: process.cwd.clone(),
         env: Vec::new(),
         io: CommandIo::Pipes,
+        limits: CommandLimits::default(),
     };
     let resolved = codex_permissions::resolve(&policy, &files, &process.cwd, &facts);
     let prepared = sandbox.prepare(nothing, &resolved).map_err(|error| refused(error.to_string()))?;

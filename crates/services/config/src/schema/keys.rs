@@ -317,6 +317,27 @@ static TOOLS: &[Key] = &[
         "",
         "the environment of commands, see above",
     ),
+    used(
+        "command_limits",
+        Table(&[
+            used(
+                "processes",
+                COUNT,
+                "8192",
+                "processes and threads of a confined command at the same time; Linux 5.14 or newer, not for root",
+            ),
+            used(
+                "memory_mb",
+                COUNT,
+                "0",
+                "MiB of writable memory of each process; what a program only reserves may count as well",
+            ),
+            used("file_size_mb", COUNT, "102400", "MiB of the largest file that is written"),
+            used("open_files", COUNT, "0", "open files of each process"),
+        ]),
+        "",
+        "what a command may use of the machine (Linux); 0 is no limit but your own. [More](sandbox.md#what-a-command-may-use)",
+    ),
     used("allow_login_shell", Switch, "true", "the model may ask for a login shell"),
     used(
         "background_terminal_max_timeout",

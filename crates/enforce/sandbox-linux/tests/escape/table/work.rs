@@ -1,12 +1,13 @@
 use super::{ALL, Effect, Probe, WRITING, answer, row};
 
-const NO_LIMIT: &str = "not covered yet: there is no limit";
+const BELOW: &str = "far below the default limit";
+const NO_LIMIT: &str = "no limit unless one is configured";
 
 pub const LIMITS: &[Probe] = &[
-    answer("limit-processes", "200 processes at once").allowed(ALL, NO_LIMIT),
+    answer("limit-processes", "200 processes at once").allowed(ALL, BELOW),
     answer("limit-memory", "64 MiB of memory at once").allowed(ALL, NO_LIMIT),
-    answer("limit-disk", "a file of 16 MiB in the workspace").allowed(WRITING, NO_LIMIT),
-    answer("limit-shared-memory", "a file of 16 MiB in `/dev/shm`").allowed(ALL, NO_LIMIT),
+    answer("limit-disk", "a file of 16 MiB in the workspace").allowed(WRITING, BELOW),
+    answer("limit-shared-memory", "a file of 16 MiB in `/dev/shm`").allowed(ALL, BELOW),
     answer("limit-files", "500 open files").allowed(ALL, "as everywhere: the user's own limit counts"),
 ];
 
