@@ -26,6 +26,9 @@ pub enum CommandIo {
     Pipes,
     /// A terminal of its own, as controlling terminal of a new session.
     Pty { rows: u16, cols: u16 },
+    /// Our own standard streams, our session and our process group: with the keys of our terminal and its foreground the command is treated
+    /// as this process is. Nothing of the output is seen here.
+    Inherited,
 }
 
 impl CommandIo {

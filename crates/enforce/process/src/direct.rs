@@ -63,6 +63,7 @@ fn connect(command: &mut Command, io: CommandIo) -> Result<(Input, Source), Spaw
         CommandIo::Pty { rows, cols } => terminal::connect(command, rows, cols),
         #[cfg(not(unix))]
         CommandIo::Pty { .. } => Err(SpawnError::NoTerminal),
+        CommandIo::Inherited => Ok((Input::Closed, Box::new(std::io::empty()))),
     }
 }
 
@@ -102,7 +103,8 @@ async fn drive(
             status = child.wait() => break status.ok(),
             why = &mut expired, if cause == ExitCause::Exited && hard_kill_at.is_none() => { cause = why; Some(Ladder::DEFAULT) }
             Ok(()) = orders.changed() => {
-                let asked = *orders.borrow_and_update();
+                let asked = orders.borrow_and_update().clone();
+                shared.take_signals().into_iter().for_each(|signal| signal_child(&child, signal));
                 if asked.interrupts > interrupts {
                     interrupts = asked.interrupts;
                     signal_group(&mut child, Signal::Interrupt);
@@ -167,6 +169,18 @@ enum Signal {
     Kill,
 }
 
+/// To the program alone: the group is ours, too.
+#[cfg(unix)]
+fn signal_child(child: &Child, signal: i32) {
+    if let Some(pid) = child.id() {
+        // SAFETY: plain numbers. A process that is gone already needs no signal; it has not been waited for, so the id is its own.
+        unsafe { libc::kill(pid.cast_signed(), signal) };
+    }
+}
+
+#[cfg(not(unix))]
+const fn signal_child(_: &Child, _: i32) {}
+
 #[cfg(unix)]
 fn signal_group(child: &mut Child, signal: Signal) {
     use rustix::process::{Pid, kill_process_group};
@@ -176,8 +190,8 @@ fn signal_group(child: &mut Child, signal: Signal) {
         Signal::Kill => rustix::process::Signal::KILL,
     };
     if let Some(group) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
-        // A group that is gone already is what we want.
-        let _ = kill_process_group(group, signal);
+        // One that is gone already is what we want, and a command in our own group leads none.
+        let _ = kill_process_group(group, signal).or_else(|_| rustix::process::kill_process(group, signal));
     }
 }
 

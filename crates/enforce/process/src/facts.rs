@@ -34,16 +34,11 @@ pub fn path_facts(policy: &SandboxPolicy, files: &FileRules, at: Surroundings<'_
     } else {
         None
     };
-    let home = at.home.map(canonical_or_parent);
-    let codex_home = canonical_or_parent(at.codex_home);
+    let home = at.home.map(real_path);
+    let codex_home = real_path(at.codex_home);
     let real: BTreeMap<_, _> = named_paths(files, home.as_ref(), &codex_home)
         .into_iter()
-        .filter_map(|spelled| {
-            Some((
-                spelled.clone(),
-                Some(canonical_or_parent(&spelled)).filter(|real| *real != spelled)?,
-            ))
-        })
+        .filter_map(|spelled| Some((spelled.clone(), Some(real_path(&spelled)).filter(|real| *real != spelled)?)))
         .collect();
     let candidates = candidate_roots(policy, at.cwd, tmpdir.as_ref(), slash_tmp.as_ref());
     let existing_roots: BTreeMap<_, _> = candidates
@@ -73,7 +68,7 @@ fn canonical(path: &Path) -> Option<AbsPath> {
 }
 
 /// The canonical form of the part that exists, and the rest as spelled.
-fn canonical_or_parent(path: &AbsPath) -> AbsPath {
+pub fn real_path(path: &AbsPath) -> AbsPath {
     path.ancestors()
         .find_map(|ancestor| Some(canonical(&ancestor)?.join(path.strip_prefix(&ancestor).ok()?)))
         .unwrap_or_else(|| path.clone())
@@ -84,7 +79,7 @@ fn links(root: &AbsPath) -> Vec<(AbsPath, AbsPath)> {
     let target = |name: &&str| {
         let link = root.join(name);
         let target = fs::read_link(&link).ok()?;
-        Some((link, canonical_or_parent(&root.join(target))))
+        Some((link, real_path(&root.join(target))))
     };
     PROTECTED_NAMES.iter().filter_map(target).collect()
 }

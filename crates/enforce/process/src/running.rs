@@ -2,6 +2,7 @@
 
 use crate::output::Output;
 use codex_base::HeadTail;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -185,6 +186,14 @@ impl Running {
         self.handle.shared.order(|orders| orders.interrupts += 1);
     }
 
+    /// Passes on a signal that this process got, to a command with [`CommandIo::Inherited`](crate::CommandIo::Inherited). One that
+    /// went to our whole group has reached the command already and is not doubled.
+    pub fn pass_on(&self, signal: i32) {
+        self.handle.shared.order(|orders| {
+            orders.signals.insert(signal);
+        });
+    }
+
     /// Starts the kill ladder; a shorter one overtakes a longer one.
     pub fn kill(&self, ladder: Ladder) {
         self.handle.shared.order(|orders| {
@@ -215,10 +224,12 @@ pub(crate) struct State {
 }
 
 /// What the handles ask of the driving task. Merged, so asking never waits and never piles up.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Orders {
     pub interrupts: u32,
     pub kill: Option<Ladder>,
+    /// To be passed on; whoever does takes them out.
+    pub signals: BTreeSet<i32>,
 }
 
 impl Shared {
@@ -242,6 +253,15 @@ impl Shared {
 
     fn order(&self, change: impl FnOnce(&mut Orders)) {
         self.orders.send_modify(change);
+    }
+
+    pub(crate) fn take_signals(&self) -> BTreeSet<i32> {
+        let mut taken = BTreeSet::new();
+        self.orders.send_if_modified(|orders| {
+            taken = std::mem::take(&mut orders.signals);
+            false
+        });
+        taken
     }
 
     async fn until<T>(&self, mut check: impl FnMut(&mut State) -> Option<T>) -> T {

@@ -46,10 +46,10 @@ pub(crate) async fn spawn(
     expiration: Expiration,
 ) -> Result<Running, SpawnError> {
     let (control, theirs) = socket_pair().map_err(SpawnError::system("make a socket"))?;
-    hand_over(&control, &Request::of(&spec, plan)).map_err(SpawnError::system("hand over the command"))?;
+    hand_over(&control, &Request::of(&spec, plan), spec.io).map_err(SpawnError::system("hand over the command"))?;
     let mut command = Command::new(program);
-    // The supervisor must not hold a folder in use, and shall not be hit by the keys of our own terminal.
-    command.arg0(arg0).env_clear().current_dir("/").process_group(0).stdin(theirs);
+    // The supervisor must not hold a folder in use.
+    command.arg0(arg0).env_clear().current_dir("/").stdin(theirs);
     let output = connect(&mut command, spec.io).map_err(SpawnError::system("make a pipe"))?;
     let child = command.spawn().map_err(SpawnError::system("start the supervisor"))?;
     // Closes our copies of what the supervisor holds, so that the end of output can be seen.
@@ -70,22 +70,30 @@ fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     )?)
 }
 
-fn hand_over(control: &OwnedFd, request: &Request) -> io::Result<()> {
+fn hand_over(control: &OwnedFd, request: &Request, io: CommandIo) -> io::Result<()> {
     let mut file = std::fs::File::from(rustix::fs::memfd_create(
         "command",
         MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
     )?);
     file.write_all(&request.encode())?;
     rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let files = [file.as_fd()];
-    ancillary.push(SendAncillaryMessage::ScmRights(&files));
+    let files = [file.as_fd(), rustix::stdio::stdin()];
+    let files = match io {
+        CommandIo::Inherited => &files[..],
+        CommandIo::Pipes | CommandIo::Pty { .. } => &files[..1],
+    };
+    ancillary.push(SendAncillaryMessage::ScmRights(files));
     rustix::net::sendmsg(control, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 
 fn connect(command: &mut Command, io: CommandIo) -> io::Result<Option<pipe::Receiver>> {
+    if io != CommandIo::Inherited {
+        // The keys of our own terminal are not for it.
+        command.process_group(0);
+    }
     match io {
         CommandIo::Pipes => {
             let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
@@ -97,6 +105,7 @@ fn connect(command: &mut Command, io: CommandIo) -> io::Result<Option<pipe::Rece
             command.stdout(Stdio::null()).stderr(Stdio::null());
             Ok(None)
         }
+        CommandIo::Inherited => Ok(None),
     }
 }
 
@@ -186,7 +195,10 @@ impl Driver {
     }
 
     fn obey(&mut self) {
-        let asked = *self.orders.borrow_and_update();
+        let asked = self.orders.borrow_and_update().clone();
+        for number in self.shared.take_signals() {
+            self.control.send(Order::Signal { number });
+        }
         if asked.interrupts > self.interrupts {
             self.interrupts = asked.interrupts;
             self.control.send(Order::Interrupt);

@@ -1,7 +1,7 @@
 //! What travels between this process and the helper that becomes a command's supervisor.
 //!
-//! The helper starts with a packet socket as its standard input. The first packet carries a sealed memory file with a [`Request`]; after
-//! that [`Order`]s go down and [`Report`]s come up, one per packet. End of the socket means that this process is gone: the helper
+//! The helper starts with a packet socket as its standard input. The first packet carries a sealed memory file with a [`Request`], and
+//! behind it what a command that inherits its streams has as standard input; after that [`Order`]s go down and [`Report`]s come up, one per packet. End of the socket means that this process is gone: the helper
 //! then kills the tree. Plain bytes with lengths, since a command line is bytes and its reader starts thousands of times a day.
 //! Both ends come from one executable, so there is no version.
 
@@ -41,6 +41,10 @@ pub enum Order {
     /// Polite signal at once, hard kill after `grace_ms`.
     Kill {
         grace_ms: u32,
+    },
+    /// This process got the signal `number` and the command is to get it, too, unless it did so as a member of our process group.
+    Signal {
+        number: i32,
     },
 }
 
@@ -85,6 +89,7 @@ impl Request {
         let (kind, rows, cols) = match self.io {
             CommandIo::Pipes => (0, 0, 0),
             CommandIo::Pty { rows, cols } => (1, rows, cols),
+            CommandIo::Inherited => (2, 0, 0),
         };
         out.push(kind);
         out.extend(rows.to_le_bytes());
@@ -109,6 +114,7 @@ impl Request {
         let io = match kind {
             0 => CommandIo::Pipes,
             1 => CommandIo::Pty { rows, cols },
+            2 => CommandIo::Inherited,
             _ => return Err(Malformed),
         };
         let mut limit = || take_array(bytes).map(|array| Some(u64::from_le_bytes(array)).filter(|limit| *limit != NO_LIMIT));
@@ -135,6 +141,7 @@ impl Order {
         match self {
             Self::Interrupt => vec![1],
             Self::Kill { grace_ms } => [&[2][..], &grace_ms.to_le_bytes()].concat(),
+            Self::Signal { number } => [&[3][..], &number.to_le_bytes()].concat(),
         }
     }
 
@@ -145,6 +152,9 @@ impl Order {
             [1] => Ok(Self::Interrupt),
             [2, rest @ ..] => Ok(Self::Kill {
                 grace_ms: u32::from_le_bytes(rest.try_into().map_err(|_| Malformed)?),
+            }),
+            [3, rest @ ..] => Ok(Self::Signal {
+                number: i32::from_le_bytes(rest.try_into().map_err(|_| Malformed)?),
             }),
             _ => Err(Malformed),
         }
@@ -264,6 +274,7 @@ mod tests {
         let bytes = || vec(any::<u8>(), 0..20);
         let io = prop_oneof![
             Just(CommandIo::Pipes),
+            Just(CommandIo::Inherited),
             (any::<u16>(), any::<u16>()).prop_map(|(rows, cols)| CommandIo::Pty { rows, cols })
         ];
         let limits = proptest::array::uniform4(proptest::option::of(0..u64::MAX));
@@ -302,7 +313,7 @@ mod tests {
 
     #[test]
     fn orders_and_reports_survive_their_journey() {
-        for order in [Order::Interrupt, Order::Kill { grace_ms: 70_000 }] {
+        for order in [Order::Interrupt, Order::Kill { grace_ms: 70_000 }, Order::Signal { number: 15 }] {
             assert_eq!(Order::decode(&order.encode()), Ok(order));
         }
         let unenforceable = Failure::Unenforceable {

@@ -21,13 +21,21 @@ pub(super) enum Streams {
     Terminal {
         slave: OwnedFd,
     },
+    /// Output is where ours is, input is what the parent's is.
+    Ours {
+        stdin: OwnedFd,
+    },
 }
 
 impl Streams {
     /// A terminal is made here, so that the command sees it under the name it has, and its master end goes to the parent.
-    pub fn make(request: &Request, link: &Link) -> io::Result<Self> {
+    pub fn make(request: &Request, stdin: Option<&OwnedFd>, link: &Link) -> io::Result<Self> {
         match request.io {
             CommandIo::Pipes => Ok(Self::Inherited { null: open_null()? }),
+            CommandIo::Inherited => {
+                let stdin = stdin.ok_or(io::ErrorKind::InvalidData)?.try_clone()?;
+                Ok(Self::Ours { stdin })
+            }
             CommandIo::Pty { rows, cols } => {
                 let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
                 grantpt(&master)?;
@@ -147,9 +155,13 @@ fn become_command(request: &Request, streams: &Streams, program: &Program) -> Fa
     Failure::Program { errno: program.execute() }
 }
 
-/// A session of its own (nobody else's terminal can be typed into), its streams, default signals, nothing else open.
+/// A session of its own (nobody else's terminal can be typed into), its streams, default signals, nothing else open. What inherits its
+/// streams stays in the session and group, and with the ignored signals, of whoever called codex: job control, `nohup`, `&`.
 fn settle(streams: &Streams) -> io::Result<()> {
-    rustix::process::setsid()?;
+    let ours = matches!(streams, Streams::Ours { .. });
+    if !ours {
+        rustix::process::setsid()?;
+    }
     match streams {
         Streams::Inherited { null } => rustix::stdio::dup2_stdin(null)?,
         Streams::Terminal { slave } => {
@@ -158,15 +170,17 @@ fn settle(streams: &Streams) -> io::Result<()> {
             rustix::stdio::dup2_stdout(slave)?;
             rustix::stdio::dup2_stderr(slave)?;
         }
+        Streams::Ours { stdin } => rustix::stdio::dup2_stdin(stdin)?,
     }
     // If its supervisor is killed, at least the command itself goes too.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     // Ignored signals and masks are inherited: our own runtime ignores SIGPIPE, and a codex in the background of a script SIGINT.
+    let to_reset = if ours { libc::SIGPIPE..=libc::SIGPIPE } else { 1..=libc::SIGSYS };
     // SAFETY: plain system calls on initialised values.
     unsafe {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
-        for signal in 1..=libc::SIGSYS {
+        for signal in to_reset {
             libc::signal(signal, libc::SIG_DFL);
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());

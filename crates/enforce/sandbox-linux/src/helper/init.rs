@@ -8,6 +8,7 @@ use super::link::Link;
 use super::{Refusal, exec, landlock, mounts, quit, seccomp};
 use crate::plan::Confinement;
 use codex_base::AbsPath;
+use codex_process::CommandIo;
 use codex_process::wire::{Report, Request};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::process::{Pid, WaitOptions};
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 pub(super) struct Inside<'a> {
     pub confinement: &'a Confinement,
     pub request: &'a Request,
+    pub stdin: Option<&'a OwnedFd>,
     pub link: &'a Link,
     /// Placeholders that could not be made, because nobody could make anything there.
     pub absent: &'a [AbsPath],
@@ -46,15 +48,16 @@ fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
     } = inside;
     mounts::apply(&confinement.mounts, inside.absent).map_err(Refusal::into_report)?;
     let failed = |rule: &'static str, step: &'static str| move |error: io::Error| Refusal::of(rule, step)(error).into_report();
-    let streams = exec::Streams::make(request, link).map_err(failed("a terminal", "open it"))?;
+    let streams = exec::Streams::make(request, inside.stdin, link).map_err(failed("a terminal", "open it"))?;
     limit_core().map_err(failed("no core dumps", "set the limit"))?;
     drop_privileges().map_err(failed("no privileges", "drop them"))?;
     landlock::apply(&confinement.writable, confinement.system_calls).map_err(Refusal::into_report)?;
     seccomp::apply(confinement.system_calls).map_err(Refusal::into_report)?;
-    pass_signals_on();
     let limit = || limits::apply(&request.limits, Processes::OfCommand);
     let command = exec::fork_command(request, &streams, inside.failure, limit).map_err(failed("a process", "fork"))?;
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
+    // Only now: until here signals wait, and the copy must not take our handler for its own.
+    pass_signals_on(request.io);
     Ok(command)
 }
 
@@ -109,13 +112,41 @@ extern "C" fn pass_on(signal: libc::c_int) {
     }
 }
 
-fn pass_signals_on() {
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: the handler only calls kill; the action is fully initialised, and restarts what it interrupts.
+/// For a command in our own group: it has heard what came to the group, so only what the supervisor says by itself is passed on.
+extern "C" fn pass_on_alone(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    let command = COMMAND.load(Ordering::Relaxed);
+    // SAFETY: the kernel hands a valid structure to a handler with SA_SIGINFO, and its value is set for this code; getpgid and kill are
+    // async-signal-safe.
+    unsafe {
+        if command <= 0 || (*info).si_code != libc::SI_QUEUE {
+            return;
+        }
+        let group_has_it = !(*info).si_value().sival_ptr.is_null();
+        if !group_has_it || libc::getpgid(command) != libc::getpgid(0) {
+            libc::kill(command, signal);
+        }
+    }
+}
+
+fn pass_signals_on(io: CommandIo) {
+    let (signals, handler, flags): (&[libc::c_int], usize, _) = match io {
+        CommandIo::Pipes | CommandIo::Pty { .. } => (
+            &[libc::SIGINT, libc::SIGTERM],
+            pass_on as extern "C" fn(libc::c_int) as usize,
+            libc::SA_RESTART,
+        ),
+        CommandIo::Inherited => (
+            &super::supervisor::PASSED_ON,
+            pass_on_alone as extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize,
+            libc::SA_RESTART | libc::SA_SIGINFO,
+        ),
+    };
+    for &signal in signals {
+        // SAFETY: the handlers only make calls that may be made there; the action is fully initialised, and restarts what it interrupts.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = pass_on as extern "C" fn(libc::c_int) as usize;
-            action.sa_flags = libc::SA_RESTART;
+            action.sa_sigaction = handler;
+            action.sa_flags = flags;
             libc::sigaction(signal, &raw const action, std::ptr::null_mut());
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);

@@ -17,21 +17,23 @@ pub(super) enum Heard {
 }
 
 impl Link {
-    /// The first packet carries the file that holds the request.
-    pub fn request(&self) -> io::Result<Request> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    /// The first packet carries the file that holds the request, and the standard input of a command that inherits its streams.
+    pub fn request(&self) -> io::Result<(Request, Option<OwnedFd>)> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(&mut [0])], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-        let file = ancillary.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut files) => files.next(),
-            _ => None,
+        let mut files = ancillary.drain().flat_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(files) => files.collect(),
+            _ => Vec::new(),
         });
+        let (file, stdin) = (files.next(), files.next());
         let mut file = std::fs::File::from(file.ok_or(io::ErrorKind::InvalidData)?);
         let mut bytes = Vec::new();
         // Written through the same description, which stands at its end.
         io::Seek::rewind(&mut file)?;
         file.read_to_end(&mut bytes)?;
-        Request::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        let request = Request::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Ok((request, stdin))
     }
 
     /// Call when readable.

@@ -7,31 +7,47 @@ use super::placeholder::Placeholders;
 use super::scratch::Scratch;
 use super::{Refusal, exec, init, landlocked, tree};
 use crate::plan::LinuxPlan;
+use codex_process::CommandIo;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, Signal};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::time::{Duration, Instant};
 
+/// What a command with [`CommandIo::Inherited`] gets when we are told that codex got it.
+pub(super) const PASSED_ON: [libc::c_int; 6] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+];
+
 pub(super) fn run() -> io::Result<()> {
     let link = take_socket()?;
-    let request = link.request()?;
+    let (request, stdin) = link.request()?;
     let plan: LinuxPlan = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
     limits::go_first_when_memory_runs_out();
     let mut litter = Litter::default();
-    match start(&plan, &request, &link, &mut litter) {
+    match start(&plan, &request, stdin.as_ref(), &link, &mut litter) {
         Ok(started) => Supervisor {
             link,
             signals,
             started,
             start: Start::Pending,
+            group: match request.io {
+                CommandIo::Pipes | CommandIo::Pty { .. } => Group::Own,
+                CommandIo::Inherited => Group::Ours { heard: BTreeSet::new() },
+            },
             parent_gone: false,
             kill_at: None,
         }
-        .run(&mut litter),
+        .run(&mut litter, stdin),
         Err(report) => {
             litter.remove();
             link.tell(&report);
@@ -69,10 +85,15 @@ fn signal_descriptor() -> io::Result<OwnedFd> {
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
-        for signal in [libc::SIGCHLD, libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+        for signal in PASSED_ON.into_iter().chain([libc::SIGCHLD]) {
             libc::sigaddset(&raw mut set, signal);
         }
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+        let mut blocked = set;
+        // Who watches over a tree does not stop with it.
+        for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
+            libc::sigaddset(&raw mut blocked, signal);
+        }
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const blocked, std::ptr::null_mut());
         match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
             -1 => Err(io::Error::last_os_error()),
             fd => Ok(OwnedFd::from_raw_fd(fd)),
@@ -99,14 +120,14 @@ impl Started {
     }
 }
 
-fn start(plan: &LinuxPlan, request: &Request, link: &Link, litter: &mut Litter) -> Result<Started, Report> {
+fn start(plan: &LinuxPlan, request: &Request, stdin: Option<&OwnedFd>, link: &Link, litter: &mut Litter) -> Result<Started, Report> {
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     let failure = Pipe::new().map_err(failed("make a pipe"))?;
     let started = match plan {
-        LinuxPlan::Unconfined => start_here(request, link, failure, |_| Ok(()))?,
+        LinuxPlan::Unconfined => start_here(request, stdin, link, failure, |_| Ok(()))?,
         LinuxPlan::Landlocked(plan) => {
             litter.scratch.make(plan.scratch.as_ref()).map_err(Refusal::into_report)?;
-            start_here(request, link, failure, |streams| landlocked::apply(plan, streams))?
+            start_here(request, stdin, link, failure, |streams| landlocked::apply(plan, streams))?
         }
         LinuxPlan::Confined(confinement) => {
             let placeholders = &mut litter.placeholders;
@@ -115,6 +136,7 @@ fn start(plan: &LinuxPlan, request: &Request, link: &Link, litter: &mut Litter) 
             let inside = init::Inside {
                 confinement,
                 request,
+                stdin,
                 link,
                 absent: placeholders.absent(),
                 failure: &failure.writer,
@@ -139,13 +161,14 @@ fn start(plan: &LinuxPlan, request: &Request, link: &Link, litter: &mut Litter) 
 /// Without namespaces: the command is our own child, and whoever it leaves becomes that.
 fn start_here(
     request: &Request,
+    stdin: Option<&OwnedFd>,
     link: &Link,
     failure: Pipe,
     confine: impl FnOnce(&exec::Streams) -> Result<(), Refusal>,
 ) -> Result<Started, Report> {
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| failed("become subreaper")(error.into()))?;
-    let streams = exec::Streams::make(request, link).map_err(failed("open a terminal"))?;
+    let streams = exec::Streams::make(request, stdin, link).map_err(failed("open a terminal"))?;
     let settle = || limits::apply(&request.limits, Processes::OfUser).and_then(|()| confine(&streams));
     let main = exec::fork_command(request, &streams, &failure.writer, settle).map_err(failed("fork"))?;
     Ok(Started {
@@ -160,8 +183,19 @@ struct Supervisor {
     signals: OwnedFd,
     started: Started,
     start: Start,
+    group: Group,
     parent_gone: bool,
     kill_at: Option<Instant>,
+}
+
+/// The process group that the command begins in.
+enum Group {
+    Own,
+    /// That of codex: what is sent to all of it, by the keys of a terminal for instance, reaches the command without us.
+    Ours {
+        /// Signals that came to us since the command runs, which no order has mentioned yet.
+        heard: BTreeSet<i32>,
+    },
 }
 
 /// What is known of the program's start.
@@ -174,7 +208,9 @@ enum Start {
 }
 
 impl Supervisor {
-    fn run(mut self, litter: &mut Litter) -> io::Result<()> {
+    /// `stdin` is let go: a pipe ends with the command.
+    fn run(mut self, litter: &mut Litter, stdin: Option<OwnedFd>) -> io::Result<()> {
+        drop(stdin);
         let main_status = loop {
             self.wait()?;
             let due = self.kill_at.is_some_and(|at| at <= Instant::now());
@@ -252,6 +288,11 @@ impl Supervisor {
             Ok(count) if count > 0 => self.start = Start::Failed(bytes[..count].to_vec()),
             Ok(_) | Err(_) => {
                 self.start = Start::Running;
+                // What came before there was a command, it has not heard.
+                self.hear_signals();
+                if let Group::Ours { heard } = &mut self.group {
+                    heard.clear();
+                }
                 self.link.tell(&Report::Started);
             }
         }
@@ -260,6 +301,14 @@ impl Supervisor {
     fn hear_parent(&mut self) {
         match self.link.hear() {
             Heard::Order(Order::Interrupt) => self.signal(Signal::INT),
+            Heard::Order(Order::Signal { number }) => {
+                self.hear_signals();
+                let heard = match &mut self.group {
+                    Group::Own => false,
+                    Group::Ours { heard } => heard.remove(&number),
+                };
+                self.pass_on(number, heard);
+            }
             Heard::Order(Order::Kill { grace_ms }) => self.climb(Duration::from_millis(grace_ms.into())),
             Heard::Gone => {
                 self.parent_gone = true;
@@ -272,8 +321,10 @@ impl Supervisor {
         let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
         while rustix::io::read(&self.signals, &mut info).is_ok_and(|count| count == info.len()) {
             let signal = u32::from_ne_bytes([info[0], info[1], info[2], info[3]]).cast_signed();
-            if signal != libc::SIGCHLD {
-                self.climb(Duration::from_millis(50));
+            match &mut self.group {
+                _ if signal == libc::SIGCHLD => {}
+                Group::Own => self.climb(Duration::from_millis(50)),
+                Group::Ours { heard } => drop(heard.insert(signal)),
             }
         }
     }
@@ -289,12 +340,28 @@ impl Supervisor {
 
     /// Init passes a polite signal on to the command's group and takes the whole namespace with it when it is killed.
     fn signal(&self, signal: Signal) {
-        let sent = match (&self.started.status, signal) {
-            (Some(_), _) => rustix::process::kill_process(self.started.main, signal),
-            (None, _) => rustix::process::kill_process_group(self.started.main, signal),
+        let sent = match (&self.started.status, &self.group) {
+            (_, Group::Ours { .. }) if signal != Signal::KILL => return self.pass_on(signal.as_raw(), false),
+            (Some(_), _) | (None, Group::Ours { .. }) => rustix::process::kill_process(self.started.main, signal),
+            (None, Group::Own) => rustix::process::kill_process_group(self.started.main, signal),
         };
         // What is gone already is what we want.
         let _ = sent;
+    }
+
+    /// To a command in our own group, and to it alone. `heard`: all of the group got it.
+    fn pass_on(&self, signal: i32, heard: bool) {
+        let main = self.started.main;
+        if self.started.status.is_some() {
+            let value = libc::sigval {
+                sival_ptr: std::ptr::without_provenance_mut(usize::from(heard)),
+            };
+            // SAFETY: plain numbers. Init has not been waited for, so the id is its own; it may have ended, which is as good.
+            unsafe { libc::sigqueue(main.as_raw_nonzero().get(), signal, value) };
+        } else if !heard || rustix::process::getpgid(Some(main)) != Ok(rustix::process::getpgrp()) {
+            // SAFETY: as above.
+            unsafe { libc::kill(main.as_raw_nonzero().get(), signal) };
+        }
     }
 
     /// The end of init is the end of its namespace, and wakes us; without init the whole tree is ours to end.
