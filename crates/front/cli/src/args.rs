@@ -16,6 +16,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use codex_exec::ExecError;
 use interactive::Interactive;
 use shared::Shared;
+pub use shared::{profile_name, sandbox_mode};
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

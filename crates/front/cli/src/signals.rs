@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Counts SIGINT, SIGTERM, SIGQUIT and SIGHUP (Ctrl-C where there are no signals). A SIGHUP that was ignored when the program started, as
 /// under `nohup`, stays ignored.
@@ -27,7 +27,10 @@ impl Signals {
     ///
     /// Whoever started us then sees a death by signal, as of any program that does not handle it.
     pub fn die_if_told_to(&self) {
-        die(self.first.load(Ordering::Relaxed));
+        let first = self.first.load(Ordering::Relaxed);
+        if asks_to_end(first) {
+            die(first);
+        }
     }
 }
 
@@ -69,6 +72,16 @@ fn listen_to_each(sender: &watch::Sender<u32>, _: &Arc<AtomicI32>) -> std::io::R
 }
 
 #[cfg(unix)]
+fn asks_to_end(signal: i32) -> bool {
+    [libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP].contains(&signal)
+}
+
+#[cfg(not(unix))]
+const fn asks_to_end(_: i32) -> bool {
+    false
+}
+
+#[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     // SAFETY: the structure may be all zeros; the call only fills it.
     unsafe {
@@ -77,16 +90,46 @@ fn is_ignored(signal: i32) -> bool {
     }
 }
 
+/// Each signal that a command started from here is to get as well, in order. Those that were ignored when the program started stay so.
+/// Needs a tokio runtime.
+///
+/// # Errors
+/// If the system does not let us listen.
 #[cfg(unix)]
-fn die(signal: i32) {
-    if [libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP].contains(&signal) {
-        // SAFETY: both calls take plain numbers; the default action (without a core file, see `hardening`) replaces our handler, and the process ends in `raise`.
-        unsafe {
-            libc::signal(signal, libc::SIG_DFL);
-            libc::raise(signal);
-        }
+pub fn each() -> std::io::Result<mpsc::Receiver<i32>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (sender, receiver) = mpsc::channel(16);
+    let numbers = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTERM,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+    ];
+    for number in numbers.into_iter().filter(|number| !is_ignored(*number)) {
+        let mut signals = signal(SignalKind::from_raw(number))?;
+        let sender = sender.clone();
+        tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(number).await.is_ok() {} });
+    }
+    Ok(receiver)
+}
+
+/// There are no signals to pass on.
+#[cfg(not(unix))]
+pub fn each() -> std::io::Result<mpsc::Receiver<i32>> {
+    Ok(mpsc::channel(1).1)
+}
+
+/// Ends the process by this signal.
+#[cfg(unix)]
+pub fn die(signal: i32) {
+    // SAFETY: both calls take plain numbers; the default action (without a core file, see `hardening`) replaces our handler, and the process ends in `raise`.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
     }
 }
 
 #[cfg(not(unix))]
-const fn die(_: i32) {}
+pub const fn die(_: i32) {}

@@ -142,14 +142,36 @@ fn judge(attempt: &Attempt<'_>, path: &str, writes: bool) -> Option<DenialCause>
         DeniedAccess::Read | DeniedAccess::Connect => Rights::Read,
         DeniedAccess::Write => Rights::Write,
     };
-    let because = match attempt
-        .policy
+    let Refusal { rule, grant } = refusal(attempt.policy, &path, wanted)?;
+    Some(DenialCause {
+        access,
+        target: path.to_string(),
+        rule,
+        grant,
+        evidence: Evidence::Inferred,
+    })
+}
+
+/// The rule that keeps a path from being used, and what would lift it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub rule: String,
+    /// The line that a `[permissions.NAME.filesystem]` table needs; `None` if no line does it.
+    pub grant: Option<String>,
+}
+
+/// What `policy` has against using `path` so; `None` if nothing has.
+pub fn refusal(policy: &ResolvedPolicy, path: &AbsPath, wanted: Rights) -> Option<Refusal> {
+    if decision(policy, path).rights >= wanted {
+        return None;
+    }
+    let because = match policy
         .limits
         .iter()
         .find(|limit| path.starts_with(&limit.path) && !is_liftable(&limit.source))
     {
         Some(limit) if limit.rights < wanted => Because::Limit(limit),
-        Some(_) | None => decided.because,
+        Some(_) | None => decision(policy, path).because,
     };
     let (rule, liftable) = match because {
         Because::Rule(rule) | Because::Limit(rule) => (rule.source.to_string(), is_liftable(&rule.source)),
@@ -162,12 +184,9 @@ fn judge(attempt: &Attempt<'_>, path: &str, writes: bool) -> Option<DenialCause>
         Because::Limit(rule) => rule.path.clone(),
         _ => path.clone(),
     };
-    Some(DenialCause {
-        access,
-        target: path.to_string(),
+    Some(Refusal {
         rule,
         grant: liftable.then(|| format!("{:?} = {:?}", named.to_string(), wanted.as_str())),
-        evidence: Evidence::Inferred,
     })
 }
 

@@ -12,7 +12,7 @@ mod denial;
 mod texts;
 
 pub use decide::decide;
-pub use denial::{Attempt, denial, explained};
+pub use denial::{Attempt, Refusal, denial, explained, refusal};
 
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::facts::{Capabilities, Denial, Grant, PatchIntent, SandboxPermissions, ToolIntent};

@@ -74,6 +74,9 @@ pub(crate) fn load(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides) -> Re
         stack.push(layer)?;
     }
     let requirements = stack.requirements(env, &managed)?;
+    if overrides.named_mode_only {
+        stack.ignore_modes_of_files();
+    }
     let merged = stack.merged();
     Ok(Layers {
         merged,
@@ -157,6 +160,16 @@ impl Stack {
                 .push(format!("{file}: a project may not set {}; ignored", names.join(", ")));
         }
         self.ignore(dropped, "a project may not set it");
+    }
+
+    fn ignore_modes_of_files(&mut self) {
+        const KEY: &str = "sandbox_mode";
+        for layer in &mut self.layers {
+            let of_file = |node: &tree::Node| !matches!(node.source.layer, Layer::Session | Layer::Flag);
+            if layer.table.get(KEY).is_some_and(of_file) {
+                layer.table.remove(KEY);
+            }
+        }
     }
 
     fn ignore(&mut self, table: Table, why: &str) {
@@ -340,6 +353,7 @@ fn flag_layers(overrides: &Overrides) -> (Table, Table) {
         flag("approval_policy", "-a", FLAG_RANK, approval),
         flag("approvals_reviewer", "--approve-for-me", FLAG_RANK, reviewer),
         flag("sandbox_mode", "-s", FLAG_RANK, mode),
+        flag("default_permissions", "-P", FLAG_RANK, overrides.permission_profile.clone()),
     ];
     let model = flag("model", "-m", MODEL_FLAG_RANK, overrides.model.clone());
     (model.into_iter().collect(), others.into_iter().flatten().collect())

@@ -282,6 +282,7 @@ impl Reader<'_> {
                 }
                 // Without a setting, any trust entry opens the workspace.
                 let (mode, name) = match self.trusted {
+                    _ if overrides.named_mode_only => (SandboxMode::ReadOnly, ":read-only"),
                     Some(_) => (SandboxMode::WorkspaceWrite, ":workspace"),
                     None => (SandboxMode::ReadOnly, ":read-only"),
                 };

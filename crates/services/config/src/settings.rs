@@ -108,6 +108,10 @@ pub struct Overrides {
     pub approval_policy: Option<ApprovalPolicy>,
     pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox_mode: Option<SandboxMode>,
+    /// `-P NAME`: a permission profile.
+    pub permission_profile: Option<String>,
+    /// A `sandbox_mode` counts from `-c` and flags only, and where nothing is chosen commands may read (`codex sandbox`).
+    pub named_mode_only: bool,
     /// A complete policy of a client; beats `sandbox_mode`.
     pub sandbox_policy: Option<SandboxPolicy>,
     /// `--add-dir`: further writable roots under workspace-write.

@@ -135,7 +135,7 @@ impl Shared {
     }
 }
 
-fn profile_name(name: &str) -> Result<String, String> {
+pub fn profile_name(name: &str) -> Result<String, String> {
     let good = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if good {
         Ok(name.to_owned())
@@ -152,7 +152,7 @@ fn local_provider(name: &str) -> Result<String, String> {
     }
 }
 
-fn sandbox_mode() -> impl TypedValueParser<Value = SandboxMode> {
+pub fn sandbox_mode() -> impl TypedValueParser<Value = SandboxMode> {
     let modes = [SandboxMode::ReadOnly, SandboxMode::WorkspaceWrite, SandboxMode::DangerFullAccess];
     PossibleValuesParser::new(modes.map(SandboxMode::as_str)).map(move |word| {
         modes

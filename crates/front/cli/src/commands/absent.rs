@@ -44,7 +44,6 @@ const fn aliased(name: &'static str, aliases: &'static [&'static str], why: Why,
 }
 
 const USE_EXEC: &str = "codex exec PROMPT runs one task without a terminal interface";
-const IN_EXEC: &str = "every command of codex exec runs in the sandbox; -s MODE chooses what it may touch";
 const NO_STORAGE_CHANGE: &str = "sessions are read as they are, whichever version wrote them; there is nothing to migrate";
 
 #[rustfmt::skip]
@@ -53,7 +52,6 @@ const COMMANDS: &[Row] = &[
     row("fork", Why::NotYet, "codex exec fork ID PROMPT goes on with a copy of a session"),
     row("queue", Why::NotYet, "codex exec resume ID PROMPT runs the next task of a session"),
     row("agents", Why::NotYet, USE_EXEC),
-    aliased("sandbox", &["seatbelt", "landlock"], Why::NotYet, IN_EXEC),
     row("mcp", Why::NotYet, USE_EXEC),
     row("mcp-server", Why::NotYet, "codex exec --json gives a program every event"),
     row("app-server", Why::NotYet, "codex exec --json gives a program every event"),
@@ -77,8 +75,6 @@ const COMMANDS: &[Row] = &[
 #[rustfmt::skip]
 const DEBUG_COMMANDS: &[Row] = &[
     row("app-server", Why::NotYet, "codex exec --json shows the events of a turn"),
-    row("seatbelt", Why::NotYet, IN_EXEC),
-    row("landlock", Why::NotYet, IN_EXEC),
     row("clear-memories", Why::NotYet, "no memories are kept yet"),
     row("trace-reduce", Why::Gone, "the journal of a session is the trace"),
 ];

@@ -6,7 +6,7 @@ mod models;
 mod prefix;
 mod prompt_input;
 
-use super::{Root, absent};
+use super::{Root, absent, sandbox};
 use clap::Subcommand;
 use codex_exec::ExecError;
 use std::process::ExitCode;
@@ -26,6 +26,12 @@ enum Topic {
     PromptInput(prompt_input::PromptInput),
     /// Show whether every request of a session began like the one before
     Prefix(prefix::Prefix),
+    /// Older name of `codex sandbox` on Linux
+    #[command(hide = true)]
+    Landlock(Box<sandbox::Run>),
+    /// Older name of `codex sandbox` on macOS
+    #[command(hide = true)]
+    Seatbelt(Box<sandbox::Run>),
     #[command(flatten)]
     Absent(absent::AbsentDebug),
 }
@@ -36,6 +42,8 @@ impl Debug {
             Topic::Models(command) => command.run(root),
             Topic::PromptInput(command) => command.run(root),
             Topic::Prefix(command) => command.run(),
+            Topic::Landlock(command) => command.run_on("linux", root),
+            Topic::Seatbelt(command) => command.run_on("macos", root),
             Topic::Absent(command) => command.run(),
         }
     }

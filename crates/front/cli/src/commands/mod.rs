@@ -15,6 +15,7 @@ mod doctor;
 mod features;
 mod line;
 mod login;
+mod sandbox;
 mod server;
 mod sessions;
 mod show;
@@ -60,6 +61,9 @@ pub enum Sub {
     Delete(sessions::Delete),
     /// Give a session a name
     Rename(sessions::Rename),
+    /// Run a command in the sandbox, without a model
+    #[command(subcommand_negates_reqs = true)]
+    Sandbox(Box<sandbox::Sandbox>),
     /// Check what works on this machine; exit code 1 if something does not
     Doctor(doctor::Doctor),
     /// Look inside
@@ -81,6 +85,7 @@ impl Sub {
             Self::Login(command) => command.run(root),
             Self::Logout(command) => command.run(root),
             Self::Features(command) => command.run(root),
+            Self::Sandbox(command) => command.run(root),
             Self::Doctor(command) => command.run(root),
             Self::Debug(command) => command.run(root),
             Self::Show(command) => command.run(),

@@ -21,7 +21,7 @@ fn the_command_line_is_well_formed() {
 
 #[test]
 fn overrides_of_every_level_count_and_the_nearest_comes_last() {
-    let (root, _) = parsed("-c a=1 --disable hooks -c b=2 debug -c a=3 --enable goals landlock");
+    let (root, _) = parsed("-c a=1 --disable hooks -c b=2 debug -c a=3 --enable goals trace-reduce");
 
     assert_eq!(root.config, ["a=1", "b=2", "features.hooks=false", "a=3", "features.goals=true"]);
 }
@@ -32,7 +32,7 @@ fn a_command_that_is_not_in_this_build_says_so_whatever_its_words() {
         "plugin marketplace add --json x",
         "cloud exec --env E go",
         "a TASK",
-        "debug seatbelt -- ls -l",
+        "debug app-server -- ls -l",
     ]
     .map(|line| error(line).report());
 
@@ -43,8 +43,8 @@ fn a_command_that_is_not_in_this_build_says_so_whatever_its_words() {
     hint: codex exec PROMPT runs one task without a terminal interface
     error: `codex apply` needs the vendor's hosted service, which this build does not use [service.unavailable]
     hint: git apply FILE applies a diff you have
-    error: `codex debug seatbelt` is not in this build yet [cli.not_in_this_build]
-    hint: every command of codex exec runs in the sandbox; -s MODE chooses what it may touch
+    error: `codex debug app-server` is not in this build yet [cli.not_in_this_build]
+    hint: codex exec --json shows the events of a turn
     "#);
 }
 

@@ -35,6 +35,8 @@ mod prefix;
 #[cfg(target_os = "linux")]
 mod review;
 #[cfg(target_os = "linux")]
+mod sandbox;
+#[cfg(target_os = "linux")]
 mod sdk;
 #[cfg(target_os = "linux")]
 mod signal_matrix;
@@ -43,6 +45,8 @@ mod signals;
 #[cfg(target_os = "linux")]
 mod stored;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod trust;
 #[cfg(target_os = "linux")]
 mod world;

@@ -50,6 +50,11 @@ impl Lab {
         self.home.workspace().parent().unwrap()
     }
 
+    /// The program, as the lab knows it.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.command(&self.program);
         let (name, word) = self.marker.env();
@@ -142,6 +147,10 @@ impl Started {
         let pid = i32::try_from(self.child.id()).unwrap();
         // SAFETY: plain numbers; the child has not been waited for, so the id is still its own.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    pub fn stdout(&self) -> String {
+        fs::read_to_string(&self.stdout).unwrap()
     }
 
     pub fn stderr(&self) -> String {

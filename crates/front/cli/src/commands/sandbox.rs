@@ -1,0 +1,318 @@
+//! `codex sandbox`: a command under a policy without a model; what that policy says; what this host can enforce.
+//!
+//! The first word is a subcommand if it names one and no `--` stands before it; everything from the first other word on is the command.
+
+mod check;
+mod foreground;
+
+use super::{Root, print};
+use crate::environment::{self, Surroundings, with_causes};
+use crate::prepare::{tell, working_directory};
+use crate::{signals, wire};
+use clap::{ArgAction, Args, Subcommand};
+use codex_config::Overrides;
+use codex_exec::ExecError;
+use codex_protocol::settings::SandboxMode;
+use codex_sandbox_cmd::{Access, Asked, InForce, SandboxCmdError, State};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `codex sandbox`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Sandbox {
+    #[command(subcommand)]
+    topic: Option<Topic>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+enum Topic {
+    /// Say what the policy allows of one path, host or program, which rule decides, and what would change that
+    Explain(Explain),
+    /// Say what this system can enforce; exit code 1 if commands cannot be confined
+    Check(check::Check),
+    /// Older name of `codex sandbox` on Linux
+    #[command(alias = "landlock", hide = true)]
+    Linux(Run),
+    /// Older name of `codex sandbox` on macOS
+    #[command(alias = "seatbelt", hide = true)]
+    Macos(Run),
+    /// Older name of `codex sandbox` on Windows
+    #[command(hide = true)]
+    Windows(Run),
+}
+
+/// A command, and the policy for it.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Run {
+    #[command(flatten)]
+    policy: Policy,
+
+    /// Say on stderr which policy is in force and why
+    #[arg(short, long)]
+    verbose: bool,
+
+    /// Record what is denied; nothing records it yet, so this changes nothing
+    #[arg(long)]
+    log_denials: bool,
+
+    /// Open a unix socket on macOS; changes nothing elsewhere
+    #[arg(long, value_name = "PATH", action = ArgAction::Append)]
+    allow_unix_socket: Vec<PathBuf>,
+
+    /// The command and its arguments
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+/// What chooses a policy. Of two levels the nearer to the last word counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+struct Policy {
+    /// Put NAME.config.toml over the user's configuration
+    #[arg(short, long, value_name = "NAME", value_parser = crate::args::profile_name)]
+    profile: Option<String>,
+
+    /// Permission profile: a [permissions.NAME] table, or :read-only, :workspace, :danger-full-access
+    #[arg(short = 'P', long, value_name = "NAME", conflicts_with_all = ["sandbox", "full_auto"])]
+    permission_profile: Option<String>,
+
+    /// Sandbox mode; the default is read-only
+    #[arg(short, long, value_name = "MODE", value_parser = crate::args::sandbox_mode(), conflicts_with = "full_auto")]
+    sandbox: Option<SandboxMode>,
+
+    /// Older name of --sandbox workspace-write
+    #[arg(long, hide = true)]
+    full_auto: bool,
+
+    /// Work in this directory
+    #[arg(short = 'C', long, value_name = "DIR")]
+    cd: Option<PathBuf>,
+
+    /// What an administrator requires counts anyway; older scripts ask for it
+    #[arg(long, hide = true)]
+    include_managed_config: bool,
+
+    /// A sandbox state that a running server handed out
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["permission_profile", "sandbox", "full_auto", "cd"])]
+    sandbox_state_json: Option<String>,
+
+    /// Let that state read this too (may be repeated)
+    #[arg(long, value_name = "PATH", action = ArgAction::Append, requires = "sandbox_state_json")]
+    sandbox_state_readable_root: Vec<PathBuf>,
+
+    /// Take the network from that state
+    #[arg(long, requires = "sandbox_state_json")]
+    sandbox_state_disable_network: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+struct Explain {
+    #[command(flatten)]
+    policy: Policy,
+
+    /// What is to be done
+    #[arg(value_parser = access())]
+    access: Access,
+
+    /// A path, a host or unix:PATH for connect, a program for exec
+    target: String,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn access() -> impl clap::builder::TypedValueParser<Value = Access> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    let all = [Access::Read, Access::Write, Access::Connect, Access::Exec];
+    PossibleValuesParser::new(all.map(Access::as_str))
+        .map(move |word| all.into_iter().find(|one| one.as_str() == word).unwrap_or(Access::Read))
+}
+
+impl Sandbox {
+    pub fn run(self, root: &Root) -> Result<ExitCode, ExecError> {
+        let outer = self.run.policy.clone();
+        match self.topic {
+            None => self.run.run(root),
+            Some(Topic::Explain(command)) => command.run(&outer, root),
+            Some(Topic::Check(command)) => command.run(),
+            Some(Topic::Linux(run)) => run.inside(self.run).run_on("linux", root),
+            Some(Topic::Macos(run)) => run.inside(self.run).run_on("macos", root),
+            Some(Topic::Windows(run)) => run.inside(self.run).run_on("windows", root),
+        }
+    }
+}
+
+impl Run {
+    /// With what stands before the subcommand's name.
+    fn inside(self, outer: Self) -> Self {
+        Self {
+            policy: self.policy.inside(&outer.policy),
+            verbose: self.verbose || outer.verbose,
+            log_denials: self.log_denials || outer.log_denials,
+            allow_unix_socket: [outer.allow_unix_socket, self.allow_unix_socket].concat(),
+            command: self.command,
+        }
+    }
+
+    /// A spelling that names its system.
+    ///
+    /// # Errors
+    /// `sandbox.wrong_system` on another one.
+    pub fn run_on(self, system: &str, root: &Root) -> Result<ExitCode, ExecError> {
+        let here = std::env::consts::OS;
+        if system != here {
+            let message = format!("this is the sandbox of {system}, and this system is {here}");
+            return Err(ExecError::new("sandbox.wrong_system", message)
+                .with_hint("`codex sandbox -- COMMAND` uses the sandbox of the system it runs on"));
+        }
+        self.run(root)
+    }
+
+    fn run(self, root: &Root) -> Result<ExitCode, ExecError> {
+        if self.command.is_empty() {
+            let error = ExecError::new("sandbox.no_command", "there is no command to run");
+            return Err(error.with_hint("codex sandbox -- COMMAND, for example codex sandbox -- ls"));
+        }
+        let surroundings = environment::read_for_command()?;
+        self.notes().iter().for_each(|note| tell(note));
+        let in_force = self.policy.in_force(root, &surroundings)?;
+        for warning in &in_force.warnings {
+            tell(&format!("warning: {warning}"));
+        }
+        let sandbox = wire::sandbox();
+        let prepared = codex_sandbox_cmd::run::prepare(&in_force, self.command, &surroundings.process, sandbox.as_ref());
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(failed(&error)),
+        };
+        if self.verbose {
+            tell(in_force.describe(&prepared.enforced).trim_end());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+        let foreground = foreground::remember();
+        let ended = runtime.block_on(async {
+            let signals =
+                signals::each().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
+            Ok::<_, ExecError>(codex_sandbox_cmd::run(prepared, signals).await)
+        })?;
+        foreground.take_back();
+        match ended {
+            Ok(ended) => {
+                if let Some(signal) = ended.shared_signal {
+                    signals::die(signal);
+                }
+                Ok(ExitCode::from(ended.exit_code))
+            }
+            Err(error) => Ok(failed(&error)),
+        }
+    }
+
+    fn notes(&self) -> Vec<&'static str> {
+        [
+            (
+                self.log_denials,
+                "note: --log-denials records nothing on this system yet; `codex sandbox explain` says what a path may be used for",
+            ),
+            (
+                !self.allow_unix_socket.is_empty() && std::env::consts::OS != "macos",
+                "note: --allow-unix-socket opens sockets on macOS only; here they are open while the network is on",
+            ),
+            (
+                self.policy.full_auto,
+                "note: --full-auto is an older name of --sandbox workspace-write",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(applies, note)| applies.then_some(note))
+        .collect()
+    }
+}
+
+impl Policy {
+    fn inside(self, outer: &Self) -> Self {
+        let chooses = |policy: &Self| {
+            policy.permission_profile.is_some() || policy.sandbox.is_some() || policy.full_auto || policy.sandbox_state_json.is_some()
+        };
+        let decides = if chooses(&self) { self.clone() } else { outer.clone() };
+        Self {
+            profile: self.profile.or_else(|| outer.profile.clone()),
+            cd: self.cd.or_else(|| outer.cd.clone()),
+            ..decides
+        }
+    }
+
+    fn in_force(&self, root: &Root, surroundings: &Surroundings) -> Result<InForce, ExecError> {
+        let process = &surroundings.process;
+        let cwd = working_directory(self.cd.as_deref().or(root.cd.as_deref()), &process.cwd)?;
+        let overrides = self.overrides(root)?;
+        let state = self.state(process.cwd.clone()).map_err(|error| told(&error))?;
+        let asked = Asked {
+            cwd: state.as_ref().map_or(cwd, |state| state.cwd.clone()),
+            overrides,
+            state,
+        };
+        InForce::resolve(asked, process).map_err(|error| told(&error))
+    }
+
+    fn overrides(&self, root: &Root) -> Result<Overrides, ExecError> {
+        let here = self.sandbox.or(self.full_auto.then_some(SandboxMode::WorkspaceWrite));
+        let elsewhere = root.sandbox.filter(|_| self.permission_profile.is_none());
+        let overrides = root.overrides()?;
+        Ok(Overrides {
+            profile: self.profile.clone().or(overrides.profile),
+            sandbox_mode: here.or(elsewhere),
+            permission_profile: self.permission_profile.clone(),
+            ..overrides
+        })
+    }
+
+    fn state(&self, cwd: codex_base::AbsPath) -> Result<Option<State>, SandboxCmdError> {
+        let Some(text) = &self.sandbox_state_json else { return Ok(None) };
+        let roots: Vec<_> = self.sandbox_state_readable_root.iter().map(|root| cwd.join(root)).collect();
+        let state = State::parse(text)?.with_readable_roots(&roots);
+        if self.sandbox_state_disable_network {
+            state.without_network().map(Some)
+        } else {
+            Ok(Some(state))
+        }
+    }
+}
+
+impl Explain {
+    fn run(self, outer: &Policy, root: &Root) -> Result<ExitCode, ExecError> {
+        let surroundings = environment::read_for_command()?;
+        let in_force = self.policy.inside(outer).in_force(root, &surroundings)?;
+        for warning in &in_force.warnings {
+            tell(&format!("warning: {warning}"));
+        }
+        let sandbox = wire::sandbox();
+        let explanation =
+            codex_sandbox_cmd::explain::explain(self.access, &self.target, &in_force, &surroundings.process, sandbox.capabilities());
+        if self.json {
+            let json = serde_json::to_string_pretty(&explanation);
+            let json = json.map_err(|error| ExecError::new("exec.unserialisable", error.to_string()))?;
+            print(&format!("{json}\n"))?;
+        } else {
+            print(&explanation.text())?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn told(error: &SandboxCmdError) -> ExecError {
+    let told = ExecError::new(error.code(), with_causes(error));
+    match error.hint() {
+        Some(hint) => told.with_hint(hint),
+        None => told,
+    }
+}
+
+/// The error on stderr, and its own exit code.
+fn failed(error: &SandboxCmdError) -> ExitCode {
+    tell(&told(error).report());
+    ExitCode::from(error.exit_code())
+}

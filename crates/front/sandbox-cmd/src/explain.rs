@@ -1,0 +1,320 @@
+//! What the policy says of one path, host or program, why, and what would change it.
+
+use crate::InForce;
+use codex_base::AbsPath;
+use codex_config::ProcessEnv;
+use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, decision};
+use codex_process::facts::real_path;
+use codex_protocol::facts::Capabilities;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    Read,
+    Write,
+    Connect,
+    Exec,
+}
+
+impl Access {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Connect => "connect",
+            Self::Exec => "exec",
+        }
+    }
+}
+
+/// The answer, for people and (as JSON) for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    pub access: Access,
+    /// As asked.
+    pub target: String,
+    /// The real path that was judged, links resolved; `None` for hosts and for programs that are nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<AbsPath>,
+    /// Whether there is such a file now. The policy speaks of missing ones, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exists: Option<bool>,
+    pub allowed: bool,
+    /// The rule that decided, with its file and line where it has one.
+    pub rule: String,
+    /// What that rule is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_path: Option<String>,
+    /// What keeps a command to it on this host; empty where nothing has to.
+    pub layers: Vec<String>,
+    /// The smallest change that turns the answer around; `None` where no setting of the user does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+    /// What else matters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Looks at the path, not into it.
+pub fn explain(access: Access, target: &str, in_force: &InForce, env: &ProcessEnv, host: &Capabilities) -> Explanation {
+    match access {
+        Access::Connect => connect(target, in_force, host),
+        Access::Read | Access::Write => {
+            let path = in_force.cwd.join(expanded(target, env));
+            of_path(access, target, &path, in_force, host)
+        }
+        Access::Exec => match program(target, in_force, env) {
+            Some(path) => of_program(target, &path, in_force, host),
+            None => Explanation {
+                exists: Some(false),
+                rule: "no folder of PATH has it".to_owned(),
+                ..nothing(access, target)
+            },
+        },
+    }
+}
+
+const fn wanted(access: Access) -> Rights {
+    match access {
+        Access::Write => Rights::Write,
+        Access::Read | Access::Connect | Access::Exec => Rights::Read,
+    }
+}
+
+fn nothing(access: Access, target: &str) -> Explanation {
+    Explanation {
+        access,
+        target: target.to_owned(),
+        path: None,
+        exists: None,
+        allowed: false,
+        rule: String::new(),
+        rule_path: None,
+        layers: Vec::new(),
+        change: None,
+        notes: Vec::new(),
+    }
+}
+
+fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, host: &Capabilities) -> Explanation {
+    let policy = &in_force.policy;
+    let path = real_path(spelled);
+    let decided = decision(policy, &path);
+    let allowed = decided.rights >= wanted(access);
+    let refusal = codex_approvals::refusal(policy, &path, wanted(access));
+    let grant = refusal.as_ref().and_then(|refusal| refusal.grant.clone());
+    let exists = std::fs::symlink_metadata(spelled).is_ok();
+    let change = match &decided.because {
+        because if allowed => closing(&path, wanted(access), because, in_force),
+        // Deny wins over every line that opens.
+        Because::Glob(glob) if !glob.managed => Some(format!("without the pattern at {}", glob.place)),
+        _ => grant.map(|line| format!("[permissions.{}.filesystem] {line}", profile_name(in_force))),
+    };
+    let mut notes = Vec::new();
+    if path != *spelled {
+        notes.push(format!("links lead from {spelled} to {path}, which is judged"));
+    }
+    if !exists {
+        notes.push("it does not exist; the policy speaks of missing paths, too".to_owned());
+    }
+    if change.is_none() {
+        notes.push("no setting of yours opens it".to_owned());
+    }
+    if allowed {
+        notes.push("the system's own rights count besides".to_owned());
+    }
+    Explanation {
+        path: Some(path.clone()),
+        exists: Some(exists),
+        allowed,
+        rule: rule(&decided.because, in_force),
+        rule_path: rule_path(&decided.because),
+        layers: layers(access, allowed, policy, host),
+        change,
+        notes,
+        ..nothing(access, target)
+    }
+}
+
+fn of_program(target: &str, path: &AbsPath, in_force: &InForce, host: &Capabilities) -> Explanation {
+    let mut explanation = of_path(Access::Exec, target, path, in_force, host);
+    explanation.notes.push(if in_force.policy.confined {
+        "what can be read can be executed; it runs under the same policy, without set-user-ID rights".to_owned()
+    } else {
+        "it runs unconfined".to_owned()
+    });
+    explanation
+}
+
+fn connect(target: &str, in_force: &InForce, host: &Capabilities) -> Explanation {
+    let policy = &in_force.policy;
+    let rule = match (policy.confined, policy.network) {
+        (false, _) => "there is no sandbox".to_owned(),
+        (true, true) => "the network is on".to_owned(),
+        (true, false) => "the network is off".to_owned(),
+    };
+    let allowed = !policy.confined || policy.network;
+    let socket = target.strip_prefix("unix:").or(target.starts_with('/').then_some(target));
+    let mut notes = Vec::new();
+    let mut explanation = match socket {
+        Some(path) if allowed => {
+            notes.push("a unix socket that can be seen can be connected to while the network is on".to_owned());
+            of_path(Access::Connect, target, &in_force.cwd.join(path), in_force, host)
+        }
+        Some(_) => {
+            notes.push("with the network off no unix socket is connected to either; a pair of connected ones can be made".to_owned());
+            nothing(Access::Connect, target)
+        }
+        None => {
+            notes.push("hosts and ports are not told apart: all of the network, this machine included, or none".to_owned());
+            nothing(Access::Connect, target)
+        }
+    };
+    if socket.is_none() || !allowed {
+        let line = |on: bool| format!("[permissions.{}.network] enabled = {on}", profile_name(in_force));
+        explanation.allowed = allowed;
+        explanation.rule = format!("{rule}, chosen by {}", in_force.chosen_by);
+        explanation.layers = layers(Access::Connect, allowed, policy, host);
+        explanation.change = policy
+            .confined
+            .then(|| line(!allowed))
+            .or_else(|| Some(UNCONFINED_CHANGE.to_owned()));
+    }
+    explanation.notes.extend(notes);
+    explanation
+}
+
+fn rule(because: &Because<'_>, in_force: &InForce) -> String {
+    match because {
+        Because::Unconfined => format!("there is no sandbox, chosen by {}", in_force.chosen_by),
+        Because::Rule(rule) | Because::Limit(rule) => match rule.source {
+            RuleSource::Mode => format!("the sandbox mode, chosen by {}", in_force.chosen_by),
+            RuleSource::WorkingDirectory
+            | RuleSource::WritableRoot
+            | RuleSource::Tmpdir
+            | RuleSource::SlashTmp
+            | RuleSource::ProtectedName
+            | RuleSource::Repository
+            | RuleSource::CodexHome
+            | RuleSource::Credentials
+            | RuleSource::Profile { .. }
+            | RuleSource::Managed { .. } => rule.source.to_string(),
+        },
+        Because::Glob(glob) => glob.place.clone(),
+        Because::Nothing => "no rule opens it".to_owned(),
+    }
+}
+
+fn rule_path(because: &Because<'_>) -> Option<String> {
+    match because {
+        Because::Rule(rule) | Because::Limit(rule) => Some(format!("{} = {}", rule.path, rule.rights.as_str())),
+        Because::Glob(glob) => Some(format!("{} = deny", glob.pattern)),
+        Because::Unconfined | Because::Nothing => None,
+    }
+}
+
+const UNCONFINED_CHANGE: &str = "-s workspace-write";
+
+/// The profile in force, if it is one that a user can write to.
+fn profile_name(in_force: &InForce) -> &str {
+    in_force.profile.as_deref().filter(|name| !name.starts_with(':')).unwrap_or("NAME")
+}
+
+/// The line that takes it away: a rule of the user's own for exactly this path, one step narrower.
+fn closing(path: &AbsPath, wanted: Rights, because: &Because<'_>, in_force: &InForce) -> Option<String> {
+    let narrower = match wanted {
+        Rights::Write => Rights::Read,
+        Rights::Read | Rights::None => Rights::None,
+    };
+    match because {
+        Because::Unconfined => Some(UNCONFINED_CHANGE.to_owned()),
+        Because::Rule(_) | Because::Limit(_) | Because::Glob(_) | Because::Nothing => Some(format!(
+            "[permissions.{}.filesystem] {:?} = {:?}",
+            profile_name(in_force),
+            path.to_string(),
+            narrower.as_str()
+        )),
+    }
+}
+
+/// What stands between a command and what it may not do.
+fn layers(access: Access, allowed: bool, policy: &ResolvedPolicy, host: &Capabilities) -> Vec<String> {
+    if allowed || !policy.confined {
+        return Vec::new();
+    }
+    if !host.confines {
+        return vec!["none: a confined command does not start on this host".to_owned()];
+    }
+    let namespaces = host.mechanism == "linux-namespaces";
+    let layers: &[&str] = match (access, namespaces) {
+        (Access::Connect, true) => &[
+            "a network namespace of its own",
+            "the system call filter",
+            "Landlock, as far as the kernel has it",
+        ],
+        (Access::Write, true) => &["read-only mounts", "Landlock, as far as the kernel has it"],
+        (Access::Read | Access::Exec, true) => &["something else mounted in its place"],
+        (Access::Connect, false) => &["the system call filter", "Landlock, as far as the kernel has it"],
+        (Access::Read | Access::Write | Access::Exec, false) => &["Landlock"],
+    };
+    layers.iter().map(|layer| (*layer).to_owned()).collect()
+}
+
+/// A tilde in front is the user's home: what a quoted word keeps.
+fn expanded(target: &str, env: &ProcessEnv) -> PathBuf {
+    match (target.strip_prefix("~/"), &env.home) {
+        (Some(rest), Some(home)) => home.join(rest).as_path().to_owned(),
+        _ if target == "~" => env
+            .home
+            .as_ref()
+            .map_or_else(|| PathBuf::from(target), |home| home.as_path().to_owned()),
+        _ => PathBuf::from(target),
+    }
+}
+
+/// Where a command of that name is found.
+fn program(target: &str, in_force: &InForce, env: &ProcessEnv) -> Option<AbsPath> {
+    if target.contains('/') {
+        return Some(in_force.cwd.join(expanded(target, env)));
+    }
+    let variables = codex_config::shell_environment(&in_force.shell_environment_policy, &env.vars);
+    let path = variables.into_iter().find(|(name, _)| name == "PATH")?.1;
+    let folders = path.to_str()?.split(':').map(|folder| in_force.cwd.join(Path::new(folder)));
+    folders.map(|folder| folder.join(target)).find(|path| path.is_file())
+}
+
+impl Explanation {
+    /// A few lines for people.
+    pub fn text(&self) -> String {
+        let answer = if self.allowed { "allowed" } else { "denied" };
+        let mut text = format!("{} {}: {answer}\n", self.access.as_str(), self.target);
+        let mut line = |name: &str, what: &str| {
+            let _ = writeln!(text, "  {name:<8} {what}");
+        };
+        line("rule", &self.rule);
+        if let Some(path) = &self.rule_path {
+            line("says", path);
+        }
+        if !self.layers.is_empty() {
+            line("by", &self.layers.join("; "));
+        }
+        if let Some(change) = &self.change {
+            line("change", change);
+        }
+        if self.change.as_ref().is_some_and(|change| change.starts_with("[permissions.NAME.")) {
+            line(
+                "",
+                "where NAME is a profile that you make ([permissions.NAME] with `extends`) and choose with -P NAME",
+            );
+        }
+        for note in &self.notes {
+            line("note", note);
+        }
+        text
+    }
+}

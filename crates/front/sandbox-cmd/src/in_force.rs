@@ -1,0 +1,136 @@
+//! Which policy is in force, and who chose it.
+//!
+//! Of what chooses, the first in this list that is there decides: `-s` or `-P`; `-c`; `default_permissions` of the files, the nearest layer
+//! first; else a command may read and nothing more. A `sandbox_mode` in a file is for agents and counts as nothing here (observed of the
+//! reference). What an administrator requires is laid over all of them.
+
+use crate::{SandboxCmdError, State};
+use codex_base::AbsPath;
+use codex_config::{Overrides, ProcessEnv, Resolved};
+use codex_permissions::{PathRule, ResolvedPolicy, Rights, RuleSource};
+use codex_protocol::settings::{CommandLimits, Origin, ShellEnvironmentPolicy};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What the command line asks for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// `-c`, `-p`, `-s`, `-P`.
+    pub overrides: Overrides,
+    pub cwd: AbsPath,
+    /// Stands in place of `-s` and `-P`.
+    pub state: Option<State>,
+}
+
+/// A policy, and what a command needs besides.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    pub policy: ResolvedPolicy,
+    pub cwd: AbsPath,
+    /// E.g. `:workspace`; `None` when a mode was named.
+    pub profile: Option<String>,
+    /// Who chose it, e.g. `-s` or a file with its line.
+    pub chosen_by: String,
+    pub shell_environment_policy: ShellEnvironmentPolicy,
+    pub limits: CommandLimits,
+    /// One sentence each, for the user: what was not done as asked, and what is wrong with the configuration.
+    pub warnings: Vec<String>,
+}
+
+impl InForce {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// If it is broken or asks for what an administrator forbids, or the state is none.
+    pub fn resolve(asked: Asked, env: &ProcessEnv) -> Result<Self, SandboxCmdError> {
+        let Asked { overrides, cwd, state } = asked;
+        let mut overrides = Overrides {
+            named_mode_only: true,
+            ..overrides
+        };
+        let by_state = state.is_some();
+        if let Some(state) = state {
+            state.choose(&mut overrides);
+        }
+        let Resolved {
+            config, origins, warnings, ..
+        } = codex_config::resolve(env, &cwd, &overrides)?;
+        let tmpdir = env.var("TMPDIR").filter(|folder| !folder.is_empty()).map(Path::new);
+        let at = codex_process::facts::Surroundings {
+            cwd: &cwd,
+            home: env.home.as_ref(),
+            tmpdir,
+            codex_home: &env.codex_home,
+        };
+        let facts = codex_process::facts::path_facts(&config.sandbox_policy, &config.file_rules, at);
+        let key = if config.permission_profile.is_some() {
+            "default_permissions"
+        } else {
+            "sandbox_mode"
+        };
+        let by_flag = overrides
+            .sandbox_mode
+            .map(|_| "-s")
+            .or(overrides.permission_profile.as_ref().map(|_| "-P"));
+        let chosen_by = match origins.get(key) {
+            _ if by_state => "--sandbox-state-json".to_owned(),
+            Some(Origin::Session) => by_flag.unwrap_or("-c").to_owned(),
+            Some(origin) => place_of(origin),
+            None => "the default of codex sandbox".to_owned(),
+        };
+        Ok(Self {
+            policy: codex_permissions::resolve(&config.sandbox_policy, &config.file_rules, &cwd, &facts),
+            cwd,
+            profile: config.permission_profile,
+            chosen_by,
+            shell_environment_policy: config.shell_environment_policy,
+            limits: config.command_limits,
+            warnings,
+        })
+    }
+
+    /// The policy in the user's words, line by line.
+    pub fn describe(&self, enforced: &[String]) -> String {
+        let name = self.profile.as_deref().unwrap_or_else(|| self.policy.mode.as_str());
+        let network = if self.policy.network { "on" } else { "off" };
+        let mut text = format!("sandbox: {name}, network {network}, chosen by {}\n", self.chosen_by);
+        if !self.policy.confined {
+            text += "  nothing is confined\n";
+            return text;
+        }
+        let mut line = |rights: &str, what: &str, why: &dyn std::fmt::Display| {
+            let _ = writeln!(text, "  {rights:<6} {what}  ({why})");
+        };
+        let mut rules: Vec<&PathRule> = self.policy.rules.iter().collect();
+        rules.sort_by(|a, b| a.path.cmp(&b.path));
+        let (credentials, others): (Vec<_>, Vec<_>) = rules.into_iter().partition(|rule| rule.source == RuleSource::Credentials);
+        for rule in others {
+            line(rule.rights.as_str(), &rule.path.to_string(), &rule.source);
+        }
+        let closed = credentials.iter().filter(|rule| rule.rights == Rights::None).count();
+        if closed > 0 {
+            line("deny", &format!("{closed} more paths"), &RuleSource::Credentials);
+        }
+        for limit in &self.policy.limits {
+            line(&format!("<={}", limit.rights.as_str()), &limit.path.to_string(), &limit.source);
+        }
+        for glob in self.policy.deny_globs.iter() {
+            line("deny", &glob.pattern, &glob.place);
+        }
+        let _ = writeln!(text, "  enforced by: {}", enforced.join("; "));
+        text
+    }
+}
+
+fn place_of(origin: &Origin) -> String {
+    match origin {
+        Origin::Default => "default".to_owned(),
+        Origin::System { file, line }
+        | Origin::User { file, line }
+        | Origin::Profile { file, line }
+        | Origin::Project { file, line }
+        | Origin::Managed { file, line } => line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}")),
+        Origin::Session => "-c".to_owned(),
+        Origin::Flag { flag } => flag.clone(),
+    }
+}

@@ -1,0 +1,118 @@
+//! The command itself: its environment, its start, the signals on the way, its end.
+
+use crate::{InForce, SandboxCmdError};
+use codex_base::AbsPath;
+use codex_config::ProcessEnv;
+use codex_permissions::ResolvedPolicy;
+use codex_process::{CommandIo, CommandSpec, ExitCause, Expiration, PreparedCommand, Sandbox, SandboxError, SpawnError};
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use tokio::sync::mpsc;
+
+/// Set to `1` while the network is off; what codex itself was started with says nothing of this command.
+const NETWORK_DISABLED: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
+/// Belongs to tool calls; observed of the reference: not set here.
+const PERMISSION_PROFILE: &str = "CODEX_PERMISSION_PROFILE";
+
+/// How the command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The command's own, or 128 + signal.
+    pub exit_code: u8,
+    /// The signal that ended the command after it had come to this process, too: then this process should end the same way.
+    pub shared_signal: Option<i32>,
+}
+
+/// Prepares `argv` to run under the policy, with this process's streams.
+///
+/// # Errors
+/// If the policy cannot be enforced on this host.
+pub fn prepare(
+    in_force: &InForce,
+    argv: Vec<OsString>,
+    env: &ProcessEnv,
+    sandbox: &dyn Sandbox,
+) -> Result<PreparedCommand, SandboxCmdError> {
+    let spec = CommandSpec {
+        argv,
+        cwd: in_force.cwd.clone(),
+        env: environment(in_force, env),
+        io: CommandIo::Inherited,
+        limits: in_force.limits,
+    };
+    sandbox.prepare(spec, &in_force.policy).map_err(SandboxCmdError::Unenforceable)
+}
+
+/// Runs it to its end and passes on what comes from `signals`. Dropped before the end, it takes the whole tree along.
+///
+/// # Errors
+/// If the command did not start, or nobody knows how it ended.
+pub async fn run(prepared: PreparedCommand, mut signals: mpsc::Receiver<i32>) -> Result<Ended, SandboxCmdError> {
+    let spec = prepared.spec.clone();
+    let running = codex_process::spawn(prepared, Expiration::default())
+        .await
+        .map_err(|error| not_started(error, &spec))?;
+    let mut came = BTreeSet::new();
+    let outcome = loop {
+        tokio::select! {
+            outcome = running.exited() => break outcome,
+            Some(signal) = signals.recv() => {
+                came.insert(signal);
+                running.pass_on(signal);
+            }
+        }
+    };
+    // What came with the command's end counts, too: the keys of a terminal reach both at once.
+    while let Ok(signal) = signals.try_recv() {
+        came.insert(signal);
+    }
+    match outcome.cause {
+        ExitCause::Lost => Err(SandboxCmdError::Lost),
+        ExitCause::Exited | ExitCause::TimedOut | ExitCause::Cancelled => Ok(Ended {
+            exit_code: u8::try_from(outcome.exit_code() & 0xff).unwrap_or(1),
+            shared_signal: outcome.signal.filter(|signal| came.contains(signal)),
+        }),
+    }
+}
+
+fn environment(in_force: &InForce, env: &ProcessEnv) -> Vec<(OsString, OsString)> {
+    let mut variables = codex_config::shell_environment(&in_force.shell_environment_policy, &env.vars);
+    variables.retain(|(name, _)| name != NETWORK_DISABLED && name != PERMISSION_PROFILE);
+    if is_marked(&in_force.policy) {
+        variables.push((NETWORK_DISABLED.into(), "1".into()));
+    }
+    variables
+}
+
+const fn is_marked(policy: &ResolvedPolicy) -> bool {
+    policy.confined && !policy.network
+}
+
+fn not_started(error: SpawnError, spec: &CommandSpec) -> SandboxCmdError {
+    let name = spec.argv.first().map_or_else(|| OsStr::new(""), OsString::as_os_str);
+    let program = name.to_string_lossy().into_owned();
+    match error {
+        SpawnError::Sandbox(error @ SandboxError::Unenforceable { .. }) => SandboxCmdError::Unenforceable(error),
+        SpawnError::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            // The system says the same of a script whose interpreter is missing.
+            if is_file(name, &spec.cwd) {
+                let why = "the program that it names in its first line, or its loader, is missing".to_owned();
+                SandboxCmdError::NotExecutable { program, why }
+            } else {
+                SandboxCmdError::NotFound { program }
+            }
+        }
+        SpawnError::Program { source, .. } => SandboxCmdError::NotExecutable {
+            program,
+            why: source.to_string(),
+        },
+        SpawnError::Cwd { cwd, source } => SandboxCmdError::Cwd { cwd, source },
+        error => SandboxCmdError::Start(error),
+    }
+}
+
+fn is_file(name: &OsStr, cwd: &AbsPath) -> bool {
+    Path::new(name).components().count() > 1 && cwd.join(name).exists()
+}
