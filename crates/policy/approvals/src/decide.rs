@@ -61,7 +61,10 @@ fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &Comman
             let escalation = reason(ReasonSource::Escalation, "escalated permissions cannot be asked for");
             Some(refuse(facts, escalation, texts::ESCALATION_UNDER_NEVER.to_owned()))
         }
-        (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, _) => {
+        (ApprovalPolicy::Granular(switches), None) if escalates && !switches.sandbox_approval && found.leaves && !found.granted => {
+            Some(refuse(facts, switched_off(), texts::SANDBOX_APPROVAL_OFF.to_owned()))
+        }
+        (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted | ApprovalPolicy::Granular(_), _) => {
             let unenforceable = !found.leaves && facts.policy.confined && !facts.capabilities.confines;
             unenforceable.then(|| {
                 let message = texts::unenforceable(facts.policy.mode, facts.capabilities);
@@ -82,10 +85,12 @@ fn allow_or_ask(facts: &ToolFacts<'_>, command: &CommandIntent, found: &CommandF
     match (facts.approval_policy, &found.danger, found.leaves, found.granted, found.known_safe) {
         // Refused above: nothing that is dangerous or escalated gets here under `never`.
         (ApprovalPolicy::Never, _, _, _, _) => run(facts, within_policy()),
-        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, _, _, true, _) => granted(),
-        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, Some(danger), _, false, _) => ask(danger_reason(danger)),
-        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, None, true, false, _) => ask(escalation()),
-        (ApprovalPolicy::OnRequest, None, false, false, _) => run(facts, within_policy()),
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, _, _, true, _) => granted(),
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, Some(danger), _, false, _) => {
+            ask(danger_reason(danger))
+        }
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, None, true, false, _) => ask(escalation()),
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_), None, false, false, _) => run(facts, within_policy()),
         (ApprovalPolicy::Untrusted, None, false, false, true) => run(
             facts,
             reason(ReasonSource::KnownSafe, "every command in it is known to be harmless"),
@@ -99,11 +104,13 @@ fn decide_patch(facts: &ToolFacts<'_>, patch: &PatchIntent) -> Verdict {
     let outside = || reason(ReasonSource::Escalation, "the patch writes outside of the writable roots");
     match (facts.approval_policy, leaves_policy(facts), granted) {
         (ApprovalPolicy::Never, true, _) => refuse(facts, outside(), texts::patch_outside(facts.policy.mode)),
-        (ApprovalPolicy::Never | ApprovalPolicy::OnRequest, false, _) => run(facts, within_policy()),
-        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, true, true) | (ApprovalPolicy::Untrusted, false, true) => {
-            run_granted(facts, "patches to these files were allowed for the session")
+        (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_), false, _) => run(facts, within_policy()),
+        (ApprovalPolicy::Granular(switches), true, false) if !switches.sandbox_approval => {
+            refuse(facts, switched_off(), texts::SANDBOX_APPROVAL_OFF.to_owned())
         }
-        (ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted, true, false) => {
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, true, true)
+        | (ApprovalPolicy::Untrusted, false, true) => run_granted(facts, "patches to these files were allowed for the session"),
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, true, false) => {
             let files = not_writable(facts, &patch.paths)
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
@@ -121,9 +128,12 @@ fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_san
     let harmless = HARMLESS_INPUT.contains(&chars) || !outside_sandbox || !facts.policy.confined;
     let outside = reason(ReasonSource::Escalation, "the process runs outside of the sandbox");
     match (harmless, facts.approval_policy) {
-        (true, ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted) => run(facts, within_policy()),
+        (true, _) => run(facts, within_policy()),
         (false, ApprovalPolicy::Never) => refuse(facts, outside, texts::STDIN_UNDER_NEVER.to_owned()),
-        (false, ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted) => match folder_of(facts.policy) {
+        (false, ApprovalPolicy::Granular(switches)) if !switches.sandbox_approval => {
+            refuse(facts, switched_off(), texts::SANDBOX_APPROVAL_OFF.to_owned())
+        }
+        (false, ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted) => match folder_of(facts.policy) {
             Some(cwd) => {
                 let reason = Some(format!("input for session {session_id}, which runs outside of the sandbox"));
                 let question = Question::Command {
@@ -137,6 +147,10 @@ fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_san
             None => refuse(facts, outside, texts::STDIN_UNDER_NEVER.to_owned()),
         },
     }
+}
+
+fn switched_off() -> Reason {
+    reason(ReasonSource::ApprovalPolicy, "approval_policy.granular.sandbox_approval is off")
 }
 
 /// A folder to show with the question: the thread's directory if it may be written to, or else what every policy protects.

@@ -162,7 +162,7 @@ pub fn after_denial(facts: &ToolFacts<'_>, denial: &Denial) -> Verdict {
         message: texts::FIRST_RESULT_STAYS.to_owned(),
     };
     let action = match (facts.approval_policy, facts.intent) {
-        (ApprovalPolicy::OnRequest | ApprovalPolicy::Never, _) => keep,
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Never, _) => keep,
         (ApprovalPolicy::Untrusted, ToolIntent::Command(command)) if !leaves_policy(facts) => {
             let reason = Some(format!("command failed in the sandbox ({}); retry without it?", denial.snippet));
             Action::Ask {
@@ -197,10 +197,9 @@ pub fn after_denial_answer(facts: &ToolFacts<'_>, answer: ApprovalDecision) -> A
             policy: facts.policy.escalated(),
             grant: None,
         },
-        (ApprovalPolicy::Untrusted | ApprovalPolicy::OnRequest | ApprovalPolicy::Never, ApprovalDecision::Cancel) => {
-            AfterAnswer::Cancel { message: rejected() }
-        }
-        (ApprovalPolicy::Untrusted, ApprovalDecision::Decline) | (ApprovalPolicy::OnRequest | ApprovalPolicy::Never, _) => {
+        (_, ApprovalDecision::Cancel) => AfterAnswer::Cancel { message: rejected() },
+        (ApprovalPolicy::Untrusted, ApprovalDecision::Decline)
+        | (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Never, _) => {
             AfterAnswer::Decline { message: rejected() }
         }
     }

@@ -5,7 +5,7 @@ use codex_base::AbsPath;
 use codex_permissions::{PathFacts, ResolvedPolicy, candidate_roots, resolve};
 use codex_protocol::facts::{Capabilities, CommandIntent, Denial, Grant, PatchIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::questions::{ApprovalDecision, Question};
-use codex_protocol::settings::{ApprovalPolicy, FileRules, SandboxMode, SandboxPolicy};
+use codex_protocol::settings::{ApprovalPolicy, FileRules, GranularApprovals, SandboxMode, SandboxPolicy};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -350,7 +350,14 @@ fn policies() -> impl Strategy<Value = ApprovalPolicy> {
     prop_oneof![
         Just(ApprovalPolicy::Never),
         Just(ApprovalPolicy::OnRequest),
-        Just(ApprovalPolicy::Untrusted)
+        Just(ApprovalPolicy::Untrusted),
+        any::<bool>().prop_map(|sandbox_approval| ApprovalPolicy::Granular(GranularApprovals {
+            sandbox_approval,
+            rules: true,
+            mcp_elicitations: true,
+            request_permissions: false,
+            skill_approval: false,
+        }))
     ]
 }
 

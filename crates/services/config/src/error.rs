@@ -70,8 +70,6 @@ pub enum ConfigError {
     ProfileTable { place: Place, name: String },
     #[error("invalid profile name `{name}`: use letters, digits, `-` and `_`")]
     ProfileName { name: String },
-    #[error("{place}: granular approval policies are not supported yet; use `on-request`, `untrusted` or `never`")]
-    ApprovalGranular { place: Place },
     #[error("{place}: {problem}")]
     PermissionsInvalid { place: Place, problem: String },
     #[error(
@@ -123,7 +121,6 @@ impl ConfigError {
             Self::ProfileKey { .. } => "config.profile_key",
             Self::ProfileTable { .. } => "config.profile_table",
             Self::ProfileName { .. } => "config.profile_name",
-            Self::ApprovalGranular { .. } => "config.approval_granular",
             Self::PermissionsInvalid { .. } => "config.permissions_invalid",
             Self::PermissionsUnchosen { .. } => "config.permissions_unchosen",
             Self::ProfileForbidden { .. } => "config.profile_forbidden",

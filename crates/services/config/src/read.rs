@@ -7,8 +7,8 @@ use crate::value::Choices;
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, CommandLimits, EnvironmentFilter, FileRules, HistorySettings, SandboxMode, SandboxPolicy, ShellEnvironmentPolicy,
-    WebSearchDetails, WebSearchLocation, WebSearchMode,
+    ApprovalPolicy, CommandLimits, EnvironmentFilter, FileRules, GranularApprovals, HistorySettings, SandboxMode, SandboxPolicy,
+    ShellEnvironmentPolicy, WebSearchDetails, WebSearchLocation, WebSearchMode,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -235,10 +235,8 @@ impl Reader<'_> {
                 Some(true) | None => ApprovalPolicy::OnRequest,
             });
         };
-        if let Value::Table(_) = node.value {
-            return Err(ConfigError::ApprovalGranular {
-                place: node.source.place.clone(),
-            });
+        if let Value::Table(table) = &node.value {
+            return granular(node, table).map(ApprovalPolicy::Granular);
         }
         let policy = node.named("approval_policy")?;
         if node.text() == Some(ON_FAILURE) {
@@ -385,6 +383,24 @@ impl Reader<'_> {
             filters: self.filters(&key("filters"))?,
         })
     }
+}
+
+/// `{ granular = { ... } }`; the first three switches must be there.
+fn granular(node: &Node, table: &Table) -> Result<GranularApprovals, ConfigError> {
+    const KEY: &str = "approval_policy.granular";
+    let Some(switches) = table.get("granular") else {
+        return Err(node.wrong("approval_policy", "`on-request`, `untrusted`, `never` or a table `granular`"));
+    };
+    let inner = switches.table(KEY)?;
+    let given = |name: &str| inner.get(name).map(|node| node.boolean(&dotted(KEY, name))).transpose();
+    let needed = |name: &str| given(name)?.ok_or_else(|| switches.wrong(KEY, &format!("a table with the switch `{name}`")));
+    Ok(GranularApprovals {
+        sandbox_approval: needed("sandbox_approval")?,
+        rules: needed("rules")?,
+        mcp_elicitations: needed("mcp_elicitations")?,
+        request_permissions: given("request_permissions")?.unwrap_or(false),
+        skill_approval: given("skill_approval")?.unwrap_or(false),
+    })
 }
 
 /// What commands may touch, and how that was chosen.

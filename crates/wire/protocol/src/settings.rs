@@ -15,6 +15,22 @@ pub enum ApprovalPolicy {
     OnRequest,
     /// Never ask: what would be asked is refused.
     Never,
+    /// Like `on-request`, for the kinds of question that are switched on; the others are refused.
+    Granular(GranularApprovals),
+}
+
+/// Which questions may be asked. Text form: `{"granular": {...}}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GranularApprovals {
+    /// To run or write outside of the sandbox.
+    pub sandbox_approval: bool,
+    /// What a rule says must be asked.
+    pub rules: bool,
+    pub mcp_elicitations: bool,
+    #[serde(default)]
+    pub request_permissions: bool,
+    #[serde(default)]
+    pub skill_approval: bool,
 }
 
 impl ApprovalPolicy {
@@ -23,6 +39,7 @@ impl ApprovalPolicy {
             Self::Untrusted => "untrusted",
             Self::OnRequest => "on-request",
             Self::Never => "never",
+            Self::Granular(_) => "granular",
         }
     }
 }

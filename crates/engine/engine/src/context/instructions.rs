@@ -70,10 +70,13 @@ fn approvals(approval: ApprovalPolicy, confined: bool) -> &'static str {
         (ApprovalPolicy::Never, _) => {
             "Nobody can be asked: never request escalation; work within these limits and report what they prevented."
         }
-        (ApprovalPolicy::OnRequest, true) => {
+        (ApprovalPolicy::Granular(switches), true) if !switches.sandbox_approval => {
+            "Nobody is asked about leaving the sandbox: never request escalation; work within these limits and report what they prevented."
+        }
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_), true) => {
             "If a command that matters fails because of the sandbox, run it again with `sandbox_permissions: \"require_escalated\"` and a one-sentence `justification`; the user decides."
         }
-        (ApprovalPolicy::OnRequest, false) => "The user is asked before dangerous commands.",
+        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_), false) => "The user is asked before dangerous commands.",
         (ApprovalPolicy::Untrusted, _) => "The user is asked before every command that is not known to be harmless.",
     }
 }

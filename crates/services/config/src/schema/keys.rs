@@ -175,7 +175,12 @@ static CONFINING: &[Key] = &[
         "approval_policy",
         Either(&[
             Choice(&["on-request", "untrusted", "never", "on-failure"]),
-            Table(&[used("granular", GRANULAR, "", "not supported yet")]),
+            Table(&[used(
+                "granular",
+                GRANULAR,
+                "",
+                "like `on-request` for the kinds of question that are on; the others are refused",
+            )]),
         ]),
         "`on-request`; `untrusted` in a project of that level",
         "`on-request`: ask when a command wants out of the sandbox, or deletes by force. `untrusted`: ask for everything but commands known to only read \
@@ -235,7 +240,7 @@ static CONFINING: &[Key] = &[
 ];
 
 const GRANULAR: Kind = Table(&[
-    used("sandbox_approval", Switch, "required", ""),
+    used("sandbox_approval", Switch, "required", "to run or write outside of the sandbox"),
     used("rules", Switch, "required", ""),
     used("mcp_elicitations", Switch, "required", ""),
     used("request_permissions", Switch, "false", ""),
