@@ -17,7 +17,8 @@ impl Victim {
     /// In a group of its own, under the user that the attempts run as.
     pub fn start(user: User, secret: &str) -> Self {
         let mut command = as_user(user);
-        command.args(["victim", secret]).env("SECRET", secret).process_group(0);
+        // Nothing else is in its environment: of a long one only the beginning is shown.
+        command.args(["victim", secret]).env_clear().env("SECRET", secret).process_group(0);
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let secret_at = first_line(&mut process);
         let before = state(process.id()).unwrap();
