@@ -283,3 +283,28 @@ fn ways_to_log_in_are_left_by_requirements() {
         "{error}"
     );
 }
+
+/// `codex sandbox` and `codex sandbox -P`: what is closed by an administrator stays so, and a mode in a file, managed or not, chooses nothing.
+#[test]
+fn what_only_runs_a_command_is_held_to_requirements_and_not_to_modes_of_files() {
+    let world = World::new(&[
+        (REQUIREMENTS, "[permissions.filesystem]\ndeny_read = [\"/srv/secret\"]\n"),
+        (USER, "sandbox_mode = \"danger-full-access\"\n"),
+        (MANAGED, "sandbox_mode = \"workspace-write\"\n"),
+    ]);
+    let check = |profile: Option<&str>, mode: &[&str], expect: &str| {
+        let overrides = Overrides {
+            named_mode_only: true,
+            permission_profile: profile.map(str::to_owned),
+            ..cli(mode)
+        };
+        let config = world.resolved("w", &overrides).config;
+        let closed: Vec<String> = config.file_rules.managed_deny.iter().map(|line| line.path.to_string()).collect();
+        assert_eq!(format!("{} {}", config.sandbox_policy.mode().as_str(), closed.join(" ")), expect);
+    };
+
+    check(None, &[], "read-only /srv/secret");
+    check(Some(":workspace"), &[], "workspace-write /srv/secret");
+    check(None, &["sandbox_mode=workspace-write"], "workspace-write /srv/secret");
+    check(Some(":danger-full-access"), &[], "workspace-write /srv/secret");
+}
