@@ -194,7 +194,8 @@ impl Field<'_> {
 
     /// In the workspace, which is the current folder too.
     fn inside(&self, name: &str) -> PathBuf {
-        self.base().join("w").join(format!("{}{name}", self.id))
+        let folder = if self.id.starts_with("hidden-") { "w/hidden" } else { "w/in" };
+        self.base().join(folder).join(format!("{}{name}", self.id))
     }
 
     /// In the writable root that this attempt has for itself, with protected names.

@@ -1,6 +1,6 @@
 //! The place that one run of the suite acts on: folders, receivers and processes of the host, and how they were before.
 
-use super::table::{Effect, Probe};
+use super::table::{Effect, Probe, Rung};
 use crate::lab::{self, Lab, PROBE, User};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -40,13 +40,16 @@ struct Traces {
 }
 
 impl Ground {
-    pub fn new(user: User, probes: &[&'static Probe]) -> Self {
+    pub fn new(user: User, rung: Rung, probes: &[&'static Probe]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // With an end, so that none is the beginning of another one.
         let number = || format!("codex-escape-{}-{}.", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let lab = Lab::new(user);
+        let lab = match rung {
+            Rung::Namespaces => Lab::new(user),
+            Rung::Landlock => Lab::without_namespaces(user),
+        };
         let secret = format!("secret-of-{}", number());
-        for folder in ["ws", "listen", "w/old-link"] {
+        for folder in ["ws", "listen", "w/old-link", "w/in", "w/hidden"] {
             lab.make_folder(folder);
         }
         for probe in probes {
@@ -130,7 +133,7 @@ impl Ground {
                 (Effect::Secret, said.contains(&self.secret)),
                 (Effect::Outside, now.outside != before.outside),
                 (Effect::Protected, now.protected != before.protected),
-                (Effect::Made, self.lab.exists(&format!("w/{id}")) && said.starts_with("ok")),
+                (Effect::Made, self.lab.exists(&inside(id)) && said.starts_with("ok")),
                 (
                     Effect::Named,
                     places(&self.lab, tag).iter().any(|place| fs::symlink_metadata(place).is_ok()),
@@ -192,7 +195,7 @@ impl Traces {
             describe(&lab.path(&format!("ws/{id}/{name}")), &mut protected);
         }
         for name in HIDDEN {
-            describe(&lab.path(&format!("w/{id}/{name}")), &mut protected);
+            describe(&lab.path(&format!("{}/{name}", inside(id))), &mut protected);
         }
         Self { outside, protected }
     }
@@ -235,6 +238,13 @@ fn describe(path: &Path, into: &mut BTreeMap<PathBuf, String>) {
     }
 }
 
+/// Where an attempt works, as in `testing/probes/escape.rs`. Nothing at the top of these folders is protected, so names are made there on every
+/// rung; but what is hidden in the workspace has a folder of its own.
+fn inside(id: &str) -> String {
+    let folder = if id.starts_with("hidden-") { "hidden" } else { "in" };
+    format!("w/{folder}/{id}")
+}
+
 fn prepare_outside(lab: &Lab, id: &str) {
     lab.make_folder(&format!("out/{id}"));
     lab.make_folder(&format!("out/{id}/folder"));
@@ -251,8 +261,8 @@ fn prepare_hidden(lab: &Lab, id: &str, secret: &str) {
         return;
     }
     lab.make_folder(&format!("out/{id}/closed"));
-    lab.make_folder(&format!("w/{id}"));
-    let (outside, inside) = (format!("out/{id}/closed-file"), format!("w/{id}/closed-file"));
+    lab.make_folder(&inside(id));
+    let (outside, inside) = (format!("out/{id}/closed-file"), format!("{}/closed-file", inside(id)));
     for file in [
         &outside,
         &inside,
@@ -275,8 +285,8 @@ pub fn hidden_paths(id: &str) -> [String; 4] {
     [
         format!("out/{id}/closed"),
         format!("out/{id}/closed-file"),
-        format!("w/{id}/closed-file"),
-        format!("w/{id}/missing"),
+        format!("{}/closed-file", inside(id)),
+        format!("{}/missing", inside(id)),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! `docs/sandbox-probes.md`, from the table.
 
-use super::table::{CLASSES, Class, Control, MODES, Mode, Probe, RUNGS, probes};
+use super::table::{CLASSES, Class, Control, MODES, Mode, Probe, RUNGS, Rung, probes};
 use pretty_assertions::assert_eq;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -25,7 +25,7 @@ leave no other trace either.
 | --- | --- |
 | shows as | what has to be seen from outside to say that it worked: a changed file outside or under a protected name, a new name in a folder of the host, an arrival at a receiver of the host, a change to a process of the host, something told that only a process of the host knows, a process left, a file made in the workspace |
 | control | for whom it succeeds without a sandbox: everybody, or root alone; *needs*: only on a host that has this. `(cannot run here)`: it did not where this page was written, so that \"refused\" proves little |
-| the others | mode, and the rung it is enforced with: **refused**, or allowed and why. *Hiding* is `workspace-write` by a permission profile that also hides some paths |
+| the others | mode, and the rung it is enforced with: **refused**, or allowed and why. *Landlock alone* is the rung of hosts that refuse namespaces. *Hiding* is `workspace-write` by a permission profile that also hides some paths |
 
 The suite is `crates/enforce/sandbox-linux/tests/escape`. As another user than root it tries everything as that user alone.
 ";
@@ -44,7 +44,7 @@ fn section(class: &Class, cannot_run: &BTreeSet<&str>, page: &mut String) {
     let titles: Vec<String> = columns()
         .map(|(rung, mode)| format!("{}, {}", mode.title(), rung.title()))
         .collect();
-    let head = format!("| probe | tries to | shows as | control | {} | why allowed |", titles.join(" | "));
+    let head = format!("| probe | tries to | shows as | control | {} | why |", titles.join(" | "));
     write!(
         page,
         "\n## {}\n\n{head}\n|{}\n",
@@ -53,7 +53,7 @@ fn section(class: &Class, cannot_run: &BTreeSet<&str>, page: &mut String) {
     )
     .unwrap();
     for probe in class.probes {
-        let cells: Vec<&str> = columns().map(|(_, mode)| cell(probe, mode)).collect();
+        let cells: Vec<&str> = columns().map(|(rung, mode)| cell(probe, rung, mode)).collect();
         let mark = if cannot_run.contains(probe.id) { MARK } else { "" };
         writeln!(
             page,
@@ -63,14 +63,22 @@ fn section(class: &Class, cannot_run: &BTreeSet<&str>, page: &mut String) {
             probe.effect.title(),
             control(probe),
             cells.join(" | "),
-            probe.allowed.reason
+            reasons(probe)
         )
         .unwrap();
     }
 }
 
-fn cell(probe: &Probe, mode: Mode) -> &'static str {
-    if probe.is_allowed(mode) { "allowed" } else { "**refused**" }
+fn reasons(probe: &Probe) -> String {
+    let own = Some(probe.allowed.reason.to_owned()).filter(|reason| !reason.is_empty());
+    let others = RUNGS
+        .into_iter()
+        .filter_map(|rung| Some(format!("{}: {}", rung.title(), probe.exception(rung)?.reason)));
+    own.into_iter().chain(others).collect::<Vec<_>>().join("; ")
+}
+
+fn cell(probe: &Probe, rung: Rung, mode: Mode) -> &'static str {
+    if probe.is_allowed(rung, mode) { "allowed" } else { "**refused**" }
 }
 
 fn control(probe: &Probe) -> String {

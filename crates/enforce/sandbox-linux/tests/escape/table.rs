@@ -37,14 +37,16 @@ impl Mode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rung {
     Namespaces,
+    Landlock,
 }
 
-pub const RUNGS: [Rung; 1] = [Rung::Namespaces];
+pub const RUNGS: [Rung; 2] = [Rung::Namespaces, Rung::Landlock];
 
 impl Rung {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Namespaces => "namespaces",
+            Self::Landlock => "Landlock alone",
         }
     }
 }
@@ -118,6 +120,52 @@ pub struct Probe {
     pub control: Control,
     pub allowed: Allowed,
 }
+
+/// An attempt that ends in every mode otherwise than the table says.
+#[derive(Debug)]
+pub struct Exception {
+    pub id: &'static str,
+    pub is_allowed: bool,
+    pub reason: &'static str,
+}
+
+const fn less(id: &'static str, reason: &'static str) -> Exception {
+    Exception {
+        id,
+        is_allowed: false,
+        reason,
+    }
+}
+
+const fn more(id: &'static str, reason: &'static str) -> Exception {
+    Exception {
+        id,
+        is_allowed: true,
+        reason,
+    }
+}
+
+const NO_CHANGES: &str = "nothing changes modes, owners, times or attributes";
+const NOT_AT_THE_TOP: &str = "no new names beside a protected one";
+const SHARED: &str = "the host's would be used";
+const SEEN: &str = "the host's `/proc` is seen";
+
+const WITHOUT_NAMESPACES: &[Exception] = &[
+    less("device-new-terminal", SHARED),
+    less("git-head", NOT_AT_THE_TOP),
+    less("git-index", NOT_AT_THE_TOP),
+    less("git-object", NOT_AT_THE_TOP),
+    less("hidden-here-chmod", NO_CHANGES),
+    less("ipc-own-posix-memory", SHARED),
+    less("ipc-own-shared-memory", SHARED),
+    less("limit-shared-memory", SHARED),
+    less("root-set-group", NO_CHANGES),
+    less("work-modes", NO_CHANGES),
+    more("leak-daemon-killed", "nobody is left to end it"),
+    more("proc-kernel-pages", SEEN),
+    more("proc-victim-command-line", SEEN),
+    more("proc-victim-seen", SEEN),
+];
 
 pub struct Class {
     pub title: &'static str,
@@ -250,7 +298,18 @@ impl Probe {
         }
     }
 
-    pub fn is_allowed(&self, mode: Mode) -> bool {
-        self.allowed.modes.contains(&mode)
+    pub fn is_allowed(&self, rung: Rung, mode: Mode) -> bool {
+        match self.exception(rung) {
+            Some(exception) => exception.is_allowed,
+            None => self.allowed.modes.contains(&mode),
+        }
+    }
+
+    /// What differs on this rung from the one that enforces most.
+    pub fn exception(&self, rung: Rung) -> Option<&'static Exception> {
+        match rung {
+            Rung::Namespaces => None,
+            Rung::Landlock => WITHOUT_NAMESPACES.iter().find(|exception| exception.id == self.id),
+        }
     }
 }

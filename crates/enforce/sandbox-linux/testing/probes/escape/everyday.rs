@@ -20,7 +20,7 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
         let file = OpenOptions::new()
             .write(true)
             .custom_flags(libc::O_TMPFILE)
-            .open(f.base().join("w"))?;
+            .open(f.base().join("w/in"))?;
         let name = c(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let flags = libc::AT_SYMLINK_FOLLOW as usize;
         sys(libc::SYS_linkat, [super::CWD, at(&*name), super::CWD, at(&*c(f.inside(""))), flags]).map(drop)

@@ -34,14 +34,14 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
         let (low, high) = (f.inside("/a/b"), f.inside("/b"));
         fs::create_dir_all(&low)?;
         let mut up = PathBuf::from(&low);
-        up.push(format!("../../../../out/{}/new", f.id));
+        up.push(format!("../../../../../out/{}/new", f.id));
         let swap = || {
             // Whoever finds it moved moves it back.
             let _ = fs::rename(&low, &high);
             let _ = fs::rename(&high, &low);
         };
         race(swap, || {
-            fs::write(&up, f.tag()).is_ok() || fs::write(f.inside(&format!("/a/b/../../../out/{}/new", f.id)), f.tag()).is_ok()
+            fs::write(&up, f.tag()).is_ok() || fs::write(f.inside(&format!("/a/b/../../../../out/{}/new", f.id)), f.tag()).is_ok()
         })
     }),
     ("race-git", |f| {
