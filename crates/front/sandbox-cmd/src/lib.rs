@@ -43,8 +43,8 @@ pub enum SandboxCmdError {
     #[error("the command cannot work in {cwd:?}")]
     Cwd { cwd: std::path::PathBuf, source: io::Error },
     /// This host cannot do what the policy says.
-    #[error("{0}")]
-    Unenforceable(#[source] codex_process::SandboxError),
+    #[error(transparent)]
+    Unenforceable(codex_process::SandboxError),
     #[error("the command did not start")]
     Start(#[source] SpawnError),
     /// The tree is gone; how the command ended is not known.

@@ -19,6 +19,8 @@ pub enum World {
     NoUserNamespaces,
     /// As in a container whose filter refuses new namespaces, which can only be seen by trying.
     NamespacesRefused,
+    /// The same with a kernel that has no Landlock: nothing is left to confine commands with.
+    NoSandbox,
 }
 
 impl World {
@@ -35,6 +37,10 @@ impl World {
                 })
             }
             Self::NamespacesRefused => Box::new(refuse_namespaces),
+            Self::NoSandbox => Box::new(|| {
+                refuse_namespaces()?;
+                without_landlock()
+            }),
         };
         // SAFETY: the closures only make system calls, with texts that were made beforehand.
         unsafe { command.pre_exec(enter) };
@@ -135,20 +141,36 @@ fn mount(
     checked(unsafe { libc::mount(pointer(source), target.as_ptr(), pointer(kind), flags, pointer(data).cast()) })
 }
 
+const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+const UNKNOWN: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+const NUMBER: u32 = 0;
+
+const fn line(code: u16, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code, jt, jf, k }
+}
+
+fn call(number: libc::c_long) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn without_landlock() -> io::Result<()> {
+    add_filter(&mut [
+        line(LOAD, 0, 0, NUMBER),
+        line(EQUAL, 0, 1, call(libc::SYS_landlock_create_ruleset)),
+        line(RETURN, 0, 0, UNKNOWN),
+        line(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ])
+}
+
 /// `unshare` and `clone` with a new namespace fail with "operation not permitted"; so they do in common container set-ups.
 fn refuse_namespaces() -> io::Result<()> {
-    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
-    const UNKNOWN: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-    const NUMBER: u32 = 0;
     /// The low half of the first argument (both of our architectures are little-endian).
     const FIRST_ARGUMENT: u32 = 16;
-    let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let call = |number: libc::c_long| u32::try_from(number).unwrap_or(u32::MAX);
-    let mut filter = [
+    add_filter(&mut [
         line(LOAD, 0, 0, NUMBER),
         line(EQUAL, 5, 0, call(libc::SYS_unshare)),
         line(EQUAL, 5, 0, call(libc::SYS_clone3)),
@@ -158,7 +180,10 @@ fn refuse_namespaces() -> io::Result<()> {
         line(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
         line(RETURN, 0, 0, REFUSED),
         line(RETURN, 0, 0, UNKNOWN),
-    ];
+    ])
+}
+
+fn add_filter(filter: &mut [libc::sock_filter]) -> io::Result<()> {
     let program = libc::sock_fprog {
         len: filter.len() as u16,
         filter: filter.as_mut_ptr(),
