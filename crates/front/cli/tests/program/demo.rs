@@ -34,12 +34,111 @@ fn the_demo_mends_a_repository() {
     filters.push((r"\b[0-9a-f]{7} A greeting", "[COMMIT] A greeting"));
     filters.push((r"sessions/\d{4}/\d\d/\d\d/", "sessions/[DAY]/"));
     insta::with_settings!({ filters => filters }, {
-        insta::assert_snapshot!(ran.all(), @"
-        Ok(1)
+        insta::assert_snapshot!(ran.all(), @r#"
+        Ok(0)
         -- stdout
+        `greet.sh` ignored its argument and always greeted the world. It now greets the name it is given and falls back to World without one.
+
+        Changed: one line in `greet.sh`. `sh test.sh` failed before and passes now.
         -- stderr
-        error: the demo runs its commands in a sandbox, and this system lacks: the filter around this process (a container's, or another sandbox's) allows no namespaces or mounts: process isolation: user namespaces are not allowed for this user or in this container: Operation not permitted (os error 1) (a container can be started with `--security-opt seccomp=unconfined`, or a filter that allows unshare, clone and mount); the kernel has no Landlock, or the filter around this process allows none (take Linux 6.2 or newer, and a filter that allows landlock_create_ruleset, landlock_add_rule and landlock_restrict_self) [sandbox.unavailable]
-        ");
+        This is a demonstration in a new git repository: [TEMP]/work/greeting
+        The words of the model come from a script; no account and no network are used.
+        Everything else is real: the commands run (linux-namespaces sandbox), the patch is written, the journal is kept.
+
+        Codex v0.200.0
+        --------
+        workdir: [TEMP]/work/greeting
+        model: scripted
+        provider: scripted
+        approval: never
+        sandbox: workspace-write [workdir, /tmp, $TMPDIR]
+        reasoning effort: none
+        reasoning summaries: none
+        session id: [ID]
+        --------
+        user
+        The test in this repository fails. Find out why, mend it, and show that it passes.
+        codex
+        I'll look at the project first.
+        exec
+        /bin/sh -lc 'ls && cat README.md test.sh greet.sh && git log --oneline' in [TEMP]/work/greeting
+         succeeded in [DURATION]:
+        README.md
+        greet.sh
+        test.sh
+        # greet
+
+        `greet.sh NAME` greets NAME; without a name it greets the world.
+        `test.sh` checks it and says PASS or FAIL.
+        #!/bin/sh
+        # Checks greet.sh; exits 0 and says PASS if all is well.
+        failures=0
+
+        check() {
+            expected=$1
+            shift
+            actual=$(sh ./greet.sh "$@")
+            if [ "$actual" != "$expected" ]; then
+                echo "FAIL: greet.sh $*: expected '$expected', got '$actual'"
+                failures=$((failures + 1))
+            fi
+        }
+
+        check "Hello, World"
+        check "Hello, Ada" Ada
+
+        if [ "$failures" -gt 0 ]; then
+            exit 1
+        fi
+        echo "PASS: 2 checks"
+        #!/bin/sh
+        # Usage: greet.sh [NAME]
+        name="World"
+        echo "Hello, $name"
+        [COMMIT] A greeting and its test
+
+        codex
+        `greet.sh` never looks at its argument. I'll run the test to see it fail.
+        exec
+        /bin/sh -lc 'sh test.sh' in [TEMP]/work/greeting
+         exited 1 in [DURATION]:
+        FAIL: greet.sh Ada: expected 'Hello, Ada', got 'Hello, World'
+
+        codex
+        As expected: the name is fixed to World. I'll take it from the first argument and keep World as the default.
+        apply patch
+        patch: completed
+        [TEMP]/work/greeting/greet.sh
+        diff --git a/greet.sh b/greet.sh
+        --- a/greet.sh
+        +++ b/greet.sh
+        @@ -1,4 +1,4 @@
+         #!/bin/sh
+         # Usage: greet.sh [NAME]
+        -name="World"
+        +name="${1:-World}"
+         echo "Hello, $name"
+
+        codex
+        Now the test again.
+        exec
+        /bin/sh -lc 'sh test.sh' in [TEMP]/work/greeting
+         succeeded in [DURATION]:
+        PASS: 2 checks
+
+        codex
+        `greet.sh` ignored its argument and always greeted the world. It now greets the name it is given and falls back to World without one.
+
+        Changed: one line in `greet.sh`. `sh test.sh` failed before and passes now.
+
+        The demo is over. It leaves:
+          repository: [TEMP]/work/greeting  (see: git -C [TEMP]/work/greeting diff)
+          journal:    [TEMP]/codex-home/sessions/[DAY]/rollout-[TIME]-[ID].jsonl
+
+        With a real model: set OPENAI_API_KEY (or CODEX_API_KEY), or add a [model_providers.NAME] table to config.toml, then
+          codex exec -s workspace-write 'what you want done'
+        inside a git repository of yours.
+        "#);
     });
     assert!(lab.home.read("greeting/greet.sh").contains("name=\"${1:-World}\""));
     assert_eq!(lab.home.git(&["-C", "greeting", "log", "--format=%s"]), "A greeting and its test\n");
@@ -130,111 +229,12 @@ fn there_is_no_demo_where_nothing_confines_commands() {
     let ran = lab.start(command).ended(crate::support::PATIENCE);
 
     insta::with_settings!({ filters => snapshot_filters() }, {
-        insta::assert_snapshot!(ran.all(), @r#"
-        Ok(0)
+        insta::assert_snapshot!(ran.all(), @"
+        Ok(1)
         -- stdout
-        `greet.sh` ignored its argument and always greeted the world. It now greets the name it is given and falls back to World without one.
-
-        Changed: one line in `greet.sh`. `sh test.sh` failed before and passes now.
         -- stderr
-        This is a demonstration in a new git repository: [TEMP]/work/greeting
-        The words of the model come from a script; no account and no network are used.
-        Everything else is real: the commands run (linux-landlock sandbox), the patch is written, the journal is kept.
-
-        Codex v0.200.0
-        --------
-        workdir: [TEMP]/work/greeting
-        model: scripted
-        provider: scripted
-        approval: never
-        sandbox: workspace-write [workdir, /tmp, $TMPDIR]
-        reasoning effort: none
-        reasoning summaries: none
-        session id: [ID]
-        --------
-        user
-        The test in this repository fails. Find out why, mend it, and show that it passes.
-        codex
-        I'll look at the project first.
-        exec
-        /bin/sh -lc 'ls && cat README.md test.sh greet.sh && git log --oneline' in [TEMP]/work/greeting
-         succeeded in [DURATION]:
-        README.md
-        greet.sh
-        test.sh
-        # greet
-
-        `greet.sh NAME` greets NAME; without a name it greets the world.
-        `test.sh` checks it and says PASS or FAIL.
-        #!/bin/sh
-        # Checks greet.sh; exits 0 and says PASS if all is well.
-        failures=0
-
-        check() {
-            expected=$1
-            shift
-            actual=$(sh ./greet.sh "$@")
-            if [ "$actual" != "$expected" ]; then
-                echo "FAIL: greet.sh $*: expected '$expected', got '$actual'"
-                failures=$((failures + 1))
-            fi
-        }
-
-        check "Hello, World"
-        check "Hello, Ada" Ada
-
-        if [ "$failures" -gt 0 ]; then
-            exit 1
-        fi
-        echo "PASS: 2 checks"
-        #!/bin/sh
-        # Usage: greet.sh [NAME]
-        name="World"
-        echo "Hello, $name"
-        b29d104 A greeting and its test
-
-        codex
-        `greet.sh` never looks at its argument. I'll run the test to see it fail.
-        exec
-        /bin/sh -lc 'sh test.sh' in [TEMP]/work/greeting
-         exited 1 in [DURATION]:
-        FAIL: greet.sh Ada: expected 'Hello, Ada', got 'Hello, World'
-
-        codex
-        As expected: the name is fixed to World. I'll take it from the first argument and keep World as the default.
-        apply patch
-        patch: completed
-        [TEMP]/work/greeting/greet.sh
-        diff --git a/greet.sh b/greet.sh
-        --- a/greet.sh
-        +++ b/greet.sh
-        @@ -1,4 +1,4 @@
-         #!/bin/sh
-         # Usage: greet.sh [NAME]
-        -name="World"
-        +name="${1:-World}"
-         echo "Hello, $name"
-
-        codex
-        Now the test again.
-        exec
-        /bin/sh -lc 'sh test.sh' in [TEMP]/work/greeting
-         succeeded in [DURATION]:
-        PASS: 2 checks
-
-        codex
-        `greet.sh` ignored its argument and always greeted the world. It now greets the name it is given and falls back to World without one.
-
-        Changed: one line in `greet.sh`. `sh test.sh` failed before and passes now.
-
-        The demo is over. It leaves:
-          repository: [TEMP]/work/greeting  (see: git -C [TEMP]/work/greeting diff)
-          journal:    [TEMP]/codex-home/sessions/2026/11/25/rollout-[TIME]-[ID].jsonl
-
-        With a real model: set OPENAI_API_KEY (or CODEX_API_KEY), or add a [model_providers.NAME] table to config.toml, then
-          codex exec -s workspace-write 'what you want done'
-        inside a git repository of yours.
-        "#);
+        error: the demo runs its commands in a sandbox, and this system lacks: the filter around this process (a container's, or another sandbox's) allows no namespaces or mounts: process isolation: user namespaces are not allowed for this user or in this container: Operation not permitted (os error 1) (a container can be started with `--security-opt seccomp=unconfined`, or a filter that allows unshare, clone and mount); the kernel has no Landlock, or the filter around this process allows none (take Linux 6.2 or newer, and a filter that allows landlock_create_ruleset, landlock_add_rule and landlock_restrict_self) [sandbox.unavailable]
+        ");
     });
     assert!(!lab.home.workspace().join("greeting").exists() && lab.home.journals().is_empty());
 }
