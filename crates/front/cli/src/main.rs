@@ -64,9 +64,10 @@ fn run(command: Command) -> Result<ExitCode, ExecError> {
     match command {
         Command::Tui { prompt } => Err(commands::no_terminal_interface(prompt.as_deref())),
         Command::Exec(command) => {
+            let sandbox = wire::sandbox();
             let surroundings = environment::read()?;
             let prepared = prepare::exec(&command, &surroundings)?;
-            start(prepared, &surroundings, wire::sandbox(), |_, _| {})
+            start(prepared, &surroundings, sandbox, |_, _| {})
         }
         Command::Refused(error) => Err(error),
         Command::Other(root, command) => command.run(&root),

@@ -70,11 +70,19 @@ pub fn identity(surroundings: &Surroundings) -> ClientIdentity {
 }
 
 /// The sandbox of this system; one that only runs unconfined commands where there is none yet.
+///
+/// What the host can enforce takes a trial start of the helper, which is made beside whatever comes next.
 #[cfg(target_os = "linux")]
 pub fn sandbox() -> Arc<dyn Sandbox> {
-    let sandbox = codex_sandbox_linux::probe();
-    tracing::debug!(facts = ?sandbox.capabilities(), "sandbox");
-    Arc::new(sandbox)
+    let sandbox = Arc::new(codex_sandbox_linux::probe());
+    let early = Arc::clone(&sandbox);
+    let trial = move || {
+        let capabilities = early.capabilities();
+        tracing::debug!(facts = ?capabilities, "sandbox");
+    };
+    // Without a thread the first who asks makes the trial.
+    let _ = std::thread::Builder::new().name("sandbox-trial".to_owned()).spawn(trial);
+    sandbox
 }
 
 /// The sandbox of this system; one that only runs unconfined commands where there is none yet.
