@@ -23,7 +23,10 @@ use std::time::Duration;
 const FILE: &str = "codex_sessions_1.sqlite";
 
 /// Changes with the tables.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
+
+/// Bytes. Larger than usual: a search reads most of an index, and every page is a system call.
+const PAGE: i64 = 32 * 1024;
 
 /// How long a question waits for the thread; the first one after a long time may have many files to read.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -147,7 +150,8 @@ fn open(folder: &AbsPath) -> rusqlite::Result<Connection> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version != VERSION {
         connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; DROP TABLE IF EXISTS folders; DROP TABLE IF EXISTS sessions; {} PRAGMA user_version = {VERSION}; COMMIT;",
+            "PRAGMA page_size = {PAGE}; BEGIN IMMEDIATE; DROP TABLE IF EXISTS folders; DROP TABLE IF EXISTS sessions; {} \
+             PRAGMA user_version = {VERSION}; COMMIT; VACUUM;",
             catalog::TABLES
         ))?;
     }

@@ -3,7 +3,7 @@
 //! A folder whose time is as it was, and was old enough when it was read, holds what it held. Of a file only its head is kept, which does not
 //! change; a session whose first words were not there yet is read again.
 
-use super::found::Found;
+use super::found::{File, Found};
 use crate::line;
 use crate::list::{DayFolder, day_entries, day_folders, order, summary};
 use crate::relations::Relation;
@@ -15,14 +15,18 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// A search for the last session walks the whole index of places, so that holds numbers instead of what all sessions of a folder share.
 pub const TABLES: &str = "
-    CREATE TABLE folders (path TEXT PRIMARY KEY, home TEXT NOT NULL, changed INTEGER NOT NULL, settled INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE folders (
+        number INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, home TEXT NOT NULL, archived INTEGER NOT NULL,
+        changed INTEGER NOT NULL, settled INTEGER NOT NULL
+    );
     CREATE TABLE sessions (
-        folder TEXT NOT NULL, file TEXT NOT NULL, home TEXT NOT NULL, archived INTEGER NOT NULL, cwd TEXT NOT NULL, kind TEXT NOT NULL,
+        folder INTEGER NOT NULL, file TEXT NOT NULL, cwd TEXT NOT NULL, kind TEXT NOT NULL,
         id TEXT NOT NULL, parent TEXT, source TEXT, preview TEXT, meta TEXT NOT NULL, PRIMARY KEY (folder, file)
     ) WITHOUT ROWID;
-    CREATE INDEX sessions_by_place ON sessions (home, archived, cwd, kind);
-    CREATE INDEX sessions_by_relation ON sessions (home, archived, id, parent, source) WHERE parent IS NOT NULL OR source IS NOT NULL;
+    CREATE INDEX sessions_by_place ON sessions (cwd, kind);
+    CREATE INDEX sessions_by_relation ON sessions (folder, id, parent, source) WHERE parent IS NOT NULL OR source IS NOT NULL;
 ";
 
 /// Clocks of file systems are coarse: a folder that changed just before it was read may change again without its time showing it.
@@ -32,53 +36,111 @@ const SETTLED_AFTER: Duration = Duration::from_secs(2);
 pub struct Catalog<'a> {
     transaction: Transaction<'a>,
     home: AbsPath,
+    folders: HashMap<i64, Folder>,
+}
+
+/// A folder of the home, as the tables have it.
+#[derive(Debug, Clone)]
+struct Folder {
+    number: i64,
+    path: String,
+    archived: bool,
+    changed: i64,
+    settled: bool,
+}
+
+/// What the tables do not know yet.
+struct Work<'f> {
+    /// Folders to read, with the times that they have.
+    stale: Vec<(&'f DayFolder, i64)>,
+    /// Numbers of those that are no more.
+    gone: Vec<i64>,
+}
+
+impl<'f> Work<'f> {
+    fn between(known: &HashMap<String, Folder>, found: &'f [DayFolder]) -> Self {
+        let mut gone: HashMap<&str, i64> = known.values().map(|folder| (folder.path.as_str(), folder.number)).collect();
+        let mut stale = Vec::new();
+        for folder in found {
+            let path = text(&folder.path);
+            gone.remove(path.as_str());
+            let Some(changed) = fs::metadata(&folder.path).and_then(|facts| facts.modified()).ok().map(nanos) else {
+                continue;
+            };
+            if !known.get(&path).is_some_and(|known| known.settled && known.changed == changed) {
+                stale.push((folder, changed));
+            }
+        }
+        Self {
+            stale,
+            gone: gone.into_values().collect(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.stale.is_empty() && self.gone.is_empty()
+    }
 }
 
 impl<'a> Catalog<'a> {
     /// Reads what is new in the folders of `home`.
-    pub fn caught_up(connection: &'a mut Connection, home: &AbsPath) -> rusqlite::Result<Self> {
-        let known = known_folders(connection, home)?;
+    pub fn caught_up(connection: &'a Connection, home: &AbsPath) -> rusqlite::Result<Self> {
         let found = day_folders(home);
-        let stale: Vec<(&DayFolder, i64)> = found
-            .iter()
-            .filter_map(|folder| Some((folder, nanos(fs::metadata(&folder.path).ok()?.modified().ok()?))))
-            .filter(|(folder, changed)| known.get(&text(&folder.path)) != Some(&(*changed, true)))
-            .collect();
-        let gone: Vec<&String> = {
-            let here: HashSet<String> = found.iter().map(|folder| text(&folder.path)).collect();
-            known.keys().filter(|path| !here.contains(*path)).collect()
-        };
         // Reading alone takes no lock that another process would meet.
-        let behavior = match stale.is_empty() && gone.is_empty() {
-            true => TransactionBehavior::Deferred,
-            false => TransactionBehavior::Immediate,
-        };
-        let catalog = Self {
-            transaction: connection.transaction_with_behavior(behavior)?,
-            home: home.clone(),
-        };
-        for path in gone {
-            catalog.transaction.execute("DELETE FROM sessions WHERE folder = ?", [path])?;
-            catalog.transaction.execute("DELETE FROM folders WHERE path = ?", [path])?;
+        let (catalog, work) = Self::begin(connection, TransactionBehavior::Deferred, home, &found)?;
+        if work.is_empty() {
+            return Ok(catalog);
         }
-        for (folder, changed) in stale {
-            catalog.read_folder(folder, changed)?;
-        }
+        drop(catalog);
+        let (mut catalog, work) = Self::begin(connection, TransactionBehavior::Immediate, home, &found)?;
+        catalog.catch_up(work)?;
         Ok(catalog)
     }
 
-    fn read_folder(&self, folder: &DayFolder, changed: i64) -> rusqlite::Result<()> {
+    /// The tables as they are, and what they do not know yet of `found`.
+    fn begin<'f>(
+        connection: &'a Connection,
+        behavior: TransactionBehavior,
+        home: &AbsPath,
+        found: &'f [DayFolder],
+    ) -> rusqlite::Result<(Self, Work<'f>)> {
+        let transaction = Transaction::new_unchecked(connection, behavior)?;
+        let known = known_folders(&transaction, home)?;
+        let work = Work::between(&known, found);
+        let catalog = Self {
+            transaction,
+            home: home.clone(),
+            folders: known.into_values().map(|folder| (folder.number, folder)).collect(),
+        };
+        Ok((catalog, work))
+    }
+
+    fn catch_up(&mut self, work: Work<'_>) -> rusqlite::Result<()> {
+        for number in work.gone {
+            self.transaction.execute("DELETE FROM sessions WHERE folder = ?", [number])?;
+            self.transaction.execute("DELETE FROM folders WHERE number = ?", [number])?;
+            self.folders.remove(&number);
+        }
+        for (folder, changed) in work.stale {
+            let read = self.read_folder(folder, changed)?;
+            self.folders.insert(read.number, read);
+        }
+        Ok(())
+    }
+
+    fn read_folder(&self, folder: &DayFolder, changed: i64) -> rusqlite::Result<Folder> {
         let path = text(&folder.path);
         let mut settled = nanos(SystemTime::now()).saturating_sub(changed) > i64::try_from(SETTLED_AFTER.as_nanos()).unwrap_or(i64::MAX);
+        let number = self.number_of(&path, folder.archived)?;
         let mut statement = self.transaction.prepare_cached("SELECT file FROM sessions WHERE folder = ?")?;
-        let mut known: HashSet<String> = statement.query_map([&path], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut known: HashSet<String> = statement.query_map([number], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for file in day_entries(folder.path.clone()) {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if known.remove(&name) {
                 continue;
             }
             match summary(file) {
-                Some(session) => self.insert(&path, &name, folder.archived, &session)?,
+                Some(session) => self.insert(number, &name, folder.archived, &session)?,
                 // Its head may come later.
                 None => settled = false,
             }
@@ -87,28 +149,42 @@ impl<'a> Catalog<'a> {
             let mut delete = self
                 .transaction
                 .prepare_cached("DELETE FROM sessions WHERE folder = ? AND file = ?")?;
-            delete.execute([&path, &name])?;
+            delete.execute(params![number, name])?;
         }
         let mut note = self
             .transaction
-            .prepare_cached("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)")?;
-        note.execute(params![path, text(&self.home), changed, settled])?;
-        Ok(())
+            .prepare_cached("UPDATE folders SET changed = ?, settled = ? WHERE number = ?")?;
+        note.execute(params![changed, settled, number])?;
+        Ok(Folder {
+            number,
+            path,
+            archived: folder.archived,
+            changed,
+            settled,
+        })
     }
 
-    fn insert(&self, folder: &str, file: &str, archived: bool, session: &SessionSummary) -> rusqlite::Result<()> {
+    /// The number of a folder, which gets one if it has none, also when another process has just given it one.
+    fn number_of(&self, path: &str, archived: bool) -> rusqlite::Result<i64> {
+        let mut enter = self
+            .transaction
+            .prepare_cached("INSERT OR IGNORE INTO folders (path, home, archived, changed, settled) VALUES (?, ?, ?, 0, 0)")?;
+        enter.execute(params![path, text(&self.home), archived])?;
+        let mut number = self.transaction.prepare_cached("SELECT number FROM folders WHERE path = ?")?;
+        number.query_row([path], |row| row.get(0))
+    }
+
+    fn insert(&self, folder: i64, file: &str, archived: bool, session: &SessionSummary) -> rusqlite::Result<()> {
         let Some(meta) = line::head_text(&session.meta) else {
             return Ok(());
         };
         let mut insert = self
             .transaction
-            .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+            .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
         let relation = Relation::of(&session.meta, archived);
         insert.execute(params![
             folder,
             file,
-            text(&self.home),
-            archived,
             text(&session.meta.cwd),
             kind(&session.meta),
             relation.id,
@@ -134,7 +210,7 @@ impl<'a> Catalog<'a> {
             if found.len() >= query.limit {
                 break;
             }
-            let Some(mut session) = self.session(file.folder, file.name, file.written)? else {
+            let Some(mut session) = self.session(&file)? else {
                 continue;
             };
             session.name = names.remove(&session.meta.id);
@@ -147,18 +223,22 @@ impl<'a> Catalog<'a> {
 
     /// Which sessions belong to which, as [`relations`](crate::relations::relations) tells it from the files.
     pub fn relations(&self) -> rusqlite::Result<Vec<Relation>> {
-        let mut statement = self.transaction.prepare_cached(
-            "SELECT id, archived, parent, source FROM sessions WHERE home = ? AND (parent IS NOT NULL OR source IS NOT NULL)",
-        )?;
-        let rows = statement.query_map([text(&self.home)], |row| {
-            Ok(Relation {
-                id: row.get(0)?,
-                archived: row.get(1)?,
+        let mut statement = self
+            .transaction
+            .prepare_cached("SELECT folder, id, parent, source FROM sessions WHERE parent IS NOT NULL OR source IS NOT NULL")?;
+        let mut rows = statement.query([])?;
+        let mut relations = Vec::new();
+        while let Some(row) = rows.next()? {
+            let Some(folder) = self.folders.get(&row.get(0)?) else {
+                continue;
+            };
+            relations.push(Relation {
+                id: row.get(1)?,
+                archived: folder.archived,
                 parent: row.get(2)?,
                 source: row.get(3)?,
-            })
-        })?;
-        let mut relations: Vec<Relation> = rows.collect::<Result<_, _>>()?;
+            });
+        }
         relations.sort();
         Ok(relations)
     }
@@ -167,40 +247,46 @@ impl<'a> Catalog<'a> {
     fn candidates(&self, query: &Query) -> rusqlite::Result<Found> {
         let marks = |count: usize| vec!["?"; count].join(", ");
         let kinds: Vec<&str> = query.sources.iter().flat_map(|kind| kind_words(*kind)).copied().collect();
-        let mut sql = "SELECT folder, file FROM sessions WHERE home = ? AND archived = ?".to_owned();
-        let mut values = vec![text(&self.home), i64::from(query.archived).to_string()];
+        let mut conditions = Vec::new();
+        let mut values = Vec::new();
         if !query.cwds.is_empty() {
-            sql += &format!(" AND cwd IN ({})", marks(query.cwds.len()));
+            conditions.push(format!("cwd IN ({})", marks(query.cwds.len())));
             values.extend(query.cwds.iter().map(text));
         }
         if !query.sources.is_empty() {
-            sql += &format!(" AND kind IN ({})", marks(kinds.len()));
+            conditions.push(format!("kind IN ({})", marks(kinds.len())));
             values.extend(kinds.iter().map(|kind| (*kind).to_owned()));
+        }
+        let mut sql = "SELECT folder, file FROM sessions INDEXED BY sessions_by_place".to_owned();
+        if !conditions.is_empty() {
+            sql += &format!(" WHERE {}", conditions.join(" AND "));
         }
         let mut statement = self.transaction.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
         let mut found = Found::default();
         while let Some(row) = rows.next()? {
-            found.push(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+            if let Some(folder) = self.folders.get(&row.get(0)?).filter(|folder| folder.archived == query.archived) {
+                found.push(folder.number, &folder.path, row.get_ref(1)?.as_str()?);
+            }
         }
         Ok(found)
     }
 
     /// `None` when the file has just gone.
-    fn session(&self, folder: &str, file: &str, written: SystemTime) -> rusqlite::Result<Option<SessionSummary>> {
-        let Ok(path) = AbsPath::new(format!("{folder}/{file}")) else {
+    fn session(&self, file: &File<'_>) -> rusqlite::Result<Option<SessionSummary>> {
+        let Ok(path) = AbsPath::new(format!("{}/{}", file.folder, file.name)) else {
             return Ok(None);
         };
         let mut head = self
             .transaction
             .prepare_cached("SELECT preview, meta FROM sessions WHERE folder = ? AND file = ?")?;
-        let (preview, meta): (Option<String>, String) = head.query_row([folder, file], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (preview, meta): (Option<String>, String) = head.query_row(params![file.number, file.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if preview.is_none() {
             return Ok(summary(path));
         }
-        let written = match written == UNIX_EPOCH {
+        let written = match file.written == UNIX_EPOCH {
             true => fs::metadata(&path).and_then(|facts| facts.modified()).ok(),
-            false => Some(written),
+            false => Some(file.written),
         };
         let (Some(written), Some(meta)) = (written, line::head_from(&meta)) else {
             return Ok(None);
@@ -224,9 +310,19 @@ fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-fn known_folders(connection: &Connection, home: &AbsPath) -> rusqlite::Result<HashMap<String, (i64, bool)>> {
-    let mut statement = connection.prepare_cached("SELECT path, changed, settled FROM folders WHERE home = ?")?;
-    let rows = statement.query_map([text(home)], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+/// By path.
+fn known_folders(connection: &Connection, home: &AbsPath) -> rusqlite::Result<HashMap<String, Folder>> {
+    let mut statement = connection.prepare_cached("SELECT number, path, archived, changed, settled FROM folders WHERE home = ?")?;
+    let rows = statement.query_map([text(home)], |row| {
+        let folder = Folder {
+            number: row.get(0)?,
+            path: row.get(1)?,
+            archived: row.get(2)?,
+            changed: row.get(3)?,
+            settled: row.get(4)?,
+        };
+        Ok((folder.path.clone(), folder))
+    })?;
     rows.collect()
 }
 

@@ -12,7 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Files in the order in which they were found.
 #[derive(Default)]
 pub struct Found {
-    folders: Vec<String>,
+    /// With their numbers in the tables.
+    folders: Vec<(i64, String)>,
     names: String,
     places: Vec<Place>,
 }
@@ -26,6 +27,8 @@ struct Place {
 
 #[derive(Debug, Clone, Copy)]
 pub struct File<'a> {
+    /// Of the folder.
+    pub number: i64,
     pub folder: &'a str,
     pub name: &'a str,
     /// 1970 when the file has just gone, or times were not asked for.
@@ -33,10 +36,10 @@ pub struct File<'a> {
 }
 
 impl Found {
-    pub fn push(&mut self, folder: &str, name: &str) {
+    pub fn push(&mut self, number: i64, folder: &str, name: &str) {
         // Files of one folder mostly stand together.
-        if self.folders.last().is_none_or(|last| last != folder) {
-            self.folders.push(folder.to_owned());
+        if self.folders.last().is_none_or(|(last, _)| *last != number) {
+            self.folders.push((number, folder.to_owned()));
         }
         let from = self.names.len();
         self.names.push_str(name);
@@ -61,7 +64,7 @@ impl Found {
                 Some((at, folder)) if *at == place.folder => folder,
                 _ => {
                     &open
-                        .insert((place.folder, OpenFolder::open(Path::new(&self.folders[place.folder])).ok()))
+                        .insert((place.folder, OpenFolder::open(Path::new(&self.folders[place.folder].1)).ok()))
                         .1
                 }
             };
@@ -74,8 +77,10 @@ impl Found {
     }
 
     fn file(&self, place: &Place, written: SystemTime) -> File<'_> {
+        let (number, folder) = &self.folders[place.folder];
         File {
-            folder: &self.folders[place.folder],
+            number: *number,
+            folder,
             name: &self.names[place.name.clone()],
             written,
         }
@@ -102,7 +107,7 @@ mod tests {
             if !gone {
                 fs::File::create(folder.join(&name)).unwrap().set_modified(written).unwrap();
             }
-            found.push(folder.to_str().unwrap(), &name);
+            found.push(number / 100, folder.to_str().unwrap(), &name);
             expected.push((name, if gone { UNIX_EPOCH } else { written }));
         }
         fs::remove_dir_all(temp.path().join("3")).unwrap();
