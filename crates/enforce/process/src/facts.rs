@@ -34,11 +34,12 @@ pub fn path_facts(policy: &SandboxPolicy, files: &FileRules, at: Surroundings<'_
     } else {
         None
     };
-    let home = at.home.map(real_path);
-    let codex_home = real_path(at.codex_home);
+    let mut real_paths = RealPaths::default();
+    let home = at.home.map(|home| real_paths.of(home));
+    let codex_home = real_paths.of(at.codex_home);
     let real: BTreeMap<_, _> = named_paths(files, home.as_ref(), &codex_home)
         .into_iter()
-        .filter_map(|spelled| Some((spelled.clone(), Some(real_path(&spelled)).filter(|real| *real != spelled)?)))
+        .filter_map(|spelled| Some((spelled.clone(), Some(real_paths.of(&spelled)).filter(|real| *real != spelled)?)))
         .collect();
     let candidates = candidate_roots(policy, at.cwd, tmpdir.as_ref(), slash_tmp.as_ref());
     let existing_roots: BTreeMap<_, _> = candidates
@@ -65,6 +66,59 @@ pub fn path_facts(policy: &SandboxPolicy, files: &FileRules, at: Surroundings<'_
 
 fn canonical(path: &Path) -> Option<AbsPath> {
     fs::canonicalize(path).ok().and_then(|path| AbsPath::new(path).ok())
+}
+
+/// [`real_path`] of many paths, most of which lie in the same few folders: each name is looked at once.
+#[derive(Default)]
+struct RealPaths {
+    known: BTreeMap<AbsPath, Real>,
+}
+
+#[derive(Debug, Clone)]
+struct Real {
+    path: AbsPath,
+    exists: bool,
+}
+
+impl RealPaths {
+    fn of(&mut self, path: &AbsPath) -> AbsPath {
+        // Elsewhere one name has several spellings (capitals, short names), of which only the system knows the real one.
+        if !cfg!(target_os = "linux") {
+            return real_path(path);
+        }
+        self.look(path).path
+    }
+
+    fn look(&mut self, path: &AbsPath) -> Real {
+        if let Some(known) = self.known.get(path) {
+            return known.clone();
+        }
+        let real = self.look_anew(path);
+        self.known.insert(path.clone(), real.clone());
+        real
+    }
+
+    fn look_anew(&mut self, path: &AbsPath) -> Real {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Real {
+                path: path.clone(),
+                exists: true,
+            };
+        };
+        let parent = self.look(&parent);
+        let spelled = parent.path.join(name);
+        let facts = parent.exists.then(|| fs::symlink_metadata(&spelled).ok()).flatten();
+        let real = match facts {
+            // A link that leads nowhere is as good as a missing name.
+            Some(facts) if facts.is_symlink() => canonical(&spelled),
+            Some(_) => Some(spelled.clone()),
+            None => None,
+        };
+        Real {
+            exists: real.is_some(),
+            path: real.unwrap_or(spelled),
+        }
+    }
 }
 
 /// The canonical form of the part that exists, and the rest as spelled.
@@ -277,6 +331,37 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn many_paths_are_as_real_as_each_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let base = canonical(temp.path()).unwrap();
+        fs::create_dir_all(base.join("a/b")).unwrap();
+        fs::write(base.join("a/file"), "").unwrap();
+        for (name, target) in [("to-a", "a"), ("a/up", "../to-a/b"), ("dangling", "gone/x"), ("loop", "loop")] {
+            std::os::unix::fs::symlink(target, base.join(name)).unwrap();
+        }
+        let spelled = [
+            "a",
+            "a/b/c/d",
+            "to-a/b",
+            "to-a/up/x",
+            "a/up",
+            "dangling",
+            "dangling/y",
+            "loop/z",
+            "a/file/below",
+            "gone",
+        ];
+        let mut all = RealPaths::default();
+
+        for name in spelled {
+            let path = base.join(name);
+            assert_eq!(all.of(&path), real_path(&path), "{name}");
+        }
+        let root = AbsPath::new("/").unwrap();
+        assert_eq!(all.of(&root), root);
     }
 
     #[test]

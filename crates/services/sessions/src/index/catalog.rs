@@ -280,7 +280,8 @@ impl<'a> Catalog<'a> {
         let mut head = self
             .transaction
             .prepare_cached("SELECT preview, meta FROM sessions WHERE folder = ? AND file = ?")?;
-        let (preview, meta): (Option<String>, String) = head.query_row(params![file.number, file.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (preview, meta): (Option<String>, String) =
+            head.query_row(params![file.number, file.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if preview.is_none() {
             return Ok(summary(path));
         }
