@@ -3,7 +3,7 @@
 //! Input: what was seen of the host, the outcome of one trial included. Output: the [`Capabilities`] for humans and programs, and the
 //! [`Way`] that is taken. Nothing here touches the system.
 
-use codex_protocol::facts::{Capabilities, Lack, LackKind, Rung};
+use codex_protocol::facts::{Capabilities, Lack, LackKind, Rung, Shortfall, ShortfallKind};
 
 /// How commands are confined, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +72,14 @@ impl HostLimits {
             Rung {
                 mechanism: Way::Namespaces.mechanism().to_owned(),
                 lacks: self.lacks_for_namespaces(),
-                limits: Vec::new(),
+                shortfalls: Vec::new(),
+                shows: Vec::new(),
             },
             Rung {
                 mechanism: Way::Landlock { abi: 0 }.mechanism().to_owned(),
                 lacks: self.lacks_for_landlock(),
-                limits: landlock_limits(self.landlock.unwrap_or(0)),
+                shortfalls: shortfalls(self.landlock.unwrap_or(0)),
+                shows: shows(),
             },
         ];
         let lacks = rungs.iter().flat_map(|rung| &rung.lacks);
@@ -196,18 +198,44 @@ impl Way {
     }
 }
 
-/// What the second way does less exactly, always.
-pub(crate) fn landlock_limits(abi: u32) -> Vec<String> {
-    let mut limits = vec![
-        "nothing changes permissions, owners, times or attributes of files",
-        "no shared memory, message queues or semaphores of the system, no /dev/shm, no new terminals",
-        "of other processes the names and command lines are seen, nothing else",
-        "of hidden files the names, sizes and times are seen where a folder around them can be named",
+/// What the second way refuses whatever the policy is.
+pub(crate) fn shortfalls(abi: u32) -> Vec<Shortfall> {
+    let mut found = vec![
+        (
+            ShortfallKind::Names,
+            "in a folder that holds a protected or hidden name, such as the top of the workspace, nothing is made, renamed or removed but by a patch",
+        ),
+        (
+            ShortfallKind::Names,
+            "git looks and does not write: no add, commit, switch or stash",
+        ),
+        (
+            ShortfallKind::Metadata,
+            "permissions, owners, times and attributes of files do not change",
+        ),
+        (
+            ShortfallKind::System,
+            "no shared memory, message queues or semaphores of the system, no /dev/shm, no new terminals",
+        ),
     ];
     if abi < LANDLOCK_SIGNALS {
-        limits.push("signals reach the group of the sender only");
+        found.push((ShortfallKind::System, "signals reach the group of the sender only"));
     }
-    limits.into_iter().map(str::to_owned).collect()
+    let shortfall = |(kind, what): (_, &str)| Shortfall {
+        kind,
+        what: what.to_owned(),
+    };
+    found.into_iter().map(shortfall).collect()
+}
+
+/// What the second way does not hide.
+pub(crate) fn shows() -> Vec<String> {
+    [
+        "of other processes the names and command lines are seen, nothing else",
+        "of hidden files the names, sizes and times are seen where a folder around them can be named",
+    ]
+    .map(str::to_owned)
+    .into()
 }
 
 fn lack(kind: LackKind, why: &str, remedy: &str) -> Lack {

@@ -8,7 +8,7 @@
 //! those nothing can be made, renamed or removed, which also keeps a protected name from being made that is missing. Less is allowed than
 //! the policy says, never more.
 
-use crate::ladder::{LANDLOCK_SIGNALS, landlock_limits};
+use crate::ladder::{LANDLOCK_SIGNALS, shows};
 use crate::plan::{Entry, HostFacts, SystemCalls};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
@@ -301,11 +301,7 @@ impl LandlockPlan {
                 .map(|scratch| format!("temporary files: in {scratch} (TMPDIR) only")),
         );
         lines.push(self.system_calls.title().to_owned());
-        let abi = match self.signals {
-            Signals::Scoped => LANDLOCK_SIGNALS,
-            Signals::OwnGroup => 0,
-        };
-        lines.extend(landlock_limits(abi));
+        lines.extend(shows());
         lines
     }
 }

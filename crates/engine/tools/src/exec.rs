@@ -181,7 +181,7 @@ impl ExecAction {
             tracing::debug!(call_id = self.ids.call_id, code, cpu = ?usage.cpu, peak_memory_bytes = usage.peak_memory_bytes, "command ended");
         }
         let may_be_denied = session.policy.confined && code != 0;
-        let denial = may_be_denied.then(|| self.denial(session, code, &output)).flatten();
+        let denial = may_be_denied.then(|| self.denial(session, code, &output, world)).flatten();
         let item = session.ended_item(exit, world.clock.monotonic());
         let mut text = self.text(Ending::Exited(code), waited, &output, world);
         if let Some(hit) = exit.limit_hit() {
@@ -194,7 +194,7 @@ impl ExecAction {
         ToolOutcome { denial, ..outcome }
     }
 
-    fn denial(&self, session: &Session, exit_code: i32, output: &HeadTail) -> Option<Denial> {
+    fn denial(&self, session: &Session, exit_code: i32, output: &HeadTail, world: &ToolWorld) -> Option<Denial> {
         let script = self.invocation.argv.last().map(String::as_str).unwrap_or_default();
         let plain = codex_shell_parse::plain_commands(script).map(|commands| commands.concat());
         let words = plain.unwrap_or_else(|| script.split_whitespace().map(str::to_owned).collect());
@@ -204,6 +204,7 @@ impl ExecAction {
             words: &words,
             cwd: &self.cwd,
             policy: &session.policy,
+            host: world.sandbox.capabilities(),
         })
     }
 

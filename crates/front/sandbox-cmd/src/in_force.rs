@@ -8,6 +8,7 @@ use crate::{SandboxCmdError, State};
 use codex_base::AbsPath;
 use codex_config::{Overrides, ProcessEnv, Resolved};
 use codex_permissions::{PathRule, ResolvedPolicy, Rights, RuleSource};
+use codex_protocol::facts::Capabilities;
 use codex_protocol::settings::{CommandLimits, Origin, ShellEnvironmentPolicy};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -89,8 +90,8 @@ impl InForce {
         })
     }
 
-    /// The policy in the user's words, line by line.
-    pub fn describe(&self, enforced: &[String]) -> String {
+    /// The policy in the user's words, line by line, and what this host makes of it.
+    pub fn describe(&self, enforced: &[String], host: &Capabilities) -> String {
         let name = self.profile.as_deref().unwrap_or_else(|| self.policy.mode.as_str());
         let network = if self.policy.network { "on" } else { "off" };
         let mut text = format!("sandbox: {name}, network {network}, chosen by {}\n", self.chosen_by);
@@ -118,6 +119,9 @@ impl InForce {
             line("deny", &glob.pattern, &glob.place);
         }
         let _ = writeln!(text, "  enforced by: {}", enforced.join("; "));
+        for shortfall in codex_approvals::shortfalls(&self.policy, host) {
+            let _ = writeln!(text, "  not on this host, whatever the policy allows: {}", shortfall.what);
+        }
         text
     }
 }

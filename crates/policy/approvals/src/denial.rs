@@ -1,8 +1,9 @@
 //! Recognises a command that the sandbox stopped, by its output, and finds the rule that did it.
 
+use crate::host;
 use codex_base::AbsPath;
-use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, decision};
-use codex_protocol::facts::{Denial, DenialCause, DeniedAccess, Evidence};
+use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, decision, rights};
+use codex_protocol::facts::{Capabilities, Denial, DenialCause, DeniedAccess, Evidence, ShortfallKind};
 
 /// Phrases of programs that were refused something; compared without case (as observed of the reference).
 const PHRASES: [&str; 7] = [
@@ -43,6 +44,8 @@ pub struct Attempt<'a> {
     pub words: &'a [String],
     pub cwd: &'a AbsPath,
     pub policy: &'a ResolvedPolicy,
+    /// What confined it.
+    pub host: &'a Capabilities,
 }
 
 /// A failed confined command whose output (or end) looks like the sandbox's doing. Success and unconfined runs never do.
@@ -74,6 +77,12 @@ pub fn denial(attempt: Attempt<'_>) -> Option<Denial> {
 /// The causes in one line each, for the model and for people.
 pub fn explained(denial: &Denial) -> String {
     let line = |cause: &DenialCause| {
+        if cause.by_host {
+            return format!(
+                "[sandbox] {}: the policy allows this, this host cannot: {}\n",
+                cause.target, cause.rule
+            );
+        }
         let what = match cause.access {
             DeniedAccess::Read => format!("{} may not be read", cause.target),
             DeniedAccess::Write => format!("{} may not be written to", cause.target),
@@ -104,6 +113,7 @@ fn causes(attempt: &Attempt<'_>, telling: &[&str]) -> Vec<DenialCause> {
     for line in telling {
         let writes = has_any(line, &["read-only file system", IN_USE]);
         paths_in(line).for_each(|path| judge(attempt, path, writes).into_iter().for_each(&mut add));
+        of_host(attempt, line).into_iter().for_each(&mut add);
         if !attempt.policy.network && has_any(line, &NETWORK_PHRASES) {
             add(no_network());
         }
@@ -124,6 +134,7 @@ fn no_network() -> DenialCause {
         target: "network".to_owned(),
         rule: "the network is off".to_owned(),
         grant: Some("network.enabled = true".to_owned()),
+        by_host: false,
         evidence: Evidence::Inferred,
     }
 }
@@ -148,8 +159,44 @@ fn judge(attempt: &Attempt<'_>, path: &str, writes: bool) -> Option<DenialCause>
         target: path.to_string(),
         rule,
         grant,
+        by_host: false,
         evidence: Evidence::Inferred,
     })
+}
+
+/// What the host's way to confine commands has against something that `line` names and the policy lets be written to. Landlock says
+/// "permission denied" of names, the filter "operation not permitted" of everything else.
+fn of_host(attempt: &Attempt<'_>, line: &str) -> Option<DenialCause> {
+    let kind = if has_any(line, &["permission denied"]) {
+        ShortfallKind::Names
+    } else if has_any(line, &["operation not permitted"]) {
+        ShortfallKind::Metadata
+    } else {
+        return None;
+    };
+    let shortfalls = host::shortfalls(attempt.policy, attempt.host);
+    let shortfall = shortfalls.into_iter().find(|shortfall| shortfall.kind == kind)?;
+    let is_meant = |path: &AbsPath| {
+        let is_open = rights(attempt.policy, path) == Rights::Write;
+        is_open && (kind != ShortfallKind::Names || path.parent().is_some_and(|folder| holds_closed(attempt.policy, &folder)))
+    };
+    let named = quoted_in(line).filter(|part| !part.is_empty()).chain(paths_in(line));
+    let target = named.map(|part| attempt.cwd.join(part)).find(is_meant)?;
+    Some(DenialCause {
+        access: DeniedAccess::Write,
+        target: target.to_string(),
+        rule: shortfall.what.clone(),
+        grant: None,
+        by_host: true,
+        evidence: Evidence::Inferred,
+    })
+}
+
+/// Whether there is something in or below `folder` that is less than writable.
+fn holds_closed(policy: &ResolvedPolicy, folder: &AbsPath) -> bool {
+    let points = policy.turning_points();
+    let mut below = points.into_iter().filter(|path| path != &folder && path.starts_with(folder));
+    below.any(|path| rights(policy, path) < Rights::Write)
 }
 
 /// The rule that keeps a path from being used, and what would lift it.
@@ -205,14 +252,20 @@ fn is_liftable(source: &RuleSource) -> bool {
     }
 }
 
+const QUOTES: [char; 7] = ['\'', '"', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
+
+fn quoted_in(line: &str) -> impl Iterator<Item = &str> {
+    line.split(QUOTES).skip(1).step_by(2)
+}
+
 /// What a line of output names: texts in quotes, and parts between colons and spaces that look like paths.
 fn paths_in(line: &str) -> impl Iterator<Item = &str> {
-    let quotes = ['\'', '"', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
-    let quoted = line.split(quotes).skip(1).step_by(2);
     let plain = line
         .split([':', ' ', ',', ';', '(', ')', '[', ']', '='])
-        .map(move |part| part.trim_matches(quotes));
-    quoted.chain(plain).filter(|part| looks_like_a_path(part) || is_plain_name(part))
+        .map(move |part| part.trim_matches(QUOTES));
+    quoted_in(line)
+        .chain(plain)
+        .filter(|part| looks_like_a_path(part) || is_plain_name(part))
 }
 
 fn looks_like_a_path(text: &str) -> bool {
@@ -229,6 +282,7 @@ fn is_plain_name(text: &str) -> bool {
 mod tests {
     use super::*;
     use codex_permissions::PathFacts;
+    use codex_protocol::facts::{Rung, Shortfall};
     use codex_protocol::settings::{FileRule, FileRules, SandboxPolicy};
     use pretty_assertions::assert_eq;
 
@@ -253,7 +307,29 @@ mod tests {
         codex_permissions::resolve(&SandboxPolicy::workspace_write(), &files, &path("/w"), &facts)
     }
 
+    fn host(shortfalls: &[(ShortfallKind, &str)]) -> Capabilities {
+        let shortfall = |(kind, what): &(ShortfallKind, &str)| Shortfall {
+            kind: *kind,
+            what: (*what).to_owned(),
+        };
+        Capabilities {
+            mechanism: "m".to_owned(),
+            confines: true,
+            missing: Vec::new(),
+            rungs: vec![Rung {
+                mechanism: "m".to_owned(),
+                lacks: Vec::new(),
+                shortfalls: shortfalls.iter().map(shortfall).collect(),
+                shows: Vec::new(),
+            }],
+        }
+    }
+
     fn told(output: &str, words: &[&str]) -> Option<String> {
+        told_on(&host(&[]), output, words)
+    }
+
+    fn told_on(host: &Capabilities, output: &str, words: &[&str]) -> Option<String> {
         let policy = policy(&[("/", Rights::Read), ("/w", Rights::Write), ("/w/keys", Rights::None)]);
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let found = denial(Attempt {
@@ -262,6 +338,7 @@ mod tests {
             words: &words,
             cwd: &path("/w"),
             policy: &policy,
+            host,
         });
         found.map(|found| format!("{}|{}", found.snippet, explained(&found)))
     }
@@ -276,6 +353,7 @@ mod tests {
                 words: &[],
                 cwd: &path("/w"),
                 policy,
+                host: &host(&[]),
             });
             assert_eq!(found.map(|denial| denial.snippet).as_deref(), expect, "{code} {output}");
         };
@@ -349,6 +427,32 @@ mod tests {
         assert!(
             told.ends_with("|[sandbox] /home/u/.codex/config.toml may not be written to: codex's own home\n"),
             "{told}"
+        );
+    }
+
+    #[test]
+    fn what_the_policy_allows_and_the_host_cannot_is_said_so() {
+        let host = host(&[(ShortfallKind::Names, "no new names"), (ShortfallKind::Metadata, "no new times")]);
+        let check = |output: &str, expect: &str| {
+            let told = told_on(&host, output, &[]).expect("a denial");
+            assert_eq!(told.split_once('|').map(|(_, causes)| causes), Some(expect), "{output}");
+        };
+
+        check(
+            "sh: 1: cannot create new.txt: Permission denied",
+            "[sandbox] /w/new.txt: the policy allows this, this host cannot: no new names\n",
+        );
+        check(
+            "touch: setting times of 'x': Operation not permitted",
+            "[sandbox] /w/x: the policy allows this, this host cannot: no new times\n",
+        );
+        // Nothing closed is around these, so the system itself refuses them.
+        check("cat: sub/x.txt: Permission denied", "");
+        check("kill: (1) - Operation not permitted", "");
+        // What the policy closes is told as that.
+        check(
+            "touch: cannot touch '/w/.codex/x': Permission denied",
+            "[sandbox] /w/.codex/x may not be written to: a protected name; `\"/w/.codex\" = \"write\"` would allow it\n",
         );
     }
 }

@@ -9,10 +9,12 @@
 
 mod decide;
 mod denial;
+mod host;
 mod texts;
 
 pub use decide::decide;
 pub use denial::{Attempt, Refusal, denial, explained, refusal};
+pub use host::{shortfall_notice, shortfall_rules, shortfalls};
 
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::facts::{Capabilities, Denial, Grant, PatchIntent, SandboxPermissions, ToolIntent};

@@ -75,6 +75,13 @@ pub struct Capabilities {
     pub rungs: Vec<Rung>,
 }
 
+impl Capabilities {
+    /// The way that is used, if there is one.
+    pub fn in_force(&self) -> Option<&Rung> {
+        self.rungs.iter().find(|rung| self.confines && rung.mechanism == self.mechanism)
+    }
+}
+
 /// One way to confine commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,8 +90,32 @@ pub struct Rung {
     pub mechanism: String,
     /// Why it cannot be used here; empty if it can.
     pub lacks: Vec<Lack>,
-    /// What it enforces less exactly than a better one, for humans: what is refused beyond the policy, and what can still be seen.
-    pub limits: Vec<String>,
+    /// What it refuses although a policy allows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortfalls: Vec<Shortfall>,
+    /// What can still be seen of what a policy hides, for humans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shows: Vec<String>,
+}
+
+/// Something that a way to confine commands cannot let happen, whatever the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shortfall {
+    pub kind: ShortfallKind,
+    /// In words, for humans and models.
+    pub what: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ShortfallKind {
+    /// Making, renaming and removing names around something protected or hidden.
+    Names,
+    /// Changing what is known of a writable file besides its contents.
+    Metadata,
+    /// Something of the system that is no file.
+    System,
 }
 
 /// Something that this host has not got.
@@ -149,6 +180,9 @@ pub struct DenialCause {
     pub rule: String,
     /// The smallest line of a permission profile that would allow it; `None` if nothing does.
     pub grant: Option<String>,
+    /// The policy allows it, and the host's way to confine commands does not: `rule` says what that is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_host: bool,
     pub evidence: Evidence,
 }
 

@@ -2,23 +2,27 @@
 
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource};
+use codex_protocol::facts::{Capabilities, ShortfallKind};
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
 
 /// Who the model is here and how it works. Kept short: every request carries it.
 pub const BASE: &str = include_str!("base_instructions.md");
 
 /// What commands may do in this thread and who is asked, for the `<permissions instructions>` block.
-pub fn permissions(policy: &ResolvedPolicy, approval: ApprovalPolicy) -> String {
-    let files = files(policy);
+pub fn permissions(policy: &ResolvedPolicy, approval: ApprovalPolicy, host: &Capabilities) -> String {
+    let files = files(policy, host);
     let network = if policy.network {
         "They can use the network."
     } else {
         "They have no network."
     };
-    format!("{files} {network} {}", approvals(approval, policy.confined))
+    let host = codex_approvals::shortfall_rules(policy, host)
+        .map(|rules| format!(" {rules}"))
+        .unwrap_or_default();
+    format!("{files} {network}{host} {}", approvals(approval, policy.confined))
 }
 
-fn files(policy: &ResolvedPolicy) -> String {
+fn files(policy: &ResolvedPolicy, host: &Capabilities) -> String {
     if !policy.confined {
         return "Commands run without a sandbox. Be careful with everything outside the project.".to_owned();
     }
@@ -44,10 +48,17 @@ fn files(policy: &ResolvedPolicy) -> String {
         (SandboxMode::DangerFullAccess, _) => format!("Commands run in a sandbox that {reads}, and write to what they can read."),
         (SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite, true) => format!("Commands run in a sandbox that {reads} and write none."),
         (SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite, false) => format!(
-            "Commands run in a sandbox that {reads} and write only below: {}. There `.codex`, `.agents`, `.aws` and the hooks and settings of git stay read-only; committing works.",
-            roots.join(", ")
+            "Commands run in a sandbox that {reads} and write only below: {}. There `.codex`, `.agents`, `.aws` and the hooks and settings of git stay read-only{}.",
+            roots.join(", "),
+            if git_writes(policy, host) { "; committing works" } else { "" }
         ),
     }
+}
+
+/// Git makes names beside its settings.
+fn git_writes(policy: &ResolvedPolicy, host: &Capabilities) -> bool {
+    let shortfalls = codex_approvals::shortfalls(policy, host);
+    shortfalls.iter().all(|shortfall| shortfall.kind != ShortfallKind::Names)
 }
 
 fn reads_all(policy: &ResolvedPolicy) -> bool {

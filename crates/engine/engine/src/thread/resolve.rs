@@ -164,8 +164,12 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let (model, model_info) = model_for(&request.shared, &resolved)
         .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
     let docs = project_docs(&request.shared, &cwd, &resolved);
-    let warnings = warnings(&model_info, &docs);
+    let mut warnings = warnings(&model_info, &docs);
     let tools = turn_tools(&request, &cwd, &resolved, &model_info);
+    warnings.extend(codex_approvals::shortfall_notice(
+        &tools.policy,
+        request.shared.sandbox.capabilities(),
+    ));
     let surroundings = surroundings(&request.shared, &resolved, docs, &tools);
     let settings = turn_settings(&resolved, (model, model_info), tools, surroundings);
     Ok(TurnSetup {
@@ -220,7 +224,7 @@ fn surroundings(shared: &Shared, resolved: &Resolved, docs: codex_skills::Projec
         developer_instructions: config.developer_instructions.clone(),
         permissions: config
             .include_permissions_instructions
-            .then(|| instructions::permissions(&tools.policy, config.approval_policy)),
+            .then(|| instructions::permissions(&tools.policy, config.approval_policy, shared.sandbox.capabilities())),
         project_docs: docs.text,
         project_docs_local: docs.has_project_part,
         environment,

@@ -189,7 +189,7 @@ impl Run {
             Err(error) => return Ok(failed(&error)),
         };
         if self.verbose {
-            tell(in_force.describe(&prepared.enforced).trim_end());
+            tell(in_force.describe(&prepared.enforced, sandbox.capabilities()).trim_end());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;

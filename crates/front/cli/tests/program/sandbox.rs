@@ -1,8 +1,9 @@
 //! `codex sandbox`: a command under a policy, with the streams, signals and exit codes of the command.
 
-use crate::support::{Lab, PATIENCE, Ran, wait_for};
+use crate::support::{Lab, PATIENCE, Ran, items, wait_for};
 use crate::terminal::Terminal;
 use crate::world::World;
+use codex_testkit::{Answer, MockModel, events};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -322,6 +323,53 @@ fn where_namespaces_are_refused_the_next_rung_confines_and_check_names_both() {
             .stdout
             .contains("linux-namespaces: can be used")
     );
+}
+
+/// Everybody who relies on the policy hears that this host keeps commands narrower: the user once, the model before it begins and when it
+/// meets it, and whoever asks with `-v`.
+#[test]
+fn what_the_host_refuses_beyond_the_policy_is_told_to_user_and_model() {
+    let touch = events::exec_command("call_1", "touch new.txt");
+    let mock = MockModel::start([Answer::items([touch]), Answer::message("Done.")]);
+    let lab = Lab::with_model(&mock);
+    let run = |arguments: &[&str]| {
+        let mut command = lab.command(arguments);
+        World::NamespacesRefused.around(&mut command);
+        lab.start(command).ended(PATIENCE)
+    };
+
+    let ran = run(&["exec", "--json", "-s", "workspace-write", "go"]);
+
+    ran.assert_code(0);
+    let told: Vec<&str> = ran
+        .stdout
+        .lines()
+        .filter(|line| line.contains("confines commands more narrowly"))
+        .collect();
+    assert!(
+        told.len() == 1 && told[0].contains("\"type\":\"error\"") && told[0].contains("Way out: "),
+        "{}",
+        ran.all()
+    );
+    let sent = mock.requests();
+    let first = items(&sent[0].body).concat();
+    assert!(
+        first.contains("This host cannot enforce that exactly") && !first.contains("committing works"),
+        "{first}"
+    );
+    let output = items(&sent[1].body).concat();
+    assert!(output.contains("new.txt: the policy allows this, this host cannot: "), "{output}");
+    let verbose = run(&["sandbox", "-v", "-s", "workspace-write", "--", "true"]);
+    assert!(
+        verbose
+            .assert_code(0)
+            .stderr
+            .contains("  not on this host, whatever the policy allows: "),
+        "{}",
+        verbose.all()
+    );
+    let elsewhere = lab.run(&["debug", "prompt-input", "go"]);
+    assert!(!elsewhere.assert_code(0).stdout.contains("This host cannot"), "{}", elsewhere.all());
 }
 
 #[test]

@@ -105,8 +105,11 @@ impl Seen {
                 line("", &format!("lacks: {}", lack.why));
                 line("", &format!("remedy: {}", lack.remedy));
             }
-            for limit in &rung.limits {
-                line("", &format!("limit: {limit}"));
+            for shortfall in &rung.shortfalls {
+                line("", &format!("refuses: {}", shortfall.what));
+            }
+            for seen in &rung.shows {
+                line("", &format!("shows: {seen}"));
             }
         }
         text
