@@ -53,6 +53,8 @@ pub struct PreparedCommand {
     pub launch: Launch,
     /// What is enforced, for humans, e.g. `network off`; empty when nothing is.
     pub enforced: Vec<String>,
+    /// What the policy allows and something around this process, such as another sandbox, does not; for humans, one sentence each.
+    pub withheld: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -108,6 +110,7 @@ impl Sandbox for NoSandbox {
             spec: command,
             launch: Launch::Direct,
             enforced: Vec::new(),
+            withheld: Vec::new(),
         })
     }
 }

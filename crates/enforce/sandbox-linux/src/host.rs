@@ -79,7 +79,7 @@ fn hear(pipe: std::process::ChildStdout) -> io::Result<String> {
     }
 }
 
-fn is_filtered() -> bool {
+pub(crate) fn is_filtered() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     status
         .lines()

@@ -14,6 +14,8 @@
 #[cfg(target_os = "linux")]
 mod aliases;
 #[cfg(target_os = "linux")]
+mod around;
+#[cfg(target_os = "linux")]
 mod facts;
 #[cfg(target_os = "linux")]
 mod helper;

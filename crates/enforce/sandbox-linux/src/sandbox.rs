@@ -4,7 +4,7 @@ use crate::ladder::Way;
 use crate::landlocked::{self, LandlockFacts};
 use crate::matches::Matches;
 use crate::plan::LinuxPlan;
-use crate::{HELPER_ARG0, facts, host, plan};
+use crate::{HELPER_ARG0, around, facts, host, plan};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
@@ -17,6 +17,8 @@ pub struct LinuxSandbox {
     helper: PathBuf,
     without_namespaces: bool,
     found: OnceLock<Found>,
+    /// Whether a filter for system calls is around us.
+    filtered: OnceLock<bool>,
     /// Asked by one command at a time: the answer depends on what changed since the last one.
     matches: Mutex<Matches>,
 }
@@ -41,6 +43,7 @@ impl LinuxSandbox {
             helper,
             without_namespaces: false,
             found: OnceLock::new(),
+            filtered: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
         }
     }
@@ -52,6 +55,7 @@ impl LinuxSandbox {
             helper,
             without_namespaces: true,
             found: OnceLock::new(),
+            filtered: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
         }
     }
@@ -118,6 +122,11 @@ impl Sandbox for LinuxSandbox {
 
     fn prepare(&self, mut command: CommandSpec, policy: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
         let (plan, enforced) = self.plan(policy)?;
+        let withheld = if *self.filtered.get_or_init(host::is_filtered) {
+            around::withheld(policy, &command.cwd)
+        } else {
+            Vec::new()
+        };
         if let LinuxPlan::Landlocked(plan) = &plan
             && let Some(scratch) = &plan.scratch
         {
@@ -137,6 +146,7 @@ impl Sandbox for LinuxSandbox {
             spec: command,
             launch,
             enforced,
+            withheld,
         })
     }
 }

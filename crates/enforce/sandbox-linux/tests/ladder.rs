@@ -133,6 +133,7 @@ async fn without_user_namespaces_landlock_confines() {
         spec: lab.spec(&["/bin/sh", "-c", "echo x > ran"], CommandIo::Pipes),
         launch,
         enforced: Vec::new(),
+        withheld: Vec::new(),
     };
     let started = codex_process::spawn(prepared, Expiration::default()).await;
     let Err(SpawnError::Sandbox(SandboxError::Unenforceable { rule, missing })) = started else {
@@ -200,12 +201,11 @@ async fn inside_of_our_own() {
     let folder = tempfile::tempdir().unwrap();
     let cwd = AbsPath::new(folder.path()).unwrap();
     std::fs::write(cwd.join("here"), "read\n").unwrap();
-    let policy = codex_permissions::resolve(
-        &SandboxPolicy::read_only(),
-        &FileRules::default(),
-        &cwd,
-        &PathFacts::unknown(cwd.join("home")),
-    );
+    let facts = PathFacts {
+        existing_roots: [(cwd.clone(), cwd.clone())].into(),
+        ..PathFacts::unknown(cwd.join("home"))
+    };
+    let policy = |mode: &SandboxPolicy| codex_permissions::resolve(mode, &FileRules::default(), &cwd, &facts);
     let run = async |policy: &ResolvedPolicy, script: &str| {
         let spec = CommandSpec {
             argv: ["/bin/sh", "-c", script].map(Into::into).to_vec(),
@@ -228,6 +228,16 @@ async fn inside_of_our_own() {
     assert!(free.0 == 0 && cwd.join("new").exists(), "the control failed: {free:?}");
     std::fs::remove_file(cwd.join("new")).unwrap();
 
-    let held = run(&policy, "cat here; echo x > new").await;
+    let held = run(&policy(&SandboxPolicy::read_only()), "cat here; echo x > new").await;
     assert!(held.0 != 0 && held.1.starts_with("read\n") && !cwd.join("new").exists(), "{held:?}");
+
+    // What is open to both is written to, and nothing else.
+    std::fs::create_dir(cwd.join("sub")).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let script = format!("echo x > sub/new; echo x > .codex; echo x > {}/new", other.path().display());
+    let narrower = run(&policy(&SandboxPolicy::workspace_write()), &script).await;
+    assert!(
+        narrower.0 != 0 && cwd.join("sub/new").exists() && !cwd.join(".codex").exists() && !other.path().join("new").exists(),
+        "{narrower:?}"
+    );
 }

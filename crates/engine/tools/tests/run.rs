@@ -614,6 +614,7 @@ impl Sandbox for Pretender {
             spec,
             launch: Launch::Direct,
             enforced: Vec::new(),
+            withheld: Vec::new(),
         })
     }
 }

@@ -49,6 +49,7 @@ impl Sandbox for PretendSandbox {
             spec,
             launch: Launch::Direct,
             enforced: Vec::new(),
+            withheld: Vec::new(),
         })
     }
 }

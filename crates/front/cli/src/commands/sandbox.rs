@@ -188,6 +188,12 @@ impl Run {
             Ok(prepared) => prepared,
             Err(error) => return Ok(failed(&error)),
         };
+        if !prepared.withheld.is_empty() {
+            let withheld = prepared.withheld.join("; ");
+            tell(&format!(
+                "warning: what is around codex (another sandbox, or a container) stays in force: {withheld}"
+            ));
+        }
         if self.verbose {
             tell(in_force.describe(&prepared.enforced, sandbox.capabilities()).trim_end());
         }

@@ -325,6 +325,58 @@ fn where_namespaces_are_refused_the_next_rung_confines_and_check_names_both() {
     );
 }
 
+/// The outer one stays in force, whichever way it confines; what the inner one asks for beyond it is said, and not given.
+#[test]
+fn a_sandbox_in_a_sandbox_tightens_and_says_what_it_did_not_get() {
+    let lab = Lab::new();
+    let workspace = lab.home.workspace();
+    fs::create_dir(workspace.join("sub")).unwrap();
+    let program = lab.program().to_str().unwrap().to_owned();
+    let script =
+        "echo ran; echo x > top; echo x > sub/file; echo x > ../outside; echo x > .codex; echo x > $TMPDIR/t && echo temporary; true";
+    let nested = |outer: &str, inner: &str, refused: bool| {
+        let words = [
+            "sandbox", "-s", outer, "--", &program, "sandbox", "-s", inner, "--", "sh", "-c", script,
+        ];
+        let mut command = lab.command(&words);
+        if refused {
+            World::NamespacesRefused.around(&mut command);
+        }
+        let ran = lab.start(command).ended(PATIENCE);
+        ran.assert_code(0);
+        assert!(ran.stdout.starts_with("ran\n"), "{outer}/{inner}: {}", ran.all());
+        let made = ["top", "sub/file", "../outside", ".codex"].map(|file| fs::remove_file(workspace.join(file)).is_ok());
+        (
+            made,
+            ran.stderr.contains("stays in force: nothing new is made in "),
+            ran.stdout.contains("temporary"),
+        )
+    };
+
+    let nothing = [false; 4];
+    let below = [false, true, false, false];
+    for refused in [false, true] {
+        assert_eq!(nested("read-only", "workspace-write", refused), (nothing, true, false), "{refused}");
+        assert_eq!(
+            nested("read-only", "danger-full-access", refused),
+            (nothing, true, false),
+            "{refused}"
+        );
+        assert_eq!(
+            nested("workspace-write", "read-only", refused),
+            (nothing, false, false),
+            "{refused}"
+        );
+        // The inner one has no namespaces, and so the limits of a host without.
+        let (made, told, temporary) = nested("workspace-write", "workspace-write", refused);
+        assert_eq!((made, temporary), (below, true), "{refused}");
+        assert_eq!(
+            told, refused,
+            "the top of the folder is open to the outer one where there are mounts"
+        );
+    }
+}
+
 /// Everybody who relies on the policy hears that this host keeps commands narrower: the user once, the model before it begins and when it
 /// meets it, and whoever asks with `-v`.
 #[test]
