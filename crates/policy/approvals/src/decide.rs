@@ -174,7 +174,7 @@ fn decide_read(facts: &ToolFacts<'_>, path: &AbsPath) -> Verdict {
 }
 
 /// Whether allowing the call means to go beyond the turn's policy.
-pub(crate) fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
+fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
     match facts.intent {
         ToolIntent::Command(command) => facts.policy.confined && asks_to_escalate(command.sandbox_permissions),
         ToolIntent::Patch(patch) => not_writable(facts, &patch.paths).next().is_some(),

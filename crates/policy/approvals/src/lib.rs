@@ -3,7 +3,8 @@
 //! Input: [`ToolFacts`], everything looked up before. Output: a [`Verdict`]: run with a certain policy, ask the client, or refuse with a
 //! text for the model. Pure: no I/O, no clock, no memory; what was allowed earlier comes in as grants.
 //!
-//! [`decide`] comes before the first attempt, [`after_answer`] after the client's answer, [`after_denial`] after the sandbox said no.
+//! [`decide`] comes before a call runs, [`after_answer`] after the client's answer. A command that the sandbox stopped is not run again: its
+//! result says what stopped it ([`denial()`]), and whoever wants more asks for it with a call of its own.
 //! Three things hold whatever the facts are: under `never` nothing is asked; what runs has the turn's policy or a narrower one, except
 //! an escalated call that the client allowed; a policy that this host cannot enforce is not run.
 
@@ -17,10 +18,10 @@ pub use denial::{Attempt, Refusal, denial, explained, refusal};
 pub use host::{shortfall_notice, shortfall_rules, shortfalls};
 
 use codex_permissions::ResolvedPolicy;
-use codex_protocol::facts::{Capabilities, Denial, Grant, PatchIntent, SandboxPermissions, ToolIntent};
+use codex_protocol::facts::{Capabilities, Grant, PatchIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::questions::{ApprovalDecision, Question};
 use codex_protocol::settings::ApprovalPolicy;
-use decide::{leaves_policy, policy_if_allowed};
+use decide::policy_if_allowed;
 
 /// What a decision is made from.
 #[derive(Debug, Clone, Copy)]
@@ -145,65 +146,6 @@ fn grant_for(intent: &ToolIntent) -> Option<Grant> {
         }),
         ToolIntent::Patch(PatchIntent { paths, changes: _ }) => Some(Grant::PatchPaths { paths: paths.clone() }),
         ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => None,
-    }
-}
-
-/// Whether a command that the sandbox stopped gets a second attempt without it.
-///
-/// Only under `untrusted`, where the client is asked; otherwise the first result stays what the model sees, and it may ask to escalate.
-pub fn after_denial(facts: &ToolFacts<'_>, denial: &Denial) -> Verdict {
-    let denied = Reason {
-        source: ReasonSource::SandboxPolicy,
-        rule: format!("the sandbox stopped it: {}", denial.snippet),
-    };
-    let policy = Reason {
-        source: ReasonSource::ApprovalPolicy,
-        rule: texts::approval_policy(facts.approval_policy),
-    };
-    let keep = Action::Refuse {
-        message: texts::FIRST_RESULT_STAYS.to_owned(),
-    };
-    let action = match (facts.approval_policy, facts.intent) {
-        (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Never, _) => keep,
-        (ApprovalPolicy::Untrusted, ToolIntent::Command(command)) if !leaves_policy(facts) => {
-            let reason = Some(format!("command failed in the sandbox ({}); retry without it?", denial.snippet));
-            Action::Ask {
-                question: Question::Command {
-                    reason,
-                    command: codex_shell_parse::quoted(&command.argv),
-                    cwd: command.cwd.clone(),
-                },
-                offers: vec![ApprovalDecision::Accept, ApprovalDecision::Decline, ApprovalDecision::Cancel],
-            }
-        }
-        (
-            ApprovalPolicy::Untrusted,
-            ToolIntent::Command(_)
-            | ToolIntent::WriteStdin { .. }
-            | ToolIntent::Patch(_)
-            | ToolIntent::ReadFile { .. }
-            | ToolIntent::Plan { .. },
-        ) => keep,
-    };
-    Verdict {
-        action,
-        reasons: vec![policy, denied],
-    }
-}
-
-/// The policy of a second attempt that the client allowed after [`after_denial`].
-pub fn after_denial_answer(facts: &ToolFacts<'_>, answer: ApprovalDecision) -> AfterAnswer {
-    let rejected = || texts::REJECTED_BY_USER.to_owned();
-    match (facts.approval_policy, answer) {
-        (ApprovalPolicy::Untrusted, ApprovalDecision::Accept | ApprovalDecision::AcceptForSession) => AfterAnswer::Run {
-            policy: facts.policy.escalated(),
-            grant: None,
-        },
-        (_, ApprovalDecision::Cancel) => AfterAnswer::Cancel { message: rejected() },
-        (ApprovalPolicy::Untrusted, ApprovalDecision::Decline)
-        | (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Never, _) => {
-            AfterAnswer::Decline { message: rejected() }
-        }
     }
 }
 

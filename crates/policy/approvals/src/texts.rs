@@ -11,7 +11,6 @@ pub(crate) const STDIN_UNDER_NEVER: &str =
     "write_stdin failed: the process runs outside of the sandbox and the approval policy is Never; start it again with exec_command";
 pub(crate) const SANDBOX_APPROVAL_OFF: &str =
     "rejected: `approval_policy.granular.sandbox_approval` is off, so nobody is asked about leaving the sandbox";
-pub(crate) const FIRST_RESULT_STAYS: &str = "the command is not run again without the sandbox";
 
 /// `argv` is the whole command, shell included.
 pub(crate) fn dangerous(argv: &[String]) -> String {

@@ -1,9 +1,9 @@
 //! The decision against its fixtures (one case a file, the comment says why) and against the promises that hold for all facts.
 
-use codex_approvals::{Action, AfterAnswer, ToolFacts, Verdict, after_answer, after_denial, after_denial_answer, decide};
+use codex_approvals::{Action, AfterAnswer, ToolFacts, Verdict, after_answer, decide};
 use codex_base::AbsPath;
 use codex_permissions::{PathFacts, ResolvedPolicy, candidate_roots, resolve};
-use codex_protocol::facts::{Capabilities, CommandIntent, Denial, Grant, PatchIntent, SandboxPermissions, ToolIntent};
+use codex_protocol::facts::{Capabilities, CommandIntent, Grant, PatchIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::questions::{ApprovalDecision, Question};
 use codex_protocol::settings::{ApprovalPolicy, FileRules, GranularApprovals, SandboxMode, SandboxPolicy};
 use pretty_assertions::assert_eq;
@@ -261,45 +261,6 @@ fn decline_and_cancel_run_nothing_and_an_old_question_is_judged_again() {
     assert_eq!(cancel, AfterAnswer::Cancel { message: rejected() });
     let too_late = answered(&escalated, ApprovalPolicy::Never, ApprovalDecision::Accept);
     assert!(matches!(too_late, AfterAnswer::Decline { message } if message.starts_with("approval policy is Never")));
-}
-
-#[test]
-fn only_untrusted_offers_a_second_attempt() {
-    let intent = ToolIntent::Command(command("touch /etc/x", "/w", false));
-    let denial = Denial {
-        causes: vec![],
-        snippet: "touch: Read-only file system".to_owned(),
-    };
-    let (policy, capabilities) = (policy(SandboxMode::WorkspaceWrite), capabilities(true));
-    let facts = |approval_policy| ToolFacts {
-        intent: &intent,
-        approval_policy,
-        policy: &policy,
-        grants: &[],
-        capabilities: &capabilities,
-    };
-
-    let check = |approval_policy, expect: &str| assert_eq!(shown(&after_denial(&facts(approval_policy), &denial)), expect);
-    check(ApprovalPolicy::OnRequest, "refuse the command is not run again without the sandbox");
-    check(ApprovalPolicy::Never, "refuse the command is not run again without the sandbox");
-    let question = "(command failed in the sandbox (touch: Read-only file system); retry without it?) /bin/bash -lc 'touch /etc/x' in /w";
-    check(ApprovalPolicy::Untrusted, &format!("ask {question}: accept decline cancel"));
-
-    let accepted = after_denial_answer(&facts(ApprovalPolicy::Untrusted), ApprovalDecision::Accept);
-    assert_eq!(
-        accepted,
-        AfterAnswer::Run {
-            policy: ResolvedPolicy::unconfined(),
-            grant: None
-        }
-    );
-    let never = after_denial_answer(&facts(ApprovalPolicy::Never), ApprovalDecision::Accept);
-    assert_eq!(
-        never,
-        AfterAnswer::Decline {
-            message: "rejected by user".to_owned()
-        }
-    );
 }
 
 fn scripts() -> impl Strategy<Value = String> {
