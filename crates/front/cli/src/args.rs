@@ -9,12 +9,14 @@ mod review;
 mod shared;
 
 pub use exec::{Color, ExecCommand};
+pub use interactive::TuiCommand;
 pub use review::Reviewed;
 
 use crate::commands::{self, Root};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use codex_exec::ExecError;
-use interactive::Interactive;
+use codex_tui::Opening;
+use interactive::{Again, Interactive, Kind};
 use shared::Shared;
 pub use shared::{profile_name, sandbox_mode};
 
@@ -26,10 +28,8 @@ pub enum Command {
     Other(Box<Root>, commands::Sub),
     /// Well-formed, and not to be run.
     Refused(ExecError),
-    /// The terminal interface, perhaps with a first prompt.
-    Tui {
-        prompt: Option<String>,
-    },
+    /// The terminal interface.
+    Tui(Box<TuiCommand>),
 }
 
 /// Reads the command line, the program's name included.
@@ -57,13 +57,26 @@ where
         command,
         prompt,
     } = Cli::from_arg_matches(&matches)?;
+    let tui = |tui: TuiCommand| {
+        let config = commands::overrides(&matches);
+        Ok(Command::Tui(Box::new(TuiCommand { config, ..tui })))
+    };
+    let notes = interactive.notes_before_exec();
     let exec = |exec: exec::Exec, shared, images| {
-        let exec = exec.merged(shared, interactive.notes_before_exec(), images);
+        let exec = exec.merged(shared, notes, images);
         let config = commands::overrides(&matches);
         Ok(Command::Exec(Box::new(ExecCommand { config, ..exec })))
     };
     match command {
-        None => Ok(Command::Tui { prompt }),
+        None => {
+            let misspelt = prompt.as_deref().and_then(|word| commands::misspelt(word, &definition));
+            match misspelt {
+                Some(refusal) => Ok(Command::Refused(refusal)),
+                None => tui(TuiCommand::of(Opening::New, prompt, shared, interactive, images)),
+            }
+        }
+        Some(Sub::Resume(again)) => tui(again.merged(Kind::Resume, shared, interactive, images)),
+        Some(Sub::Fork(again)) => tui(again.merged(Kind::Fork, shared, interactive, images)),
         Some(Sub::Exec(command)) => exec(*command, shared, images),
         Some(Sub::Review(command)) => exec(exec::Exec::of_review(*command), shared, images),
         Some(Sub::Other(command)) => {
@@ -116,6 +129,10 @@ enum Sub {
     Exec(Box<exec::Exec>),
     /// Review code: uncommitted changes, a branch, a commit, or what a prompt says
     Review(Box<review::Review>),
+    /// Go on with a session in the terminal interface
+    Resume(Box<Again>),
+    /// Start a session with the history of another in the terminal interface
+    Fork(Box<Again>),
     #[command(flatten)]
     Other(commands::Sub),
 }

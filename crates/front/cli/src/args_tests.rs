@@ -1,22 +1,86 @@
 use super::*;
+use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_tui::session::Among;
 use pretty_assertions::assert_eq;
 
 pub fn parsed(line: &str) -> Result<Command, clap::Error> {
     parse(std::iter::once("codex").chain(line.split_whitespace()))
 }
 
-#[test]
-fn the_other_commands() {
-    let check = |line: &str, expect: Command| assert_eq!(parsed(line).unwrap(), expect, "{line}");
+fn tui(line: &str) -> TuiCommand {
+    match parsed(line).unwrap() {
+        Command::Tui(command) => *command,
+        other => panic!("{line}: {other:?}"),
+    }
+}
 
-    check("", Command::Tui { prompt: None });
-    check(
-        "hello",
-        Command::Tui {
-            prompt: Some("hello".into()),
-        },
+#[test]
+fn no_command_is_the_terminal_interface() {
+    let plain = tui("");
+    assert_eq!(
+        (plain.opening.clone(), plain.prompt.clone(), plain.fullscreen),
+        (Opening::New, None, None)
     );
-    check("-m M", Command::Tui { prompt: None });
+    assert_eq!(tui("--no-daemon"), plain);
+
+    let full = tui("-m M -a never -s read-only --search --no-alt-screen --add-dir d -i a.png -- hello");
+    assert_eq!(full.prompt.as_deref(), Some("hello"));
+    assert_eq!(full.model.as_deref(), Some("M"));
+    assert_eq!(full.approval_policy, Some(ApprovalPolicy::Never));
+    assert_eq!(full.sandbox, Some(SandboxMode::ReadOnly));
+    assert_eq!((full.search, full.fullscreen), (true, Some(false)));
+    assert_eq!((full.images, full.add_dirs), (vec!["a.png".to_owned()], vec!["d".into()]));
+}
+
+#[test]
+fn flags_that_decide_who_is_asked() {
+    let check = |line: &str, sandbox: Option<SandboxMode>, policy: Option<ApprovalPolicy>, reviewer: bool| {
+        let command = tui(line);
+        assert_eq!(
+            (command.sandbox, command.approval_policy, command.approve_for_me),
+            (sandbox, policy, reviewer),
+            "{line}"
+        );
+    };
+
+    check("-a on-failure", None, Some(ApprovalPolicy::OnRequest), false);
+    check("-a untrusted", None, Some(ApprovalPolicy::Untrusted), false);
+    check("--yolo", Some(SandboxMode::DangerFullAccess), Some(ApprovalPolicy::Never), false);
+    check(
+        "--approve-for-me",
+        Some(SandboxMode::WorkspaceWrite),
+        Some(ApprovalPolicy::OnRequest),
+        true,
+    );
+}
+
+#[test]
+fn stored_sessions_are_resumed_or_forked_at_a_terminal() {
+    let opened = |line: &str| {
+        let command = tui(line);
+        (command.opening, command.prompt)
+    };
+    let here = Among {
+        everywhere: false,
+        non_interactive: false,
+    };
+    let everywhere = Among {
+        everywhere: true,
+        non_interactive: true,
+    };
+
+    assert_eq!(opened("resume ID"), (Opening::Resume("ID".into()), None));
+    assert_eq!(opened("resume ID go"), (Opening::Resume("ID".into()), Some("go".into())));
+    assert_eq!(opened("resume --last go"), (Opening::ResumeLast(here), Some("go".into())));
+    assert_eq!(
+        opened("resume --last --all --include-non-interactive"),
+        (Opening::ResumeLast(everywhere), None)
+    );
+    assert_eq!(opened("fork ID"), (Opening::Fork("ID".into()), None));
+    assert_eq!(opened("fork --last"), (Opening::ForkLast(here), None));
+    assert_eq!(tui("-m A -a never resume --last -m B").model.as_deref(), Some("B"));
+    assert_eq!(tui("-a never resume --last").approval_policy, Some(ApprovalPolicy::Never));
+    assert_eq!(tui("--alt-screen resume --last --no-alt-screen").fullscreen, Some(false));
 }
 
 #[test]

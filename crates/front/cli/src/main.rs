@@ -13,6 +13,7 @@ mod local;
 mod prepare;
 mod signals;
 mod stdin;
+mod terminal;
 mod trust;
 mod wire;
 mod worktree;
@@ -62,7 +63,7 @@ const fn become_sandbox_helper_if_called_so() {}
 
 fn run(command: Command) -> Result<ExitCode, ExecError> {
     match command {
-        Command::Tui { prompt } => Err(commands::no_terminal_interface(prompt.as_deref())),
+        Command::Tui(command) => terminal::run(&command),
         Command::Exec(command) => {
             let sandbox = wire::sandbox();
             let surroundings = environment::read()?;

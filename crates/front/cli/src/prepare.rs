@@ -43,7 +43,14 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..overrides
     };
-    let chosen = chosen_model(command, surroundings, &cwd, &overrides)?;
+    let wanted = WantedModel {
+        model: command.model.as_deref(),
+        oss: command.oss,
+        local_provider: command.local_provider.as_deref(),
+        // A stored session goes on with today's provider and model, so they have to be there for it, too; a bare fork asks nobody.
+        asks: command.prompt.is_some() || !matches!(command.session, Session::Fork(_)),
+    };
+    let chosen = chosen_model(&wanted, surroundings, &cwd, &overrides)?;
     let trust = command
         .trust
         .then(|| trust::ask(&surroundings.process, &cwd, &overrides))
@@ -96,28 +103,45 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
 }
 
 /// The provider that `--oss` means: the one of the command line, else the configured one.
-fn local_provider(command: &ExecCommand, configured: Option<String>) -> Result<Option<String>, ExecError> {
-    if !command.oss {
+fn local_provider(wanted: &WantedModel<'_>, configured: Option<String>) -> Result<Option<String>, ExecError> {
+    if !wanted.oss {
         return Ok(None);
     }
-    match command.local_provider.clone().or(configured) {
+    match wanted.local_provider.map(str::to_owned).or(configured) {
         Some(name) => Ok(Some(name)),
         None => Err(ExecError::new("exec.no_local_provider", "--oss does not say which local provider")
             .with_hint("add --local-provider ollama or --local-provider lmstudio, or set oss_provider in the configuration")),
     }
 }
 
+/// What the command line says of provider and model.
+pub struct WantedModel<'a> {
+    pub model: Option<&'a str>,
+    pub oss: bool,
+    pub local_provider: Option<&'a str>,
+    /// Somebody will be asked.
+    pub asks: bool,
+}
+
 /// Who is asked.
-struct Chosen {
-    model: Option<String>,
-    model_provider: Option<String>,
-    local: Option<LocalModel>,
+pub struct Chosen {
+    pub model: Option<String>,
+    pub model_provider: Option<String>,
+    pub local: Option<LocalModel>,
 }
 
 /// What the command line and, for `--oss`, the configuration say of provider and model.
-fn chosen_model(command: &ExecCommand, surroundings: &Surroundings, cwd: &AbsPath, overrides: &Overrides) -> Result<Chosen, ExecError> {
+///
+/// # Errors
+/// If the configuration is broken, or nothing says which local provider is meant.
+pub fn chosen_model(
+    wanted: &WantedModel<'_>,
+    surroundings: &Surroundings,
+    cwd: &AbsPath,
+    overrides: &Overrides,
+) -> Result<Chosen, ExecError> {
     let mut resolved = codex_config::resolve(&surroundings.process, cwd, overrides).map_err(config_error)?;
-    let model_provider = local_provider(command, resolved.config.oss_provider.take())?;
+    let model_provider = local_provider(wanted, resolved.config.oss_provider.take())?;
     if model_provider.is_some() {
         let overrides = Overrides {
             model_provider: model_provider.clone(),
@@ -126,11 +150,13 @@ fn chosen_model(command: &ExecCommand, surroundings: &Surroundings, cwd: &AbsPat
         resolved = codex_config::resolve(&surroundings.process, cwd, &overrides).map_err(config_error)?;
     }
     // With --oss, the model of the configuration is for another provider.
-    let usual = LocalServer::of(&resolved.config.provider).filter(|_| command.oss);
-    let model = command.model.clone().or_else(|| Some(usual?.default_model().to_owned()));
-    // A stored session goes on with today's provider and model, so they have to be there for it, too; a bare fork asks nobody.
-    let asks = command.prompt.is_some() || !matches!(command.session, Session::Fork(_));
-    let local = if asks { LocalModel::of(&resolved, model.as_deref()) } else { None };
+    let usual = LocalServer::of(&resolved.config.provider).filter(|_| wanted.oss);
+    let model = wanted.model.map(str::to_owned).or_else(|| Some(usual?.default_model().to_owned()));
+    let local = if wanted.asks {
+        LocalModel::of(&resolved, model.as_deref())
+    } else {
+        None
+    };
     Ok(Chosen {
         model,
         model_provider,
@@ -139,7 +165,10 @@ fn chosen_model(command: &ExecCommand, surroundings: &Surroundings, cwd: &AbsPat
 }
 
 /// The working directory in a work tree of its own.
-fn new_worktree(cwd: &AbsPath, surroundings: &Surroundings) -> Result<AbsPath, ExecError> {
+///
+/// # Errors
+/// If git cannot make it.
+pub fn new_worktree(cwd: &AbsPath, surroundings: &Surroundings) -> Result<AbsPath, ExecError> {
     let made = worktree::make(&surroundings.process.codex_home, cwd, &RandomIds)?;
     tell(&format!(
         "note: working in the new git worktree {}, at {}; it stays",

@@ -21,9 +21,18 @@ pub struct Connected {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Builds the server. Needs a tokio runtime.
+/// Builds the server for one run without a person. Needs a tokio runtime.
 pub fn connect(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<dyn Sandbox>) -> Connected {
     connect_to(surroundings, overrides, sandbox, None)
+}
+
+/// Builds the server for the terminal interface. Needs a tokio runtime.
+pub fn connect_terminal(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<dyn Sandbox>) -> Connected {
+    let identity = ClientIdentity {
+        originator: surroundings.originator.clone(),
+        user_agent: format!("{} (codex-tui; {VERSION})", surroundings.user_agent()),
+    };
+    connect_as(surroundings, overrides, sandbox, None, identity, SessionSource::Cli)
 }
 
 /// The same with another model than the configured one.
@@ -33,8 +42,18 @@ pub fn connect_to(
     sandbox: Arc<dyn Sandbox>,
     model: Option<Arc<dyn ModelClient>>,
 ) -> Connected {
+    connect_as(surroundings, overrides, sandbox, model, identity(surroundings), SessionSource::Exec)
+}
+
+fn connect_as(
+    surroundings: &Surroundings,
+    overrides: Overrides,
+    sandbox: Arc<dyn Sandbox>,
+    model: Option<Arc<dyn ModelClient>>,
+    identity: ClientIdentity,
+    source: SessionSource,
+) -> Connected {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let identity = identity(surroundings);
     let facts = ServerFacts {
         user_agent: surroundings.user_agent(),
         cwd: surroundings.process.cwd.clone(),
@@ -47,7 +66,7 @@ pub fn connect_to(
         clock: Arc::clone(&clock),
         ids: Arc::new(RandomIds),
         identity,
-        source: SessionSource::Exec,
+        source,
         faults,
         model,
     });

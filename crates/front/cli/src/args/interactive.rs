@@ -1,6 +1,40 @@
-//! Options of the terminal interface. Before `exec` they are accepted, because scripts write them there, and change nothing.
+//! The terminal interface: its own options, `codex resume` and `codex fork`, all levels merged into one [`TuiCommand`].
+//!
+//! Before `exec` its options are accepted, because scripts write them there, and change nothing.
 
+use super::shared::{SandboxChoice, Shared};
 use clap::Args;
+use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_tui::Opening;
+use codex_tui::session::Among;
+use std::path::PathBuf;
+
+/// The terminal interface, as the command line asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TuiCommand {
+    pub opening: Opening,
+    pub prompt: Option<String>,
+    pub images: Vec<String>,
+    /// `key=value` in order of rising precedence.
+    pub config: Vec<String>,
+    pub model: Option<String>,
+    pub oss: bool,
+    pub local_provider: Option<String>,
+    pub profile: Option<String>,
+    pub sandbox: Option<SandboxMode>,
+    pub approval_policy: Option<ApprovalPolicy>,
+    /// A model answers what would be asked.
+    pub approve_for_me: bool,
+    pub cd: Option<PathBuf>,
+    pub worktree: bool,
+    pub add_dirs: Vec<PathBuf>,
+    pub strict_config: bool,
+    pub search: bool,
+    /// The whole window, or the terminal's own scrollback; `None` leaves it to the configuration.
+    pub fullscreen: Option<bool>,
+    /// What the user should know about the flags themselves.
+    pub notes: Vec<String>,
+}
 
 #[derive(Debug, Default, Args)]
 pub struct Interactive {
@@ -12,6 +46,59 @@ pub struct Interactive {
     /// Let the model search the web
     #[arg(long)]
     search: bool,
+
+    /// Use the whole window instead of the terminal's own scrollback
+    #[arg(long, overrides_with = "no_alt_screen")]
+    alt_screen: bool,
+
+    /// Stay in the terminal's own scrollback, whatever is configured
+    #[arg(long)]
+    no_alt_screen: bool,
+
+    /// Accepted for old scripts: there is no background server
+    #[arg(long, hide = true)]
+    no_daemon: bool,
+}
+
+/// Options of `codex resume` and `codex fork`.
+#[derive(Debug, Args)]
+pub struct Again {
+    #[command(flatten)]
+    shared: Shared,
+
+    #[command(flatten)]
+    interactive: Interactive,
+
+    /// Attach pictures to the prompt (several values; put `--` before a prompt that follows)
+    #[arg(short, long = "image", value_name = "FILE", num_args = 1.., value_delimiter = ',')]
+    images: Vec<String>,
+
+    /// Take the newest session of this directory
+    #[arg(long)]
+    last: bool,
+
+    /// Look at the sessions of all directories
+    #[arg(long)]
+    all: bool,
+
+    /// Look at sessions that no person led, too
+    #[arg(long)]
+    include_non_interactive: bool,
+
+    /// Id or name of a session; with --last this is the prompt
+    #[arg(value_name = "SESSION_ID", required_unless_present = "last")]
+    session: Option<String>,
+
+    /// What to do next
+    #[arg(value_name = "PROMPT", conflicts_with = "last")]
+    prompt: Option<String>,
+}
+
+/// What is done with a stored session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Resume,
+    Fork,
 }
 
 impl Interactive {
@@ -23,5 +110,88 @@ impl Interactive {
             .search
             .then(|| "--search changes nothing before exec; use -c web_search=live".to_owned());
         approval.into_iter().chain(search).collect()
+    }
+
+    /// `self` as the outer level of `nearer`.
+    fn under(self, nearer: Self) -> Self {
+        let decides = if nearer.fullscreen().is_some() { &nearer } else { &self };
+        Self {
+            alt_screen: decides.alt_screen,
+            no_alt_screen: decides.no_alt_screen,
+            search: nearer.search || self.search,
+            no_daemon: nearer.no_daemon || self.no_daemon,
+            ask_for_approval: nearer.ask_for_approval.or(self.ask_for_approval),
+        }
+    }
+
+    const fn fullscreen(&self) -> Option<bool> {
+        match (self.alt_screen, self.no_alt_screen) {
+            (false, false) => None,
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+        }
+    }
+
+    fn approval_policy(&self) -> Option<ApprovalPolicy> {
+        Some(match self.ask_for_approval.as_deref()? {
+            "never" => ApprovalPolicy::Never,
+            "untrusted" => ApprovalPolicy::Untrusted,
+            _ => ApprovalPolicy::OnRequest,
+        })
+    }
+}
+
+impl Again {
+    /// With the options that stand before the command.
+    pub fn merged(self, kind: Kind, shared: Shared, interactive: Interactive, images: Vec<String>) -> TuiCommand {
+        let among = Among {
+            everywhere: self.all,
+            non_interactive: self.include_non_interactive,
+        };
+        let (opening, prompt) = match (self.session, kind) {
+            (words, Kind::Resume) if self.last => (Opening::ResumeLast(among), words),
+            (words, Kind::Fork) if self.last => (Opening::ForkLast(among), words),
+            (session, Kind::Resume) => (Opening::Resume(session.unwrap_or_default()), self.prompt),
+            (session, Kind::Fork) => (Opening::Fork(session.unwrap_or_default()), self.prompt),
+        };
+        let images = if self.images.is_empty() { images } else { self.images };
+        TuiCommand::of(
+            opening,
+            prompt,
+            shared.under(self.shared),
+            interactive.under(self.interactive),
+            images,
+        )
+    }
+}
+
+impl TuiCommand {
+    pub fn of(opening: Opening, prompt: Option<String>, shared: Shared, interactive: Interactive, images: Vec<String>) -> Self {
+        let bypass = shared.sandbox_choice() == Some(SandboxChoice::Bypass);
+        let approval_policy = match (bypass, shared.approve_for_me) {
+            (true, _) => Some(ApprovalPolicy::Never),
+            (false, true) => Some(ApprovalPolicy::OnRequest),
+            (false, false) => interactive.approval_policy(),
+        };
+        Self {
+            opening,
+            prompt,
+            images,
+            config: Vec::new(),
+            sandbox: shared.sandbox(),
+            approval_policy,
+            approve_for_me: shared.approve_for_me,
+            search: interactive.search,
+            fullscreen: interactive.fullscreen(),
+            notes: shared.notes().into_iter().map(str::to_owned).collect(),
+            model: shared.model,
+            oss: shared.oss,
+            local_provider: shared.local_provider,
+            profile: shared.profile,
+            cd: shared.cd,
+            worktree: shared.worktree,
+            add_dirs: shared.add_dirs,
+            strict_config: shared.strict_config,
+        }
     }
 }

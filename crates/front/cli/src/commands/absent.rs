@@ -48,8 +48,6 @@ const NO_STORAGE_CHANGE: &str = "sessions are read as they are, whichever versio
 
 #[rustfmt::skip]
 const COMMANDS: &[Row] = &[
-    row("resume", Why::NotYet, "codex exec resume ID|--last PROMPT goes on with a session"),
-    row("fork", Why::NotYet, "codex exec fork ID PROMPT goes on with a copy of a session"),
     row("queue", Why::NotYet, "codex exec resume ID PROMPT runs the next task of a session"),
     row("agents", Why::NotYet, USE_EXEC),
     row("mcp", Why::NotYet, USE_EXEC),

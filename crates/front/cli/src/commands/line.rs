@@ -71,15 +71,6 @@ pub fn values<'a>(level: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a s
     found.into_iter().flatten().map(String::as_str)
 }
 
-/// What a first word that is no command leads to while there is no terminal interface.
-pub fn no_terminal_interface(prompt: Option<&str>) -> ExecError {
-    let misspelt = prompt.and_then(|word| misspelt(word, &crate::args::definition()));
-    misspelt.unwrap_or_else(|| {
-        ExecError::new("cli.no_terminal_interface", "the terminal interface is not in this build yet")
-            .with_hint("codex exec PROMPT runs one prompt, codex demo shows how that looks, codex --help names everything")
-    })
-}
-
 /// A usage error told by its cause if that is a word in the place of a command.
 pub fn explained(error: clap::Error, words: &[std::ffi::OsString], definition: &Command) -> clap::Error {
     if !matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
@@ -110,7 +101,8 @@ fn unknown(word: &str) -> ExecError {
         .with_hint("codex --help names all commands; a prompt of several words needs quotes")
 }
 
-fn misspelt(word: &str, definition: &Command) -> Option<ExecError> {
+/// The error for a first word that is nearly a command; such a word is no prompt.
+pub fn misspelt(word: &str, definition: &Command) -> Option<ExecError> {
     let names = definition
         .get_subcommands()
         .filter(|command| !command.is_hide_set())

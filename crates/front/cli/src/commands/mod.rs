@@ -22,7 +22,7 @@ mod show;
 mod stored;
 
 use crate::environment::config_error;
-pub use line::{explained, no_terminal_interface, refusal};
+pub use line::{explained, misspelt, refusal};
 
 use clap::{ArgMatches, Subcommand};
 use codex_config::Overrides;

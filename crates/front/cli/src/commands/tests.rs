@@ -52,7 +52,6 @@ fn a_command_that_is_not_in_this_build_says_so_whatever_its_words() {
 fn refused(line: &str) -> (i32, String) {
     match parse(std::iter::once("codex").chain(line.split_whitespace())) {
         Ok(Command::Refused(error)) => (1, error.report()),
-        Ok(Command::Tui { prompt }) => (1, no_terminal_interface(prompt.as_deref()).report()),
         Ok(other) => panic!("{line}: {other:?}"),
         Err(usage) => (usage.exit_code(), usage.to_string()),
     }
@@ -66,7 +65,6 @@ fn a_misspelt_command_is_told_its_nearest_name() {
     assert_eq!(refused("exce"), (1, expect.clone()));
     assert_eq!(refused("exce now"), (2, format!("{expect}\n")));
     assert_eq!(refused("exce --json now"), (2, format!("{expect}\n")));
-    assert!(refused("hello").1.contains("cli.no_terminal_interface"));
     assert!(
         refused("hello now")
             .1

@@ -1,0 +1,207 @@
+//! `codex` at a terminal: every check that needs no server, the terminal, the server, and the interface between them.
+
+use crate::args::TuiCommand;
+use crate::environment::{self, Surroundings, config_error};
+use crate::local::LocalModel;
+use crate::prepare::{self, WantedModel, tell};
+use crate::signals::Signals;
+use crate::{SHUTDOWN_LIMIT, wire};
+use codex_config::Overrides;
+use codex_exec::ExecError;
+use codex_protocol::settings::{ApprovalsReviewer, HistoryPersistence, HistorySettings};
+use codex_tui::{Ended, Failure, Options, Settings};
+use codex_tui_kit::terminal::inline::Narrowing;
+use codex_tui_kit::terminal::process::ProcessTerminal;
+use codex_tui_kit::terminal::{Device, Port, Style};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Runs the interface to its end and leaves the process.
+///
+/// # Errors
+/// If there is no terminal, or something is wrong before the interface begins.
+pub fn run(command: &TuiCommand) -> Result<ExitCode, ExecError> {
+    let sandbox = wire::sandbox();
+    let surroundings = environment::read()?;
+    let surroundings = named(surroundings);
+    at_a_terminal(&surroundings)?;
+    let Prepared {
+        options,
+        overrides,
+        local,
+        style,
+    } = prepare(command, &surroundings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let signals = Signals::listen().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
+        if let Some(local) = local {
+            Box::pin(local.ready(&surroundings, &signals)).await?;
+        }
+        let (terminal, size) = open_terminal(&surroundings, style)?;
+        let connected = wire::connect_terminal(&surroundings, overrides, sandbox);
+        let around = codex_tui::Surroundings {
+            terminal,
+            size,
+            client: connected.client,
+            events: connected.events,
+            clock: connected.clock,
+            signals: signals.count.clone(),
+        };
+        let outcome = Box::pin(codex_tui::run(options, around)).await;
+        let mut more = signals.count.clone();
+        more.mark_unchanged();
+        // Whatever has not ended by then ends with the process: its supervisors see that.
+        tokio::select! {
+            () = connected.server.shutdown() => {}
+            () = tokio::time::sleep(SHUTDOWN_LIMIT) => {}
+            _ = more.changed() => {}
+        }
+        let code = closing(&outcome);
+        signals.die_if_told_to();
+        std::process::exit(code)
+    })
+}
+
+/// The name that providers and journals get, unless whoever started us gave another one.
+fn named(surroundings: Surroundings) -> Surroundings {
+    if surroundings.process.var("CODEX_INTERNAL_ORIGINATOR_OVERRIDE").is_some() {
+        return surroundings;
+    }
+    Surroundings {
+        originator: "codex-tui".to_owned(),
+        ..surroundings
+    }
+}
+
+fn at_a_terminal(surroundings: &Surroundings) -> Result<(), ExecError> {
+    let missing = match (surroundings.terminals.stdin, surroundings.terminals.stdout) {
+        (true, true) => return Ok(()),
+        (false, _) => "stdin",
+        (true, false) => "stdout",
+    };
+    Err(ExecError::new("cli.no_terminal", format!("{missing} is not a terminal"))
+        .with_hint("codex exec PROMPT runs one prompt without a terminal; codex --help names everything"))
+}
+
+/// An interface that can start.
+struct Prepared {
+    options: Options,
+    overrides: Overrides,
+    /// A model on this machine that must be there first.
+    local: Option<LocalModel>,
+    style: Style,
+}
+
+fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared, ExecError> {
+    for note in &command.notes {
+        tell(&format!("note: {note}"));
+    }
+    let process = &surroundings.process;
+    let cli = command.config.iter().map(|text| codex_config::parse_override(text));
+    let mut cli: Vec<_> = cli.collect::<Result<_, _>>().map_err(config_error)?;
+    if command.search {
+        cli.push(("web_search".to_owned(), "live".into()));
+    }
+    let cwd = prepare::working_directory(command.cd.as_deref(), &process.cwd)?;
+    let overrides = Overrides {
+        profile: command.profile.clone(),
+        cli,
+        strict: command.strict_config,
+        add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
+        ..Overrides::default()
+    };
+    let resolved = codex_config::resolve(process, &cwd, &overrides).map_err(config_error)?;
+    let wanted = WantedModel {
+        model: command.model.as_deref(),
+        oss: command.oss,
+        local_provider: command.local_provider.as_deref(),
+        asks: true,
+    };
+    let chosen = prepare::chosen_model(&wanted, surroundings, &cwd, &overrides)?;
+    let cwd = if command.worktree {
+        prepare::new_worktree(&cwd, surroundings)?
+    } else {
+        cwd
+    };
+    let settings = Settings {
+        cwd,
+        model: chosen.model,
+        model_provider: chosen.model_provider,
+        approval_policy: command.approval_policy,
+        approvals_reviewer: command.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
+        sandbox: command.sandbox,
+    };
+    let options = Options {
+        opening: command.opening.clone(),
+        settings,
+        prompt: command.prompt.clone(),
+        images: command.images.iter().map(|path| process.cwd.join(path).to_string()).collect(),
+        home: process.home.clone(),
+        history: history(&resolved.config.history, surroundings),
+        timezone: process.timezone.clone(),
+    };
+    Ok(Prepared {
+        options,
+        overrides,
+        local: chosen.local,
+        style: style(command),
+    })
+}
+
+const fn style(command: &TuiCommand) -> Style {
+    match command.fullscreen {
+        Some(true) => Style::Fullscreen,
+        Some(false) | None => Style::Inline,
+    }
+}
+
+fn history(settings: &HistorySettings, surroundings: &Surroundings) -> Option<codex_tui::history::File> {
+    (settings.persistence == HistoryPersistence::SaveAll).then(|| codex_tui::history::File {
+        path: surroundings.process.codex_home.join("history.jsonl"),
+        bytes_max: settings.max_bytes,
+    })
+}
+
+fn open_terminal(surroundings: &Surroundings, style: Style) -> Result<(Port, codex_tui_kit::terminal::Size), ExecError> {
+    let failed = |error: std::io::Error| ExecError::new("cli.no_terminal", format!("cannot use the terminal: {error}"));
+    let var = |name: &str| surroundings.process.var(name).filter(|value| !value.is_empty());
+    // In tmux the rows are tmux's, whatever is around it.
+    let cuts = var("TMUX").is_none() && (var("TERM") == Some("linux") || var("XTERM_VERSION").is_some());
+    let narrowing = if cuts { Narrowing::Cuts } else { Narrowing::Wraps };
+    let device = ProcessTerminal::open(narrowing).map_err(failed)?;
+    let size = device.size().map_err(failed)?;
+    let reader = device.reader();
+    let port = Port::open(Box::new(device), style).map_err(failed)?;
+    reader.read_to(port.sender()).map_err(failed)?;
+    Ok((port, size))
+}
+
+/// What is left to say when the terminal is its owner's again; the exit code.
+fn closing(outcome: &codex_tui::app::Outcome) -> i32 {
+    match &outcome.ended {
+        Ended::Left => {
+            if let Some(id) = &outcome.thread_id {
+                // A reader that is gone needs no way back.
+                let _ = writeln!(std::io::stdout(), "to go on with this session: codex resume {id}");
+            }
+            0
+        }
+        Ended::Failed(failure) => {
+            crate::tell(&format!("{}\n", error_of(failure.clone()).report()));
+            1
+        }
+        Ended::TerminalGone => 1,
+    }
+}
+
+fn error_of(failure: Failure) -> ExecError {
+    let error = ExecError::new(&failure.code, failure.message);
+    match failure.hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}

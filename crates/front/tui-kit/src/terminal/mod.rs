@@ -1,0 +1,75 @@
+//! The terminal: entered, painted, read and left. One thread owns what is written, another one reads.
+//!
+//! | module | gives |
+//! | --- | --- |
+//! | [`inline`] | live rows below finished lines in the terminal's own scrollback (pure) |
+//! | [`screen`] | the whole window on the alternate screen (pure) |
+//! | [`sgr`] | styled text as bytes (pure) |
+//! | [`port`] | the threads: frames in, [`Input`] out |
+//! | [`process`] | the terminal of this process: raw mode, modes, size, suspension, panic |
+//!
+//! Nothing waits for a terminal's answer: what is asked of it comes back as an [`Input`], if ever.
+
+pub mod inline;
+pub mod port;
+pub mod process;
+pub mod screen;
+pub mod sgr;
+
+pub use port::{Device, Port, Style};
+
+use crate::keys::Key;
+use ratatui::text::Line;
+
+/// Of a window, in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub columns: u16,
+    pub rows: u16,
+}
+
+/// A cell, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    pub row: u16,
+    pub column: u16,
+}
+
+/// What is to be seen from now on.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Frame {
+    /// Inline: written above the live rows, once. On the alternate screen nobody looks at them.
+    pub finished: Vec<Line<'static>>,
+    /// The live rows, or the whole screen.
+    pub live: Vec<Line<'static>>,
+    /// Where the cursor stands in the live rows; `None` hides it.
+    pub cursor: Option<Position>,
+}
+
+/// What came from the terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    Key(Key),
+    /// Text that was pasted as one piece.
+    Paste(String),
+    Resized(Size),
+    Focus(bool),
+    /// The colour behind the text, as far as the terminal tells it.
+    Background {
+        red: u8,
+        green: u8,
+        blue: u8,
+    },
+    /// The frame is on its way; the next one may come.
+    Painted,
+    /// The program was stopped and goes on.
+    Resumed,
+    /// Nothing can be read or written any more.
+    Gone,
+}
+
+/// Bytes that put text on the clipboard of whoever sits at the terminal (OSC 52).
+pub fn copy(text: &str) -> Vec<u8> {
+    use termina::escape::osc::{Osc, Selection};
+    Osc::SetSelection(Selection::CLIPBOARD, text).to_string().into_bytes()
+}

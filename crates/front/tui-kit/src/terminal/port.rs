@@ -1,0 +1,271 @@
+//! The two threads at a terminal. What is written belongs to one of them, so no frame is ever mixed with another; the other one reads.
+//!
+//! A slow terminal holds up frames and nothing else: the next frame is made when the last one is on its way ([`Input::Painted`]).
+
+use super::inline::{Inline, Narrowing};
+use super::screen::Screen;
+use super::{Frame, Input, Size};
+use ratatui::text::Line;
+use std::io;
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+use tokio::sync::mpsc;
+
+/// Events that may wait for the program; more wait in the terminal.
+const INPUT_WAITING_MAX: usize = 256;
+
+/// Where a terminal's bytes go, and what else can be done to it. A test has one of its own.
+pub trait Device: Send {
+    /// As the terminal has it now.
+    ///
+    /// # Errors
+    /// If it is gone.
+    fn size(&self) -> io::Result<Size>;
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// If it is gone.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Gives the terminal back, stops the process, and takes the terminal again when it goes on.
+    ///
+    /// # Errors
+    /// If the terminal is gone meanwhile.
+    fn suspend(&mut self) -> io::Result<()>;
+    /// Takes the terminal again after somebody else had it.
+    ///
+    /// # Errors
+    /// If the terminal is gone meanwhile.
+    fn enter(&mut self) -> io::Result<()>;
+    /// Gives the terminal back to whoever had it before.
+    ///
+    /// # Errors
+    /// If it is gone.
+    fn leave(&mut self) -> io::Result<()>;
+    fn narrowing(&self) -> Narrowing;
+}
+
+/// Which part of the window is painted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Live rows below what is finished, in the terminal's own scrollback.
+    Inline,
+    /// The whole window, on the alternate screen.
+    Fullscreen,
+}
+
+enum Job {
+    Frame(Frame),
+    Bytes(Vec<u8>),
+    Suspend,
+    /// Hands the terminal to another program until the sender is dropped or says so.
+    Lend {
+        lent: std_mpsc::Sender<()>,
+        back: std_mpsc::Receiver<()>,
+    },
+    Leave(Vec<Line<'static>>),
+}
+
+/// A terminal in use.
+#[derive(Debug)]
+pub struct Port {
+    jobs: std_mpsc::Sender<Job>,
+    input: mpsc::Receiver<Input>,
+    to_program: mpsc::Sender<Input>,
+    painter: thread::JoinHandle<()>,
+}
+
+impl Port {
+    /// Starts to paint on a device that was entered.
+    ///
+    /// # Errors
+    /// If there can be no thread, or the terminal is gone.
+    pub fn open(device: Box<dyn Device>, style: Style) -> io::Result<Self> {
+        let (to_program, input) = mpsc::channel(INPUT_WAITING_MAX);
+        // The program sends at most one frame at a time; the rest is single and small.
+        let (jobs, queue) = std_mpsc::channel();
+        let mut painter = Painter::start(device, style)?;
+        let report = to_program.clone();
+        let painter = thread::Builder::new().name("painter".to_owned()).spawn(move || {
+            while let Ok(job) = queue.recv() {
+                match painter.perform(job, &report) {
+                    Ok(Goes::On) => {}
+                    Ok(Goes::Away) => return,
+                    Err(_) => {
+                        // Somebody who has stopped listening knows.
+                        let _ = report.blocking_send(Input::Gone);
+                        return;
+                    }
+                }
+            }
+        })?;
+        Ok(Self {
+            jobs,
+            input,
+            to_program,
+            painter,
+        })
+    }
+
+    /// Where what was read is to be sent.
+    pub fn sender(&self) -> mpsc::Sender<Input> {
+        self.to_program.clone()
+    }
+
+    /// What comes next.
+    pub async fn next(&mut self) -> Input {
+        // We hold a sender, so the channel stands.
+        self.input.recv().await.unwrap_or(Input::Gone)
+    }
+
+    /// Shows this. [`Input::Painted`] follows.
+    pub fn show(&self, frame: Frame) {
+        self.job(Job::Frame(frame));
+    }
+
+    /// Writes bytes that take no place on the screen: a bell, a title.
+    pub fn send(&self, bytes: Vec<u8>) {
+        self.job(Job::Bytes(bytes));
+    }
+
+    /// Stops the process, as Ctrl-Z does. [`Input::Resumed`] follows when it goes on.
+    pub fn suspend(&self) {
+        self.job(Job::Suspend);
+    }
+
+    /// Lends the terminal to another program. The first receiver hears when it may begin; dropping the sender takes the terminal back, and
+    /// [`Input::Resumed`] follows.
+    pub fn lend(&self) -> (std_mpsc::Receiver<()>, std_mpsc::Sender<()>) {
+        let (lent, may_begin) = std_mpsc::channel();
+        let (give_back, back) = std_mpsc::channel();
+        self.job(Job::Lend { lent, back });
+        (may_begin, give_back)
+    }
+
+    /// Takes the live rows away, writes the last words, and gives the terminal back. Returns when that is done.
+    pub fn leave(self, last_words: Vec<Line<'static>>) {
+        self.job(Job::Leave(last_words));
+        // A painter that panicked has said so.
+        let _ = self.painter.join();
+    }
+
+    fn job(&self, job: Job) {
+        // A painter that is gone has said so.
+        let _ = self.jobs.send(job);
+    }
+}
+
+enum Goes {
+    On,
+    Away,
+}
+
+struct Painter {
+    device: Box<dyn Device>,
+    size: Size,
+    surface: Surface,
+    out: Vec<u8>,
+}
+
+enum Surface {
+    Inline(Inline),
+    Screen(Screen),
+}
+
+impl Painter {
+    fn start(mut device: Box<dyn Device>, style: Style) -> io::Result<Self> {
+        let size = device.size()?;
+        let mut out = Vec::new();
+        let surface = match style {
+            Style::Inline => Surface::Inline(Inline::start(size, device.narrowing(), &mut out)),
+            Style::Fullscreen => Surface::Screen(Screen::start(size, &mut out)),
+        };
+        device.write(&out)?;
+        Ok(Self {
+            device,
+            size,
+            surface,
+            out,
+        })
+    }
+
+    fn perform(&mut self, job: Job, report: &mpsc::Sender<Input>) -> io::Result<Goes> {
+        match job {
+            Job::Frame(frame) => {
+                if let Some(size) = self.look_at_size()? {
+                    let _ = report.blocking_send(Input::Resized(size));
+                }
+                self.out.clear();
+                match &mut self.surface {
+                    Surface::Inline(inline) => inline.draw(frame, &mut self.out),
+                    Surface::Screen(screen) => screen.draw(frame, &mut self.out),
+                }
+                self.device.write(&self.out)?;
+                self.out.shrink_to(1 << 20);
+                let _ = report.blocking_send(Input::Painted);
+            }
+            Job::Bytes(bytes) => self.device.write(&bytes)?,
+            Job::Suspend => {
+                self.step_aside(Vec::new())?;
+                self.device.suspend()?;
+                self.step_back(report)?;
+            }
+            Job::Lend { lent, back } => {
+                self.step_aside(Vec::new())?;
+                self.device.leave()?;
+                let _ = lent.send(());
+                // Dropping the sender gives the terminal back, too.
+                let _ = back.recv();
+                self.device.enter()?;
+                self.step_back(report)?;
+            }
+            Job::Leave(last_words) => {
+                self.step_aside(last_words)?;
+                self.device.leave()?;
+                return Ok(Goes::Away);
+            }
+        }
+        Ok(Goes::On)
+    }
+
+    /// The size, if it is another one than before.
+    fn look_at_size(&mut self) -> io::Result<Option<Size>> {
+        let size = self.device.size()?;
+        if size == self.size {
+            return Ok(None);
+        }
+        self.size = size;
+        match &mut self.surface {
+            Surface::Inline(inline) => inline.resize(size),
+            Surface::Screen(screen) => screen.resize(size),
+        }
+        Ok(Some(size))
+    }
+
+    /// Leaves the screen as if no live rows had been there, with these lines at its end.
+    fn step_aside(&mut self, last_words: Vec<Line<'static>>) -> io::Result<()> {
+        self.look_at_size()?;
+        self.out.clear();
+        match &mut self.surface {
+            Surface::Inline(inline) => inline.clear(&mut self.out),
+            Surface::Screen(_) => Screen::end(&mut self.out),
+        }
+        for line in last_words {
+            super::sgr::write_line(&mut self.out, &line, usize::MAX);
+            self.out.extend_from_slice(b"\r\n");
+        }
+        self.device.write(&self.out)
+    }
+
+    fn step_back(&mut self, report: &mpsc::Sender<Input>) -> io::Result<()> {
+        self.size = self.device.size()?;
+        self.out.clear();
+        self.surface = match &self.surface {
+            Surface::Inline(_) => Surface::Inline(Inline::start(self.size, self.device.narrowing(), &mut self.out)),
+            Surface::Screen(_) => Surface::Screen(Screen::start(self.size, &mut self.out)),
+        };
+        self.device.write(&self.out)?;
+        let _ = report.blocking_send(Input::Resized(self.size));
+        let _ = report.blocking_send(Input::Resumed);
+        Ok(())
+    }
+}

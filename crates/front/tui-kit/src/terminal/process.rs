@@ -1,0 +1,167 @@
+//! The terminal of this process: raw mode and modes on, everything back as it was at the end, also after a panic.
+
+use super::inline::Narrowing;
+use super::port::Device;
+use super::{Input, Size};
+use crate::keys::Key;
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+use termina::escape::osc::{ColorOrQuery, DynamicColorNumber, Osc};
+use termina::{Event, PlatformTerminal, Terminal as _};
+use tokio::sync::mpsc;
+
+/// Keys that come closer together than this were not typed one by one.
+pub const KEY_GAP: Duration = Duration::from_millis(if cfg!(windows) { 30 } else { 8 });
+
+/// Bracketed paste, focus reports, keys that say more (1: no ambiguous escapes, 4: what the key types on other layouts).
+const MODES_ON: &[u8] = b"\x1b[?2004h\x1b[?1004h\x1b[>5u";
+const MODES_OFF: &[u8] = b"\x1b[<1u\x1b[?1004l\x1b[?2004l\x1b[0m\x1b[?25h";
+/// Which colour is behind the text; terminals that do not know the question say nothing.
+const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
+/// After a panic: an end to whatever frame was begun, and to the alternate screen; the live rows below the cursor go.
+const PANIC_OFF: &[u8] = b"\x1b[?2026l\x1b[?1049l\r\n\x1b[J";
+
+/// The terminal at stdin and stdout.
+#[derive(Debug)]
+pub struct ProcessTerminal {
+    terminal: PlatformTerminal,
+    narrowing: Narrowing,
+}
+
+impl ProcessTerminal {
+    /// Takes the terminal: raw mode and modes on.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn open(narrowing: Narrowing) -> io::Result<Self> {
+        let mut terminal = PlatformTerminal::new()?;
+        terminal.set_panic_hook(|handle| {
+            // The terminal may be gone; the panic is what counts.
+            let _ = handle.write_all(PANIC_OFF).and_then(|()| handle.write_all(MODES_OFF));
+        });
+        let mut device = Self { terminal, narrowing };
+        device.enter()?;
+        device.write(ASK_BACKGROUND)?;
+        Ok(device)
+    }
+
+    /// What is typed, for a thread of its own.
+    pub fn reader(&self) -> Reader {
+        Reader(self.terminal.event_reader())
+    }
+}
+
+/// What comes from the terminal.
+#[derive(Debug)]
+pub struct Reader(termina::EventReader);
+
+impl Reader {
+    /// Reads on a thread of its own, until the terminal or the program is gone.
+    ///
+    /// # Errors
+    /// If there can be no thread.
+    pub fn read_to(self, program: mpsc::Sender<Input>) -> io::Result<()> {
+        thread::Builder::new().name("keys".to_owned()).spawn(move || {
+            loop {
+                match self.0.read(|_| true) {
+                    Ok(event) => {
+                        if let Some(input) = input_of(event)
+                            && program.blocking_send(input).is_err()
+                        {
+                            return;
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => {
+                        // Nobody listens any more: fine.
+                        let _ = program.blocking_send(Input::Gone);
+                        return;
+                    }
+                }
+            }
+        })?;
+        Ok(())
+    }
+}
+
+impl Device for ProcessTerminal {
+    fn size(&self) -> io::Result<Size> {
+        let size = self.terminal.get_dimensions()?;
+        Ok(Size {
+            columns: size.cols,
+            rows: size.rows,
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.terminal.write_all(bytes)?;
+        self.terminal.flush()
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.leave()?;
+        stop_process();
+        self.enter()
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        self.terminal.enter_raw_mode()?;
+        self.write(MODES_ON)
+    }
+
+    fn leave(&mut self) -> io::Result<()> {
+        let written = self.write(MODES_OFF);
+        self.terminal.enter_cooked_mode()?;
+        written
+    }
+
+    fn narrowing(&self) -> Narrowing {
+        self.narrowing
+    }
+}
+
+/// Stops the process and its job; returns when it goes on.
+#[cfg(unix)]
+fn stop_process() {
+    // SAFETY: plain numbers, no memory.
+    unsafe {
+        if libc::getpgrp() == libc::getpid() {
+            // To this thread, so that it has happened when the call returns.
+            libc::raise(libc::SIGTSTP);
+        } else {
+            // Whoever started us has to stop as well, or the shell would go on waiting. Any thread may take the signal: give it time to.
+            libc::kill(0, libc::SIGTSTP);
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// There is no job control.
+#[cfg(not(unix))]
+const fn stop_process() {}
+
+/// What an event of the terminal means here; `None` for what nobody asked.
+pub fn input_of(event: Event) -> Option<Input> {
+    Some(match event {
+        Event::Key(key) => Input::Key(Key::of(key)?),
+        Event::Paste(text) => Input::Paste(text.replace("\r\n", "\n").replace('\r', "\n")),
+        Event::WindowResized(size) => Input::Resized(Size {
+            columns: size.cols,
+            rows: size.rows,
+        }),
+        Event::FocusIn => Input::Focus(true),
+        Event::FocusOut => Input::Focus(false),
+        Event::Osc(Osc::ChangeDynamicColors(DynamicColorNumber::TextBackgroundColor, colors)) => {
+            let Some(ColorOrQuery::Color(color)) = colors.into_iter().next() else {
+                return None;
+            };
+            Input::Background {
+                red: color.red,
+                green: color.green,
+                blue: color.blue,
+            }
+        }
+        Event::Mouse(_) | Event::Csi(_) | Event::Osc(_) | Event::Dcs(_) => return None,
+    })
+}

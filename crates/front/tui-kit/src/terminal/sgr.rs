@@ -1,0 +1,146 @@
+//! Styled text as the bytes that a terminal reads.
+
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Line;
+use std::io::Write;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Columns of a line.
+pub fn width(line: &Line<'_>) -> usize {
+    line.spans.iter().map(|span| span.content.width()).sum()
+}
+
+/// Writes one row, cut at `columns`. Ends with the terminal's own style. Gives the columns it takes.
+///
+/// Control characters are left out: whoever made the line should have dealt with them, and here is the last gate.
+pub fn write_line(out: &mut Vec<u8>, line: &Line<'_>, columns: usize) -> usize {
+    let mut used = 0;
+    let mut current = Style::new();
+    for span in &line.spans {
+        let style = line.style.patch(span.style);
+        if style != current && !span.content.is_empty() {
+            write_style(out, style);
+            current = style;
+        }
+        for grapheme in span.content.graphemes(true) {
+            let wide = grapheme.width();
+            if used + wide > columns {
+                reset(out, current);
+                return used;
+            }
+            used += wide;
+            out.extend(grapheme.chars().filter(|c| !c.is_control()).collect::<String>().as_bytes());
+        }
+    }
+    reset(out, current);
+    used
+}
+
+fn reset(out: &mut Vec<u8>, current: Style) {
+    if current != Style::new() {
+        out.extend_from_slice(b"\x1b[0m");
+    }
+}
+
+fn write_style(out: &mut Vec<u8>, style: Style) {
+    const MODIFIERS: [(Modifier, u8); 8] = [
+        (Modifier::BOLD, 1),
+        (Modifier::DIM, 2),
+        (Modifier::ITALIC, 3),
+        (Modifier::UNDERLINED, 4),
+        (Modifier::SLOW_BLINK, 5),
+        (Modifier::REVERSED, 7),
+        (Modifier::HIDDEN, 8),
+        (Modifier::CROSSED_OUT, 9),
+    ];
+    out.extend_from_slice(b"\x1b[0");
+    for (modifier, code) in MODIFIERS {
+        if style.add_modifier.contains(modifier) {
+            number(out, code);
+        }
+    }
+    if let Some(color) = style.fg {
+        write_color(out, color, 30);
+    }
+    if let Some(color) = style.bg {
+        write_color(out, color, 40);
+    }
+    out.push(b'm');
+}
+
+fn number(out: &mut Vec<u8>, number: u8) {
+    // Writing to memory cannot fail.
+    let _ = write!(out, ";{number}");
+}
+
+/// `base` is 30 for the text and 40 for what is behind it.
+fn write_color(out: &mut Vec<u8>, color: Color, base: u8) {
+    let plain = |index: u8| base + index;
+    let bright = |index: u8| base + 60 + index;
+    let code = match color {
+        Color::Reset => base + 9,
+        Color::Black => plain(0),
+        Color::Red => plain(1),
+        Color::Green => plain(2),
+        Color::Yellow => plain(3),
+        Color::Blue => plain(4),
+        Color::Magenta => plain(5),
+        Color::Cyan => plain(6),
+        Color::Gray => plain(7),
+        Color::DarkGray => bright(0),
+        Color::LightRed => bright(1),
+        Color::LightGreen => bright(2),
+        Color::LightYellow => bright(3),
+        Color::LightBlue => bright(4),
+        Color::LightMagenta => bright(5),
+        Color::LightCyan => bright(6),
+        Color::White => bright(7),
+        Color::Indexed(index) => {
+            let _ = write!(out, ";{};5;{index}", base + 8);
+            return;
+        }
+        Color::Rgb(red, green, blue) => {
+            let _ = write!(out, ";{};2;{red};{green};{blue}", base + 8);
+            return;
+        }
+    };
+    number(out, code);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::style::Stylize;
+    use ratatui::text::Span;
+
+    fn written(line: &Line<'_>, columns: usize) -> String {
+        let mut out = Vec::new();
+        write_line(&mut out, line, columns);
+        String::from_utf8(out).unwrap().replace('\x1b', "␛")
+    }
+
+    #[test]
+    fn styles_are_set_where_they_change_and_none_is_left_behind() {
+        let line = Line::from(vec![
+            Span::raw("a"),
+            "b".bold(),
+            "c".bold(),
+            "d".fg(Color::Rgb(1, 2, 3)).on_red(),
+            Span::raw("e"),
+        ]);
+
+        assert_eq!(written(&line, 80), "a␛[0;1mbc␛[0;38;2;1;2;3;41md␛[0me");
+    }
+
+    #[test]
+    fn a_row_ends_before_the_character_that_does_not_fit() {
+        assert_eq!(written(&Line::from("ab漢字"), 5), "ab漢");
+        assert_eq!(written(&Line::from("e\u{301}x"), 1), "e\u{301}");
+    }
+
+    #[test]
+    fn nothing_but_text_leaves() {
+        assert_eq!(written(&Line::from("a\x1b]0;title\x07b\r\nc\u{9b}2J"), 80), "a]0;titlebc2J");
+    }
+}

@@ -1,0 +1,312 @@
+//! Performs what the state wants: one loop, one connection, one terminal.
+//!
+//! Nothing here decides anything. A frame is made when something changed, the last one is on its way, and enough time has passed; without
+//! changes the loop sleeps.
+
+use crate::cells::Notice;
+use crate::history;
+use crate::session;
+use crate::state::{Effect, Event, Now, State, Then};
+use crate::update::update;
+use crate::{Ended, Failure, Options, view};
+use codex_base::Clock;
+use codex_protocol::requests::ClientRequest;
+use codex_rpc::{Client, Events};
+use codex_tui_kit::terminal::{Frame, Input, Port, Size};
+use ratatui::text::Line;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// Between frames after a key.
+const FRAME_AFTER_KEY: Duration = Duration::from_millis(8);
+/// Between frames otherwise: a stream is read, not raced.
+const FRAME: Duration = Duration::from_millis(33);
+/// Results of effects that may wait for the loop.
+const RESULTS_WAITING_MAX: usize = 64;
+
+/// What the process gives the interface.
+pub struct Surroundings {
+    pub terminal: Port,
+    pub size: Size,
+    pub client: Client,
+    pub events: Events,
+    pub clock: Arc<dyn Clock>,
+    /// Counts requests to end.
+    pub signals: watch::Receiver<u32>,
+}
+
+/// How it ended, and what is left to say.
+#[derive(Debug)]
+pub struct Outcome {
+    pub ended: Ended,
+    /// Of the last conversation, if anything was said in it.
+    pub thread_id: Option<String>,
+}
+
+/// Runs the interface until somebody leaves.
+pub async fn run(options: Options, around: Surroundings) -> Outcome {
+    let Surroundings {
+        terminal,
+        size,
+        client,
+        events,
+        clock,
+        signals,
+    } = around;
+    let (results, inbox) = mpsc::channel(RESULTS_WAITING_MAX);
+    let (state, first) = State::begin(options, size);
+    let mut app = App {
+        state,
+        terminal,
+        client,
+        clock,
+        results,
+        painting: false,
+        shown: None,
+        drawn_at: None,
+        dirty: true,
+        urgent: true,
+    };
+    app.read_history();
+    app.draw_if_due();
+    app.introduce_then(first);
+    app.follow(events, inbox, signals).await;
+    app.leave().await
+}
+
+struct App {
+    state: State,
+    terminal: Port,
+    client: Client,
+    clock: Arc<dyn Clock>,
+    results: mpsc::Sender<Event>,
+    /// A frame is under way.
+    painting: bool,
+    /// The live rows that were sent last.
+    shown: Option<Frame>,
+    drawn_at: Option<Duration>,
+    dirty: bool,
+    urgent: bool,
+}
+
+enum Goes {
+    On,
+    Away,
+}
+
+impl App {
+    async fn follow(&mut self, mut events: Events, mut inbox: mpsc::Receiver<Event>, mut signals: watch::Receiver<u32>) {
+        let mut server_gone = false;
+        let mut told_to_end = false;
+        loop {
+            let wake = self.wake_at();
+            let clock = Arc::clone(&self.clock);
+            let event = tokio::select! {
+                biased;
+                input = self.terminal.next() => {
+                    if input == Input::Painted {
+                        self.painting = false;
+                        self.draw_if_due();
+                        continue;
+                    }
+                    self.urgent = true;
+                    Event::Input(input)
+                }
+                seen = signals.wait_for(|count| *count > 0), if !told_to_end => {
+                    told_to_end = true;
+                    if seen.is_err() {
+                        continue;
+                    }
+                    Event::ToldToEnd
+                }
+                // We hold a sender, so there is always a next one.
+                Some(event) = inbox.recv() => event,
+                message = events.next(), if !server_gone => match message {
+                    Some(message) => Event::Server(Box::new(message)),
+                    None => {
+                        server_gone = true;
+                        Event::ServerGone(format!("the app server has ended: {}", events.end().reason))
+                    }
+                },
+                () = until(&clock, wake) => Event::Tick,
+            };
+            self.dirty = true;
+            let now = self.now();
+            let effects = update(&mut self.state, event, now);
+            if let Goes::Away = self.perform_all(effects) {
+                return;
+            }
+            self.draw_if_due();
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            monotonic: self.clock.monotonic(),
+            unix_seconds: self.clock.now().as_second(),
+        }
+    }
+
+    /// When the loop has something to do although nothing comes.
+    fn wake_at(&self) -> Option<Duration> {
+        let frame = (self.dirty && !self.painting).then(|| self.frame_due());
+        [frame, self.state.deadline(self.now())].into_iter().flatten().min()
+    }
+
+    fn frame_due(&self) -> Duration {
+        let pause = if self.urgent { FRAME_AFTER_KEY } else { FRAME };
+        self.drawn_at.map_or(Duration::ZERO, |drawn| drawn + pause)
+    }
+
+    fn draw_if_due(&mut self) {
+        let now = self.now();
+        if !self.dirty || self.painting || now.monotonic < self.frame_due() {
+            return;
+        }
+        self.dirty = false;
+        self.urgent = false;
+        let live = view::live(&self.state, now);
+        let finished = self.state.transcript.take_finished();
+        if finished.is_empty() && self.shown.as_ref() == Some(&live) {
+            return;
+        }
+        self.shown = Some(live.clone());
+        self.drawn_at = Some(now.monotonic);
+        self.painting = true;
+        self.terminal.show(Frame { finished, ..live });
+    }
+
+    fn perform_all(&mut self, effects: Vec<Effect>) -> Goes {
+        for effect in effects {
+            if let Goes::Away = self.perform(effect) {
+                return Goes::Away;
+            }
+        }
+        Goes::On
+    }
+
+    fn perform(&mut self, effect: Effect) -> Goes {
+        match effect {
+            Effect::Open(opening, settings) => {
+                let client = self.client.clone();
+                self.spawn(async move { Event::Opened(Box::new(session::open(&opening, &settings, &client).await)) });
+            }
+            Effect::Ask { request, then } => self.ask(*request, then),
+            Effect::Respond { id, answer } => {
+                let client = self.client.clone();
+                // A server that is gone says so on its own.
+                tokio::spawn(async move { client.respond(id, &answer).await });
+            }
+            Effect::Remember { session_id, text } => self.remember(session_id, text),
+            Effect::Terminal(bytes) => self.terminal.send(bytes),
+            Effect::Suspend => self.terminal.suspend(),
+            Effect::Repaint => self.shown = None,
+            Effect::Leave => return Goes::Away,
+        }
+        Goes::On
+    }
+
+    fn introduce_then(&self, first: Vec<Effect>) {
+        let client = self.client.clone();
+        self.spawn(async move {
+            if let Err(failure) = session::introduce(&client).await {
+                return Event::Opened(Box::new(Err(failure)));
+            }
+            let opened = first.into_iter().find_map(|effect| match effect {
+                Effect::Open(opening, settings) => Some((opening, settings)),
+                _ => None,
+            });
+            match opened {
+                Some((opening, settings)) => Event::Opened(Box::new(session::open(&opening, &settings, &client).await)),
+                None => Event::Tick,
+            }
+        });
+    }
+
+    fn ask(&self, request: ClientRequest, then: Then) {
+        let client = self.client.clone();
+        self.spawn(async move {
+            let result = match named(&request) {
+                Ok((method, params)) => client.request_raw(&method, Some(params)).await.map_err(Failure::from),
+                Err(error) => Err(Failure::new("rpc.unserialisable", error.to_string())),
+            };
+            Event::Answered { then, result }
+        });
+    }
+
+    fn remember(&self, session_id: String, text: String) {
+        let Some(file) = self.state.history.clone() else { return };
+        let ts = self.now().unix_seconds;
+        let results = self.results.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = history::append(&file, &session_id, ts, &text) {
+                let notice = Notice::warning(format!("cannot keep the message in {}: {error}", file.path));
+                // A loop that has ended shows nothing.
+                let _ = results.blocking_send(Event::Trouble(notice));
+            }
+        });
+    }
+
+    fn read_history(&self) {
+        let Some(file) = self.state.history.clone() else { return };
+        let results = self.results.clone();
+        tokio::task::spawn_blocking(move || {
+            let event = match history::read(&file) {
+                Ok(entries) => Event::HistoryRead(entries),
+                Err(error) => Event::Trouble(Notice::warning(format!("cannot read {}: {error}", file.path))),
+            };
+            // A loop that has ended needs no history.
+            let _ = results.blocking_send(event);
+        });
+    }
+
+    fn spawn(&self, work: impl Future<Output = Event> + Send + 'static) {
+        let results = self.results.clone();
+        tokio::spawn(async move {
+            let event = work.await;
+            // A loop that has ended waits for nothing.
+            let _ = results.send(event).await;
+        });
+    }
+
+    /// Shows what is not shown yet, and gives the terminal back.
+    async fn leave(mut self) -> Outcome {
+        let ended = self.state.ended.take().unwrap_or(Ended::Left);
+        let thread_id = self.state.open().filter(|open| open.has_turns).map(|open| open.thread_id.clone());
+        let finished = self.state.transcript.take_finished();
+        if !finished.is_empty() {
+            let live = view::live(&self.state, self.now());
+            self.terminal.show(Frame { finished, ..live });
+        }
+        if ended != Ended::TerminalGone {
+            let terminal = self.terminal;
+            let last_words = Vec::<Line<'static>>::new();
+            let left = tokio::task::spawn_blocking(move || terminal.leave(last_words));
+            // A terminal that takes nothing must not hold the process.
+            let _ = tokio::time::timeout(Duration::from_secs(2), left).await;
+        }
+        Outcome { ended, thread_id }
+    }
+}
+
+/// Method and parameters of a request.
+fn named(request: &ClientRequest) -> Result<(String, serde_json::Value), serde_json::Error> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        method: String,
+        #[serde(default)]
+        params: serde_json::Value,
+    }
+    let value = serde_json::to_value(request)?;
+    let named: Named = serde_json::from_value(value)?;
+    Ok((named.method, named.params))
+}
+
+/// Resolves at that reading of the clock; `None` never comes.
+async fn until(clock: &Arc<dyn Clock>, reading: Option<Duration>) {
+    match reading {
+        Some(reading) => clock.sleep(reading.saturating_sub(clock.monotonic())).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,130 @@
+//! What the transcript is made of. A cell's lines depend on nothing but the cell, the width and the look, so what is shown live and what is
+//! shown of a journal is the same.
+
+mod answer;
+mod command;
+mod notice;
+mod patch;
+
+pub use answer::Answer;
+pub use command::{live_command, output_tail};
+pub use notice::{Level, Notice};
+
+use crate::look::{self, Look};
+use codex_protocol::items::{CommandExecutionItem, FileUpdateChange, PatchApplyStatus, ThreadItem, Turn, TurnStatus, UserInput};
+use ratatui::text::{Line, Span};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One piece of the transcript that will not change any more.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// The top of a session.
+    Header {
+        version: String,
+        place: String,
+    },
+    User(Vec<UserInput>),
+    Answer(Arc<str>),
+    Command(Box<CommandExecutionItem>),
+    Patch {
+        changes: Vec<FileUpdateChange>,
+        status: PatchApplyStatus,
+    },
+    /// Something that is told in one line.
+    Note {
+        bullet: char,
+        text: String,
+    },
+    Notice(Notice),
+    TurnEnd(Box<Turn>),
+}
+
+impl Cell {
+    /// `None` for what is not shown.
+    pub fn of(item: &ThreadItem) -> Option<Self> {
+        let note = |text: String| Some(Self::Note { bullet: '•', text });
+        match item {
+            ThreadItem::UserMessage { content, .. } => Some(Self::User(content.clone())),
+            ThreadItem::AgentMessage { text, .. } if text.trim().is_empty() => None,
+            ThreadItem::AgentMessage { text, .. } => Some(Self::Answer(Arc::clone(text))),
+            ThreadItem::Reasoning { .. } => None,
+            ThreadItem::CommandExecution(item) => Some(Self::Command(Box::new(item.clone()))),
+            ThreadItem::FileChange { changes, status, .. } => Some(Self::Patch {
+                changes: changes.clone(),
+                status: *status,
+            }),
+            ThreadItem::McpToolCall(call) => note(format!("Called {} of {}", call.tool, call.server)),
+            ThreadItem::CollabAgentToolCall(_) => note("Worked with other agents".to_owned()),
+            ThreadItem::WebSearch { query, .. } => note(format!("Searched the web for {query}")),
+            ThreadItem::ImageView { path, .. } => note(format!("Looked at {path}")),
+            ThreadItem::EnteredReviewMode { review, .. } => note(format!("Review of {review}")),
+            ThreadItem::ExitedReviewMode { review, .. } => Some(Self::Answer(review.as_str().into())),
+            ThreadItem::ContextCompaction { .. } => note("Summed up the conversation so far".to_owned()),
+        }
+    }
+
+    /// The rows of the cell at this width, without the blank row before it.
+    pub fn lines(&self, width: u16, look: &Look) -> Vec<Line<'static>> {
+        let columns = usize::from(width);
+        match self {
+            Self::Header { version, place } => vec![
+                Line::from(vec![
+                    Span::styled(">_ ", look.accent),
+                    Span::styled(format!("codex {version}"), look.bold),
+                ]),
+                Line::from(Span::styled(format!("   {place}"), look.dim)),
+                Line::from(Span::styled("   /help names all commands", look.dim)),
+            ],
+            Self::User(content) => user(content, columns, look),
+            Self::Answer(text) => Answer::whole(text, width, look),
+            Self::Command(item) => command::lines(item, columns, look),
+            Self::Patch { changes, status } => patch::lines(changes, *status, columns, look),
+            Self::Note { bullet, text } => {
+                let bullet = Span::styled(format!("{bullet} "), look.dim);
+                look::wrapped(text, bullet, "  ", look.dim, columns)
+            }
+            Self::Notice(notice) => notice.lines(columns, look),
+            Self::TurnEnd(turn) => turn_end(turn, columns, look),
+        }
+    }
+}
+
+fn user(content: &[UserInput], columns: usize, look: &Look) -> Vec<Line<'static>> {
+    let parts: Vec<String> = content
+        .iter()
+        .map(|part| match part {
+            UserInput::Text { text } => text.trim_end().to_owned(),
+            UserInput::LocalImage { path } => format!("[Image {path}]"),
+            UserInput::Image { .. } => "[Image]".to_owned(),
+        })
+        .collect();
+    look::wrapped(&parts.join("\n"), Span::styled("› ", look.accent), "  ", look.bold, columns)
+}
+
+fn turn_end(turn: &Turn, columns: usize, look: &Look) -> Vec<Line<'static>> {
+    let bad = Span::styled("■ ", look.bad);
+    match turn.status {
+        TurnStatus::InProgress => Vec::new(),
+        TurnStatus::Completed => {
+            let millis = u64::try_from(turn.duration_ms.unwrap_or_default()).unwrap_or_default();
+            let time = turn.completed_at.map(|at| look.time_of_day(at)).unwrap_or_default();
+            let text = format!("worked for {} · {time}", look::elapsed(Duration::from_millis(millis)));
+            vec![Line::from(Span::styled(format!("  {text}"), look.dim))]
+        }
+        TurnStatus::Interrupted => look::wrapped("interrupted; say what to do instead", bad, "  ", look.bad, columns),
+        TurnStatus::Failed => {
+            let error = turn.error.as_ref();
+            let message = error.map_or("the turn failed", |error| error.message.as_str());
+            let code = error
+                .and_then(|error| error.code.as_ref())
+                .map(|code| format!(" [{code}]"))
+                .unwrap_or_default();
+            let mut lines = look::wrapped(&format!("{message}{code}"), bad, "  ", look.bad, columns);
+            if let Some(details) = error.and_then(|error| error.additional_details.as_ref()) {
+                lines.extend(look::wrapped(details, Span::raw("  "), "  ", look.dim, columns));
+            }
+            lines
+        }
+    }
+}

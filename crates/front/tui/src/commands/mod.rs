@@ -1,0 +1,126 @@
+//! The slash commands: one table, one file each.
+//!
+//! To add one: a file here with a `pub fn run(state: &mut State, argument: &str, now: Now) -> Vec<Effect>`, and a row of [`COMMANDS`]. A
+//! command whose feature does not exist has no row.
+
+mod clear;
+mod compact;
+mod copy;
+mod help;
+mod leave;
+mod new;
+mod status;
+
+use crate::cells::Notice;
+use crate::state::{Effect, Now, State};
+
+/// Whether it takes words after its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    None,
+    /// What the help calls it.
+    Optional(&'static str),
+}
+
+/// When it may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Always,
+    /// Not while a turn runs.
+    Idle,
+}
+
+pub struct Command {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    pub help: &'static str,
+    pub argument: Argument,
+    pub when: When,
+    pub run: fn(&mut State, &str, Now) -> Vec<Effect>,
+}
+
+/// In the order of the popup.
+#[rustfmt::skip]
+pub const COMMANDS: &[Command] = &[
+    command("new", "start a new conversation", When::Idle, new::run),
+    command("clear", "start a new conversation on a clear screen", When::Idle, clear::run),
+    command("compact", "sum up the conversation to free room", When::Idle, compact::run),
+    command("copy", "copy the last answer", When::Always, copy::run),
+    command("status", "model, folder, permissions, tokens", When::Always, status::run),
+    command("help", "commands and keys", When::Always, help::run),
+    Command { aliases: &["exit"], ..command("quit", "leave", When::Always, leave::run) },
+];
+
+const fn command(name: &'static str, help: &'static str, when: When, run: fn(&mut State, &str, Now) -> Vec<Effect>) -> Command {
+    Command {
+        name,
+        aliases: &[],
+        help,
+        argument: Argument::None,
+        when,
+        run,
+    }
+}
+
+/// The command of this name or alias.
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS
+        .iter()
+        .find(|command| command.name == name || command.aliases.contains(&name))
+}
+
+/// Name and argument of a draft that is a command. A path is none.
+pub fn parse(draft: &str) -> Option<(&str, &str)> {
+    let rest = draft.strip_prefix('/')?;
+    let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    is_name.then(|| (name, argument.trim()))
+}
+
+/// Runs a command by name, or says why not. The effects, and whether the draft is done with.
+pub fn run(state: &mut State, name: &str, argument: &str, now: Now) -> (Vec<Effect>, bool) {
+    let Some(command) = find(name) else {
+        let names = COMMANDS
+            .iter()
+            .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()));
+        let notice = Notice::error(format!("/{name} is not a command"));
+        let hint = match codex_base::nearest(name, names) {
+            Some(nearest) => format!("did you mean /{nearest}? /help names all commands"),
+            None => "/help names all commands; a message that begins with / needs a blank before it".to_owned(),
+        };
+        state.notice(notice.with_hint(hint));
+        return (Vec::new(), false);
+    };
+    if command.when == When::Idle && state.working.is_some() {
+        let notice = Notice::error(format!("/{} does not work while a turn runs", command.name));
+        state.notice(notice.with_hint("esc interrupts the turn"));
+        return (Vec::new(), false);
+    }
+    ((command.run)(state, argument, now), true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_or_a_division_is_no_command() {
+        assert_eq!(parse("/help"), Some(("help", "")));
+        assert_eq!(parse("/rename  a b "), Some(("rename", "a b")));
+        assert_eq!(parse("/usr/bin is full"), None);
+        assert_eq!(parse("/"), None);
+        assert_eq!(parse("1/2"), None);
+    }
+
+    #[test]
+    fn every_name_is_there_once() {
+        let mut names: Vec<&str> = COMMANDS
+            .iter()
+            .flat_map(|command| [&[command.name], command.aliases].concat())
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,96 @@
+//! The terminal interface: a conversation with codex, in the terminal's own scrollback or on the whole window.
+//!
+//! ```text
+//!  keys, pastes, resizes ──┐                                            ┌──▶ requests, answers ──▶ app server
+//!  notifications, questions ├─▶ update(&mut State, Event) -> Vec<Effect> ┤
+//!  replies, timers ─────────┘        view(&mut State) -> Frame           └──▶ files, bells, the end
+//! ```
+//!
+//! [`update`] and [`view`] are pure: no terminal, no clock, no file. [`app`] performs what they say: it holds the one connection to the
+//! server and the one terminal, and draws when something changed. Everything that is finished leaves the state as lines, so what a frame
+//! costs does not depend on how long the conversation is.
+//!
+//! To add a slash command: a row in [`commands`] and a file beside it. To show a new item: a variant of [`cells::Cell`].
+
+pub mod app;
+pub mod cells;
+pub mod commands;
+pub mod history;
+pub mod keymap;
+pub mod look;
+pub mod session;
+pub mod state;
+pub mod transcript;
+pub mod update;
+pub mod view;
+pub mod waits;
+
+pub use app::{Surroundings, run};
+pub use session::{Opening, Settings};
+
+use codex_base::AbsPath;
+
+/// One conversation at a terminal, as the command line asked for it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub opening: Opening,
+    pub settings: Settings,
+    /// Sent as soon as there is a session.
+    pub prompt: Option<String>,
+    /// Paths of pictures that go with the first prompt.
+    pub images: Vec<String>,
+    /// Named `~` where a path begins with it.
+    pub home: Option<AbsPath>,
+    /// What was written before; `None`: nothing is kept.
+    pub history: Option<history::File>,
+    /// IANA name, for times of day.
+    pub timezone: String,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// As the user wished, or by a signal.
+    Left,
+    /// The session could not be opened, or its server is gone.
+    Failed(Failure),
+    /// The terminal is gone.
+    TerminalGone,
+}
+
+/// What went wrong, for people. The code is stable; the hint names a way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<codex_rpc::CallError> for Failure {
+    fn from(error: codex_rpc::CallError) -> Self {
+        match error {
+            codex_rpc::CallError::Rejected(error) => Self {
+                code: error.stable_code().to_owned(),
+                hint: error.data.as_ref().and_then(|data| data.hint.clone()),
+                message: error.message,
+            },
+            codex_rpc::CallError::PeerGone(gone) => Self::new("server.gone", gone.to_string()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! How things look: styles by meaning, and the words for places and times.
+
+use codex_base::AbsPath;
+use codex_tui_kit::sanitize;
+use codex_tui_kit::wrap::Wrap;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use std::time::Duration;
+
+/// Everything that lines are made with beside their content and width.
+#[derive(Debug, Clone)]
+pub struct Look {
+    pub dim: Style,
+    pub bold: Style,
+    pub accent: Style,
+    pub good: Style,
+    pub bad: Style,
+    pub warning: Style,
+    pub home: Option<AbsPath>,
+    pub timezone: TimeZone,
+}
+
+impl Look {
+    pub fn new(home: Option<AbsPath>, timezone: &str) -> Self {
+        Self {
+            dim: Style::new().add_modifier(Modifier::DIM),
+            bold: Style::new().add_modifier(Modifier::BOLD),
+            accent: Style::new().fg(Color::Cyan),
+            good: Style::new().fg(Color::Green),
+            bad: Style::new().fg(Color::Red),
+            warning: Style::new().fg(Color::Yellow),
+            home,
+            timezone: TimeZone::get(timezone).unwrap_or(TimeZone::UTC),
+        }
+    }
+
+    /// With `~` for the home directory.
+    pub fn path(&self, path: &AbsPath) -> String {
+        let below = self.home.as_ref().and_then(|home| path.as_path().strip_prefix(home.as_path()).ok());
+        match below {
+            Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
+            Some(below) => format!("~/{}", below.display()),
+            None => path.to_string(),
+        }
+    }
+
+    /// The time of day; empty for a time that is none.
+    pub fn time_of_day(&self, unix_seconds: i64) -> String {
+        let time = Timestamp::from_second(unix_seconds).map(|time| time.to_zoned(self.timezone.clone()));
+        time.map(|time| time.strftime("%H:%M").to_string()).unwrap_or_default()
+    }
+}
+
+/// `0s`, `59s`, `1m 5s`, `2h 3m`.
+pub fn elapsed(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds}s"),
+        (hours, minutes, _) => format!("{hours}h {minutes}m"),
+    }
+}
+
+/// `950`, `12.3k`, `1.2M`.
+pub fn tokens(count: i64) -> String {
+    match count {
+        ..1_000 => count.to_string(),
+        1_000..1_000_000 => format!("{}.{}k", count / 1_000, count % 1_000 / 100),
+        _ => format!("{}.{}M", count / 1_000_000, count % 1_000_000 / 100_000),
+    }
+}
+
+/// Text that anybody may have written as rows, `first` before the first of them and `rest` before the others.
+pub fn wrapped(text: &str, first: Span<'static>, rest: &'static str, style: Style, width: usize) -> Vec<Line<'static>> {
+    let text = sanitize::prose(text);
+    let lines: Vec<Line<'_>> = text.lines().map(|line| Line::styled(line, style)).collect();
+    Wrap::to(width).indent(first, rest).lines(&lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_counts_are_short() {
+        let seconds = [0, 59, 65, 7_400].map(|seconds| elapsed(Duration::from_secs(seconds)));
+        assert_eq!(seconds, ["0s", "59s", "1m 5s", "2h 3m"]);
+        assert_eq!([950, 12_345, 1_250_000].map(tokens), ["950", "12.3k", "1.2M"]);
+    }
+}

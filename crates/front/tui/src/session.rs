@@ -1,0 +1,181 @@
+//! Opening the connection and a thread on it: a new one, a stored one, or a copy of one.
+
+use crate::Failure;
+use codex_base::AbsPath;
+use codex_protocol::VERSION;
+use codex_protocol::items::Thread;
+use codex_protocol::requests::{
+    ClientInfo, Initialize, InitializeParams, ThreadFork, ThreadForkParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams,
+    ThreadSetup, ThreadSortKey, ThreadSourceKind, ThreadStart, ThreadStartParams,
+};
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode};
+use codex_rpc::Client;
+
+/// Which conversation it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    New,
+    /// By id or name.
+    Resume(String),
+    /// A new one that begins with the history of this one, by id or name.
+    Fork(String),
+    /// The one that was worked on last, of this directory or of all.
+    ResumeLast(Among),
+    ForkLast(Among),
+}
+
+/// Which stored sessions are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Among {
+    pub everywhere: bool,
+    /// Those that no person led, too.
+    pub non_interactive: bool,
+}
+
+/// What the command line says of a thread; `None` leaves it to the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub cwd: AbsPath,
+    pub model: Option<String>,
+    pub model_provider: Option<String>,
+    pub approval_policy: Option<ApprovalPolicy>,
+    pub approvals_reviewer: Option<ApprovalsReviewer>,
+    pub sandbox: Option<SandboxMode>,
+}
+
+/// The first request of the connection.
+///
+/// # Errors
+/// If the server is gone or refuses.
+pub async fn introduce(client: &Client) -> Result<(), Failure> {
+    let client_info = ClientInfo {
+        name: "codex-tui".to_owned(),
+        title: Some("Codex".to_owned()),
+        version: VERSION.to_owned(),
+    };
+    let params = InitializeParams {
+        client_info,
+        capabilities: None,
+    };
+    client.request::<Initialize>(params).await?;
+    client.notify("initialized", None).await?;
+    Ok(())
+}
+
+/// Opens a thread. What it said so far is in the answer.
+///
+/// # Errors
+/// If there is no such session, or the server refuses.
+pub async fn open(opening: &Opening, settings: &Settings, client: &Client) -> Result<ThreadSetup, Failure> {
+    match opening {
+        Opening::New => Ok(client.request::<ThreadStart>(start_params(settings)).await?),
+        Opening::Resume(session) => resume(settings, client, id_of(client, session).await?).await,
+        Opening::Fork(session) => fork(settings, client, id_of(client, session).await?).await,
+        Opening::ResumeLast(among) => {
+            let thread = last(settings, client, *among).await?;
+            resume(settings, client, thread.id).await
+        }
+        Opening::ForkLast(among) => {
+            let thread = last(settings, client, *among).await?;
+            fork(settings, client, thread.id).await
+        }
+    }
+}
+
+fn start_params(settings: &Settings) -> ThreadStartParams {
+    ThreadStartParams {
+        cwd: Some(settings.cwd.to_string()),
+        model: settings.model.clone(),
+        model_provider: settings.model_provider.clone(),
+        approval_policy: settings.approval_policy,
+        approvals_reviewer: settings.approvals_reviewer,
+        sandbox: settings.sandbox,
+        ..ThreadStartParams::default()
+    }
+}
+
+async fn resume(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
+    let params = ThreadResumeParams {
+        thread_id,
+        cwd: Some(settings.cwd.to_string()),
+        model: settings.model.clone(),
+        model_provider: settings.model_provider.clone(),
+        approval_policy: settings.approval_policy,
+        approvals_reviewer: settings.approvals_reviewer,
+        sandbox: settings.sandbox,
+        ..ThreadResumeParams::default()
+    };
+    Ok(client.request::<ThreadResume>(params).await?)
+}
+
+async fn fork(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
+    let params = ThreadForkParams {
+        thread_id,
+        cwd: Some(settings.cwd.to_string()),
+        model: settings.model.clone(),
+        model_provider: settings.model_provider.clone(),
+        approval_policy: settings.approval_policy,
+        approvals_reviewer: settings.approvals_reviewer,
+        sandbox: settings.sandbox,
+        ..ThreadForkParams::default()
+    };
+    Ok(client.request::<ThreadFork>(params).await?)
+}
+
+/// What is no id is a name.
+async fn id_of(client: &Client, session: &str) -> Result<String, Failure> {
+    if is_uuid(session) {
+        return Ok(session.to_owned());
+    }
+    let params = ThreadListParams {
+        name: Some(session.to_owned()),
+        source_kinds: Some(ThreadSourceKind::ROOTS.to_vec()),
+        ..ThreadListParams::default()
+    };
+    let found = client.request::<ThreadList>(params).await?;
+    let mut ids: Vec<String> = found.data.into_iter().map(|thread| thread.id).collect();
+    match (ids.pop(), ids.len()) {
+        (Some(id), 0) => Ok(id),
+        (Some(id), _) => {
+            ids.push(id);
+            let failure = Failure::new("session.ambiguous", format!("{} sessions are called {session:?}", ids.len()));
+            Err(failure.with_hint(format!("name one by its id: {}", ids.join(", "))))
+        }
+        (None, _) => {
+            let failure = Failure::new("session.not_found", format!("no session has the id or name {session:?}"));
+            Err(failure.with_hint("codex sessions lists all"))
+        }
+    }
+}
+
+async fn last(settings: &Settings, client: &Client, among: Among) -> Result<Thread, Failure> {
+    let kinds: &[ThreadSourceKind] = if among.non_interactive {
+        &ThreadSourceKind::ROOTS
+    } else {
+        &ThreadSourceKind::INTERACTIVE
+    };
+    let params = ThreadListParams {
+        limit: Some(1),
+        cwd: (!among.everywhere).then(|| settings.cwd.to_string().into()),
+        sort_key: Some(ThreadSortKey::UpdatedAt),
+        source_kinds: Some(kinds.to_vec()),
+        ..ThreadListParams::default()
+    };
+    let found = client.request::<ThreadList>(params).await?;
+    found.data.into_iter().next().ok_or_else(|| {
+        let place = if among.everywhere {
+            "anywhere".to_owned()
+        } else {
+            format!("in {}", settings.cwd)
+        };
+        let failure = Failure::new("session.not_found", format!("no session to go on with {place}"));
+        failure.with_hint("--all looks at every directory, --include-non-interactive at sessions of codex exec, too")
+    })
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}

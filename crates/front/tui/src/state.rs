@@ -1,0 +1,296 @@
+//! Everything the interface knows, what can happen to it, and what it wants done.
+
+use crate::cells::{Cell, Notice};
+use crate::history;
+use crate::keymap::Keymap;
+use crate::look::Look;
+use crate::transcript::Transcript;
+use crate::waits::Waits;
+use crate::{Ended, Failure, Opening, Options, Settings};
+use codex_protocol::VERSION;
+use codex_protocol::items::{ThreadTokenUsage, UserInput};
+use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
+use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
+use codex_rpc::ServerMessage;
+use codex_tui_kit::composer::{Burst, Editor};
+use codex_tui_kit::terminal::{Input, Size};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Readings of the clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since some start.
+    pub monotonic: Duration,
+    pub unix_seconds: i64,
+}
+
+/// What can happen.
+#[derive(Debug)]
+pub enum Event {
+    Input(Input),
+    Server(Box<ServerMessage>),
+    /// The connection has ended.
+    ServerGone(String),
+    Opened(Box<Result<ThreadSetup, Failure>>),
+    /// The answer to [`Effect::Ask`].
+    Answered {
+        then: Then,
+        result: Result<Value, Failure>,
+    },
+    HistoryRead(Vec<String>),
+    /// Something beside the conversation did not work.
+    Trouble(Notice),
+    /// A signal asks the process to end.
+    ToldToEnd,
+    /// A deadline has come.
+    Tick,
+}
+
+/// What is wanted.
+#[derive(Debug)]
+pub enum Effect {
+    /// Opens a thread; [`Event::Opened`] follows.
+    Open(Opening, Settings),
+    /// Sends a request; [`Event::Answered`] follows.
+    Ask {
+        request: Box<ClientRequest>,
+        then: Then,
+    },
+    /// Answers a question of the server.
+    Respond {
+        id: RequestId,
+        answer: Value,
+    },
+    /// Keeps a message for later sessions.
+    Remember {
+        session_id: String,
+        text: String,
+    },
+    /// Bytes for the terminal that take no place on the screen.
+    Terminal(Vec<u8>),
+    Suspend,
+    /// Everything on the screen is painted again.
+    Repaint,
+    /// Leaves; what the state says about it is final.
+    Leave,
+}
+
+/// What the answer to a request is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Then {
+    TurnStarted,
+    /// The message goes into a turn of its own if the running one is over.
+    Steered(Message),
+    /// Nothing but a failure is told, as what was tried.
+    Nothing(&'static str),
+}
+
+impl Effect {
+    pub fn ask<M: Method>(params: M::Params, then: Then) -> Self {
+        Self::Ask {
+            request: Box::new(M::request(params)),
+            then,
+        }
+    }
+}
+
+/// Something to send.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message {
+    pub text: String,
+    /// Paths of pictures.
+    pub images: Vec<String>,
+}
+
+impl Message {
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            images: Vec::new(),
+        }
+    }
+
+    /// Pictures first, then the text.
+    pub fn input(&self) -> Vec<UserInput> {
+        let images = self.images.iter().map(|path| UserInput::LocalImage { path: path.clone() });
+        let text = (!self.text.is_empty()).then(|| UserInput::Text { text: self.text.clone() });
+        images.chain(text).collect()
+    }
+}
+
+/// The thread that is talked to.
+#[derive(Debug)]
+pub enum Session {
+    Opening,
+    Open(Box<Open>),
+}
+
+/// An open thread, and what is in force on it.
+#[derive(Debug, Clone)]
+pub struct Open {
+    pub thread_id: String,
+    pub name: Option<String>,
+    pub model: String,
+    pub model_provider: String,
+    pub effort: Option<String>,
+    pub cwd: codex_base::AbsPath,
+    pub approval_policy: ApprovalPolicy,
+    pub sandbox: SandboxPolicy,
+    pub instruction_sources: Vec<codex_base::AbsPath>,
+    /// Something was said in it, so it can be resumed.
+    pub has_turns: bool,
+}
+
+impl Open {
+    pub fn of(setup: &ThreadSetup) -> Self {
+        Self {
+            thread_id: setup.thread.id.clone(),
+            name: setup.thread.name.clone(),
+            model: setup.model.clone(),
+            model_provider: setup.model_provider.clone(),
+            effort: setup.reasoning_effort.clone(),
+            cwd: setup.cwd.clone(),
+            approval_policy: setup.approval_policy,
+            sandbox: setup.sandbox.clone(),
+            instruction_sources: setup.instruction_sources.clone(),
+            has_turns: !setup.thread.turns.is_empty(),
+        }
+    }
+}
+
+/// A turn that runs, or was asked for.
+#[derive(Debug)]
+pub struct Working {
+    /// `None` until the server has said it.
+    pub turn_id: Option<String>,
+    pub since: Duration,
+    pub waits: Waits,
+    /// Somebody wants it to end.
+    pub interrupting: bool,
+}
+
+/// Walking through what was written before.
+#[derive(Debug, Default)]
+pub struct Recall {
+    /// Oldest first.
+    pub entries: Vec<String>,
+    /// Which entry is shown, and what stood in the field before.
+    pub at: Option<(usize, String)>,
+}
+
+/// A word in the footer that goes away by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    pub text: String,
+    pub until: Duration,
+}
+
+/// The first of two presses was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Armed {
+    pub until: Duration,
+}
+
+#[derive(Debug)]
+pub struct State {
+    pub size: Size,
+    pub focused: bool,
+    pub look: Look,
+    pub keymap: Keymap,
+    pub settings: Settings,
+    pub session: Session,
+    pub editor: Editor,
+    pub burst: Burst,
+    /// Pictures of the next message.
+    pub images: Vec<String>,
+    pub recall: Recall,
+    pub history: Option<history::File>,
+    pub transcript: Transcript,
+    pub working: Option<Working>,
+    /// Sent to the running turn and not part of it yet.
+    pub steering: Vec<Message>,
+    /// To be sent when the turn has ended, or the session is open.
+    pub queue: VecDeque<Message>,
+    pub usage: Option<ThreadTokenUsage>,
+    pub last_answer: Option<Arc<str>>,
+    pub toast: Option<Toast>,
+    pub quit_armed: Option<Armed>,
+    pub ended: Option<Ended>,
+}
+
+impl State {
+    /// The state at start, and what is to be done first.
+    pub fn begin(options: Options, size: Size) -> (Self, Vec<Effect>) {
+        let Options {
+            opening,
+            settings,
+            prompt,
+            images,
+            home,
+            history,
+            timezone,
+        } = options;
+        let look = Look::new(home, &timezone);
+        let mut transcript = Transcript::default();
+        transcript.push(Cell::Header {
+            version: VERSION.to_owned(),
+            place: look.path(&settings.cwd),
+        });
+        transcript.settle(size.columns, &look);
+        let first = prompt.map(|prompt| Message {
+            text: prompt.replace("\r\n", "\n").replace('\r', "\n"),
+            images: images.clone(),
+        });
+        let open = Effect::Open(opening, settings.clone());
+        let state = Self {
+            size,
+            focused: true,
+            look,
+            keymap: Keymap::default(),
+            settings,
+            session: Session::Opening,
+            editor: Editor::default(),
+            burst: Burst::default(),
+            images: if first.is_some() { Vec::new() } else { images },
+            recall: Recall::default(),
+            history,
+            transcript,
+            working: None,
+            steering: Vec::new(),
+            queue: first.into_iter().collect(),
+            usage: None,
+            last_answer: None,
+            toast: None,
+            quit_armed: None,
+            ended: None,
+        };
+        (state, vec![open])
+    }
+
+    pub fn open(&self) -> Option<&Open> {
+        match &self.session {
+            Session::Open(open) => Some(open),
+            Session::Opening => None,
+        }
+    }
+
+    pub fn push(&mut self, cell: Cell) {
+        self.transcript.push(cell);
+    }
+
+    pub fn notice(&mut self, notice: Notice) {
+        self.push(Cell::Notice(notice));
+    }
+
+    /// When something changes by itself.
+    pub fn deadline(&self, now: Now) -> Option<Duration> {
+        // The seconds that are shown go on.
+        let second = self.working.is_some().then(|| Duration::from_secs(now.monotonic.as_secs() + 1));
+        let toast = self.toast.as_ref().map(|toast| toast.until);
+        let armed = self.quit_armed.map(|armed| armed.until);
+        [second, toast, armed, self.burst.due()].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,163 @@
+//! Keys and pastes.
+
+use super::{interrupt, leave, submit};
+use crate::keymap::{Action, Context};
+use crate::state::{Effect, Now, State};
+use codex_tui_kit::composer::burst::Meaning;
+use codex_tui_kit::composer::{Edit, Motion};
+use codex_tui_kit::keys::{Code, Key};
+
+/// A paste of more characters is shown as a placeholder.
+const PASTE_SHOWN_MAX: usize = 1000;
+
+pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
+    if key == Key::ctrl('c') {
+        flush_burst(state);
+        return ctrl_c(state, now);
+    }
+    state.quit_armed = None;
+    if let Some(c) = key.typed() {
+        match state.burst.character(c, now.monotonic) {
+            Meaning::Held => {}
+            Meaning::Typed => typed(state, c),
+        }
+        return Vec::new();
+    }
+    if key == Key::plain(Code::Enter) && state.burst.enter_is_text(now.monotonic) {
+        if state.burst.character('\n', now.monotonic) == Meaning::Typed {
+            state.editor.insert("\n");
+        }
+        return Vec::new();
+    }
+    flush_burst(state);
+    if key == Key::ctrl('d') && state.editor.is_empty() {
+        return leave(state);
+    }
+    let contexts = [Context::Chat, Context::Composer, Context::Editor, Context::Global];
+    match state.keymap.action(&contexts, key) {
+        Some(action) => act(state, action, now),
+        None => Vec::new(),
+    }
+}
+
+fn typed(state: &mut State, c: char) {
+    state.editor.insert(c.encode_utf8(&mut [0; 4]));
+}
+
+fn flush_burst(state: &mut State) {
+    if let Some(text) = state.burst.take() {
+        paste(state, &text);
+    }
+}
+
+/// Text that came as one piece.
+pub fn paste(state: &mut State, text: &str) {
+    let text: String = text.chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).collect();
+    let count = text.chars().count();
+    if count <= PASTE_SHOWN_MAX {
+        state.editor.insert_paste(&text);
+        return;
+    }
+    let name = format!("[Pasted Content {count} chars]");
+    let same = |name: &str| {
+        state
+            .editor
+            .pieces()
+            .iter()
+            .any(|piece| state.editor.text()[piece.range.clone()] == *name)
+    };
+    let mut shown = name.clone();
+    let mut number = 2;
+    while same(&shown) {
+        shown = format!("[Pasted Content {count} chars #{number}]");
+        number += 1;
+    }
+    state.editor.insert_piece(&shown, text);
+}
+
+fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
+    match action {
+        Action::ClearScreen => {
+            state.clear_window();
+            Vec::new()
+        }
+        Action::Suspend => vec![Effect::Suspend],
+        Action::Interrupt => interrupt(state),
+        Action::EditQueued => {
+            submit::take_back_last(state);
+            Vec::new()
+        }
+        Action::Submit => submit::submit(state, now),
+        Action::Queue => submit::queue(state, now),
+        Action::Newline => {
+            state.editor.insert("\n");
+            Vec::new()
+        }
+        Action::Edit(edit) => {
+            edited(state, edit);
+            Vec::new()
+        }
+        Action::Approve | Action::ApproveForSession | Action::Decline | Action::Cancel | Action::OpenFullscreen => Vec::new(),
+    }
+}
+
+fn edited(state: &mut State, edit: Edit) {
+    state.editor.set_width(usize::from(state.size.columns).saturating_sub(2));
+    match edit {
+        Edit::Move(Motion::Up) if state.editor.at_edge(Motion::Up) => recall(state, Motion::Up),
+        Edit::Move(Motion::Down) if state.editor.at_edge(Motion::Down) => recall(state, Motion::Down),
+        _ => {
+            state.editor.apply(edit);
+        }
+    }
+}
+
+/// Up and Down at the edges walk through what was written before; elsewhere, or with nothing there, they go to the edge of the text.
+fn recall(state: &mut State, direction: Motion) {
+    let entries = state.recall.entries.len();
+    let target = match (&state.recall.at, direction) {
+        (None, Motion::Up) => entries.checked_sub(1),
+        (Some((at, _)), Motion::Up) => at.checked_sub(1),
+        (Some((at, _)), _) => Some(at + 1),
+        (None, _) => None,
+    };
+    let Some(target) = target else {
+        state.editor.apply(Edit::Move(direction));
+        return;
+    };
+    let draft = match state.recall.at.take() {
+        Some((_, draft)) => draft,
+        None => state.editor.expanded(),
+    };
+    match state.recall.entries.get(target) {
+        Some(entry) => {
+            let entry = entry.clone();
+            state.editor.set_text(&entry);
+            state.recall.at = Some((target, draft));
+        }
+        None => state.editor.set_text(&draft),
+    }
+}
+
+/// Clears a draft, else interrupts, else leaves at the second press.
+fn ctrl_c(state: &mut State, now: Now) -> Vec<Effect> {
+    if !state.editor.is_empty() || !state.images.is_empty() {
+        let draft = state.editor.expanded();
+        state.editor.clear();
+        state.images.clear();
+        // Up brings it back, in this session.
+        if !draft.trim().is_empty() {
+            state.recall.entries.push(draft);
+        }
+        state.recall.at = None;
+        return Vec::new();
+    }
+    if state.working.as_ref().is_some_and(|working| !working.interrupting) {
+        return interrupt(state);
+    }
+    if state.quit_armed.is_some_and(|armed| now.monotonic < armed.until) {
+        return leave(state);
+    }
+    state.arm_quit(now);
+    Vec::new()
+}

@@ -1,0 +1,243 @@
+//! What happens, happens here: an event changes the state and says what is wanted of the world. No input, no output, no clock.
+
+mod keys;
+mod server;
+mod submit;
+
+use crate::cells::Notice;
+use crate::state::{Armed, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
+use crate::waits::Waits;
+use crate::{Ended, Failure, Opening};
+use codex_protocol::items::Turn;
+use codex_protocol::requests::{ThreadSetup, TurnInterrupt, TurnInterruptParams, TurnStartResult};
+use codex_tui_kit::terminal::Input;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long the first of two presses counts.
+const ARMED_FOR: Duration = Duration::from_secs(2);
+
+/// Changes the state by one event.
+pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
+    let effects = happen(state, event, now);
+    state.transcript.settle(state.size.columns, &state.look);
+    effects
+}
+
+fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
+    match event {
+        Event::Input(input) => on_input(state, input, now),
+        Event::Server(message) => server::on_message(state, *message, now),
+        Event::ServerGone(reason) => {
+            state.ended = Some(Ended::Failed(Failure::new("server.gone", reason)));
+            vec![Effect::Leave]
+        }
+        Event::Opened(result) => opened(state, *result, now),
+        Event::Answered { then, result } => answered(state, then, result, now),
+        Event::HistoryRead(entries) => {
+            // What was sent meanwhile is newer.
+            let newer = std::mem::replace(&mut state.recall.entries, entries);
+            state.recall.entries.extend(newer);
+            Vec::new()
+        }
+        Event::Trouble(notice) => {
+            state.notice(notice);
+            Vec::new()
+        }
+        Event::ToldToEnd => leave(state),
+        Event::Tick => {
+            tick(state, now);
+            Vec::new()
+        }
+    }
+}
+
+fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
+    match input {
+        Input::Key(key) => keys::press(state, key, now),
+        Input::Paste(text) => {
+            keys::paste(state, &text);
+            Vec::new()
+        }
+        Input::Resized(size) => {
+            state.size = size;
+            Vec::new()
+        }
+        Input::Focus(focused) => {
+            state.focused = focused;
+            Vec::new()
+        }
+        Input::Resumed => vec![Effect::Repaint],
+        Input::Gone => {
+            state.ended = Some(Ended::TerminalGone);
+            vec![Effect::Leave]
+        }
+        Input::Background { .. } | Input::Painted => Vec::new(),
+    }
+}
+
+fn tick(state: &mut State, now: Now) {
+    let over = |until: Duration| until <= now.monotonic;
+    if state.toast.as_ref().is_some_and(|toast| over(toast.until)) {
+        state.toast = None;
+    }
+    if state.quit_armed.is_some_and(|armed| over(armed.until)) {
+        state.quit_armed = None;
+    }
+    if let Some(text) = state.burst.flush(now.monotonic) {
+        keys::paste(state, &text);
+    }
+}
+
+/// Leaves in order; a turn that runs ends with the server.
+pub fn leave(state: &mut State) -> Vec<Effect> {
+    state.ended.get_or_insert(Ended::Left);
+    vec![Effect::Leave]
+}
+
+/// Another conversation with the settings of this one.
+pub fn open_new(state: &mut State) -> Vec<Effect> {
+    state.session = Session::Opening;
+    state.usage = None;
+    state.last_answer = None;
+    vec![Effect::Open(Opening::New, state.settings.clone())]
+}
+
+fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> Vec<Effect> {
+    match result {
+        Ok(setup) => {
+            let again = matches!(state.session, Session::Opening) && !setup.thread.turns.is_empty();
+            for turn in &setup.thread.turns {
+                state.replay(turn);
+            }
+            for warning in &setup.warnings {
+                state.notice(Notice::warning(warning.clone()));
+            }
+            if again {
+                let what = if setup.thread.forked_from_id.is_some() {
+                    "a copy of"
+                } else {
+                    "going on with"
+                };
+                let name = setup.thread.name.clone().unwrap_or_else(|| setup.thread.preview.clone());
+                state.notice(Notice::info(format!("{what} “{}”", first_words(&name))));
+            }
+            state.session = Session::Open(Box::new(Open::of(&setup)));
+            submit::next_of_queue(state, now)
+        }
+        Err(failure) => {
+            state.ended = Some(Ended::Failed(failure));
+            vec![Effect::Leave]
+        }
+    }
+}
+
+fn first_words(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(60).collect();
+    if short.len() == line.len() { short } else { format!("{short}…") }
+}
+
+fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: Now) -> Vec<Effect> {
+    match (then, result) {
+        (Then::TurnStarted, Ok(value)) => {
+            // A compaction has no turn in its answer: its notification tells it.
+            if let Ok(started) = serde_json::from_value::<TurnStartResult>(value) {
+                return turn_known(state, &started.turn);
+            }
+            Vec::new()
+        }
+        (Then::TurnStarted, Err(failure)) => {
+            state.working = None;
+            state.notice(Notice::from(&failure));
+            submit::take_back_queue(state);
+            Vec::new()
+        }
+        (Then::Steered(_) | Then::Nothing(_), Ok(_)) => Vec::new(),
+        (Then::Steered(message), Err(_)) => {
+            // The turn ended before it heard of the message, or takes none: it is the next one's.
+            if let Some(at) = state.steering.iter().position(|waiting| *waiting == message) {
+                state.steering.remove(at);
+                state.queue.push_front(message);
+            }
+            submit::next_of_queue(state, now)
+        }
+        (Then::Nothing(what), Err(failure)) => {
+            let failure = Failure {
+                message: format!("{what}: {}", failure.message),
+                ..failure
+            };
+            state.notice(Notice::from(&failure));
+            Vec::new()
+        }
+    }
+}
+
+/// The server has said which turn it is. An interrupt that came before goes out now.
+fn turn_known(state: &mut State, turn: &Turn) -> Vec<Effect> {
+    let Some(working) = &mut state.working else { return Vec::new() };
+    let new = working.turn_id.is_none();
+    working.turn_id.get_or_insert_with(|| turn.id.clone());
+    if new && working.interrupting {
+        send_interrupt(state)
+    } else {
+        Vec::new()
+    }
+}
+
+/// Ends the running turn.
+fn interrupt(state: &mut State) -> Vec<Effect> {
+    let Some(working) = &mut state.working else { return Vec::new() };
+    working.interrupting = true;
+    send_interrupt(state)
+}
+
+fn send_interrupt(state: &State) -> Vec<Effect> {
+    let turn_id = state.working.as_ref().and_then(|working| working.turn_id.clone());
+    match (state.open(), turn_id) {
+        (Some(open), Some(turn_id)) => {
+            let thread_id = open.thread_id.clone();
+            let params = TurnInterruptParams { thread_id, turn_id };
+            vec![Effect::ask::<TurnInterrupt>(params, Then::Nothing("cannot interrupt"))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl State {
+    /// A turn was asked for and may begin at any time.
+    pub fn expect_turn(&mut self, now: Now) {
+        self.working = Some(Working {
+            turn_id: None,
+            since: now.monotonic,
+            waits: Waits::begin(now.monotonic),
+            interrupting: false,
+        });
+    }
+
+    /// A word in the footer.
+    pub fn toast(&mut self, text: impl Into<String>, now: Now, time: Duration) {
+        self.toast = Some(Toast {
+            text: text.into(),
+            until: now.monotonic + time,
+        });
+    }
+
+    /// Scrolls what stands in the window out of it.
+    pub fn clear_window(&mut self) {
+        self.transcript.blank(self.size.rows);
+    }
+
+    fn arm_quit(&mut self, now: Now) {
+        self.quit_armed = Some(Armed {
+            until: now.monotonic + ARMED_FOR,
+        });
+    }
+
+    fn replay(&mut self, turn: &Turn) {
+        self.transcript.replay(turn);
+        for item in &turn.items {
+            self.keep_answer(item);
+        }
+    }
+}

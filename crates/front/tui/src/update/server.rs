@@ -1,0 +1,112 @@
+//! What the server tells and asks.
+
+use super::{submit, turn_known};
+use crate::cells::Notice;
+use crate::state::{Effect, Now, Session, State};
+use codex_protocol::items::{ThreadItem, TurnStatus};
+use codex_protocol::notifications::Notification;
+use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
+use codex_rpc::ServerMessage;
+use std::sync::Arc;
+
+pub fn on_message(state: &mut State, message: ServerMessage, now: Now) -> Vec<Effect> {
+    match message {
+        ServerMessage::Notification(notification) => on_notification(state, notification, now),
+        ServerMessage::Request { id, .. } => {
+            let answer = ApprovalAnswer {
+                decision: ApprovalDecision::Decline,
+            };
+            serde_json::to_value(answer)
+                .map(|answer| Effect::Respond { id, answer })
+                .into_iter()
+                .collect()
+        }
+    }
+}
+
+fn on_notification(state: &mut State, notification: Notification, now: Now) -> Vec<Effect> {
+    let ours = match (notification.thread_id(), state.open()) {
+        (None, _) => true,
+        (Some(thread_id), Some(open)) => thread_id == open.thread_id,
+        // Whatever the thread says before its answer came follows with the answer.
+        (Some(_), None) => false,
+    };
+    if !ours {
+        return Vec::new();
+    }
+    if let Some(working) = &mut state.working {
+        working.waits.on(&notification, now.monotonic);
+    }
+    let columns = state.size.columns;
+    match notification {
+        Notification::TurnStarted(n) => {
+            if state.working.is_none() {
+                // Somebody else began it, or the server itself.
+                state.expect_turn(now);
+            }
+            if let Session::Open(open) = &mut state.session {
+                open.has_turns = true;
+            }
+            return turn_known(state, &n.turn);
+        }
+        Notification::TurnCompleted(n) => {
+            state.working = None;
+            let interrupted = n.turn.status == TurnStatus::Interrupted;
+            state.transcript.turn_ended(n.turn, columns, &state.look);
+            // What the turn never took is not lost.
+            for message in std::mem::take(&mut state.steering).into_iter().rev() {
+                state.queue.push_front(message);
+            }
+            if interrupted {
+                submit::take_back_queue(state);
+            }
+            return submit::next_of_queue(state, now);
+        }
+        Notification::ItemStarted(n) => state.transcript.started(&n.item, now.monotonic),
+        Notification::ItemCompleted(n) => {
+            if let ThreadItem::UserMessage { content, .. } = &n.item {
+                let taken = state.steering.iter().position(|message| message.input() == *content);
+                taken.map(|at| state.steering.remove(at));
+            }
+            state.keep_answer(&n.item);
+            state.transcript.completed(&n.item, columns, &state.look);
+        }
+        Notification::AgentMessageDelta(n) => state.transcript.answer_delta(&n.item_id, &n.delta),
+        Notification::CommandExecutionOutputDelta(n) => state.transcript.command_delta(&n.item_id, &n.delta),
+        Notification::ThreadTokenUsageUpdated(n) => state.usage = Some(n.token_usage),
+        Notification::ThreadNameUpdated(n) => {
+            if let Session::Open(open) = &mut state.session {
+                open.name = n.thread_name;
+            }
+        }
+        Notification::Error(n) if n.will_retry => {}
+        // The end of the turn tells it again.
+        Notification::Error(_) => {}
+        Notification::Warning(n) => state.notice(Notice::warning(n.message)),
+        Notification::ThreadClosed(_) => state.notice(Notice::warning("the server has closed this thread; /new starts another one")),
+        Notification::ThreadStarted(_)
+        | Notification::ThreadStatusChanged(_)
+        | Notification::ThreadArchived(_)
+        | Notification::ThreadUnarchived(_)
+        | Notification::ThreadDeleted(_)
+        | Notification::TurnPlanUpdated(_)
+        | Notification::TurnDiffUpdated(_)
+        | Notification::ReasoningSummaryTextDelta(_)
+        | Notification::TerminalInteraction(_)
+        | Notification::ServerRequestResolved(_)
+        | Notification::AutoApprovalReviewStarted(_)
+        | Notification::AutoApprovalReviewCompleted(_)
+        | Notification::AccountRateLimitsUpdated(_)
+        | Notification::TurnWaiting(_) => {}
+    }
+    Vec::new()
+}
+
+impl State {
+    /// For `/copy`.
+    pub(super) fn keep_answer(&mut self, item: &ThreadItem) {
+        if let ThreadItem::AgentMessage { text, .. } = item {
+            self.last_answer = Some(Arc::clone(text));
+        }
+    }
+}

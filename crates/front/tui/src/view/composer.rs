@@ -1,0 +1,54 @@
+//! The field with the draft.
+
+use crate::state::State;
+use codex_tui_kit::composer::layout;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+/// Columns before the text.
+const INDENT: usize = 2;
+
+/// The rows of the field, and row and column of the cursor. At most half of the window: the part around the cursor.
+pub fn rows(state: &State, height: usize) -> (Vec<Line<'static>>, (usize, usize)) {
+    let text = state.editor.text();
+    let width = usize::from(state.size.columns).saturating_sub(INDENT);
+    let rows = layout::rows(text, width);
+    let (row, column) = layout::position(text, &rows, state.editor.cursor());
+    let max = (height / 2).max(1);
+    let from = if rows.len() > max { (row + 1).saturating_sub(max) } else { 0 };
+    let mut lines = Vec::new();
+    for (index, range) in rows.iter().enumerate().skip(from).take(max) {
+        let prefix = if index == 0 {
+            Span::styled("› ", state.look.accent)
+        } else {
+            Span::raw("  ")
+        };
+        let mut spans = vec![prefix];
+        if text.is_empty() {
+            spans.push(Span::styled("Ask for something", state.look.dim));
+        } else {
+            styled(state, range.start..range.end, &mut spans);
+        }
+        lines.push(Line::from(spans));
+    }
+    for image in &state.images {
+        lines.push(Line::from(Span::styled(format!("  [Image {image}]"), state.look.dim)));
+    }
+    (lines, (row - from, INDENT + column))
+}
+
+/// A part of the draft; pieces that stand for more look so.
+fn styled(state: &State, range: std::ops::Range<usize>, spans: &mut Vec<Span<'static>>) {
+    let text = state.editor.text();
+    let shown = |text: &str| text.replace('\t', " ");
+    let mut from = range.start;
+    for piece in state.editor.pieces() {
+        let (start, end) = (piece.range.start.max(from), piece.range.end.min(range.end));
+        if start < end {
+            spans.push(Span::styled(shown(&text[from..start]), Style::new()));
+            spans.push(Span::styled(shown(&text[start..end]), state.look.accent));
+            from = end;
+        }
+    }
+    spans.push(Span::raw(shown(&text[from..range.end])));
+}

@@ -1,0 +1,46 @@
+//! The last row: model and folder, or what was just said.
+
+use crate::look;
+use crate::state::{Now, Session, State};
+use codex_tui_kit::{cells, sanitize};
+use ratatui::text::{Line, Span};
+
+pub fn row(state: &State, _: Now) -> Line<'static> {
+    if state.quit_armed.is_some() {
+        return Line::from(Span::styled("  ctrl-c again to leave", state.look.warning));
+    }
+    if let Some(toast) = &state.toast {
+        return Line::from(Span::styled(format!("  {}", toast.text), state.look.accent));
+    }
+    let mut parts = Vec::new();
+    match &state.session {
+        Session::Opening => parts.push("opening the session".to_owned()),
+        Session::Open(open) => {
+            let effort = open.effort.as_ref().map(|effort| format!(" {effort}")).unwrap_or_default();
+            parts.push(format!("{}{effort}", open.model));
+            parts.push(state.look.path(&open.cwd));
+            parts.extend(open.name.clone());
+        }
+    }
+    if let Some(usage) = &state.usage {
+        let total = usage.total;
+        let cached = if total.input_tokens > 0 {
+            total.cached_input_tokens * 100 / total.input_tokens
+        } else {
+            0
+        };
+        parts.push(format!("{} tokens, {cached}% of input cached", look::tokens(total.total_tokens)));
+        if let Some(window) = usage.model_context_window.filter(|window| *window > 0) {
+            parts.push(format!("context {}%", (usage.last.total_tokens * 100 / window).clamp(0, 100)));
+        }
+    }
+    // What does not fit is left out whole.
+    let width = usize::from(state.size.columns).saturating_sub(2);
+    while parts.len() > 1 && cells::width(&parts.join(" · ")) > width {
+        parts.pop();
+    }
+    Line::from(Span::styled(
+        format!("  {}", cells::truncate(&sanitize::label(&parts.join(" · ")), width)),
+        state.look.dim,
+    ))
+}

@@ -1,0 +1,59 @@
+//! What the turn is doing, and what waits for it.
+
+use crate::look;
+use crate::state::{Message, Now, State};
+use codex_tui_kit::{cells, sanitize};
+use ratatui::text::{Line, Span};
+
+/// Messages that wait are shown with their first row; of more than this, their number.
+const WAITING_MAX: usize = 3;
+
+pub fn rows(state: &State, now: Now) -> Vec<Line<'static>> {
+    let mut rows = Vec::new();
+    if let Some(working) = &state.working {
+        let time = look::elapsed(now.monotonic.saturating_sub(working.since));
+        let (what, key) = if working.interrupting {
+            ("interrupting".to_owned(), "")
+        } else {
+            (working.waits.words(now.monotonic), " · esc interrupts")
+        };
+        let aside = format!(" ({time}{key})");
+        let room = usize::from(state.size.columns).saturating_sub(2 + cells::width(&aside));
+        let what = capitalised(&sanitize::label(&what));
+        rows.push(Line::default());
+        rows.push(Line::from(vec![
+            Span::styled("◦ ", state.look.accent),
+            Span::raw(cells::truncate(&what, room).into_owned()),
+            Span::styled(aside, state.look.dim),
+        ]));
+    }
+    waiting(state, "Sent, not read yet", &state.steering, &mut rows);
+    waiting(state, "Queued", &state.queue, &mut rows);
+    rows
+}
+
+fn waiting<'a>(state: &State, title: &'static str, messages: impl IntoIterator<Item = &'a Message>, rows: &mut Vec<Line<'static>>) {
+    let messages: Vec<&Message> = messages.into_iter().collect();
+    if messages.is_empty() {
+        return;
+    }
+    rows.push(Line::from(Span::styled(format!("• {title}"), state.look.dim)));
+    let width = usize::from(state.size.columns).saturating_sub(4);
+    for message in messages.iter().take(WAITING_MAX) {
+        let text = sanitize::label(message.text.lines().next().unwrap_or_default());
+        rows.push(Line::from(Span::styled(
+            format!("  ↳ {}", cells::truncate(&text, width)),
+            state.look.dim,
+        )));
+    }
+    if messages.len() > WAITING_MAX {
+        let more = messages.len() - WAITING_MAX;
+        rows.push(Line::from(Span::styled(format!("  ↳ and {more} more"), state.look.dim)));
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().collect::<String>());
+    first.unwrap_or_default() + letters.as_str()
+}

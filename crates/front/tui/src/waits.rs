@@ -1,0 +1,159 @@
+//! What a running turn is doing or waiting for, in words, and since when.
+
+use codex_protocol::items::ThreadItem;
+use codex_protocol::notifications::{Notification, WaitingFor};
+use std::time::Duration;
+
+/// The current wait of a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waits {
+    current: Option<(Topic, Wait)>,
+    /// Items that are running, in order of their start.
+    running: Vec<(String, Wait)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wait {
+    what: String,
+    since: Duration,
+    /// A retry: when the next attempt begins.
+    due: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Topic {
+    Model,
+    Item(String),
+}
+
+impl Waits {
+    /// A turn was asked for.
+    pub fn begin(now: Duration) -> Self {
+        let mut waits = Self {
+            current: None,
+            running: Vec::new(),
+        };
+        waits.model("sending to the model", now);
+        waits
+    }
+
+    pub fn on(&mut self, notification: &Notification, now: Duration) {
+        match notification {
+            Notification::TurnWaiting(n) => self.named(&n.waiting_for, now),
+            Notification::ItemStarted(n) => self.item_started(&n.item, now),
+            Notification::ItemCompleted(n) => {
+                self.running.retain(|(id, _)| id != n.item.id());
+                let over = matches!(&self.current, Some((Topic::Item(id), _)) if id == n.item.id());
+                if over {
+                    self.current = None;
+                }
+            }
+            Notification::AgentMessageDelta(_) => self.speaks("answering", now),
+            Notification::ReasoningSummaryTextDelta(_) => self.speaks("thinking", now),
+            _ => {}
+        }
+    }
+
+    /// In a few words, with how long it has taken so far where that is worth telling.
+    pub fn words(&self, now: Duration) -> String {
+        let Some(wait) = self
+            .current
+            .as_ref()
+            .map(|(_, wait)| wait)
+            .or(self.running.first().map(|(_, wait)| wait))
+        else {
+            return "working".to_owned();
+        };
+        let others = match (&self.current, self.running.len()) {
+            (None, 2..) => format!(" and {} more", self.running.len() - 1),
+            _ => String::new(),
+        };
+        let time = match wait.due {
+            Some(due) => Some(format!("in {}s", due.saturating_sub(now).as_secs_f64().ceil())),
+            None => {
+                let time = now.saturating_sub(wait.since);
+                (time >= Duration::from_secs(2)).then(|| crate::look::elapsed(time))
+            }
+        };
+        match time {
+            Some(time) => format!("{}{others}, {time}", wait.what),
+            None => format!("{}{others}", wait.what),
+        }
+    }
+
+    fn named(&mut self, waiting_for: &WaitingFor, now: Duration) {
+        match waiting_for {
+            WaitingFor::Model => self.model("waiting for the model's first word", now),
+            WaitingFor::Retry {
+                attempt,
+                attempts_max,
+                delay_ms,
+                reason,
+            } => {
+                let wait = Wait {
+                    what: format!("{reason}; attempt {attempt} of {attempts_max}"),
+                    since: now,
+                    due: Some(now + Duration::from_millis(*delay_ms)),
+                };
+                self.current = Some((Topic::Model, wait));
+            }
+            WaitingFor::Tool { item_id, what, pid } => {
+                let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+                let since = self
+                    .running
+                    .iter()
+                    .find(|(id, _)| id == item_id)
+                    .map_or(now, |(_, wait)| wait.since);
+                self.set(Topic::Item(item_id.clone()), format!("running {}{pid}", first_line(what)), since);
+            }
+            WaitingFor::Approval { item_id } => self.set(Topic::Item(item_id.clone()), "waiting for your answer".to_owned(), now),
+        }
+    }
+
+    fn item_started(&mut self, item: &ThreadItem, now: Duration) {
+        let what = match item {
+            ThreadItem::CommandExecution(command) => format!("running {}", first_line(&command.command)),
+            ThreadItem::FileChange { .. } => "writing files".to_owned(),
+            ThreadItem::McpToolCall(call) => format!("calling {} of MCP server {}", call.tool, call.server),
+            ThreadItem::CollabAgentToolCall(_) => "waiting for other agents".to_owned(),
+            ThreadItem::WebSearch { .. } => return self.model("the provider searches the web", now),
+            ThreadItem::AgentMessage { .. } => return self.speaks("answering", now),
+            ThreadItem::Reasoning { .. } => return self.speaks("thinking", now),
+            ThreadItem::ContextCompaction { .. } => return self.model("summing up the conversation", now),
+            ThreadItem::UserMessage { .. }
+            | ThreadItem::ImageView { .. }
+            | ThreadItem::EnteredReviewMode { .. }
+            | ThreadItem::ExitedReviewMode { .. } => return,
+        };
+        let wait = Wait {
+            what,
+            since: now,
+            due: None,
+        };
+        self.running.push((item.id().to_owned(), wait));
+        self.current = None;
+    }
+
+    /// The time counts from the first word of this kind.
+    fn speaks(&mut self, what: &str, now: Duration) {
+        if !matches!(&self.current, Some((Topic::Model, wait)) if wait.what == what) {
+            self.model(what, now);
+        }
+    }
+
+    fn model(&mut self, what: &str, now: Duration) {
+        self.set(Topic::Model, what.to_owned(), now);
+    }
+
+    fn set(&mut self, topic: Topic, what: String, since: Duration) {
+        let due = None;
+        self.current = Some((topic, Wait { what, since, due }));
+    }
+}
+
+/// At most 60 characters of it.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(60).collect();
+    if short.len() == text.len() { short } else { format!("{short}…") }
+}
