@@ -1,6 +1,7 @@
 //! A live command: its output, its input, its signals, and its one end.
 
 use crate::output::Output;
+use crate::record::Record;
 use codex_base::HeadTail;
 use std::collections::BTreeSet;
 use std::io;
@@ -167,6 +168,11 @@ impl Running {
         self.handle.shared.until(|state| state.exit).await
     }
 
+    /// What was seen of a command that was [prepared](crate::Sandbox::prepare_recorded) for it; there when it has ended. Taken once.
+    pub fn record(&self) -> Option<Record> {
+        self.handle.shared.state().record.take()
+    }
+
     /// Types into the command's terminal. Waits at most 5 s for a command that does not read.
     ///
     /// # Errors
@@ -218,6 +224,7 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     output: Output,
     exit: Option<ExitOutcome>,
+    record: Option<Record>,
     /// Grows with every change; `seen` is what the reader has been told.
     version: u64,
     seen: u64,
@@ -284,6 +291,11 @@ impl Shared {
             drop(state);
             self.wake.notify_waiters();
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn keep(&self, record: Record) {
+        self.state().record = Some(record);
     }
 
     /// The first end counts.

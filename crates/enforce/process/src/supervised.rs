@@ -177,6 +177,12 @@ impl Driver {
             tokio::select! {
                 report = self.control.receive() => match report {
                     Some((Report::Ended { status, usage }, _)) => return (status, cause, Some(usage)),
+                    Some((Report::Recorded, Some(file))) => {
+                        // A record that cannot be read is none, which its reader sees.
+                        if let Ok(record) = crate::record::read(file.into()) {
+                            self.shared.keep(record);
+                        }
+                    }
                     Some(_) => {}
                     None => return (None, ExitCause::Lost, None),
                 },
@@ -255,7 +261,7 @@ impl Control {
                 }
                 Some((Report::Started, _)) => return Ok(terminal),
                 Some((Report::Failed(failure), _)) => return Err(failed(failure, spec)),
-                Some((Report::Terminal | Report::Ended { .. }, _)) | None => return Err(SpawnError::SupervisorLost),
+                Some((Report::Terminal | Report::Recorded | Report::Ended { .. }, _)) | None => return Err(SpawnError::SupervisorLost),
             }
         }
     }
@@ -288,6 +294,7 @@ fn failed(failure: Failure, spec: &CommandSpec) -> SpawnError {
             source: io::Error::from_raw_os_error(errno),
         },
         Failure::Unenforceable { rule, missing } => SandboxError::Unenforceable { rule, missing }.into(),
+        Failure::Unrecordable { missing } => SandboxError::Unrecordable { missing }.into(),
     }
 }
 

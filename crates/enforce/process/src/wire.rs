@@ -57,6 +57,8 @@ pub enum Report {
     Started,
     /// The program does not run and nothing of it is left.
     Failed(Failure),
+    /// Comes with a memory file that holds the [`Record`](crate::record::Record) of the command, just before its end is told.
+    Recorded,
     /// The program ended with this raw wait status, or in an unknown way; its tree is gone.
     Ended { status: Option<i32>, usage: Usage },
 }
@@ -67,6 +69,7 @@ pub enum Failure {
     Program { errno: i32 },
     Cwd { errno: i32 },
     Unenforceable { rule: String, missing: String },
+    Unrecordable { missing: String },
 }
 
 impl Request {
@@ -183,6 +186,12 @@ impl Report {
                 out.extend(status.iter().flat_map(|status| status.to_le_bytes()));
                 out
             }
+            Self::Recorded => vec![8],
+            Self::Failed(Failure::Unrecordable { missing }) => {
+                let mut out = vec![9];
+                put(&mut out, cut(missing));
+                out
+            }
         }
     }
 
@@ -218,6 +227,10 @@ impl Report {
                 };
                 Self::Ended { status, usage }
             }
+            8 => Self::Recorded,
+            9 => Self::Failed(Failure::Unrecordable {
+                missing: text(&take(rest)?),
+            }),
             _ => return Err(Malformed),
         };
         if rest.is_empty() { Ok(report) } else { Err(Malformed) }
@@ -320,7 +333,14 @@ mod tests {
             rule: "network off".to_owned(),
             missing: "ä".repeat(10),
         };
-        let failures = [Failure::Program { errno: 2 }, Failure::Cwd { errno: -1 }, unenforceable].map(Report::Failed);
+        let unrecordable = Failure::Unrecordable { missing: "m".to_owned() };
+        let failures = [
+            Failure::Program { errno: 2 },
+            Failure::Cwd { errno: -1 },
+            unenforceable,
+            unrecordable,
+        ]
+        .map(Report::Failed);
         let usage = Usage {
             cpu: Duration::from_micros(1_234_567),
             peak_memory_bytes: 1 << 40,
@@ -328,6 +348,7 @@ mod tests {
         let others = [
             Report::Terminal,
             Report::Started,
+            Report::Recorded,
             Report::Ended { status: Some(256), usage },
             Report::Ended { status: None, usage },
         ];

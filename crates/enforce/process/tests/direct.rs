@@ -141,7 +141,9 @@ fn confinement_is_refused_where_there_is_none() {
         .prepare(spec(&["/bin/true"], CommandIo::Pipes), &confined)
         .unwrap_err();
 
-    let SandboxError::Unenforceable { rule, missing } = refused;
+    let SandboxError::Unenforceable { rule, missing } = refused else {
+        panic!("{refused}")
+    };
     assert_eq!(
         (rule.as_str(), missing.starts_with("there is no sandbox for")),
         ("sandbox mode read-only", true)

@@ -123,7 +123,7 @@ fn parts(path: &Path) -> Vec<OsString> {
     names.map(|part| part.as_os_str().to_owned()).rev().collect()
 }
 
-fn entry(path: &Path) -> Option<Entry> {
+pub(crate) fn entry(path: &Path) -> Option<Entry> {
     // What cannot be looked at is there: it is mounted over, or the command is refused.
     let facts = match fs::symlink_metadata(path) {
         Ok(facts) => facts,

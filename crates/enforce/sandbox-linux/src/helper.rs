@@ -20,6 +20,7 @@ mod link;
 mod mounts;
 mod namespaces;
 mod placeholder;
+mod recorder;
 mod scratch;
 mod seccomp;
 mod supervisor;

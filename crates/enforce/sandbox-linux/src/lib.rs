@@ -34,7 +34,8 @@ pub use helper::helper_main;
 pub use ladder::{HostLimits, NoLandlock, Way};
 pub use landlocked::{Access, LISTING_MAX, LandlockFacts, LandlockPlan, Listing, PathGrant, Signals, crowded, plan_landlock};
 pub use plan::{
-    Confinement, Entry, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, Placeholder, SystemCalls, plan, questions,
+    Assignment, Confinement, Entry, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, Placeholder, SystemCalls, plan,
+    questions,
 };
 #[cfg(target_os = "linux")]
 pub use sandbox::{LinuxSandbox, probe};

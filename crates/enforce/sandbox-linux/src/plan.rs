@@ -10,9 +10,17 @@ use crate::landlocked::LandlockPlan;
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
 use codex_process::SandboxError;
+use codex_process::record::Recording;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+/// What travels to the helper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    pub plan: LinuxPlan,
+    pub recording: Option<Recording>,
+}
 
 /// What the helper does before it starts a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,10 @@
 use crate::ladder::Way;
 use crate::landlocked::{self, LandlockFacts};
 use crate::matches::Matches;
-use crate::plan::LinuxPlan;
+use crate::plan::{Assignment, LinuxPlan};
 use crate::{HELPER_ARG0, around, facts, host, plan};
 use codex_permissions::ResolvedPolicy;
+use codex_process::record::Recording;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
 use std::path::PathBuf;
@@ -120,7 +121,27 @@ impl Sandbox for LinuxSandbox {
         &self.found().capabilities
     }
 
-    fn prepare(&self, mut command: CommandSpec, policy: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
+    fn prepare(&self, command: CommandSpec, policy: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
+        self.prepare_with(command, policy, None)
+    }
+
+    fn prepare_recorded(
+        &self,
+        command: CommandSpec,
+        policy: &ResolvedPolicy,
+        recording: Recording,
+    ) -> Result<PreparedCommand, SandboxError> {
+        self.prepare_with(command, policy, Some(recording))
+    }
+}
+
+impl LinuxSandbox {
+    fn prepare_with(
+        &self,
+        mut command: CommandSpec,
+        policy: &ResolvedPolicy,
+        recording: Option<Recording>,
+    ) -> Result<PreparedCommand, SandboxError> {
         let (plan, enforced) = self.plan(policy)?;
         let withheld = if *self.filtered.get_or_init(host::is_filtered) {
             around::withheld(policy, &command.cwd)
@@ -133,7 +154,7 @@ impl Sandbox for LinuxSandbox {
             command.env.retain(|(name, _)| name != "TMPDIR");
             command.env.push(("TMPDIR".into(), scratch.as_os_str().to_owned()));
         }
-        let plan = postcard::to_allocvec(&plan).map_err(|error| SandboxError::Unenforceable {
+        let plan = postcard::to_allocvec(&Assignment { plan, recording }).map_err(|error| SandboxError::Unenforceable {
             rule: "a path of the policy".to_owned(),
             missing: format!("it cannot be handed over: {error}"),
         })?;

@@ -9,7 +9,7 @@ use codex_permissions::{PathFacts, ResolvedPolicy};
 use codex_process::{CommandIo, CommandSpec, Expiration, Launch, PreparedCommand, Sandbox, SandboxError, SpawnError};
 use codex_protocol::facts::LackKind;
 use codex_protocol::settings::{CommandLimits, FileRules, SandboxPolicy};
-use codex_sandbox_linux::{HELPER_ARG0, HostFacts, LinuxSandbox, plan};
+use codex_sandbox_linux::{Assignment, HELPER_ARG0, HostFacts, LinuxSandbox, plan};
 use lab::{Lab, PROBE, User};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
 use std::collections::BTreeMap;
@@ -123,7 +123,11 @@ async fn without_user_namespaces_landlock_confines() {
     // Also when the look beforehand was deceived, nothing runs with less than was planned.
     let lab = Lab::new(User::Own);
     let policy = lab.workspace(false);
-    let plan = postcard::to_allocvec(&plan(&policy, &HostFacts::default()).unwrap()).unwrap();
+    let assignment = Assignment {
+        plan: plan(&policy, &HostFacts::default()).unwrap(),
+        recording: None,
+    };
+    let plan = postcard::to_allocvec(&assignment).unwrap();
     let launch = Launch::Helper {
         program: PROBE.into(),
         arg0: HELPER_ARG0.to_owned(),

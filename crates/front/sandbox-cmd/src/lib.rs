@@ -12,8 +12,10 @@
 //! | [`in_force`] | which policy a command line, the files and the administrator come to, and who chose it |
 //! | [`state`] | a policy that a running server handed out, as configuration |
 //! | [`run`] | the command itself: environment, start, signals, end |
+//! | [`denials`] | what the policy refused of what a recorded command did |
 //! | [`explain`] | what the policy says of one path, host or program |
 
+pub mod denials;
 pub mod explain;
 pub mod in_force;
 pub mod run;
@@ -45,6 +47,9 @@ pub enum SandboxCmdError {
     /// This host cannot do what the policy says.
     #[error(transparent)]
     Unenforceable(codex_process::SandboxError),
+    /// A record was asked for, and nothing can record here. Nothing ran.
+    #[error(transparent)]
+    Unrecordable(codex_process::SandboxError),
     #[error("the command did not start")]
     Start(#[source] SpawnError),
     /// The tree is gone; how the command ended is not known.
@@ -62,6 +67,7 @@ impl SandboxCmdError {
             Self::NotExecutable { .. } => "sandbox.command_not_executable",
             Self::Cwd { .. } => "cli.no_directory",
             Self::Unenforceable(_) => "sandbox.unavailable",
+            Self::Unrecordable(_) => "sandbox.unrecordable",
             Self::Start(_) => "sandbox.not_started",
             Self::Lost => "sandbox.lost",
         }
@@ -72,13 +78,20 @@ impl SandboxCmdError {
         match self {
             Self::NotFound { .. } => 127,
             Self::NotExecutable { .. } => 126,
-            Self::Config(_) | Self::State { .. } | Self::Cwd { .. } | Self::Unenforceable(_) | Self::Start(_) | Self::Lost => 1,
+            Self::Config(_)
+            | Self::State { .. }
+            | Self::Cwd { .. }
+            | Self::Unenforceable(_)
+            | Self::Unrecordable(_)
+            | Self::Start(_)
+            | Self::Lost => 1,
         }
     }
 
     /// The way out, where there is one.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Unrecordable(_) => Some("without a record the command runs: `codex sandbox -- COMMAND`"),
             Self::Unenforceable(_) => Some("`codex sandbox check` says what this system can enforce"),
             Self::NotExecutable { .. } => Some("-v says what the policy lets a command read"),
             Self::Config(_) | Self::State { .. } | Self::NotFound { .. } | Self::Cwd { .. } | Self::Start(_) | Self::Lost => None,

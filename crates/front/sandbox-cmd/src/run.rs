@@ -4,6 +4,7 @@ use crate::{InForce, SandboxCmdError};
 use codex_base::AbsPath;
 use codex_config::ProcessEnv;
 use codex_permissions::ResolvedPolicy;
+use codex_process::record::{Record, Recording};
 use codex_process::{CommandIo, CommandSpec, ExitCause, Expiration, PreparedCommand, Sandbox, SandboxError, SpawnError};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -17,23 +18,26 @@ const NETWORK_DISABLED: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
 const PERMISSION_PROFILE: &str = "CODEX_PERMISSION_PROFILE";
 
 /// How the command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The command's own, or 128 + signal.
     pub exit_code: u8,
     /// The signal that ended the command after it had come to this process, too: then this process should end the same way.
     pub shared_signal: Option<i32>,
+    /// What was seen, if that was asked for.
+    pub record: Option<Record>,
 }
 
-/// Prepares `argv` to run under the policy, with this process's streams.
+/// Prepares `argv` to run under the policy, with this process's streams, and with a recorder if one is asked for.
 ///
 /// # Errors
-/// If the policy cannot be enforced on this host.
+/// If the policy cannot be enforced on this host, or nothing can record.
 pub fn prepare(
     in_force: &InForce,
     argv: Vec<OsString>,
     env: &ProcessEnv,
     sandbox: &dyn Sandbox,
+    recording: Option<Recording>,
 ) -> Result<PreparedCommand, SandboxCmdError> {
     let spec = CommandSpec {
         argv,
@@ -42,7 +46,11 @@ pub fn prepare(
         io: CommandIo::Inherited,
         limits: in_force.limits,
     };
-    sandbox.prepare(spec, &in_force.policy).map_err(SandboxCmdError::Unenforceable)
+    let prepared = match recording {
+        Some(recording) => sandbox.prepare_recorded(spec, &in_force.policy, recording),
+        None => sandbox.prepare(spec, &in_force.policy),
+    };
+    prepared.map_err(refused)
 }
 
 /// Runs it to its end and passes on what comes from `signals`. Dropped before the end, it takes the whole tree along.
@@ -73,6 +81,7 @@ pub async fn run(prepared: PreparedCommand, mut signals: mpsc::Receiver<i32>) ->
         ExitCause::Exited | ExitCause::TimedOut | ExitCause::Cancelled => Ok(Ended {
             exit_code: u8::try_from(outcome.exit_code() & 0xff).unwrap_or(1),
             shared_signal: outcome.signal.filter(|signal| came.contains(signal)),
+            record: running.record(),
         }),
     }
 }
@@ -94,7 +103,7 @@ fn not_started(error: SpawnError, spec: &CommandSpec) -> SandboxCmdError {
     let name = spec.argv.first().map_or_else(|| OsStr::new(""), OsString::as_os_str);
     let program = name.to_string_lossy().into_owned();
     match error {
-        SpawnError::Sandbox(error @ SandboxError::Unenforceable { .. }) => SandboxCmdError::Unenforceable(error),
+        SpawnError::Sandbox(error) => refused(error),
         SpawnError::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             // The system says the same of a script whose interpreter is missing.
             if is_file(name, &spec.cwd) {
@@ -110,6 +119,13 @@ fn not_started(error: SpawnError, spec: &CommandSpec) -> SandboxCmdError {
         },
         SpawnError::Cwd { cwd, source } => SandboxCmdError::Cwd { cwd, source },
         error => SandboxCmdError::Start(error),
+    }
+}
+
+const fn refused(error: SandboxError) -> SandboxCmdError {
+    match error {
+        SandboxError::Unenforceable { .. } => SandboxCmdError::Unenforceable(error),
+        SandboxError::Unrecordable { .. } => SandboxCmdError::Unrecordable(error),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::host;
 use codex_base::AbsPath;
-use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, decision, rights};
+use codex_permissions::{Because, PathRule, ResolvedPolicy, Rights, RuleSource, decision, rights};
 use codex_protocol::facts::{Capabilities, Denial, DenialCause, DeniedAccess, Evidence, ShortfallKind};
 
 /// Phrases of programs that were refused something; compared without case (as observed of the reference).
@@ -199,6 +199,55 @@ fn holds_closed(policy: &ResolvedPolicy, folder: &AbsPath) -> bool {
     below.any(|path| rights(policy, path) < Rights::Write)
 }
 
+/// What a command was seen to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked<'a> {
+    Read(&'a AbsPath),
+    /// The contents or attributes of something that is there.
+    Write(&'a AbsPath),
+    /// This name comes, goes or is replaced.
+    Rename(&'a AbsPath),
+    /// An address, or what is known of it.
+    Connect(&'a str),
+}
+
+/// What `policy` refused of it; `None` if the policy has nothing against it, however the call ended.
+pub fn observed(policy: &ResolvedPolicy, asked: Asked<'_>) -> Option<DenialCause> {
+    let cause = |access: DeniedAccess, target: String, Refusal { rule, grant }: Refusal| DenialCause {
+        access,
+        target,
+        rule,
+        grant,
+        by_host: false,
+        evidence: Evidence::Observed,
+    };
+    match asked {
+        // On the way to something that is open there is a folder to pass through, which only lists what is open.
+        Asked::Read(path) if is_passage(policy, path) => None,
+        Asked::Read(path) => Some(cause(DeniedAccess::Read, path.to_string(), refusal(policy, path, Rights::Read)?)),
+        Asked::Write(path) => Some(cause(DeniedAccess::Write, path.to_string(), refusal(policy, path, Rights::Write)?)),
+        Asked::Rename(path) => {
+            let folder = path.parent().unwrap_or_else(|| path.clone());
+            Some(cause(
+                DeniedAccess::Write,
+                path.to_string(),
+                refusal_of(policy, path, Rights::Write, &folder)?,
+            ))
+        }
+        Asked::Connect(_) if !policy.confined || policy.network => None,
+        Asked::Connect(target) => Some(DenialCause {
+            target: target.to_owned(),
+            evidence: Evidence::Observed,
+            ..no_network()
+        }),
+    }
+}
+
+fn is_passage(policy: &ResolvedPolicy, path: &AbsPath) -> bool {
+    let opens = |rule: &PathRule| rule.rights > Rights::None && rule.path != *path && rule.path.starts_with(path);
+    decision(policy, path).because == Because::Nothing && policy.rules.iter().any(opens)
+}
+
 /// The rule that keeps a path from being used, and what would lift it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -209,6 +258,11 @@ pub struct Refusal {
 
 /// What `policy` has against using `path` so; `None` if nothing has.
 pub fn refusal(policy: &ResolvedPolicy, path: &AbsPath, wanted: Rights) -> Option<Refusal> {
+    refusal_of(policy, path, wanted, path)
+}
+
+/// `opens`: what a line has to name where no rule's own path is it.
+fn refusal_of(policy: &ResolvedPolicy, path: &AbsPath, wanted: Rights, opens: &AbsPath) -> Option<Refusal> {
     if decision(policy, path).rights >= wanted {
         return None;
     }
@@ -228,12 +282,16 @@ pub fn refusal(policy: &ResolvedPolicy, path: &AbsPath, wanted: Rights) -> Optio
     };
     let named = match because {
         // The rule's own path is what a line has to name.
-        Because::Limit(rule) => rule.path.clone(),
-        _ => path.clone(),
+        Because::Limit(rule) => Some(&rule.path),
+        // Closed itself, and the folder perhaps, too: no one line does it.
+        Because::Rule(rule) if rule.path != *opens && rule.path == *path => None,
+        _ => Some(opens),
     };
     Some(Refusal {
         rule,
-        grant: liftable.then(|| format!("{:?} = {:?}", named.to_string(), wanted.as_str())),
+        grant: named
+            .filter(|_| liftable)
+            .map(|named| format!("{:?} = {:?}", named.to_string(), wanted.as_str())),
     })
 }
 
@@ -413,6 +471,53 @@ mod tests {
         );
         // The system itself closes this; the policy lets it be read.
         check("cat: /etc/shadow: Permission denied", &[], "");
+    }
+
+    #[test]
+    fn what_was_seen_is_judged_by_the_policy_alone() {
+        let policy = policy(&[("/opt/open", Rights::Read), ("/w", Rights::Write), ("/w/keys", Rights::None)]);
+        let check = |asked: Asked<'_>, expect: Option<(&str, &str, Option<&str>)>| {
+            let found = observed(&policy, asked);
+            assert!(found.iter().all(|cause| cause.evidence == Evidence::Observed));
+            let found = found.map(|cause| (cause.target, cause.rule, cause.grant));
+            let expect = expect.map(|(target, rule, grant)| (target.to_owned(), rule.to_owned(), grant.map(str::to_owned)));
+            assert_eq!(found, expect, "{asked:?}");
+        };
+
+        check(Asked::Read(&path("/opt/open/x")), None);
+        check(Asked::Read(&path("/opt")), None);
+        check(
+            Asked::Read(&path("/opt/other")),
+            Some(("/opt/other", "no rule opens it", Some("\"/opt/other\" = \"read\""))),
+        );
+        check(
+            Asked::Write(&path("/opt/open/x")),
+            Some(("/opt/open/x", "config.toml: /opt/open", Some("\"/opt/open/x\" = \"write\""))),
+        );
+        // A line for a file that is not there opens nothing, so it names the folder.
+        check(
+            Asked::Rename(&path("/opt/open/x")),
+            Some(("/opt/open/x", "config.toml: /opt/open", Some("\"/opt/open\" = \"write\""))),
+        );
+        check(Asked::Rename(&path("/w/new")), None);
+        check(
+            Asked::Rename(&path("/opt/open")),
+            Some(("/opt/open", "config.toml: /opt/open", None)),
+        );
+        check(
+            Asked::Rename(&path("/w/.codex/new")),
+            Some(("/w/.codex/new", "a protected name", Some("\"/w/.codex\" = \"write\""))),
+        );
+        check(
+            Asked::Read(&path("/w/keys")),
+            Some(("/w/keys", "config.toml: /w/keys", Some("\"/w/keys\" = \"read\""))),
+        );
+        check(
+            Asked::Connect("10.0.0.1:80"),
+            Some(("10.0.0.1:80", "the network is off", Some("network.enabled = true"))),
+        );
+        assert_eq!(observed(&ResolvedPolicy::unconfined(), Asked::Connect("x")), None);
+        assert_eq!(observed(&ResolvedPolicy::unconfined(), Asked::Write(&path("/x"))), None);
     }
 
     #[test]

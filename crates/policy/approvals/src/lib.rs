@@ -14,7 +14,7 @@ mod host;
 mod texts;
 
 pub use decide::decide;
-pub use denial::{Attempt, Refusal, denial, explained, refusal};
+pub use denial::{Asked, Attempt, Refusal, denial, explained, observed, refusal};
 pub use host::{shortfall_notice, shortfall_rules, shortfalls};
 
 use codex_permissions::ResolvedPolicy;

@@ -75,7 +75,7 @@ pub(super) fn fork_command(
     request: &Request,
     streams: &Streams,
     failure: &OwnedFd,
-    confine: impl FnOnce() -> Result<(), super::Refusal>,
+    confine: impl FnOnce() -> Result<(), Report>,
 ) -> io::Result<Pid> {
     let program = Program::of(request)?;
     // SAFETY: this process has one thread, so the copy may do whatever it likes.
@@ -84,7 +84,7 @@ pub(super) fn fork_command(
         0 => {
             let report = match confine() {
                 Ok(()) => Report::Failed(become_command(request, streams, &program)),
-                Err(refusal) => refusal.into_report(),
+                Err(report) => report,
             };
             // The parent may be gone already.
             let _ = rustix::io::write(failure, &report.encode());

@@ -5,6 +5,7 @@
 
 use super::limits::{self, Processes};
 use super::link::Link;
+use super::recorder::Microphone;
 use super::{Refusal, exec, landlock, mounts, quit, seccomp};
 use crate::plan::Confinement;
 use codex_base::AbsPath;
@@ -23,6 +24,7 @@ pub(super) struct Inside<'a> {
     pub request: &'a Request,
     pub stdin: Option<&'a OwnedFd>,
     pub link: &'a Link,
+    pub recorder: Option<&'a Microphone>,
     /// Placeholders that could not be made, because nobody could make anything there.
     pub absent: &'a [AbsPath],
     pub failure: &'a OwnedFd,
@@ -52,9 +54,12 @@ fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
     limit_core().map_err(failed("no core dumps", "set the limit"))?;
     drop_privileges().map_err(failed("no privileges", "drop them"))?;
     landlock::apply(&confinement.writable, confinement.system_calls).map_err(Refusal::into_report)?;
-    seccomp::apply(confinement.system_calls).map_err(Refusal::into_report)?;
-    let limit = || limits::apply(&request.limits, Processes::OfCommand);
-    let command = exec::fork_command(request, &streams, inside.failure, limit).map_err(failed("a process", "fork"))?;
+    seccomp::apply(confinement.system_calls, inside.recorder.map(|recorder| recorder.recording)).map_err(Refusal::into_report)?;
+    let settle = || {
+        limits::apply(&request.limits, Processes::OfCommand).map_err(Refusal::into_report)?;
+        inside.recorder.map_or(Ok(()), Microphone::install)
+    };
+    let command = exec::fork_command(request, &streams, inside.failure, settle).map_err(failed("a process", "fork"))?;
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
     // Only now: until here signals wait, and the copy must not take our handler for its own.
     pass_signals_on(request.io);

@@ -6,6 +6,7 @@ use super::exec::Streams;
 use super::{Refusal, init, seccomp};
 use crate::landlocked::{Access, LandlockPlan, PathGrant, Signals};
 use crate::plan::SystemCalls;
+use codex_process::record::Recording;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetError, Scope,
@@ -21,14 +22,14 @@ const RULE: &str = "files that the policy opens only";
 const NEEDED: ABI = ABI::V3;
 const KNOWN: ABI = ABI::V5;
 
-pub(super) fn apply(plan: &LandlockPlan, streams: &Streams) -> Result<(), Refusal> {
+pub(super) fn apply(plan: &LandlockPlan, streams: &Streams, recording: Option<Recording>) -> Result<(), Refusal> {
     init::limit_core().map_err(Refusal::of("no core dumps", "set the limit"))?;
     init::drop_privileges().map_err(Refusal::of("no privileges", "drop them"))?;
     restrict(plan, streams).map_err(|error| Refusal {
         rule: RULE.to_owned(),
         missing: error.to_string(),
     })?;
-    seccomp::apply_without_namespaces(plan.system_calls, plan.signals)
+    seccomp::apply_without_namespaces(plan.system_calls, plan.signals, recording)
 }
 
 fn restrict(plan: &LandlockPlan, streams: &Streams) -> Result<(), RulesetError> {

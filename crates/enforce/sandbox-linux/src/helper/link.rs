@@ -1,10 +1,12 @@
 //! The socket to the parent, and the two pipes inside of the helper.
 
+use codex_process::record::Record;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::MemfdFlags;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 
 /// Our end of the socket.
@@ -54,17 +56,23 @@ impl Link {
         let _ = rustix::net::send(&self.0, report, SendFlags::NOSIGNAL);
     }
 
+    /// In a memory file: it has any length.
+    pub fn tell_record(&self, record: &Record) -> io::Result<()> {
+        let mut file = std::fs::File::from(rustix::fs::memfd_create("record", MemfdFlags::CLOEXEC)?);
+        file.write_all(&record.encode().map_err(io::Error::other)?)?;
+        self.tell_with(&Report::Recorded, file.as_fd())
+    }
+
     pub fn tell_terminal(&self, master: BorrowedFd<'_>) -> io::Result<()> {
+        self.tell_with(&Report::Terminal, master)
+    }
+
+    fn tell_with(&self, report: &Report, file: BorrowedFd<'_>) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let files = [master.as_fd()];
+        let files = [file];
         ancillary.push(SendAncillaryMessage::ScmRights(&files));
-        rustix::net::sendmsg(
-            &self.0,
-            &[IoSlice::new(&Report::Terminal.encode())],
-            &mut ancillary,
-            SendFlags::NOSIGNAL,
-        )?;
+        rustix::net::sendmsg(&self.0, &[IoSlice::new(&report.encode())], &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod shared;
 use super::Refusal;
 use crate::landlocked::Signals;
 use crate::plan::SystemCalls;
+use codex_process::record::Recording;
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -196,6 +197,10 @@ const NETWORK_OFF: &[Call] = &[
     (libc::SYS_socketpair, &[is_kind(libc::SOCK_RAW)]),
 ];
 
+/// Refused with the network off, and worth telling. The kernel tells a recorder nothing of what a filter refuses, so that in a recorded command
+/// it is the recorder that refuses these, by the same rows ([`is_refused`]). Without a recorder to answer they end with `ENOSYS`.
+pub(super) const TOLD: [i64; 4] = [libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_sendto];
+
 const fn is(index: u8, value: u64) -> Argument {
     Argument::Is { index, value }
 }
@@ -226,19 +231,29 @@ const fn is_kind(kind: i32) -> Argument {
 
 /// The filter that was added last decides when both refuse, so a call on the list of refused ones is so also if it is unknown. It also ends
 /// whatever uses the numbers of another architecture.
-pub(super) fn apply(system_calls: SystemCalls) -> Result<(), Refusal> {
-    install(&lists(system_calls))
+pub(super) fn apply(system_calls: SystemCalls, recording: Option<Recording>) -> Result<(), Refusal> {
+    install(&lists(system_calls), recording)
 }
 
 /// The same where the host's namespaces and mounts are shared, and Landlock alone stands between.
-pub(super) fn apply_without_namespaces(system_calls: SystemCalls, signals: Signals) -> Result<(), Refusal> {
+pub(super) fn apply_without_namespaces(system_calls: SystemCalls, signals: Signals, recording: Option<Recording>) -> Result<(), Refusal> {
     let mut lists = lists(system_calls);
     lists.push(shared::CALLS);
     match signals {
         Signals::Scoped => {}
         Signals::OwnGroup => lists.push(shared::SIGNALS),
     }
-    install(&lists)
+    install(&lists, recording)
+}
+
+/// Whether the tables refuse this call of the [`TOLD`] ones, by what the kernel copied out of the registers: nobody can change that meanwhile.
+pub(super) fn is_refused(system_calls: SystemCalls, call: i64, arguments: &[u64; 6]) -> bool {
+    match system_calls {
+        SystemCalls::NetworkOn => false,
+        SystemCalls::NetworkOff => NETWORK_OFF
+            .iter()
+            .any(|(refused, conditions)| *refused == call && conditions.iter().all(|condition| condition.holds(arguments))),
+    }
 }
 
 fn lists(system_calls: SystemCalls) -> Vec<&'static [Call]> {
@@ -248,17 +263,22 @@ fn lists(system_calls: SystemCalls) -> Vec<&'static [Call]> {
     }
 }
 
-fn install(lists: &[&'static [Call]]) -> Result<(), Refusal> {
+fn install(lists: &[&'static [Call]], recording: Option<Recording>) -> Result<(), Refusal> {
     let refuse = |missing: String| Refusal {
         rule: RULE.to_owned(),
         missing,
     };
-    let refused: Vec<&Call> = lists.iter().copied().flatten().collect();
-    let refused = compile_refused(&refused).map_err(|error| refuse(error.to_string()))?;
+    let refused = compile_refused(&rows(lists, recording)).map_err(|error| refuse(error.to_string()))?;
     for program in [compile_allowed(), refused] {
         seccompiler::apply_filter(&program).map_err(|error| refuse(error.to_string()))?;
     }
     Ok(())
+}
+
+/// What the filter refuses by itself.
+fn rows(lists: &[&'static [Call]], recording: Option<Recording>) -> Vec<&'static Call> {
+    let told = |row: &&Call| recording.is_some() && TOLD.contains(&row.0) && NETWORK_OFF.iter().any(|other| std::ptr::eq(*row, other));
+    lists.iter().copied().flatten().filter(|row| !told(row)).collect()
 }
 
 /// Runs of numbers, compared one after the other. The library would compare each number alone; the kernel runs a new filter for every
@@ -311,6 +331,20 @@ fn compile_refused(calls: &[&Call]) -> Result<BpfProgram, seccompiler::BackendEr
 }
 
 impl Argument {
+    /// What the compiled condition says.
+    fn holds(&self, arguments: &[u64; 6]) -> bool {
+        let whole = |index: u8| arguments.get(usize::from(index)).copied().unwrap_or(0);
+        let low = |index: u8| whole(index) & u64::from(u32::MAX);
+        match *self {
+            Self::IsNot { index, value } => low(index) != value & u64::from(u32::MAX),
+            Self::Is { index, value } => low(index) == value & u64::from(u32::MAX),
+            Self::IsNotNull { index } => whole(index) != 0,
+            Self::Has { index, mask, value } => low(index) & mask == value,
+            Self::Below { index, value } => low(index) < value,
+            Self::Above { index, value } => low(index) > value,
+        }
+    }
+
     fn condition(&self) -> Result<SeccompCondition, seccompiler::BackendError> {
         use SeccompCmpArgLen::{Dword, Qword};
         match *self {
@@ -335,6 +369,78 @@ mod tests {
         let length = compile_refused(&refused).unwrap().len();
         // The kernel takes at most 4096 instructions.
         assert!((1..4096).contains(&length), "{length}");
+    }
+
+    /// A command under a recorder is refused what others are: by the filter, or by the recorder with the same rows.
+    #[test]
+    fn what_the_recorder_refuses_is_exactly_what_its_filter_leaves_out() {
+        let lists = lists(SystemCalls::NetworkOff);
+        let all = compile_refused(&rows(&lists, None)).unwrap();
+        let told = compile_refused(&rows(&lists, Some(Recording::Uses))).unwrap();
+        let refuse = u32::from(SeccompAction::Errno(libc::EPERM.cast_unsigned()));
+        let values = [
+            0,
+            1,
+            2,
+            3,
+            5,
+            10,
+            16,
+            17,
+            40,
+            0x802,
+            0x8_0001,
+            u64::from(u32::MAX),
+            1 << 32,
+            u64::MAX,
+        ];
+        let mut left = 0;
+        for call in TOLD.into_iter().chain([libc::SYS_ptrace, libc::SYS_listen, libc::SYS_read]) {
+            for (first, second, fifth) in values
+                .iter()
+                .flat_map(|a| values.iter().flat_map(move |b| values.map(|c| (*a, *b, c))))
+            {
+                let arguments = [first, second, 0, 0, fifth, 0];
+                let (before, after) = (run(&all, call, &arguments), run(&told, call, &arguments));
+                let recorder = TOLD.contains(&call) && is_refused(SystemCalls::NetworkOff, call, &arguments);
+                assert_eq!(before == refuse, after == refuse || recorder, "{call} {arguments:?}");
+                left += u32::from(before == refuse && after != refuse);
+                assert!(!is_refused(SystemCalls::NetworkOn, call, &arguments));
+            }
+        }
+        assert!(left > 0, "the recorder refuses something");
+    }
+
+    /// What the kernel makes of the steps that the library writes.
+    fn run(program: &BpfProgram, call: i64, arguments: &[u64; 6]) -> u32 {
+        let mut bytes = Vec::new();
+        bytes.extend(u32::try_from(call).unwrap().to_le_bytes());
+        bytes.extend(
+            if cfg!(target_arch = "x86_64") {
+                0xc000_003e_u32
+            } else {
+                0xc000_00b7
+            }
+            .to_le_bytes(),
+        );
+        bytes.extend([0; 8]);
+        arguments.iter().for_each(|argument| bytes.extend(argument.to_le_bytes()));
+        let (mut at, mut value) = (0, 0_u32);
+        loop {
+            let step = &program[at];
+            at += 1;
+            let mut jump = |taken: bool| at += usize::from(if taken { step.jt } else { step.jf });
+            match step.code {
+                0x20 => value = u32::from_le_bytes(bytes[step.k as usize..][..4].try_into().unwrap()),
+                0x54 => value &= step.k,
+                0x05 => at += step.k as usize,
+                0x15 => jump(value == step.k),
+                0x25 => jump(value > step.k),
+                0x35 => jump(value >= step.k),
+                0x06 => return step.k,
+                other => panic!("{other:#x}"),
+            }
+        }
     }
 
     /// What the kernel would do.

@@ -4,10 +4,12 @@ use super::limits::{self, Processes};
 use super::link::{Heard, Link, Pipe};
 use super::namespaces::{self, Entered};
 use super::placeholder::Placeholders;
+use super::recorder::{self, Ear, Microphone, Tape};
 use super::scratch::Scratch;
 use super::{Refusal, exec, init, landlocked, tree};
-use crate::plan::LinuxPlan;
+use crate::plan::{Assignment, LinuxPlan};
 use codex_process::CommandIo;
+use codex_process::record::Recording;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
@@ -30,13 +32,14 @@ pub(super) const PASSED_ON: [libc::c_int; 6] = [
 pub(super) fn run() -> io::Result<()> {
     let link = take_socket()?;
     let (request, stdin) = link.request()?;
-    let plan: LinuxPlan = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
+    let Assignment { plan, recording } = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
     limits::go_first_when_memory_runs_out();
     let mut litter = Litter::default();
-    match start(&plan, &request, stdin.as_ref(), &link, &mut litter) {
-        Ok(started) => Supervisor {
+    match start(&plan, recording, &request, stdin.as_ref(), &link, &mut litter) {
+        Ok((started, tape)) => Supervisor {
             link,
+            tape,
             signals,
             started,
             start: Start::Pending,
@@ -120,14 +123,30 @@ impl Started {
     }
 }
 
-fn start(plan: &LinuxPlan, request: &Request, stdin: Option<&OwnedFd>, link: &Link, litter: &mut Litter) -> Result<Started, Report> {
+fn start(
+    plan: &LinuxPlan,
+    recording: Option<Recording>,
+    request: &Request,
+    stdin: Option<&OwnedFd>,
+    link: &Link,
+    litter: &mut Litter,
+) -> Result<(Started, Option<Tape>), Report> {
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     let failure = Pipe::new().map_err(failed("make a pipe"))?;
+    let (microphone, ear) = recording
+        .map(|recording| recorder::make(recording, plan))
+        .transpose()
+        .map_err(failed("make a recorder"))?
+        .unzip();
+    let record = || microphone.as_ref().map_or(Ok(()), Microphone::install);
     let started = match plan {
-        LinuxPlan::Unconfined => start_here(request, stdin, link, failure, |_| Ok(()))?,
+        LinuxPlan::Unconfined => start_here(request, stdin, link, failure, |_| record())?,
         LinuxPlan::Landlocked(plan) => {
             litter.scratch.make(plan.scratch.as_ref()).map_err(Refusal::into_report)?;
-            start_here(request, stdin, link, failure, |streams| landlocked::apply(plan, streams))?
+            start_here(request, stdin, link, failure, |streams| {
+                landlocked::apply(plan, streams, recording).map_err(Refusal::into_report)?;
+                record()
+            })?
         }
         LinuxPlan::Confined(confinement) => {
             let placeholders = &mut litter.placeholders;
@@ -138,6 +157,7 @@ fn start(plan: &LinuxPlan, request: &Request, stdin: Option<&OwnedFd>, link: &Li
                 request,
                 stdin,
                 link,
+                recorder: microphone.as_ref(),
                 absent: placeholders.absent(),
                 failure: &failure.writer,
                 status: &status.writer,
@@ -155,7 +175,15 @@ fn start(plan: &LinuxPlan, request: &Request, stdin: Option<&OwnedFd>, link: &Li
     };
     // The output ends with its last holder, which is not us.
     exec::forget_output().map_err(failed("open /dev/null"))?;
-    Ok(started)
+    // From here on nothing forks. A command whose calls nobody answers would wait for ever.
+    let tape = match ear.map(Ear::listen).transpose() {
+        Ok(tape) => tape,
+        Err(error) => {
+            tree::end(started.main);
+            return Err(failed("start a recorder")(error));
+        }
+    };
+    Ok((started, tape))
 }
 
 /// Without namespaces: the command is our own child, and whoever it leaves becomes that.
@@ -164,12 +192,15 @@ fn start_here(
     stdin: Option<&OwnedFd>,
     link: &Link,
     failure: Pipe,
-    confine: impl FnOnce(&exec::Streams) -> Result<(), Refusal>,
+    confine: impl FnOnce(&exec::Streams) -> Result<(), Report>,
 ) -> Result<Started, Report> {
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| failed("become subreaper")(error.into()))?;
     let streams = exec::Streams::make(request, stdin, link).map_err(failed("open a terminal"))?;
-    let settle = || limits::apply(&request.limits, Processes::OfUser).and_then(|()| confine(&streams));
+    let settle = || {
+        limits::apply(&request.limits, Processes::OfUser).map_err(Refusal::into_report)?;
+        confine(&streams)
+    };
     let main = exec::fork_command(request, &streams, &failure.writer, settle).map_err(failed("fork"))?;
     Ok(Started {
         main,
@@ -180,6 +211,8 @@ fn start_here(
 
 struct Supervisor {
     link: Link,
+    /// What the recorder has so far.
+    tape: Option<Tape>,
     signals: OwnedFd,
     started: Started,
     start: Start,
@@ -228,10 +261,16 @@ impl Supervisor {
         litter.remove();
         match self.start {
             Start::Failed(report) => self.link.tell_bytes(&report),
-            Start::Pending | Start::Running => self.link.tell(&Report::Ended {
-                status: self.started.command_status(main_status),
-                usage: limits::used(),
-            }),
+            Start::Pending | Start::Running => {
+                if let Some(tape) = &self.tape {
+                    // Without it the record is missing, which its reader says.
+                    let _ = self.link.tell_record(&tape.record());
+                }
+                self.link.tell(&Report::Ended {
+                    status: self.started.command_status(main_status),
+                    usage: limits::used(),
+                });
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights};
 use codex_process::facts::{Surroundings, path_facts};
+use codex_process::record::{Record, Recording};
 use codex_process::{CommandIo, CommandSpec, Expiration, Running, Sandbox, SpawnError};
 use codex_protocol::settings::{CommandLimits, FileRule, FileRules, SandboxPolicy};
 use codex_sandbox_linux::LinuxSandbox;
@@ -165,6 +166,23 @@ impl Lab {
 
     pub async fn start(&self, policy: &ResolvedPolicy, spec: CommandSpec, expiration: Expiration) -> Result<Running, SpawnError> {
         codex_process::spawn(self.sandbox.prepare(spec, policy)?, expiration).await
+    }
+
+    /// Runs a shell script in the workspace to its end, with a recorder beside.
+    pub async fn record(&self, policy: &ResolvedPolicy, recording: Recording, script: &str) -> (Ran, Record) {
+        let spec = self.spec(&["/bin/bash", "-c", script], CommandIo::Pipes);
+        let expiration = Expiration {
+            timeout: Some(Duration::from_secs(20)),
+            ..Expiration::default()
+        };
+        let prepared = self.sandbox.prepare_recorded(spec, policy, recording).unwrap();
+        let running = codex_process::spawn(prepared, expiration).await.unwrap();
+        let outcome = running.exited().await;
+        let ran = Ran {
+            code: outcome.exit_code(),
+            output: running.aggregated().to_text(),
+        };
+        (ran, running.record().expect("a record"))
     }
 
     /// Runs a shell script in the workspace to its end.

@@ -10,10 +10,11 @@ use crate::environment::{self, Surroundings, with_causes};
 use crate::prepare::{tell, working_directory};
 use crate::{signals, wire};
 use clap::{ArgAction, Args, Subcommand};
-use codex_config::Overrides;
+use codex_config::{Overrides, ProcessEnv};
 use codex_exec::ExecError;
+use codex_process::record::Recording;
 use codex_protocol::settings::SandboxMode;
-use codex_sandbox_cmd::{Access, Asked, InForce, SandboxCmdError, State};
+use codex_sandbox_cmd::{Access, Asked, Ended, InForce, SandboxCmdError, State};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,7 +55,8 @@ pub struct Run {
     #[arg(short, long)]
     verbose: bool,
 
-    /// Record what is denied; nothing records it yet, so this changes nothing
+    /// Say on stderr, when the command has ended, what the policy refused of what it did, by which rule, and what would
+    /// allow it. The command is slower for it
     #[arg(long)]
     log_denials: bool,
 
@@ -182,47 +184,34 @@ impl Run {
         for warning in &in_force.warnings {
             tell(&format!("warning: {warning}"));
         }
-        let sandbox = wire::sandbox();
-        let prepared = codex_sandbox_cmd::run::prepare(&in_force, self.command, &surroundings.process, sandbox.as_ref());
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => return Ok(failed(&error)),
+        let execution = Execution {
+            in_force: &in_force,
+            process: &surroundings.process,
+            verbose: self.verbose,
         };
-        if !prepared.withheld.is_empty() {
-            let withheld = prepared.withheld.join("; ");
-            tell(&format!(
-                "warning: what is around codex (another sandbox, or a container) stays in force: {withheld}"
-            ));
-        }
-        if self.verbose {
-            tell(in_force.describe(&prepared.enforced, sandbox.capabilities()).trim_end());
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
-        let foreground = foreground::remember();
-        let ended = runtime.block_on(async {
-            let signals =
-                signals::each().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
-            Ok::<_, ExecError>(codex_sandbox_cmd::run(prepared, signals).await)
-        })?;
-        foreground.take_back();
-        match ended {
-            Ok(ended) => {
-                if let Some(signal) = ended.shared_signal {
-                    signals::die(signal);
-                }
-                Ok(ExitCode::from(ended.exit_code))
+        let recording = self.log_denials.then_some(Recording::Uses);
+        let ended = match execution.run(self.command.clone(), recording)? {
+            Err(SandboxCmdError::Unrecordable(error)) => {
+                // The policy holds with and without a record.
+                tell(&format!("note: --log-denials: {error}"));
+                execution.run(self.command, None)?
             }
-            Err(error) => Ok(failed(&error)),
-        }
+            ended => ended,
+        };
+        Ok(match ended {
+            Ok(ended) => {
+                if let Some(record) = &ended.record {
+                    let denials = codex_sandbox_cmd::denials::denials(&in_force.policy, record);
+                    tell(codex_sandbox_cmd::denials::told(&denials, record).trim_end());
+                }
+                ended_with(&ended)
+            }
+            Err(error) => failed(&error),
+        })
     }
 
     fn notes(&self) -> Vec<&'static str> {
         [
-            (
-                self.log_denials,
-                "note: --log-denials records nothing on this system yet; `codex sandbox explain` says what a path may be used for",
-            ),
             (
                 !self.allow_unix_socket.is_empty() && std::env::consts::OS != "macos",
                 "note: --allow-unix-socket opens sockets on macOS only; here they are open while the network is on",
@@ -236,6 +225,52 @@ impl Run {
         .filter_map(|(applies, note)| applies.then_some(note))
         .collect()
     }
+}
+
+/// How commands run that the user named, under a policy.
+struct Execution<'a> {
+    in_force: &'a InForce,
+    process: &'a ProcessEnv,
+    verbose: bool,
+}
+
+impl Execution<'_> {
+    /// To the command's end. The inner error is one of the command; nothing of it ran, or nothing is left.
+    fn run(&self, command: Vec<OsString>, recording: Option<Recording>) -> Result<Result<Ended, SandboxCmdError>, ExecError> {
+        let sandbox = wire::sandbox();
+        let prepared = codex_sandbox_cmd::run::prepare(self.in_force, command, self.process, sandbox.as_ref(), recording);
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(Err(error)),
+        };
+        if !prepared.withheld.is_empty() {
+            let withheld = prepared.withheld.join("; ");
+            tell(&format!(
+                "warning: what is around codex (another sandbox, or a container) stays in force: {withheld}"
+            ));
+        }
+        if self.verbose {
+            tell(self.in_force.describe(&prepared.enforced, sandbox.capabilities()).trim_end());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+        let foreground = foreground::remember();
+        let ended = runtime.block_on(async {
+            let signals =
+                signals::each().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
+            Ok::<_, ExecError>(codex_sandbox_cmd::run(prepared, signals).await)
+        })?;
+        foreground.take_back();
+        Ok(ended)
+    }
+}
+
+/// As the command did: by the signal that came to both, or with its exit code.
+fn ended_with(ended: &Ended) -> ExitCode {
+    if let Some(signal) = ended.shared_signal {
+        signals::die(signal);
+    }
+    ExitCode::from(ended.exit_code)
 }
 
 impl Policy {

@@ -33,6 +33,8 @@ mod network;
 #[cfg(target_os = "linux")]
 mod prefix;
 #[cfg(target_os = "linux")]
+mod recorded;
+#[cfg(target_os = "linux")]
 mod review;
 #[cfg(target_os = "linux")]
 mod sandbox;
