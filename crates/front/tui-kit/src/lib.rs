@@ -6,7 +6,9 @@
 
 pub mod cells;
 pub mod composer;
+pub mod highlight;
 pub mod keys;
+pub mod markdown;
 pub mod sanitize;
 pub mod terminal;
 pub mod theme;

@@ -24,6 +24,8 @@ pub struct Glyphs {
     pub rule: &'static str,
     /// Frames of something that goes on.
     pub spinner: &'static [&'static str],
+    /// Said before and after code, where nothing to be seen tells it from text.
+    pub code: Option<[&'static str; 2]>,
     /// Lines of a table; without them a table is written as "heading: value".
     pub table: Option<&'static TableGlyphs>,
 }
@@ -59,6 +61,7 @@ impl Glyphs {
         removed: "-",
         rule: "———",
         spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
+        code: None,
         table: Some(&TableGlyphs {
             horizontal: "─",
             vertical: "│",
@@ -88,6 +91,7 @@ impl Glyphs {
         removed: "-",
         rule: "---",
         spinner: &["|", "/", "-", "\\"],
+        code: None,
         table: Some(&TableGlyphs {
             horizontal: "-",
             vertical: "|",
@@ -117,6 +121,7 @@ impl Glyphs {
         removed: "removed:",
         rule: "",
         spinner: &[""],
+        code: Some(["code", "end of code"]),
         table: None,
     };
 }

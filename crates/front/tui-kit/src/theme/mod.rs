@@ -10,7 +10,7 @@ mod glyphs;
 mod spec;
 
 pub use color::{Background, ColorDepth, TerminalFacts};
-pub use glyphs::Glyphs;
+pub use glyphs::{Glyphs, TableGlyphs};
 pub use spec::{BUILT_IN, ThemeError, ThemeSpec};
 
 use ratatui::style::{Modifier, Style};
