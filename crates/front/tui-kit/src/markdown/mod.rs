@@ -8,6 +8,7 @@
 
 mod blocks;
 mod inline;
+mod lines;
 mod table;
 
 use crate::cells::{Piece, Row, line_width};
