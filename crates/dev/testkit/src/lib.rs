@@ -15,6 +15,7 @@
 //! | [`network`] | a network of a test's own, and a record of every attempt to reach anything (Linux) |
 //! | [`processes`] | [`Marker`]: finds every process that a test started, to prove that none is left |
 //! | [`snapshots`] | [`snapshot_filters`]: ids, times, temporary paths and ports become words |
+//! | [`world`] | machines that are less than this one, for one program at a time (Linux) |
 //!
 //! A helper that finds its own use wrong (no answer in time, a file that cannot be written) panics: the test has failed.
 //! Nothing here is ever linked into the program.
@@ -34,6 +35,8 @@ pub mod proxy;
 pub mod snapshots;
 pub mod sockets;
 pub mod tls;
+#[cfg(target_os = "linux")]
+pub mod world;
 
 pub use answer::{Answer, Gate};
 pub use clock::SteppedClock;

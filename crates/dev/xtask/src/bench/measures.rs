@@ -2,7 +2,7 @@
 
 use super::plain::{self, Observed};
 use super::process::{self, Used};
-use super::{Program, history, loads, many, names};
+use super::{Program, history, loads, many, names, sandbox};
 use anyhow::{Context, Result, bail};
 use codex_testkit::{Answer, MockModel, Recorded, TempHome, events};
 use serde_json::{Value, json};
@@ -36,16 +36,17 @@ pub enum Unit {
 
 /// A sandbox mode, as the command line names it.
 pub const SANDBOXED: &str = "workspace-write";
-const UNSANDBOXED: &str = "danger-full-access";
+pub const UNSANDBOXED: &str = "danger-full-access";
 pub const MODES: [&str; 3] = ["read-only", SANDBOXED, UNSANDBOXED];
 
 /// A part of the benchmark, by the name that `--only` takes.
 type Group = (&'static str, fn(&[Program], Plan) -> Result<Vec<Measure>>);
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("starts", starts),
     ("turns", turns),
     ("commands", all_commands),
+    ("sandbox", sandbox::overhead),
     ("many", many::sequential),
     ("parallel", many::parallel),
     ("stream", loads::stream),
@@ -175,19 +176,40 @@ fn commands(programs: &[Program], plan: Plan, mode: &str, word: &str, aim: Optio
 }
 
 /// Commands in one turn; between two of them stands a call that does nothing.
-const PER_RUN: usize = 25;
+pub const PER_RUN: usize = 25;
 
 fn command_costs(program: &Program, mode: &str) -> Result<(TempHome, Vec<f64>, Observed)> {
-    let mock = MockModel::start_with(|number, _| match number {
-        1 => Answer::items([shell("call_1", "cat /proc/$$/environ > environment")]),
+    let home = TempHome::new();
+    let (samples, argv) = in_session(&home, "", SEES_ENVIRONMENT, || exec(&home, program, mode))?;
+    let observed = observed(&home, argv);
+    Ok((home, samples, observed))
+}
+
+/// Writes down the environment that commands have; see [`observed`].
+pub const SEES_ENVIRONMENT: &str = "cat /proc/$$/environ > environment";
+
+/// After a session whose first command was [`SEES_ENVIRONMENT`].
+pub fn observed(home: &TempHome, argv: Vec<String>) -> Observed {
+    Observed {
+        argv,
+        dir: home.workspace().to_owned(),
+        environment: home.workspace().join("environment"),
+    }
+}
+
+/// What [`PER_RUN`] times `true` cost one after the other in the session that `run` is, in milliseconds, and how the program ran it. `first`
+/// is a command before them, which is not counted: a session may have things to make once.
+pub fn in_session(home: &TempHome, config: &str, first: &str, run: impl FnOnce() -> Command) -> Result<(Vec<f64>, Vec<String>)> {
+    let first = first.to_owned();
+    let mock = MockModel::start_with(move |number, _| match number {
+        1 => Answer::items([shell("call_1", &first)]),
         _ if number > 1 + 2 * PER_RUN => Answer::message("Done."),
         _ if number % 2 == 0 => Answer::items([shell(&format!("call_{number}"), "true")]),
         // No program has this tool; all of them answer that and ask again.
         _ => Answer::items([events::function_call(&format!("call_{number}"), "nothing", &json!({}))]),
     });
-    let home = TempHome::new();
-    home.use_model(&mock, "");
-    let used = process::run(&mut exec(&home, program, mode))?;
+    home.use_model(&mock, config);
+    let used = process::run(&mut run())?;
     let requests = mock.requests();
     if requests.len() != 2 + 2 * PER_RUN {
         bail!("{} requests came, {} were expected", requests.len(), 2 + 2 * PER_RUN);
@@ -201,12 +223,7 @@ fn command_costs(program: &Program, mode: &str) -> Result<(TempHome, Vec<f64>, O
         ended_with(&requests[number], &format!("call_{number}"), 0)?;
         samples.push(gap(number) - nothing);
     }
-    let observed = Observed {
-        argv: argv_of_true(&used.stdout)?,
-        dir: home.workspace().to_owned(),
-        environment: home.workspace().join("environment"),
-    };
-    Ok((home, samples, observed))
+    Ok((samples, argv_of_true(&used.stdout)?))
 }
 
 /// What the program ran for `true`, as it reported it. Needs no unquoting: shell, flag, `true`.
@@ -233,9 +250,20 @@ pub fn shell(call_id: &str, cmd: &str) -> Value {
 }
 
 pub fn exec(home: &TempHome, program: &Program, mode: &str) -> Command {
+    exec_with(home, program, &["-s", mode])
+}
+
+/// Under the policy that the configuration chooses.
+pub fn exec_as_configured(home: &TempHome, program: &Program) -> Command {
+    exec_with(home, program, &[])
+}
+
+fn exec_with(home: &TempHome, program: &Program, policy: &[&str]) -> Command {
     let mut command = home.command(&program.path);
     command
-        .args(["exec", "--json", "--skip-git-repo-check", "-s", mode, "-C"])
+        .args(["exec", "--json", "--skip-git-repo-check"])
+        .args(policy)
+        .arg("-C")
         .arg(home.workspace())
         .arg("Mend the test.");
     command

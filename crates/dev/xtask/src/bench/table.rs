@@ -34,14 +34,18 @@ fn row(measure: &Measure) -> String {
         let mut samples = samples.clone();
         let (middle, worst) = (percentile(&mut samples, 50), percentile(&mut samples, 99));
         middles.push(middle);
-        row.push_str(&if samples.len() == 1 {
-            format!(" {middle:.1} |")
-        } else {
-            format!(" {middle:.2} ({worst:.2}) |")
+        row.push_str(&match samples.len() {
+            0 => " not measured |".to_owned(),
+            1 => format!(" {middle:.1} |"),
+            _ => format!(" {middle:.2} ({worst:.2}) |"),
         });
     }
-    if let [own, other] = middles[..] {
+    if let [own, other] = middles[..]
+        && measure.samples.iter().all(|samples| !samples.is_empty())
+    {
         row.push_str(&format!(" {:.1} |", other / own));
+    } else if middles.len() == 2 {
+        row.push_str("  |");
     }
     row.push('\n');
     row
@@ -77,6 +81,12 @@ mod tests {
                 aim: None,
                 samples: vec![vec![10.0], vec![300.0]],
             },
+            Measure {
+                name: "what only one has".into(),
+                unit: Unit::Milliseconds,
+                aim: None,
+                samples: vec![vec![1.0, 1.0], vec![]],
+            },
         ];
 
         insta::assert_snapshot!(render(&[program("a"), program("b")], &measures), @r"
@@ -86,6 +96,7 @@ mod tests {
         | --- | --- | --- | --- | --- |
         | start, ms | 40 | 2.00 (3.00) | 6.00 (8.00) | 3.0 |
         | size, MB |  | 10.0 | 300.0 | 30.0 |
+        | what only one has, ms |  | 1.00 (1.00) | not measured |  |
         ");
     }
 }

@@ -1,7 +1,7 @@
 //! `codex demo` as somebody sees it, and where it must refuse or fail.
 
 use crate::support::{Lab, wait_for};
-use crate::world::World;
+use codex_testkit::world::World;
 use codex_testkit::snapshot_filters;
 use pretty_assertions::assert_eq;
 use std::fs;

@@ -2,7 +2,7 @@
 
 use crate::support::{Lab, PATIENCE, Ran};
 #[cfg(target_os = "linux")]
-use crate::world::World;
+use codex_testkit::world::World;
 use codex_testkit::{Answer, MockModel, events, snapshot_filters};
 use pretty_assertions::assert_eq;
 use std::fs;

@@ -50,5 +50,3 @@ mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod trust;
-#[cfg(target_os = "linux")]
-mod world;

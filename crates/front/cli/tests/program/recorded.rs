@@ -1,8 +1,8 @@
 //! `codex sandbox --log-denials`: what was refused is seen in the kernel, beside a command that runs as ever.
 
 use crate::support::{Lab, PATIENCE, Ran, wait_for};
-use crate::world::World;
 use codex_testkit::network::Recorder;
+use codex_testkit::world::World;
 use std::fs;
 use std::time::Duration;
 

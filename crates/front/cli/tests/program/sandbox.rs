@@ -2,7 +2,7 @@
 
 use crate::support::{Lab, PATIENCE, Ran, items, wait_for};
 use crate::terminal::Terminal;
-use crate::world::World;
+use codex_testkit::world::World;
 use codex_testkit::{Answer, MockModel, events};
 use std::fs;
 use std::io::Write;

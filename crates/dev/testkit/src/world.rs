@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[derive(Debug)]
 pub enum World {
     /// Nothing below the folder can be written.
     ReadOnly(PathBuf),
@@ -25,6 +26,9 @@ pub enum World {
 
 impl World {
     /// The program that `command` starts will find this world.
+    ///
+    /// # Panics
+    /// If the folder of the world cannot be looked at.
     pub fn around(self, command: &mut Command) {
         let enter: Box<dyn FnMut() -> io::Result<()> + Send + Sync> = match self {
             Self::ReadOnly(folder) => read_only(&folder),
@@ -62,7 +66,7 @@ fn read_only(folder: &Path) -> Enter {
 
 fn small_disk(folder: &Path, bytes: usize) -> Enter {
     let (maps, path) = (Maps::new(), text(folder));
-    let size = CString::new(format!("size={bytes}")).unwrap();
+    let size = CString::new(format!("size={bytes}")).expect("no zero byte in a number");
     Box::new(move || {
         maps.enter(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
         mount(Some(c"tmpfs"), &path, Some(c"tmpfs"), 0, Some(&size))
@@ -70,7 +74,7 @@ fn small_disk(folder: &Path, bytes: usize) -> Enter {
 }
 
 fn text(path: &Path) -> CString {
-    CString::new(path.as_os_str().as_bytes()).unwrap()
+    CString::new(path.as_os_str().as_bytes()).expect("no zero byte in a path")
 }
 
 fn flags_of(path: &CString) -> libc::c_ulong {
