@@ -148,6 +148,7 @@ fn outcome(status: Option<ExitStatus>, cause: ExitCause) -> ExitOutcome {
             signal: None,
             cause: ExitCause::Lost,
             usage: None,
+            limit: None,
         };
     };
     #[cfg(unix)]
@@ -159,6 +160,7 @@ fn outcome(status: Option<ExitStatus>, cause: ExitCause) -> ExitOutcome {
         signal,
         cause,
         usage: None,
+        limit: None,
     }
 }
 

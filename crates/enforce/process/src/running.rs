@@ -3,6 +3,7 @@
 use crate::output::Output;
 use crate::record::Record;
 use codex_base::HeadTail;
+pub use codex_protocol::items::LimitHit;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +49,8 @@ pub struct ExitOutcome {
     pub cause: ExitCause,
     /// `None`: nobody was there to count.
     pub usage: Option<Usage>,
+    /// What the whole tree ran into, where that is counted; see also [`Self::limit_hit`].
+    pub limit: Option<LimitHit>,
 }
 
 /// What a command and its descendants used, as far as somebody waited for them.
@@ -55,14 +58,8 @@ pub struct ExitOutcome {
 pub struct Usage {
     /// Processor time of all, in user and system mode.
     pub cpu: Duration,
-    /// The most that one of the processes had in memory.
+    /// The most that all of the processes had in memory at the same time, or, where that is not counted, one of them.
     pub peak_memory_bytes: u64,
-}
-
-/// A limit that stopped a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LimitHit {
-    FileSize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,10 +78,12 @@ impl ExitOutcome {
         self.code.or(self.signal.map(|signal| 128 + signal)).unwrap_or(-1)
     }
 
-    /// What the end itself tells of limits. The others are errors that the command may get over (`EAGAIN`, `ENOMEM`, `EMFILE`).
+    /// What stopped it: what was counted, or what the end itself tells. The others are errors that the command may get over (`EAGAIN`,
+    /// `ENOMEM`, `EMFILE`); a command that got over a limit was not stopped.
     pub fn limit_hit(&self) -> Option<LimitHit> {
         // SIGXFSZ has this number on every system but MIPS. A shell passes on what ended its command as a code.
-        (self.exit_code() == 128 + 25).then_some(LimitHit::FileSize)
+        let told = (self.exit_code() == 128 + 25).then_some(LimitHit::FileSize);
+        told.or(self.limit.filter(|_| self.exit_code() != 0))
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::command::{CommandIo, CommandSpec, SandboxError};
 use crate::direct::terminal::Master;
 use crate::direct::{expired, until};
-use crate::running::{ExitCause, ExitOutcome, Expiration, Input, Ladder, Orders, Running, Shared, Usage};
+use crate::running::{ExitCause, ExitOutcome, Expiration, Input, Ladder, LimitHit, Orders, Running, Shared, Usage};
 use crate::spawn::SpawnError;
 use crate::wire::{Failure, Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -152,9 +152,33 @@ struct Driver {
     give_up_at: Option<Instant>,
 }
 
+/// How it came to the end, as far as the supervisor told.
+struct Ended {
+    status: Option<i32>,
+    cause: ExitCause,
+    usage: Option<Usage>,
+    limit: Option<LimitHit>,
+}
+
+impl Ended {
+    const fn unknown(cause: ExitCause) -> Self {
+        Self {
+            status: None,
+            cause,
+            usage: None,
+            limit: None,
+        }
+    }
+}
+
 impl Driver {
     async fn run(mut self, pump: JoinHandle<()>, expiration: Expiration) {
-        let (status, cause, usage) = self.until_ended(&expiration).await;
+        let Ended {
+            status,
+            cause,
+            usage,
+            limit,
+        } = self.until_ended(&expiration).await;
         // The supervisor has nothing left to do; closing the socket tells it so.
         drop(self.control);
         let abort = pump.abort_handle();
@@ -163,20 +187,21 @@ impl Driver {
         }
         self.shared.finish(ExitOutcome {
             usage,
+            limit,
             ..outcome(status, cause)
         });
         // Reaps it; a supervisor that hangs is the runtime's to reap later.
         let _ = timeout(KILL_MAX, self.child.wait()).await;
     }
 
-    async fn until_ended(&mut self, expiration: &Expiration) -> (Option<i32>, ExitCause, Option<Usage>) {
+    async fn until_ended(&mut self, expiration: &Expiration) -> Ended {
         let mut cause = ExitCause::Exited;
         let expired = expired(expiration);
         tokio::pin!(expired);
         loop {
             tokio::select! {
                 report = self.control.receive() => match report {
-                    Some((Report::Ended { status, usage }, _)) => return (status, cause, Some(usage)),
+                    Some((Report::Ended { status, usage, limit }, _)) => return Ended { status, cause, usage: Some(usage), limit },
                     Some((Report::Recorded, Some(file))) => {
                         // A record that cannot be read is none, which its reader sees.
                         if let Ok(record) = crate::record::read(file.into()) {
@@ -184,7 +209,7 @@ impl Driver {
                         }
                     }
                     Some(_) => {}
-                    None => return (None, ExitCause::Lost, None),
+                    None => return Ended::unknown(ExitCause::Lost),
                 },
                 why = &mut expired, if cause == ExitCause::Exited => {
                     cause = why;
@@ -194,7 +219,7 @@ impl Driver {
                 () = until(self.give_up_at) => {
                     // Its death takes the tree along; a process that is gone already is what we want.
                     let _ = self.child.start_kill();
-                    return (None, cause, None);
+                    return Ended::unknown(cause);
                 }
             }
         }
@@ -307,6 +332,7 @@ fn outcome(status: Option<i32>, cause: ExitCause) -> ExitOutcome {
             signal,
             cause,
             usage: None,
+            limit: None,
         };
     };
     let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
@@ -316,5 +342,6 @@ fn outcome(status: Option<i32>, cause: ExitCause) -> ExitOutcome {
         signal,
         cause,
         usage: None,
+        limit: None,
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::command::CommandIo;
 use crate::command::CommandSpec;
-use crate::running::Usage;
+use crate::running::{LimitHit, Usage};
 use codex_protocol::settings::CommandLimits;
 use std::time::Duration;
 
@@ -60,7 +60,12 @@ pub enum Report {
     /// Comes with a memory file that holds the [`Record`](crate::record::Record) of the command, just before its end is told.
     Recorded,
     /// The program ended with this raw wait status, or in an unknown way; its tree is gone.
-    Ended { status: Option<i32>, usage: Usage },
+    Ended {
+        status: Option<i32>,
+        usage: Usage,
+        /// What it ran into, as far as that was counted.
+        limit: Option<LimitHit>,
+    },
 }
 
 /// Why a program does not run. `errno` is the system's error number.
@@ -178,9 +183,10 @@ impl Report {
                 put(&mut out, cut(missing));
                 out
             }
-            Self::Ended { status, usage } => {
+            Self::Ended { status, usage, limit } => {
                 let cpu_us = u64::try_from(usage.cpu.as_micros()).unwrap_or(u64::MAX);
                 let mut out = vec![if status.is_some() { 6 } else { 7 }];
+                out.push(number_of(*limit));
                 out.extend(cpu_us.to_le_bytes());
                 out.extend(usage.peak_memory_bytes.to_le_bytes());
                 out.extend(status.iter().flat_map(|status| status.to_le_bytes()));
@@ -216,6 +222,8 @@ impl Report {
                 missing: text(&take(rest)?),
             }),
             6 | 7 => {
+                let [limit] = take_array(rest)?;
+                let limit = limit_of(limit)?;
                 let usage = Usage {
                     cpu: Duration::from_micros(u64::from_le_bytes(take_array(rest)?)),
                     peak_memory_bytes: u64::from_le_bytes(take_array(rest)?),
@@ -225,7 +233,7 @@ impl Report {
                 } else {
                     None
                 };
-                Self::Ended { status, usage }
+                Self::Ended { status, usage, limit }
             }
             8 => Self::Recorded,
             9 => Self::Failed(Failure::Unrecordable {
@@ -234,6 +242,25 @@ impl Report {
             _ => return Err(Malformed),
         };
         if rest.is_empty() { Ok(report) } else { Err(Malformed) }
+    }
+}
+
+const fn number_of(limit: Option<LimitHit>) -> u8 {
+    match limit {
+        None => 0,
+        Some(LimitHit::FileSize) => 1,
+        Some(LimitHit::Memory) => 2,
+        Some(LimitHit::Processes) => 3,
+    }
+}
+
+const fn limit_of(number: u8) -> Result<Option<LimitHit>, Malformed> {
+    match number {
+        0 => Ok(None),
+        1 => Ok(Some(LimitHit::FileSize)),
+        2 => Ok(Some(LimitHit::Memory)),
+        3 => Ok(Some(LimitHit::Processes)),
+        _ => Err(Malformed),
     }
 }
 
@@ -345,14 +372,12 @@ mod tests {
             cpu: Duration::from_micros(1_234_567),
             peak_memory_bytes: 1 << 40,
         };
-        let others = [
-            Report::Terminal,
-            Report::Started,
-            Report::Recorded,
-            Report::Ended { status: Some(256), usage },
-            Report::Ended { status: None, usage },
-        ];
-        for report in failures.into_iter().chain(others) {
+        let others = [Report::Terminal, Report::Started, Report::Recorded];
+        let limits = [None, Some(LimitHit::FileSize), Some(LimitHit::Memory), Some(LimitHit::Processes)];
+        let ends = limits
+            .into_iter()
+            .flat_map(|limit| [Some(256), None].map(|status| Report::Ended { status, usage, limit }));
+        for report in failures.into_iter().chain(others).chain(ends) {
             assert_eq!(Report::decode(&report.encode()), Ok(report));
         }
         let long = Report::Failed(Failure::Unenforceable {

@@ -47,6 +47,7 @@ async fn output_and_errors_come_in_their_order_and_the_end_after_them() {
             signal: None,
             cause: ExitCause::Exited,
             usage: None,
+            limit: None,
         }
     );
     assert_eq!(

@@ -11,6 +11,7 @@
 //!
 //! One thread, no runtime: it forks freely.
 
+mod cgroup;
 mod exec;
 mod init;
 mod landlock;

@@ -16,6 +16,8 @@ mod aliases;
 #[cfg(target_os = "linux")]
 mod around;
 #[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(target_os = "linux")]
 mod facts;
 #[cfg(target_os = "linux")]
 mod helper;

@@ -20,6 +20,8 @@ use std::path::PathBuf;
 pub struct Assignment {
     pub plan: LinuxPlan,
     pub recording: Option<Recording>,
+    /// The folder in which a control group of the command can be made.
+    pub groups: Option<PathBuf>,
 }
 
 /// What the helper does before it starts a command.

@@ -4,7 +4,7 @@ use crate::ladder::Way;
 use crate::landlocked::{self, LandlockFacts};
 use crate::matches::Matches;
 use crate::plan::{Assignment, LinuxPlan};
-use crate::{HELPER_ARG0, around, facts, host, plan};
+use crate::{HELPER_ARG0, around, cgroup, facts, host, plan};
 use codex_permissions::ResolvedPolicy;
 use codex_process::record::Recording;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
@@ -22,6 +22,8 @@ pub struct LinuxSandbox {
     filtered: OnceLock<bool>,
     /// Asked by one command at a time: the answer depends on what changed since the last one.
     matches: Mutex<Matches>,
+    /// Where control groups of commands are made, if they are.
+    groups: OnceLock<Option<PathBuf>>,
 }
 
 /// What this host has, looked up once: the trial takes as long as a command.
@@ -46,6 +48,7 @@ impl LinuxSandbox {
             found: OnceLock::new(),
             filtered: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
+            groups: OnceLock::new(),
         }
     }
 
@@ -58,6 +61,17 @@ impl LinuxSandbox {
             found: OnceLock::new(),
             filtered: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
+            groups: OnceLock::new(),
+        }
+    }
+
+    /// Makes the control groups of commands in this folder of a mounted `cgroup2`, which would not be chosen by itself.
+    #[must_use]
+    pub fn with_groups_in(self, folder: PathBuf) -> Self {
+        cgroup::sweep(&folder);
+        Self {
+            groups: OnceLock::from(Some(folder)),
+            ..self
         }
     }
 
@@ -154,7 +168,12 @@ impl LinuxSandbox {
             command.env.retain(|(name, _)| name != "TMPDIR");
             command.env.push(("TMPDIR".into(), scratch.as_os_str().to_owned()));
         }
-        let plan = postcard::to_allocvec(&Assignment { plan, recording }).map_err(|error| SandboxError::Unenforceable {
+        let assignment = Assignment {
+            plan,
+            recording,
+            groups: self.groups.get_or_init(cgroup::find).clone(),
+        };
+        let plan = postcard::to_allocvec(&assignment).map_err(|error| SandboxError::Unenforceable {
             rule: "a path of the policy".to_owned(),
             missing: format!("it cannot be handed over: {error}"),
         })?;

@@ -126,6 +126,7 @@ async fn without_user_namespaces_landlock_confines() {
     let assignment = Assignment {
         plan: plan(&policy, &HostFacts::default()).unwrap(),
         recording: None,
+        groups: None,
     };
     let plan = postcard::to_allocvec(&assignment).unwrap();
     let launch = Launch::Helper {

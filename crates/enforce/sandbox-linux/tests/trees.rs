@@ -183,6 +183,7 @@ async fn a_killed_supervisor_takes_its_confined_tree_along_and_the_next_command_
                 signal: None,
                 cause: ExitCause::Lost,
                 usage: None,
+                limit: None,
             }
         );
         within(Duration::from_secs(1), "nothing is left", || processes_with(&marker) == 0).await;

@@ -306,6 +306,7 @@ impl Bench {
             aggregated_output: None,
             exit_code: None,
             duration_ms: None,
+            limit_reached: None,
         };
         let intent = ToolIntent::Command(CommandIntent {
             argv: ["sh", "-c", "make x"].map(str::to_owned).to_vec(),

@@ -2,6 +2,7 @@
 
 use crate::environment::{self, CallIds};
 use crate::error::with_causes;
+use crate::limit;
 use crate::login::LoginShell;
 use crate::outcome::{ToolOutcome, ToolReport};
 use crate::result::{Ending, exec_text, interrupted_text};
@@ -12,7 +13,7 @@ use crate::turn::ToolWorld;
 use codex_approvals::Attempt;
 use codex_base::{AbsPath, HeadTail};
 use codex_permissions::ResolvedPolicy;
-use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, LimitHit, SandboxError, SpawnError, spawn};
+use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, spawn};
 use codex_protocol::facts::Denial;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
 use codex_protocol::settings::CommandLimits;
@@ -131,6 +132,7 @@ async fn start(action: &ExecAction, policy: &ResolvedPolicy, world: &ToolWorld) 
         item: action.item.clone(),
         turn_id: action.turn_id.clone(),
         policy: policy.clone(),
+        limits: action.limits,
         at: world.clock.monotonic(),
     };
     Ok(Terminals::admit(&world.terminals, &*world.ids, started))
@@ -184,8 +186,8 @@ impl ExecAction {
         let denial = may_be_denied.then(|| self.denial(session, code, &output, world)).flatten();
         let item = session.ended_item(exit, world.clock.monotonic());
         let mut text = self.text(Ending::Exited(code), waited, &output, world);
-        if let Some(hit) = exit.limit_hit() {
-            append_lines(&mut text, told_limit(hit));
+        if let Some(reached) = limit::reached(exit, &self.limits) {
+            append_lines(&mut text, &limit::told(&reached));
         }
         if let Some(denial) = &denial {
             append_lines(&mut text, &codex_approvals::explained(denial));
@@ -240,17 +242,8 @@ impl ExecAction {
     }
 }
 
-/// For the model: what ended the command, since its output cannot say so.
-const fn told_limit(hit: LimitHit) -> &'static str {
-    match hit {
-        LimitHit::FileSize => {
-            "The command was stopped because a file grew beyond the limit (`command_limits.file_size_mb` in config.toml)."
-        }
-    }
-}
-
 /// Adds whole lines behind a text that may end in the middle of one.
-fn append_lines(text: &mut String, lines: &str) {
+pub(crate) fn append_lines(text: &mut String, lines: &str) {
     if !lines.is_empty() {
         if !text.ends_with('\n') {
             text.push('\n');

@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod exec;
 mod image_view;
+mod limit;
 mod login;
 mod outcome;
 mod patch;

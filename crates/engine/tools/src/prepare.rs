@@ -187,6 +187,7 @@ fn command_item(call_id: &str, argv: &[String], script: &str, cwd: &AbsPath) -> 
         aggregated_output: None,
         exit_code: None,
         duration_ms: None,
+        limit_reached: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Runs `write_stdin`: writes to a session or looks at it, and tells what came out since the last look.
 
+use crate::exec::append_lines;
+use crate::limit;
 use crate::outcome::{ToolOutcome, ToolReport};
 use crate::result::{Ending, aborted_text, exec_text};
 use crate::terminals::Session;
@@ -96,8 +98,10 @@ fn failed(reason: &str) -> ToolOutcome {
 impl StdinAction {
     async fn told(&self, session: &Session, exit: Option<ExitOutcome>, waited: Duration, world: &ToolWorld) -> ToolOutcome {
         let output = session.running.take_new();
+        let mut reached = None;
         let ending = match exit {
             Some(exit) => {
+                reached = session.reached(&exit);
                 world.terminals.forget(session.id);
                 // So that clients see the item end before the model goes on.
                 tokio::select! {
@@ -109,6 +113,10 @@ impl StdinAction {
             None => Ending::Running(session.id),
         };
         let success = matches!(ending, Ending::Running(_) | Ending::Exited(0));
-        ToolOutcome::text(exec_text(&*world.ids, ending, waited, &output, self.budget), success)
+        let mut text = exec_text(&*world.ids, ending, waited, &output, self.budget);
+        if let Some(reached) = reached {
+            append_lines(&mut text, &limit::told(&reached));
+        }
+        ToolOutcome::text(text, success)
     }
 }

@@ -4,12 +4,14 @@
 //! dropped. Its end is reported on the thread's channel exactly once, by the watcher task that belongs to it, whoever looks at it
 //! meanwhile. Once the model has been told the exit, the id is gone.
 
+use crate::limit;
 use crate::login::LoginEnvironments;
 use crate::outcome::ToolReport;
 use codex_base::{Clock, Ids};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{ExitOutcome, Ladder, Running};
-use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
+use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, LimitReached, ThreadItem};
+use codex_protocol::settings::CommandLimits;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +66,7 @@ pub(crate) struct Session {
     pub turn_id: String,
     /// What it runs under.
     pub policy: ResolvedPolicy,
+    limits: CommandLimits,
     /// The item as it was started, with the session id.
     item: CommandExecutionItem,
     started_at: Duration,
@@ -78,6 +81,7 @@ pub(crate) struct Started {
     pub item: CommandExecutionItem,
     pub turn_id: String,
     pub policy: ResolvedPolicy,
+    pub limits: CommandLimits,
     /// Reading of the monotonic clock.
     pub at: Duration,
 }
@@ -176,6 +180,7 @@ impl Terminals {
             running: started.running,
             turn_id: started.turn_id,
             policy: started.policy,
+            limits: started.limits,
             item: CommandExecutionItem {
                 process_id: Some(id.to_string()),
                 ..started.item
@@ -302,25 +307,31 @@ impl Session {
         } else {
             CommandExecutionStatus::Failed
         };
-        self.item_as(status, code, now)
+        self.item_as(status, code, self.reached(exit), now)
+    }
+
+    /// The limit that stopped it, if one did.
+    pub fn reached(&self, exit: &ExitOutcome) -> Option<LimitReached> {
+        limit::reached(exit, &self.limits)
     }
 
     /// The item of a command that was stopped.
     pub fn failed_item(&self, exit_code: i32, now: Duration) -> ThreadItem {
-        self.item_as(CommandExecutionStatus::Failed, exit_code, now)
+        self.item_as(CommandExecutionStatus::Failed, exit_code, None, now)
     }
 
     pub fn item_id(&self) -> &str {
         &self.item.id
     }
 
-    fn item_as(&self, status: CommandExecutionStatus, exit_code: i32, now: Duration) -> ThreadItem {
+    fn item_as(&self, status: CommandExecutionStatus, exit_code: i32, limit_reached: Option<LimitReached>, now: Duration) -> ThreadItem {
         let output = self.running.aggregated();
         ThreadItem::CommandExecution(CommandExecutionItem {
             status,
             exit_code: Some(exit_code),
             aggregated_output: (!output.is_empty()).then(|| output.to_text()),
             duration_ms: i64::try_from(now.saturating_sub(self.started_at).as_millis()).ok(),
+            limit_reached: limit_reached.map(Box::new),
             ..self.item.clone()
         })
     }

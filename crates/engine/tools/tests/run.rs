@@ -903,7 +903,7 @@ async fn a_limit_that_ended_a_command_is_told() {
 
     let text = format!("{outcome:?}");
     assert!(
-        text.contains("because a file grew beyond the limit (`command_limits.file_size_mb`"),
+        text.contains("because a file grew beyond the limit of 102400 MiB (`command_limits.file_size_mb`"),
         "{text}"
     );
 }

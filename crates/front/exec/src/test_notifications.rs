@@ -140,6 +140,7 @@ pub fn command(id: &str, command: &str, status: CommandExecutionStatus, exit_cod
         aggregated_output: output.map(str::to_owned),
         exit_code,
         duration_ms: exit_code.map(|_| 12),
+        limit_reached: None,
     })
 }
 

@@ -274,6 +274,35 @@ pub struct CommandExecutionItem {
     pub exit_code: Option<i32>,
     #[serde(default)]
     pub duration_ms: Option<i64>,
+    /// The limit that stopped it; only there if one did. Ours alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_reached: Option<Box<LimitReached>>,
+}
+
+/// A limit that stopped a command, and what the command used until then, with everything that it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitReached {
+    pub limit: LimitHit,
+    /// Bytes, or processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<u64>,
+    /// Processor time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// A limit that stopped a command, or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LimitHit {
+    FileSize,
+    /// Of all its processes together.
+    Memory,
+    /// A process could not be started.
+    Processes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -161,10 +161,7 @@ fn around(_: &mut Command, _: Way) {}
 pub fn overhead(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
     let mut all = Vec::new();
     for files in [FEW, MANY] {
-        let subjects: Vec<Subject<'_>> = programs
-            .iter()
-            .map(|program| Subject::new(program, files))
-            .collect::<Result<_>>()?;
+        let subjects: Vec<Subject<'_>> = programs.iter().map(|program| Subject::new(program, files)).collect::<Result<_>>()?;
         let mut plain = Absolute::new(format!("a plain spawn of the session's `true`, {files} files"), programs);
         for case in Case::all() {
             all.push(sessions(case, files, programs, &subjects, plan, &mut plain)?);
@@ -213,7 +210,14 @@ fn sessions(case: Case, files: usize, programs: &[Program], subjects: &[Subject<
     Ok(measure)
 }
 
-fn one_shots(case: Case, files: usize, programs: &[Program], subjects: &[Subject<'_>], plan: Plan, plain: &mut Absolute) -> Result<Measure> {
+fn one_shots(
+    case: Case,
+    files: usize,
+    programs: &[Program],
+    subjects: &[Subject<'_>],
+    plan: Plan,
+    plain: &mut Absolute,
+) -> Result<Measure> {
     let name = format!("{}: one `codex sandbox`, above a plain spawn", case.name(files));
     eprintln!("   {name}");
     let mut measure = Measure::new(name, Unit::Milliseconds, None, programs);
@@ -251,7 +255,15 @@ fn bubblewrap(programs: &[Program], subjects: &[Subject<'_>], plan: Plan) -> Res
         for (at, Subject { observed, .. }) in subjects.iter().enumerate() {
             let dir = observed.dir.display().to_string();
             let confine = ["--ro-bind", "/", "/", "--bind", &dir, &dir, "--dev", "/dev", "--proc", "/proc"];
-            let isolate = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--new-session", "--die-with-parent", "--"];
+            let isolate = [
+                "--unshare-user",
+                "--unshare-pid",
+                "--unshare-ipc",
+                "--unshare-net",
+                "--new-session",
+                "--die-with-parent",
+                "--",
+            ];
             let words = [bwrap.display().to_string()].into_iter();
             let words = words.chain(confine.into_iter().chain(isolate).map(str::to_owned));
             let confined = Observed {
@@ -270,7 +282,9 @@ fn bubblewrap(programs: &[Program], subjects: &[Subject<'_>], plan: Plan) -> Res
 
 fn in_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The last steps before the command: its streams, its session, its folder, its program.
 
+use super::cgroup::{Forked, Group, Holds, fork};
 use super::link::Link;
 use codex_process::CommandIo;
 use codex_process::wire::{Failure, Report, Request};
@@ -70,19 +71,20 @@ pub(super) fn forget_output() -> io::Result<()> {
     Ok(())
 }
 
-/// Starts the command in a new process, which confines itself first. `failure` stays silent if its program runs.
+/// Starts the command in a new process, in `group` if there is one, which confines itself first: it is told what the group holds. `failure`
+/// stays silent if its program runs.
 pub(super) fn fork_command(
     request: &Request,
     streams: &Streams,
     failure: &OwnedFd,
-    confine: impl FnOnce() -> Result<(), Report>,
+    group: Option<&Group>,
+    confine: impl FnOnce(Holds) -> Result<(), Report>,
 ) -> io::Result<Pid> {
     let program = Program::of(request)?;
-    // SAFETY: this process has one thread, so the copy may do whatever it likes.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        0 => {
-            let report = match confine() {
+    match fork(0, group)? {
+        Forked::Parent(pid) => Ok(pid),
+        Forked::Child(holds) => {
+            let report = match confine(holds) {
                 Ok(()) => Report::Failed(become_command(request, streams, &program)),
                 Err(report) => report,
             };
@@ -90,7 +92,6 @@ pub(super) fn fork_command(
             let _ = rustix::io::write(failure, &report.encode());
             super::quit(127)
         }
-        pid => Pid::from_raw(pid).ok_or_else(|| io::ErrorKind::Other.into()),
     }
 }
 

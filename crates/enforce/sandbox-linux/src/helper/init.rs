@@ -3,6 +3,7 @@
 //! Everything is applied before the command is forked, so init is no softer target than the command itself. When init ends, the kernel
 //! ends every process of the namespace.
 
+use super::cgroup::Holds;
 use super::limits::{self, Processes};
 use super::link::Link;
 use super::recorder::Microphone;
@@ -31,8 +32,8 @@ pub(super) struct Inside<'a> {
     pub status: &'a OwnedFd,
 }
 
-pub(super) fn run(inside: &Inside<'_>, settled: Result<(), Refusal>) -> ! {
-    let report = match settled.map_err(Refusal::into_report).and_then(|()| start(inside)) {
+pub(super) fn run(inside: &Inside<'_>, settled: Result<Holds, Refusal>) -> ! {
+    let report = match settled.map_err(Refusal::into_report).and_then(|holds| start(inside, holds)) {
         Ok(command) => serve(inside, command),
         Err(report) => report,
     };
@@ -41,7 +42,7 @@ pub(super) fn run(inside: &Inside<'_>, settled: Result<(), Refusal>) -> ! {
     quit(125)
 }
 
-fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
+fn start(inside: &Inside<'_>, holds: Holds) -> Result<Pid, Report> {
     let Inside {
         confinement,
         request,
@@ -56,10 +57,10 @@ fn start(inside: &Inside<'_>) -> Result<Pid, Report> {
     landlock::apply(&confinement.writable, confinement.system_calls).map_err(Refusal::into_report)?;
     seccomp::apply(confinement.system_calls, inside.recorder.map(|recorder| recorder.recording)).map_err(Refusal::into_report)?;
     let settle = || {
-        limits::apply(&request.limits, Processes::OfCommand).map_err(Refusal::into_report)?;
+        limits::apply(&request.limits, Processes::OfCommand, holds).map_err(Refusal::into_report)?;
         inside.recorder.map_or(Ok(()), Microphone::install)
     };
-    let command = exec::fork_command(request, &streams, inside.failure, settle).map_err(failed("a process", "fork"))?;
+    let command = exec::fork_command(request, &streams, inside.failure, None, |_| settle()).map_err(failed("a process", "fork"))?;
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
     // Only now: until here signals wait, and the copy must not take our handler for its own.
     pass_signals_on(request.io);

@@ -1,6 +1,7 @@
 //! Limits of what a command may use, and what it has used. They are there for accidents: what the kernel lacks of them stops nothing.
 
 use super::Refusal;
+use super::cgroup::Holds;
 use codex_process::Usage;
 use codex_protocol::settings::CommandLimits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -16,12 +17,12 @@ pub(super) enum Processes {
     OfUser,
 }
 
-/// Of this process and everything it will start. Only ever lowers, and for good.
-pub(super) fn apply(limits: &CommandLimits, processes: Processes) -> Result<(), Refusal> {
+/// Of this process and everything it will start, but for what its group `holds`. Only ever lowers, and for good.
+pub(super) fn apply(limits: &CommandLimits, processes: Processes, holds: Holds) -> Result<(), Refusal> {
     let counted = processes == Processes::OfCommand && counts_by_namespace(&release());
     for (resource, limit) in [
-        (Resource::Nproc, limits.processes.filter(|_| counted)),
-        (Resource::Data, limits.memory_bytes),
+        (Resource::Nproc, limits.processes.filter(|_| counted && !holds.processes)),
+        (Resource::Data, limits.memory_bytes.filter(|_| !holds.memory)),
         (Resource::Fsize, limits.file_bytes),
         (Resource::Nofile, limits.open_files),
     ] {

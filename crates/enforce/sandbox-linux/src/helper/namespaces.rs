@@ -1,6 +1,7 @@
 //! Enters the namespaces with a new process, and gives the user in there the same number as outside, unless it is root.
 
 use super::Refusal;
+use super::cgroup::{Forked, Group, Holds, fork};
 use crate::plan::Namespace;
 use rustix::process::Pid;
 use std::fs;
@@ -16,29 +17,31 @@ const ROOT_INSIDE: u32 = 1;
 pub(super) enum Entered {
     /// With the id of the first process of the namespaces.
     Outside(Pid),
-    /// In that process, with every capability in there and none outside, and whether it is settled.
-    Inside(Result<(), Refusal>),
+    /// In that process, with every capability in there and none outside, and whether it is settled: with the limits that its group holds.
+    Inside(Result<Holds, Refusal>),
 }
 
-pub(super) fn enter(namespaces: &[Namespace]) -> Result<Entered, Refusal> {
-    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+pub(super) fn enter(namespaces: &[Namespace], group: Option<&Group>) -> Result<Entered, Refusal> {
+    let (user, own_group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let refuse = |error: io::Error| Refusal {
         rule: RULE.to_owned(),
         missing: explain(&error),
     };
     let parent_alive = super::link::Pipe::new().map_err(refuse)?;
-    if let Some(pid) = clone(namespaces).map_err(refuse)? {
-        // Stays open for our whole life: its end tells the child that we are gone.
-        std::mem::forget(parent_alive.writer);
-        return Ok(Entered::Outside(pid));
-    }
+    let holds = match fork(flags(namespaces), group).map_err(refuse)? {
+        Forked::Parent(pid) => {
+            // Stays open for our whole life: its end tells the child that we are gone.
+            std::mem::forget(parent_alive.writer);
+            return Ok(Entered::Outside(pid));
+        }
+        Forked::Child(holds) => holds,
+    };
     drop(parent_alive.writer);
-    let settled = die_with_parent(&parent_alive.reader).and_then(|()| map_user(user, group));
-    Ok(Entered::Inside(settled.map_err(refuse)))
+    let settled = die_with_parent(&parent_alive.reader).and_then(|()| map_user(user, own_group));
+    Ok(Entered::Inside(settled.map(|()| holds).map_err(refuse)))
 }
 
-/// Like fork: `None` in the child. Works because this process has one thread.
-fn clone(namespaces: &[Namespace]) -> io::Result<Option<Pid>> {
+fn flags(namespaces: &[Namespace]) -> libc::c_int {
     let flag = |namespace: &Namespace| match namespace {
         Namespace::User => libc::CLONE_NEWUSER,
         Namespace::Mount => libc::CLONE_NEWNS,
@@ -46,12 +49,7 @@ fn clone(namespaces: &[Namespace]) -> io::Result<Option<Pid>> {
         Namespace::Ipc => libc::CLONE_NEWIPC,
         Namespace::Network => libc::CLONE_NEWNET,
     };
-    let flags = namespaces.iter().map(flag).fold(libc::SIGCHLD, |all, flag| all | flag);
-    // SAFETY: without a stack and without shared memory this is fork; all other arguments are unused with these flags.
-    match unsafe { libc::syscall(libc::SYS_clone, flags as libc::c_ulong, 0, 0, 0, 0) } {
-        -1 => Err(io::Error::last_os_error()),
-        pid => Ok(i32::try_from(pid).ok().and_then(Pid::from_raw)),
-    }
+    namespaces.iter().map(flag).fold(0, |all, flag| all | flag)
 }
 
 fn explain(error: &io::Error) -> String {

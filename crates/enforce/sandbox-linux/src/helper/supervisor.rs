@@ -1,5 +1,6 @@
 //! The supervisor: starts the command or its init, hears its parent, walks the kill ladder, tells the one end.
 
+use super::cgroup::{self, Group as ControlGroup};
 use super::limits::{self, Processes};
 use super::link::{Heard, Link, Pipe};
 use super::namespaces::{self, Entered};
@@ -32,10 +33,15 @@ pub(super) const PASSED_ON: [libc::c_int; 6] = [
 pub(super) fn run() -> io::Result<()> {
     let link = take_socket()?;
     let (request, stdin) = link.request()?;
-    let Assignment { plan, recording } = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
+    let Assignment { plan, recording, groups } = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
     limits::go_first_when_memory_runs_out();
-    let mut litter = Litter::default();
+    // Init is no process of the command.
+    let own = u64::from(matches!(plan, LinuxPlan::Confined(_)));
+    let mut litter = Litter {
+        group: ControlGroup::make(groups.as_deref(), &request.limits, own),
+        ..Litter::default()
+    };
     match start(&plan, recording, &request, stdin.as_ref(), &link, &mut litter) {
         Ok((started, tape)) => Supervisor {
             link,
@@ -53,6 +59,7 @@ pub(super) fn run() -> io::Result<()> {
         .run(&mut litter, stdin),
         Err(report) => {
             litter.remove();
+            cgroup::settle(litter.group.take());
             link.tell(&report);
             Ok(())
         }
@@ -64,12 +71,23 @@ pub(super) fn run() -> io::Result<()> {
 struct Litter {
     placeholders: Placeholders,
     scratch: Scratch,
+    group: Option<ControlGroup>,
 }
 
 impl Litter {
+    /// Everything but the group, which still has something to tell.
     fn remove(&mut self) {
         self.placeholders.remove();
         self.scratch.remove();
+    }
+}
+
+impl Litter {
+    /// Whoever is in the group, also who has another parent or another user by now.
+    fn kill(&self) {
+        if let Some(group) = &self.group {
+            group.kill();
+        }
     }
 }
 
@@ -140,16 +158,16 @@ fn start(
         .unzip();
     let record = || microphone.as_ref().map_or(Ok(()), Microphone::install);
     let started = match plan {
-        LinuxPlan::Unconfined => start_here(request, stdin, link, failure, |_| record())?,
+        LinuxPlan::Unconfined => start_here(request, stdin, link, failure, litter.group.as_ref(), |_| record())?,
         LinuxPlan::Landlocked(plan) => {
             litter.scratch.make(plan.scratch.as_ref()).map_err(Refusal::into_report)?;
-            start_here(request, stdin, link, failure, |streams| {
+            start_here(request, stdin, link, failure, litter.group.as_ref(), |streams| {
                 landlocked::apply(plan, streams, recording).map_err(Refusal::into_report)?;
                 record()
             })?
         }
         LinuxPlan::Confined(confinement) => {
-            let placeholders = &mut litter.placeholders;
+            let (placeholders, group) = (&mut litter.placeholders, litter.group.as_ref());
             placeholders.make(&confinement.placeholders).map_err(Refusal::into_report)?;
             let status = Pipe::new().map_err(failed("make a pipe"))?;
             let inside = init::Inside {
@@ -162,7 +180,7 @@ fn start(
                 failure: &failure.writer,
                 status: &status.writer,
             };
-            let main = match namespaces::enter(&confinement.namespaces).map_err(Refusal::into_report)? {
+            let main = match namespaces::enter(&confinement.namespaces, group).map_err(Refusal::into_report)? {
                 Entered::Outside(init) => init,
                 Entered::Inside(settled) => init::run(&inside, settled),
             };
@@ -192,16 +210,17 @@ fn start_here(
     stdin: Option<&OwnedFd>,
     link: &Link,
     failure: Pipe,
+    group: Option<&ControlGroup>,
     confine: impl FnOnce(&exec::Streams) -> Result<(), Report>,
 ) -> Result<Started, Report> {
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| failed("become subreaper")(error.into()))?;
     let streams = exec::Streams::make(request, stdin, link).map_err(failed("open a terminal"))?;
-    let settle = || {
-        limits::apply(&request.limits, Processes::OfUser).map_err(Refusal::into_report)?;
+    let settle = |holds| {
+        limits::apply(&request.limits, Processes::OfUser, holds).map_err(Refusal::into_report)?;
         confine(&streams)
     };
-    let main = exec::fork_command(request, &streams, &failure.writer, settle).map_err(failed("fork"))?;
+    let main = exec::fork_command(request, &streams, &failure.writer, group, settle).map_err(failed("fork"))?;
     Ok(Started {
         main,
         failure: failure.reader,
@@ -248,7 +267,7 @@ impl Supervisor {
             self.wait()?;
             let due = self.kill_at.is_some_and(|at| at <= Instant::now());
             let ended = if due {
-                self.kill_hard()
+                self.kill_hard(litter)
             } else {
                 tree::collect(self.started.main).main_status
             };
@@ -257,8 +276,10 @@ impl Supervisor {
             }
         };
         self.hear_start();
+        litter.kill();
         tree::end(self.started.main);
         litter.remove();
+        let (usage, limit) = cgroup::settle(litter.group.take());
         match self.start {
             Start::Failed(report) => self.link.tell_bytes(&report),
             Start::Pending | Start::Running => {
@@ -268,7 +289,8 @@ impl Supervisor {
                 }
                 self.link.tell(&Report::Ended {
                     status: self.started.command_status(main_status),
-                    usage: limits::used(),
+                    usage,
+                    limit,
                 });
             }
         }
@@ -404,9 +426,10 @@ impl Supervisor {
     }
 
     /// The end of init is the end of its namespace, and wakes us; without init the whole tree is ours to end.
-    fn kill_hard(&mut self) -> Option<i32> {
+    fn kill_hard(&mut self, litter: &Litter) -> Option<i32> {
         self.kill_at = None;
         self.signal(Signal::KILL);
+        litter.kill();
         match self.started.status {
             Some(_) => tree::collect(self.started.main).main_status,
             None => tree::end(self.started.main),

@@ -15,14 +15,14 @@ const NAMESPACES: [Namespace; 5] = [
 
 /// Says [`TRIAL`] if everything can be made, else what failed.
 pub(super) fn run() -> ! {
-    let words = match namespaces::enter(&NAMESPACES) {
+    let words = match namespaces::enter(&NAMESPACES, None) {
         Ok(Entered::Outside(inside)) => {
             // It says what there is to say; its end is all that is waited for.
             let _ = rustix::process::waitpid(Some(inside), rustix::process::WaitOptions::empty());
             quit(0)
         }
         Ok(Entered::Inside(settled)) => {
-            match settled.and_then(|()| mounts::apply(&[MountOp::AllReadOnly, MountOp::Dev, MountOp::Proc], &[])) {
+            match settled.and_then(|_| mounts::apply(&[MountOp::AllReadOnly, MountOp::Dev, MountOp::Proc], &[])) {
                 Ok(()) => TRIAL.to_owned(),
                 Err(refusal) => words(&refusal),
             }

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Who runs the helper and so the command.
@@ -34,6 +35,77 @@ pub struct Lab {
     pub sandbox: LinuxSandbox,
 }
 
+/// A folder for control groups, as a user has one that the system delegated: this process is in it, too.
+pub struct Groups {
+    pub folder: PathBuf,
+    pub memory: bool,
+    pub processes: bool,
+    /// Where this process came from.
+    before: PathBuf,
+    /// A process is in one group at a time.
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Groups {
+    /// `None` where this host lets us make none.
+    pub fn new() -> Option<Self> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = own_group().and_then(|before| {
+            // A group that holds processes has none below with limits, unless it is the root of all.
+            let limits = |group: &&Path| fs::read_to_string(group.join("cgroup.subtree_control")).is_ok_and(|text| text.contains("memory"));
+            let around = [Some(before.as_path()), before.parent()].into_iter().flatten().find(limits);
+            let folder = around.unwrap_or(&before).join(format!("codex-test-{}", std::process::id()));
+            let runner = folder.join("runner");
+            fs::create_dir_all(&runner).ok()?;
+            fs::write(runner.join("cgroup.procs"), "0").ok()?;
+            Some((before, folder))
+        });
+        let (before, folder) = made?;
+        let on = |controller: &str| fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}")).is_ok();
+        let (memory, processes) = (on("memory"), on("pids"));
+        for path in [folder.clone(), folder.join("cgroup.procs")] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        Some(Self {
+            folder,
+            memory,
+            processes,
+            before,
+            _alone: alone,
+        })
+    }
+
+    /// What commands left.
+    pub fn left(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).unwrap().flatten();
+        let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+        let names = folders.map(|entry| entry.file_name().into_string().unwrap());
+        names.filter(|name| name != "runner").collect()
+    }
+}
+
+fn own_group() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?.split(' ').nth(4)?;
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    Some(Path::new(mount).join(own))
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        // A test that failed may leave something in it.
+        for left in self.left() {
+            let _ = fs::write(self.folder.join(&left).join("cgroup.kill"), "1");
+            let _ = fs::remove_dir(self.folder.join(left));
+        }
+        let _ = fs::write(self.before.join("cgroup.procs"), "0");
+        let _ = fs::remove_dir(self.folder.join("runner"));
+        let _ = fs::remove_dir(&self.folder);
+    }
+}
+
 /// How a command ended and what it said.
 #[derive(Debug)]
 pub struct Ran {
@@ -44,6 +116,17 @@ pub struct Ran {
 impl Lab {
     pub fn new(user: User) -> Self {
         Self::with(user, LinuxSandbox::with_helper)
+    }
+
+    /// With the control groups of commands in this folder.
+    pub fn with_groups(user: User, groups: &Path) -> Self {
+        Self::with(user, |helper| LinuxSandbox::with_helper(helper).with_groups_in(groups.to_owned()))
+    }
+
+    pub fn with_groups_without_namespaces(user: User, groups: &Path) -> Self {
+        Self::with(user, |helper| {
+            LinuxSandbox::without_namespaces(helper).with_groups_in(groups.to_owned())
+        })
     }
 
     /// As on a host that refuses namespaces.

@@ -23,6 +23,7 @@ const URGENT_LANE: usize = 1024;
 pub type Reply = Box<dyn FnOnce(Result<ThreadReply, RequestError>) + Send>;
 
 /// What arrives at a thread's task.
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are events, and each is moved once")]
 pub enum Message {
     Event(ThreadEvent),
     Request {

@@ -1,8 +1,8 @@
 //! `codex demo` as somebody sees it, and where it must refuse or fail.
 
 use crate::support::{Lab, wait_for};
-use codex_testkit::world::World;
 use codex_testkit::snapshot_filters;
+use codex_testkit::world::World;
 use pretty_assertions::assert_eq;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

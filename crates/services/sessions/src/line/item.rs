@@ -6,7 +6,7 @@
 use super::values::{file_url, lenient, path_from, path_text};
 use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::items::{
-    CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus,
+    CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, LimitReached, PatchApplyStatus,
     PatchChangeKind, ThreadItem, UserInput,
 };
 use serde::{Deserialize, Serialize};
@@ -234,6 +234,7 @@ fn command_value(item: &CommandExecutionItem) -> Value {
         aggregated_output: item.aggregated_output.clone(),
         exit_code: item.exit_code,
         duration: item.duration_ms.map(DurationLine::from_ms),
+        limit_reached: item.limit_reached.clone(),
     };
     tagged("CommandExecution", &line)
 }
@@ -261,6 +262,8 @@ pub struct CommandLine {
     exit_code: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     duration: Option<DurationLine>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    limit_reached: Option<Box<LimitReached>>,
 }
 
 impl CommandLine {
@@ -284,6 +287,7 @@ impl CommandLine {
             aggregated_output: self.aggregated_output,
             exit_code: self.exit_code,
             duration_ms: self.duration.map(DurationLine::ms),
+            limit_reached: self.limit_reached,
         }
     }
 }

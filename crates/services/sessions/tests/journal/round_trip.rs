@@ -9,8 +9,8 @@ use codex_protocol::call_items::{
 };
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{
-    CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, PatchApplyStatus,
-    PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
+    CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, LimitHit, LimitReached,
+    PatchApplyStatus, PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
 };
 use codex_protocol::journal::{
     Compacted, CompactionAsk, EventMsg, PrefixBase, Record, SentRequest, SessionMeta, TokenUsageRecord, TurnContext, WorldState,
@@ -71,10 +71,21 @@ fn commands() -> BoxedStrategy<CommandExecutionItem> {
         Just(Status::Declined)
     ];
     let first = (text(), text(), abs_path(), of(text()), source, status);
-    let second = (vec(actions(), 0..3), of(text()), of(any::<i32>()), of(any::<i64>()));
+    let limit = prop_oneof![Just(LimitHit::FileSize), Just(LimitHit::Memory), Just(LimitHit::Processes)];
+    let reached = (limit, of(any::<u64>()), of(any::<u64>()), of(any::<u64>()));
+    let reached = reached.prop_map(|(limit, allowed, cpu_ms, peak_memory_bytes)| LimitReached {
+        limit,
+        allowed,
+        cpu_ms,
+        peak_memory_bytes,
+    });
+    let second = (vec(actions(), 0..3), of(text()), of(any::<i32>()), of(any::<i64>()), of(reached));
     (first, second)
         .prop_map(
-            |((id, command, cwd, process_id, source, status), (command_actions, aggregated_output, exit_code, duration_ms))| {
+            |(
+                (id, command, cwd, process_id, source, status),
+                (command_actions, aggregated_output, exit_code, duration_ms, limit_reached),
+            )| {
                 CommandExecutionItem {
                     id,
                     command,
@@ -86,6 +97,7 @@ fn commands() -> BoxedStrategy<CommandExecutionItem> {
                     aggregated_output,
                     exit_code,
                     duration_ms,
+                    limit_reached: limit_reached.map(Box::new),
                 }
             },
         )

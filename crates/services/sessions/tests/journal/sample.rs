@@ -136,6 +136,7 @@ pub fn command() -> ThreadItem {
         aggregated_output: Some("hello\n".to_owned()),
         exit_code: Some(0),
         duration_ms: Some(1234),
+        limit_reached: None,
     })
 }
 
