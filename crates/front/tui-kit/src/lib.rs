@@ -6,6 +6,7 @@
 
 pub mod cells;
 pub mod composer;
+pub mod diff;
 pub mod highlight;
 pub mod keys;
 pub mod markdown;

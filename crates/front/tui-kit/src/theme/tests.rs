@@ -42,6 +42,35 @@ fn every_text_of_every_theme_can_be_read() {
     assert!(measured > 200);
 }
 
+#[test]
+fn code_can_be_read_where_it_was_changed() {
+    let code = [
+        Role::Keyword,
+        Role::String,
+        Role::Number,
+        Role::Function,
+        Role::Type,
+        Role::Property,
+        Role::Comment,
+        Role::Tag,
+    ];
+    let mut worst = Vec::new();
+    for spec in built_in() {
+        let theme = Theme::new(&spec, ColorDepth::TrueColor);
+        for back in [Role::DiffAdded, Role::DiffRemoved] {
+            let Some(bg) = theme.style(back).bg.and_then(rgb) else { continue };
+            for role in code {
+                let Some(fg) = theme.style(role).fg.and_then(rgb) else { continue };
+                let ratio = contrast(fg, bg);
+                if ratio < 3.5 {
+                    worst.push(format!("{} {role:?} on {back:?}: {ratio:.2}", spec.name));
+                }
+            }
+        }
+    }
+    assert!(worst.is_empty(), "{worst:#?}");
+}
+
 /// How a colour looks without green receptors (Viénot 1999, on linear values).
 fn deuteranopia(color: [u8; 3]) -> [f64; 3] {
     let [red, green, blue] = color.map(|part| (f64::from(part) / 255.0).powf(2.2));
