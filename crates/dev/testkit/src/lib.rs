@@ -1,4 +1,4 @@
-//! What tests share: a mock Responses server, a temporary home, a stepped clock, snapshot filters.
+//! What tests share: a mock Responses server, a temporary home, a stepped clock, a terminal, snapshot filters.
 //!
 //! | module | gives |
 //! | --- | --- |
@@ -14,6 +14,7 @@
 //! | [`examples`] | the fenced blocks of a Markdown page, and what each of them promises |
 //! | [`network`] | a network of a test's own, and a record of every attempt to reach anything (Linux) |
 //! | [`processes`] | [`Marker`]: finds every process that a test started, to prove that none is left |
+//! | [`screen`] | [`Screen`]: a terminal without a window |
 //! | [`snapshots`] | [`snapshot_filters`]: ids, times, temporary paths and ports become words |
 //! | [`world`] | machines that are less than this one, for one program at a time (Linux) |
 //!
@@ -32,6 +33,7 @@ pub mod mock;
 pub mod network;
 pub mod processes;
 pub mod proxy;
+pub mod screen;
 pub mod snapshots;
 pub mod sockets;
 pub mod tls;
@@ -44,6 +46,7 @@ pub use home::TempHome;
 pub use mock::{Ended, MockModel, Recorded};
 pub use processes::{Marker, is_alive};
 pub use proxy::{MockProxy, ProxyManner};
+pub use screen::Screen;
 pub use snapshots::snapshot_filters;
 pub use sockets::Sockets;
 pub use tls::Tls;

@@ -13,6 +13,7 @@ use codex_tui::{Ended, Failure, Options, Settings};
 use codex_tui_kit::terminal::inline::Narrowing;
 use codex_tui_kit::terminal::process::ProcessTerminal;
 use codex_tui_kit::terminal::{Device, Port, Style};
+use codex_tui_kit::theme::{TerminalFacts, Theme};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -143,6 +144,7 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
         home: process.home.clone(),
         history: history(&resolved.config.history, surroundings),
         timezone: process.timezone.clone(),
+        theme: theme(surroundings),
     };
     Ok(Prepared {
         options,
@@ -157,6 +159,20 @@ const fn style(command: &TuiCommand) -> Style {
         Some(true) => Style::Fullscreen,
         Some(false) | None => Style::Inline,
     }
+}
+
+/// As the variables describe the terminal.
+fn theme(surroundings: &Surroundings) -> Theme {
+    let var = |name: &str| surroundings.process.var(name);
+    let facts = TerminalFacts {
+        no_color: var("NO_COLOR"),
+        colorterm: var("COLORTERM"),
+        term: var("TERM"),
+        term_program: var("TERM_PROGRAM"),
+        wt_session: var("WT_SESSION"),
+        colorfgbg: var("COLORFGBG"),
+    };
+    Theme::default_for(facts.background().unwrap_or_default(), facts.depth())
 }
 
 fn history(settings: &HistorySettings, surroundings: &Surroundings) -> Option<codex_tui::history::File> {

@@ -45,6 +45,7 @@ pub struct Options {
     pub history: Option<history::File>,
     /// IANA name, for times of day.
     pub timezone: String,
+    pub theme: codex_tui_kit::theme::Theme,
 }
 
 /// How it ended.

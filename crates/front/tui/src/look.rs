@@ -2,38 +2,48 @@
 
 use codex_base::AbsPath;
 use codex_tui_kit::sanitize;
+use codex_tui_kit::theme::{Glyphs, Role, Theme};
 use codex_tui_kit::wrap::Wrap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that lines are made with beside their content and width.
 #[derive(Debug, Clone)]
 pub struct Look {
-    pub dim: Style,
-    pub bold: Style,
-    pub accent: Style,
-    pub good: Style,
-    pub bad: Style,
-    pub warning: Style,
+    pub theme: Arc<Theme>,
     pub home: Option<AbsPath>,
     pub timezone: TimeZone,
 }
 
 impl Look {
-    pub fn new(home: Option<AbsPath>, timezone: &str) -> Self {
+    pub fn new(theme: Theme, home: Option<AbsPath>, timezone: &str) -> Self {
         Self {
-            dim: Style::new().add_modifier(Modifier::DIM),
-            bold: Style::new().add_modifier(Modifier::BOLD),
-            accent: Style::new().fg(Color::Cyan),
-            good: Style::new().fg(Color::Green),
-            bad: Style::new().fg(Color::Red),
-            warning: Style::new().fg(Color::Yellow),
+            theme: Arc::new(theme),
             home,
             timezone: TimeZone::get(timezone).unwrap_or(TimeZone::UTC),
         }
+    }
+
+    pub fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
+    }
+
+    pub fn span(&self, text: impl Into<Cow<'static, str>>, role: Role) -> Span<'static> {
+        Span::styled(text, self.style(role))
+    }
+
+    pub fn glyphs(&self) -> &'static Glyphs {
+        self.theme.glyphs
+    }
+
+    /// A sign and a blank, as what stands before a cell.
+    pub fn sign(&self, glyph: &str, role: Role) -> Span<'static> {
+        self.span(format!("{glyph} "), role)
     }
 
     /// With `~` for the home directory.

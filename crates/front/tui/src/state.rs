@@ -232,8 +232,9 @@ impl State {
             home,
             history,
             timezone,
+            theme,
         } = options;
-        let look = Look::new(home, &timezone);
+        let look = Look::new(theme, home, &timezone);
         let mut transcript = Transcript::default();
         transcript.push(Cell::Header {
             version: VERSION.to_owned(),

@@ -3,15 +3,12 @@
 //! Items may overlap; their lines leave in the order in which the items began. An answer that is first in line leaves line by line while it
 //! comes; everything else leaves whole. What has left is forgotten.
 
-use crate::cells::{self, Answer, Cell};
+use crate::cells::{self, Answer, Cell, Tail};
 use crate::look::Look;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem, Turn};
 use ratatui::text::Line;
 use std::collections::VecDeque;
 use std::time::Duration;
-
-/// So much of the output of a running command is kept.
-const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
 pub struct Transcript {
@@ -31,17 +28,16 @@ struct Open {
 
 #[derive(Debug)]
 enum Under {
-    Answer {
-        answer: Answer,
-        /// The blank row above it has left.
-        began: bool,
-    },
+    Answer(Box<Answer>),
     Command {
         item: Box<CommandExecutionItem>,
-        output: String,
+        tail: Box<Tail>,
     },
     Other(Box<ThreadItem>),
+    /// Complete; `None` shows nothing more.
     Done(Option<Cell>),
+    /// What is left of an answer that was broken off.
+    Rows(Vec<Line<'static>>),
 }
 
 impl Transcript {
@@ -64,15 +60,12 @@ impl Transcript {
         self.push(Cell::TurnEnd(Box::new(turn.clone())));
     }
 
-    pub fn started(&mut self, item: &ThreadItem, now: Duration) {
+    pub fn started(&mut self, item: &ThreadItem, now: Duration, width: u16, look: &Look) {
         let state = match item {
-            ThreadItem::AgentMessage { .. } => Under::Answer {
-                answer: Answer::default(),
-                began: false,
-            },
+            ThreadItem::AgentMessage { .. } => Under::Answer(Box::new(Answer::new(width, look))),
             ThreadItem::CommandExecution(item) => Under::Command {
+                tail: Box::new(Tail::of(item.source)),
                 item: Box::new(item.clone()),
-                output: String::new(),
             },
             other => Under::Other(Box::new(other.clone())),
         };
@@ -84,25 +77,27 @@ impl Transcript {
     }
 
     pub fn answer_delta(&mut self, id: &str, delta: &str) {
-        if let Some(Under::Answer { answer, .. }) = self.find(id) {
+        if let Some(Under::Answer(answer)) = self.find(id) {
             answer.push(delta);
         }
     }
 
     pub fn command_delta(&mut self, id: &str, delta: &str) {
-        if let Some(Under::Command { output, .. }) = self.find(id) {
-            output.push_str(delta);
-            if output.len() > 2 * OUTPUT_BYTES_MAX {
-                let mut from = output.len() - OUTPUT_BYTES_MAX;
-                while !output.is_char_boundary(from) {
-                    from += 1;
-                }
-                output.drain(..from);
+        if let Some(Under::Command { tail, .. }) = self.find(id) {
+            tail.push(delta);
+        }
+    }
+
+    /// The window is so wide from now on.
+    pub fn set_width(&mut self, width: u16) {
+        for open in &mut self.open {
+            if let Under::Answer(answer) = &mut open.state {
+                answer.set_width(width);
             }
         }
     }
 
-    pub fn completed(&mut self, item: &ThreadItem, width: u16, look: &Look) {
+    pub fn completed(&mut self, item: &ThreadItem, look: &Look) {
         let Some(index) = self.open.iter().position(|open| open.id == item.id()) else {
             if let Some(cell) = Cell::of(item) {
                 self.push(cell);
@@ -110,41 +105,40 @@ impl Transcript {
             return;
         };
         let open = &mut self.open[index];
-        if let (Under::Answer { answer, began: true }, ThreadItem::AgentMessage { text, .. }) = (&mut open.state, item) {
-            // Some lines have left; the rest follows them.
-            if let Some(missing) = text.strip_prefix(answer.text()) {
-                answer.push(missing);
+        open.state = match (&mut open.state, item) {
+            // Some rows have left; the rest follows them.
+            (Under::Answer(answer), ThreadItem::AgentMessage { text, .. }) if answer.began() => {
+                let missing = answer.missing(text).to_owned();
+                answer.push(&missing);
+                let rest = answer.end(look);
+                self.finished.extend(rest);
+                Under::Done(None)
             }
-            let rest = answer.rest(width, look);
-            self.finished.extend(rest);
-            open.state = Under::Done(None);
-        } else {
-            open.state = Under::Done(Cell::of(item));
-        }
+            _ => Under::Done(Cell::of(item)),
+        };
     }
 
     /// Takes whatever is left of a turn that has ended: nothing of it comes any more.
-    pub fn turn_ended(&mut self, turn: Turn, width: u16, look: &Look) {
+    pub fn turn_ended(&mut self, turn: Turn, look: &Look) {
         for open in &mut self.open {
-            match &mut open.state {
-                Under::Answer { answer, began: true } => {
-                    let rest = answer.rest(width, look);
-                    self.finished.extend(rest);
-                    open.state = Under::Done(None);
+            let done = match &mut open.state {
+                Under::Answer(answer) => {
+                    let rest = answer.rest(look);
+                    if answer.began() {
+                        self.finished.extend(rest);
+                        Under::Done(None)
+                    } else {
+                        Under::Rows(rest)
+                    }
                 }
-                Under::Answer { answer, began: false } => {
-                    let text = answer.text().trim();
-                    open.state = Under::Done((!text.is_empty()).then(|| Cell::Answer(text.into())));
-                }
-                Under::Command { item, output } => {
-                    let mut item = item.clone();
+                Under::Command { item, .. } => {
                     item.status = CommandExecutionStatus::Failed;
-                    item.aggregated_output = Some(std::mem::take(output));
-                    open.state = Under::Done(Some(Cell::Command(item)));
+                    Under::Done(Some(Cell::Command(item.clone())))
                 }
-                Under::Other(item) => open.state = Under::Done(Cell::of(item)),
-                Under::Done(_) => {}
-            }
+                Under::Other(item) => Under::Done(Cell::of(item)),
+                Under::Done(_) | Under::Rows(_) => continue,
+            };
+            open.state = done;
         }
         self.push(Cell::TurnEnd(Box::new(turn)));
     }
@@ -152,27 +146,24 @@ impl Transcript {
     /// Moves what is finished to the lines that are to be written.
     pub fn settle(&mut self, width: u16, look: &Look) {
         while let Some(first) = self.open.front_mut() {
-            match &mut first.state {
-                Under::Done(cell) => {
-                    let lines = cell.take().map(|cell| cell.lines(width, look)).unwrap_or_default();
-                    self.open.pop_front();
-                    if !lines.is_empty() {
+            let lines = match &mut first.state {
+                Under::Done(cell) => cell.take().map(|cell| cell.lines(width, look)).unwrap_or_default(),
+                Under::Rows(rows) => std::mem::take(rows),
+                Under::Answer(answer) => {
+                    let separate = !answer.began();
+                    let lines = answer.commit(look);
+                    if separate && !lines.is_empty() {
                         self.separate();
-                        self.finished.extend(lines);
                     }
-                }
-                Under::Answer { answer, began } => {
-                    let lines = answer.commit(width, look);
-                    if !lines.is_empty() {
-                        let first_lines = !std::mem::replace(began, true);
-                        if first_lines {
-                            self.separate();
-                        }
-                        self.finished.extend(lines);
-                    }
+                    self.finished.extend(lines);
                     return;
                 }
                 Under::Command { .. } | Under::Other(_) => return,
+            };
+            self.open.pop_front();
+            if !lines.is_empty() {
+                self.separate();
+                self.finished.extend(lines);
             }
         }
     }
@@ -199,11 +190,12 @@ impl Transcript {
         let mut lines = Vec::new();
         for open in &self.open {
             let (blank, rows) = match &open.state {
-                Under::Answer { answer, began } => (!began, answer.rest(width, look)),
-                Under::Command { item, output } => {
+                Under::Answer(answer) => (!answer.began(), answer.rest(look)),
+                Under::Command { item, tail } => {
                     let time = now.saturating_sub(open.since);
-                    (true, cells::live_command(&item.command, output, time, usize::from(width), look))
+                    (true, cells::live_command(&item.command, tail, time, usize::from(width), look))
                 }
+                Under::Rows(rows) => (true, rows.clone()),
                 Under::Other(item) => (true, Cell::of(item).map(|cell| cell.lines(width, look)).unwrap_or_default()),
                 Under::Done(cell) => (true, cell.as_ref().map(|cell| cell.lines(width, look)).unwrap_or_default()),
             };
@@ -215,11 +207,6 @@ impl Transcript {
             }
         }
         lines
-    }
-
-    /// Whether what is under way changes by itself as time goes on.
-    pub fn is_timed(&self) -> bool {
-        self.open.iter().any(|open| matches!(open.state, Under::Command { .. }))
     }
 
     fn find(&mut self, id: &str) -> Option<&mut Under> {

@@ -1,5 +1,6 @@
 //! What a running turn is doing or waiting for, in words, and since when.
 
+use crate::cells;
 use codex_protocol::items::ThreadItem;
 use codex_protocol::notifications::{Notification, WaitingFor};
 use std::time::Duration;
@@ -12,9 +13,21 @@ pub struct Waits {
     running: Vec<(String, Wait)>,
 }
 
+/// What goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doing {
+    pub what: String,
+    /// The process that is waited for, where it is known.
+    pub pid: Option<u32>,
+}
+
+/// The shortest wait whose length is told.
+const NAMED_AFTER: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Wait {
     what: String,
+    pid: Option<u32>,
     since: Duration,
     /// A retry: when the next attempt begins.
     due: Option<Duration>,
@@ -54,30 +67,30 @@ impl Waits {
         }
     }
 
-    /// In a few words, with how long it has taken so far where that is worth telling.
-    pub fn words(&self, now: Duration) -> String {
-        let Some(wait) = self
-            .current
-            .as_ref()
-            .map(|(_, wait)| wait)
-            .or(self.running.first().map(|(_, wait)| wait))
-        else {
-            return "working".to_owned();
+    /// In a few words.
+    pub fn doing(&self, now: Duration) -> Doing {
+        let current = self.current.as_ref().map(|(_, wait)| wait);
+        let Some(wait) = current.or(self.running.first().map(|(_, wait)| wait)) else {
+            return Doing {
+                what: "working".to_owned(),
+                pid: None,
+            };
         };
-        let others = match (&self.current, self.running.len()) {
-            (None, 2..) => format!(" and {} more", self.running.len() - 1),
+        let others = match (current, self.running.len()) {
+            (None, more @ 2..) => format!(" and {} more", more - 1),
             _ => String::new(),
         };
-        let time = match wait.due {
-            Some(due) => Some(format!("in {}s", due.saturating_sub(now).as_secs_f64().ceil())),
-            None => {
-                let time = now.saturating_sub(wait.since);
-                (time >= Duration::from_secs(2)).then(|| crate::look::elapsed(time))
-            }
-        };
-        match time {
-            Some(time) => format!("{}{others}, {time}", wait.what),
-            None => format!("{}{others}", wait.what),
+        let due = wait
+            .due
+            .map(|due| format!(" in {} s", due.saturating_sub(now).as_secs_f64().ceil()));
+        let time = now.saturating_sub(wait.since);
+        // How long the first word takes is worth a word of its own.
+        let time = (due.is_none() && wait.pid.is_none() && time >= NAMED_AFTER).then(|| format!(" for {}", crate::look::elapsed(time)));
+        Doing {
+            what: [&wait.what, &others, &due.unwrap_or_default(), &time.unwrap_or_default()]
+                .map(String::as_str)
+                .concat(),
+            pid: wait.pid,
         }
     }
 
@@ -92,19 +105,20 @@ impl Waits {
             } => {
                 let wait = Wait {
                     what: format!("{reason}; attempt {attempt} of {attempts_max}"),
+                    pid: None,
                     since: now,
                     due: Some(now + Duration::from_millis(*delay_ms)),
                 };
                 self.current = Some((Topic::Model, wait));
             }
             WaitingFor::Tool { item_id, what, pid } => {
-                let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-                let since = self
-                    .running
-                    .iter()
-                    .find(|(id, _)| id == item_id)
-                    .map_or(now, |(_, wait)| wait.since);
-                self.set(Topic::Item(item_id.clone()), format!("running {}{pid}", first_line(what)), since);
+                if let Some((_, wait)) = self.running.iter_mut().find(|(id, _)| id == item_id) {
+                    // What it is was told with the item.
+                    wait.pid = *pid;
+                    self.current = None;
+                } else {
+                    self.set(Topic::Item(item_id.clone()), format!("running {}", first_line(what)), now);
+                }
             }
             WaitingFor::Approval { item_id } => self.set(Topic::Item(item_id.clone()), "waiting for your answer".to_owned(), now),
         }
@@ -112,7 +126,7 @@ impl Waits {
 
     fn item_started(&mut self, item: &ThreadItem, now: Duration) {
         let what = match item {
-            ThreadItem::CommandExecution(command) => format!("running {}", first_line(&command.command)),
+            ThreadItem::CommandExecution(command) => format!("running {}", first_line(&cells::without_shell(&command.command))),
             ThreadItem::FileChange { .. } => "writing files".to_owned(),
             ThreadItem::McpToolCall(call) => format!("calling {} of MCP server {}", call.tool, call.server),
             ThreadItem::CollabAgentToolCall(_) => "waiting for other agents".to_owned(),
@@ -127,6 +141,7 @@ impl Waits {
         };
         let wait = Wait {
             what,
+            pid: None,
             since: now,
             due: None,
         };
@@ -146,8 +161,13 @@ impl Waits {
     }
 
     fn set(&mut self, topic: Topic, what: String, since: Duration) {
-        let due = None;
-        self.current = Some((topic, Wait { what, since, due }));
+        let wait = Wait {
+            what,
+            pid: None,
+            since,
+            due: None,
+        };
+        self.current = Some((topic, wait));
     }
 }
 

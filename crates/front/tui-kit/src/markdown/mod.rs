@@ -66,6 +66,11 @@ impl MarkdownStream {
         }
     }
 
+    /// Rows that are not final yet are for this width from now on.
+    pub const fn set_width(&mut self, width: usize) {
+        self.renderer.width = width;
+    }
+
     /// The rows that are final now.
     pub fn push(&mut self, text: &str) -> Vec<Row> {
         let clean = self.prose.push(text);

@@ -40,6 +40,14 @@ struct Row {
     line: Option<Line<'static>>,
     /// Columns it takes.
     width: usize,
+    /// Columns of the window then: a full row may have been cut there.
+    columns: usize,
+}
+
+impl Row {
+    fn shows(&self, line: &Line<'static>, columns: usize) -> bool {
+        self.line.as_ref() == Some(line) && (self.width < self.columns || self.columns == columns)
+    }
 }
 
 impl Inline {
@@ -142,6 +150,7 @@ impl Inline {
         let unknown = Row {
             line: None,
             width: columns,
+            columns,
         };
         self.rows = vec![unknown; rows];
     }
@@ -162,7 +171,7 @@ impl Inline {
     fn draw_rows(&mut self, live: Vec<Line<'static>>, out: &mut Vec<u8>) {
         let count = live.len();
         for (index, line) in live.into_iter().enumerate() {
-            if self.rows.get(index).is_some_and(|row| row.line.as_ref() == Some(&line)) {
+            if self.rows.get(index).is_some_and(|row| row.shows(&line, self.columns())) {
                 continue;
             }
             self.go_to(index, out);
@@ -172,7 +181,11 @@ impl Inline {
                 out.extend_from_slice(ERASE_TO_END_OF_ROW);
             }
             self.at.column = saturated(width);
-            let row = Row { line: Some(line), width };
+            let row = Row {
+                line: Some(line),
+                width,
+                columns: self.columns(),
+            };
             match self.rows.get_mut(index) {
                 Some(old) => *old = row,
                 None => self.rows.push(row),

@@ -1,63 +1,99 @@
 //! An answer of the model, whole or while it comes.
 
-use crate::look::{self, Look};
-use ratatui::style::Style;
+use crate::look::Look;
+use codex_tui_kit::cells::Row;
+use codex_tui_kit::markdown::MarkdownStream;
+use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
+use std::sync::Arc;
 
-/// An answer that is still coming. Lines that cannot change any more are handed out once.
-#[derive(Debug, Default)]
+/// Columns before the text.
+const INDENT: usize = 2;
+
+/// An answer that is still coming. Rows that cannot change any more are handed out once.
+#[derive(Debug)]
 pub struct Answer {
-    text: String,
-    /// Bytes whose lines were handed out.
-    committed: usize,
+    stream: MarkdownStream,
+    /// Final, not handed out yet.
+    ready: Vec<Row>,
+    /// The first row was handed out.
+    began: bool,
+    /// Bytes that have come.
+    bytes: usize,
 }
 
 impl Answer {
+    pub fn new(width: u16, look: &Look) -> Self {
+        Self {
+            stream: MarkdownStream::new(text_width(width), Arc::clone(&look.theme)),
+            ready: Vec::new(),
+            began: false,
+            bytes: 0,
+        }
+    }
+
     /// The rows of a whole answer.
     pub fn whole(text: &str, width: u16, look: &Look) -> Vec<Line<'static>> {
-        let mut answer = Self::default();
+        let mut answer = Self::new(width, look);
         answer.push(text);
-        answer.rest(width, look)
+        answer.end(look)
     }
 
     pub fn push(&mut self, delta: &str) {
-        self.text += delta;
+        self.bytes += delta.len();
+        self.ready.extend(self.stream.push(delta));
     }
 
-    pub fn text(&self) -> &str {
-        &self.text
+    /// Rows that are not final yet are for a window of this width.
+    pub fn set_width(&mut self, width: u16) {
+        self.stream.set_width(text_width(width));
     }
 
-    /// Takes the lines that are complete and were not taken before.
-    pub fn commit(&mut self, width: u16, look: &Look) -> Vec<Line<'static>> {
-        let Some(end) = self
-            .text
-            .rfind('\n')
-            .map(|line_feed| line_feed + 1)
-            .filter(|end| *end > self.committed)
-        else {
-            return Vec::new();
-        };
-        let lines = self.lines(self.committed..end - 1, width, look);
-        self.committed = end;
-        lines
+    /// Takes the rows that are final and were not taken before.
+    pub fn commit(&mut self, look: &Look) -> Vec<Line<'static>> {
+        let rows = std::mem::take(&mut self.ready);
+        let first = !self.began && !rows.is_empty();
+        self.began |= first;
+        indented(rows, first, look)
     }
 
     /// What was not taken yet, as it looks now.
-    pub fn rest(&self, width: u16, look: &Look) -> Vec<Line<'static>> {
-        let end = self.text.trim_end().len();
-        if self.committed >= end {
-            return Vec::new();
-        }
-        self.lines(self.committed..end, width, look)
+    pub fn rest(&self, look: &Look) -> Vec<Line<'static>> {
+        let rows = self.ready.iter().cloned().chain(self.stream.preview()).collect();
+        indented(rows, !self.began, look)
     }
 
-    fn lines(&self, range: std::ops::Range<usize>, width: u16, look: &Look) -> Vec<Line<'static>> {
-        let first = if range.start == 0 {
-            Span::styled("• ", look.dim)
-        } else {
-            Span::raw("  ")
-        };
-        look::wrapped(&self.text[range], first, "  ", Style::new(), usize::from(width))
+    /// Takes all that is left.
+    pub fn end(&mut self, look: &Look) -> Vec<Line<'static>> {
+        let last = self.stream.finish();
+        self.ready.extend(last);
+        self.commit(look)
     }
+
+    /// What the whole text has beyond the pieces that came.
+    pub fn missing<'a>(&self, whole: &'a str) -> &'a str {
+        whole.get(self.bytes..).unwrap_or_default()
+    }
+
+    /// Some rows have left.
+    pub const fn began(&self) -> bool {
+        self.began
+    }
+}
+
+fn text_width(width: u16) -> usize {
+    usize::from(width).saturating_sub(INDENT).max(1)
+}
+
+fn indented(rows: Vec<Row>, first: bool, look: &Look) -> Vec<Line<'static>> {
+    let lines = rows.into_iter().enumerate().map(|(index, row)| {
+        let mut line = row.line;
+        if first && index == 0 {
+            line.spans.insert(0, look.sign(look.glyphs().done, Role::Dim));
+        } else if !line.spans.is_empty() {
+            line.spans.insert(0, Span::raw("  "));
+        }
+        line
+    });
+    lines.collect()
 }

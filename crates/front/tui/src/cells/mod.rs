@@ -7,11 +7,12 @@ mod notice;
 mod patch;
 
 pub use answer::Answer;
-pub use command::{live_command, output_tail};
+pub use command::{Tail, live_command, without_shell};
 pub use notice::{Level, Notice};
 
 use crate::look::{self, Look};
 use codex_protocol::items::{CommandExecutionItem, FileUpdateChange, PatchApplyStatus, ThreadItem, Turn, TurnStatus, UserInput};
+use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +33,7 @@ pub enum Cell {
         status: PatchApplyStatus,
     },
     /// Something that is told in one line.
-    Note {
-        bullet: char,
-        text: String,
-    },
+    Note(String),
     Notice(Notice),
     TurnEnd(Box<Turn>),
 }
@@ -43,7 +41,7 @@ pub enum Cell {
 impl Cell {
     /// `None` for what is not shown.
     pub fn of(item: &ThreadItem) -> Option<Self> {
-        let note = |text: String| Some(Self::Note { bullet: '•', text });
+        let note = |text: String| Some(Self::Note(text));
         match item {
             ThreadItem::UserMessage { content, .. } => Some(Self::User(content.clone())),
             ThreadItem::AgentMessage { text, .. } if text.trim().is_empty() => None,
@@ -70,19 +68,19 @@ impl Cell {
         match self {
             Self::Header { version, place } => vec![
                 Line::from(vec![
-                    Span::styled(">_ ", look.accent),
-                    Span::styled(format!("codex {version}"), look.bold),
+                    look.span(">_ ", Role::Accent),
+                    look.span(format!("codex {version}"), Role::Strong),
                 ]),
-                Line::from(Span::styled(format!("   {place}"), look.dim)),
-                Line::from(Span::styled("   /help names all commands", look.dim)),
+                Line::from(look.span(format!("   {place}"), Role::Dim)),
+                Line::from(look.span("   /help names all commands", Role::Dim)),
             ],
             Self::User(content) => user(content, columns, look),
             Self::Answer(text) => Answer::whole(text, width, look),
             Self::Command(item) => command::lines(item, columns, look),
             Self::Patch { changes, status } => patch::lines(changes, *status, columns, look),
-            Self::Note { bullet, text } => {
-                let bullet = Span::styled(format!("{bullet} "), look.dim);
-                look::wrapped(text, bullet, "  ", look.dim, columns)
+            Self::Note(text) => {
+                let sign = look.sign(look.glyphs().done, Role::Dim);
+                look::wrapped(text, sign, "  ", look.style(Role::Dim), columns)
             }
             Self::Notice(notice) => notice.lines(columns, look),
             Self::TurnEnd(turn) => turn_end(turn, columns, look),
@@ -99,20 +97,22 @@ fn user(content: &[UserInput], columns: usize, look: &Look) -> Vec<Line<'static>
             UserInput::Image { .. } => "[Image]".to_owned(),
         })
         .collect();
-    look::wrapped(&parts.join("\n"), Span::styled("› ", look.accent), "  ", look.bold, columns)
+    let sign = look.sign(look.glyphs().user, Role::Accent);
+    look::wrapped(&parts.join("\n"), sign, "  ", look.style(Role::User), columns)
 }
 
 fn turn_end(turn: &Turn, columns: usize, look: &Look) -> Vec<Line<'static>> {
-    let bad = Span::styled("■ ", look.bad);
+    let bad = look.style(Role::Error);
+    let sign = look.sign(look.glyphs().failed, Role::Error);
     match turn.status {
         TurnStatus::InProgress => Vec::new(),
         TurnStatus::Completed => {
             let millis = u64::try_from(turn.duration_ms.unwrap_or_default()).unwrap_or_default();
             let time = turn.completed_at.map(|at| look.time_of_day(at)).unwrap_or_default();
             let text = format!("worked for {} · {time}", look::elapsed(Duration::from_millis(millis)));
-            vec![Line::from(Span::styled(format!("  {text}"), look.dim))]
+            vec![Line::from(look.span(format!("  {text}"), Role::Dim))]
         }
-        TurnStatus::Interrupted => look::wrapped("interrupted; say what to do instead", bad, "  ", look.bad, columns),
+        TurnStatus::Interrupted => look::wrapped("interrupted; say what to do instead", sign, "  ", bad, columns),
         TurnStatus::Failed => {
             let error = turn.error.as_ref();
             let message = error.map_or("the turn failed", |error| error.message.as_str());
@@ -120,9 +120,9 @@ fn turn_end(turn: &Turn, columns: usize, look: &Look) -> Vec<Line<'static>> {
                 .and_then(|error| error.code.as_ref())
                 .map(|code| format!(" [{code}]"))
                 .unwrap_or_default();
-            let mut lines = look::wrapped(&format!("{message}{code}"), bad, "  ", look.bad, columns);
+            let mut lines = look::wrapped(&format!("{message}{code}"), sign, "  ", bad, columns);
             if let Some(details) = error.and_then(|error| error.additional_details.as_ref()) {
-                lines.extend(look::wrapped(details, Span::raw("  "), "  ", look.dim, columns));
+                lines.extend(look::wrapped(details, Span::raw("  "), "  ", look.style(Role::Dim), columns));
             }
             lines
         }

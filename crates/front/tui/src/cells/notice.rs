@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::look::{self, Look};
+use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +48,15 @@ impl Notice {
     }
 
     pub(super) fn lines(&self, columns: usize, look: &Look) -> Vec<Line<'static>> {
-        let (bullet, style) = match self.level {
-            Level::Info => ("• ", look.dim),
-            Level::Warning => ("▲ ", look.warning),
-            Level::Error => ("■ ", look.bad),
+        let glyphs = look.glyphs();
+        let (sign, role) = match self.level {
+            Level::Info => (glyphs.done, Role::Dim),
+            Level::Warning => (glyphs.refused, Role::Warning),
+            Level::Error => (glyphs.failed, Role::Error),
         };
-        let mut lines = look::wrapped(&self.text, Span::styled(bullet, style), "  ", style, columns);
+        let mut lines = look::wrapped(&self.text, look.sign(sign, role), "  ", look.style(role), columns);
         if let Some(hint) = &self.hint {
-            lines.extend(look::wrapped(hint, Span::raw("  "), "  ", look.dim, columns));
+            lines.extend(look::wrapped(hint, Span::raw("  "), "  ", look.style(Role::Dim), columns));
         }
         lines
     }

@@ -2,6 +2,7 @@
 
 use crate::look::{self, Look};
 use codex_protocol::items::{FileUpdateChange, PatchApplyStatus, PatchChangeKind};
+use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
 
 pub fn lines(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usize, look: &Look) -> Vec<Line<'static>> {
@@ -15,24 +16,24 @@ pub fn lines(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: us
             (PatchApplyStatus::Completed, PatchChangeKind::Delete) => "Deleted",
             (PatchApplyStatus::Completed, PatchChangeKind::Update { .. }) => "Edited",
         };
-        let bullet = match status {
-            PatchApplyStatus::InProgress => Span::styled("◦ ", look.accent),
-            PatchApplyStatus::Completed => Span::styled("• ", look.good),
-            PatchApplyStatus::Failed | PatchApplyStatus::Declined => Span::styled("✗ ", look.bad),
+        let sign = match status {
+            PatchApplyStatus::InProgress => look.sign(look.glyphs().running, Role::Busy),
+            PatchApplyStatus::Completed => look.sign(look.glyphs().done, Role::Success),
+            PatchApplyStatus::Failed | PatchApplyStatus::Declined => look.sign(look.glyphs().refused, Role::Error),
         };
         let rows = rows(change);
         let count = |sign: char| rows.iter().filter(|(row_sign, _)| *row_sign == sign).count();
         let title = format!("{verb} {} (+{} -{})", look.path(&change.path), count('+'), count('-'));
-        lines.extend(look::wrapped(&title, bullet, "  ", look.bold, columns));
-        for (sign, text) in &rows {
-            let style = match sign {
-                '+' => look.good,
-                '-' => look.bad,
-                _ => look.dim,
+        lines.extend(look::wrapped(&title, sign, "  ", look.style(Role::Strong), columns));
+        for (mark, text) in &rows {
+            let style = match mark {
+                '+' => look.style(Role::DiffAdded),
+                '-' => look.style(Role::DiffRemoved),
+                _ => look.style(Role::DiffContext),
             };
             lines.extend(look::wrapped(
                 text,
-                Span::styled(format!("    {sign}"), style),
+                Span::styled(format!("    {mark}"), style),
                 "     ",
                 style,
                 columns,

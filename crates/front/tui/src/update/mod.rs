@@ -61,6 +61,7 @@ fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
         }
         Input::Resized(size) => {
             state.size = size;
+            state.transcript.set_width(size.columns);
             Vec::new()
         }
         Input::Focus(focused) => {

@@ -52,7 +52,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         Notification::TurnCompleted(n) => {
             state.working = None;
             let interrupted = n.turn.status == TurnStatus::Interrupted;
-            state.transcript.turn_ended(n.turn, columns, &state.look);
+            state.transcript.turn_ended(n.turn, &state.look);
             // What the turn never took is not lost.
             for message in std::mem::take(&mut state.steering).into_iter().rev() {
                 state.queue.push_front(message);
@@ -62,14 +62,14 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
             }
             return submit::next_of_queue(state, now);
         }
-        Notification::ItemStarted(n) => state.transcript.started(&n.item, now.monotonic),
+        Notification::ItemStarted(n) => state.transcript.started(&n.item, now.monotonic, columns, &state.look),
         Notification::ItemCompleted(n) => {
             if let ThreadItem::UserMessage { content, .. } = &n.item {
                 let taken = state.steering.iter().position(|message| message.input() == *content);
                 taken.map(|at| state.steering.remove(at));
             }
             state.keep_answer(&n.item);
-            state.transcript.completed(&n.item, columns, &state.look);
+            state.transcript.completed(&n.item, &state.look);
         }
         Notification::AgentMessageDelta(n) => state.transcript.answer_delta(&n.item_id, &n.delta),
         Notification::CommandExecutionOutputDelta(n) => state.transcript.command_delta(&n.item_id, &n.delta),

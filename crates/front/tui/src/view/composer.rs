@@ -2,6 +2,7 @@
 
 use crate::state::State;
 use codex_tui_kit::composer::layout;
+use codex_tui_kit::theme::Role;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -19,20 +20,20 @@ pub fn rows(state: &State, height: usize) -> (Vec<Line<'static>>, (usize, usize)
     let mut lines = Vec::new();
     for (index, range) in rows.iter().enumerate().skip(from).take(max) {
         let prefix = if index == 0 {
-            Span::styled("› ", state.look.accent)
+            state.look.span("› ", Role::Accent)
         } else {
             Span::raw("  ")
         };
         let mut spans = vec![prefix];
         if text.is_empty() {
-            spans.push(Span::styled("Ask for something", state.look.dim));
+            spans.push(state.look.span("Ask for something", Role::Dim));
         } else {
             styled(state, range.start..range.end, &mut spans);
         }
         lines.push(Line::from(spans));
     }
     for image in &state.images {
-        lines.push(Line::from(Span::styled(format!("  [Image {image}]"), state.look.dim)));
+        lines.push(Line::from(state.look.span(format!("  [Image {image}]"), Role::Dim)));
     }
     (lines, (row - from, INDENT + column))
 }
@@ -46,7 +47,7 @@ fn styled(state: &State, range: std::ops::Range<usize>, spans: &mut Vec<Span<'st
         let (start, end) = (piece.range.start.max(from), piece.range.end.min(range.end));
         if start < end {
             spans.push(Span::styled(shown(&text[from..start]), Style::new()));
-            spans.push(Span::styled(shown(&text[start..end]), state.look.accent));
+            spans.push(state.look.span(shown(&text[start..end]), Role::Accent));
             from = end;
         }
     }

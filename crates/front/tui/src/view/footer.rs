@@ -2,15 +2,16 @@
 
 use crate::look;
 use crate::state::{Now, Session, State};
+use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
 
 pub fn row(state: &State, _: Now) -> Line<'static> {
     if state.quit_armed.is_some() {
-        return Line::from(Span::styled("  ctrl-c again to leave", state.look.warning));
+        return Line::from(state.look.span("  ctrl-c again to leave", Role::Warning));
     }
     if let Some(toast) = &state.toast {
-        return Line::from(Span::styled(format!("  {}", toast.text), state.look.accent));
+        return Line::from(state.look.span(format!("  {}", toast.text), Role::Accent));
     }
     let mut parts = Vec::new();
     match &state.session {
@@ -41,6 +42,6 @@ pub fn row(state: &State, _: Now) -> Line<'static> {
     }
     Line::from(Span::styled(
         format!("  {}", cells::truncate(&sanitize::label(&parts.join(" · ")), width)),
-        state.look.dim,
+        state.look.style(Role::Dim),
     ))
 }

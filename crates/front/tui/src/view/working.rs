@@ -2,6 +2,7 @@
 
 use crate::look;
 use crate::state::{Message, Now, State};
+use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
 
@@ -12,19 +13,20 @@ pub fn rows(state: &State, now: Now) -> Vec<Line<'static>> {
     let mut rows = Vec::new();
     if let Some(working) = &state.working {
         let time = look::elapsed(now.monotonic.saturating_sub(working.since));
-        let (what, key) = if working.interrupting {
-            ("interrupting".to_owned(), "")
+        let (what, aside) = if working.interrupting {
+            ("interrupting".to_owned(), format!(" ({time})"))
         } else {
-            (working.waits.words(now.monotonic), " · esc interrupts")
+            let doing = working.waits.doing(now.monotonic);
+            let pid = doing.pid.map(|pid| format!(" · pid {pid}")).unwrap_or_default();
+            (doing.what, format!(" ({time}{pid} · esc interrupts)"))
         };
-        let aside = format!(" ({time}{key})");
         let room = usize::from(state.size.columns).saturating_sub(2 + cells::width(&aside));
         let what = capitalised(&sanitize::label(&what));
         rows.push(Line::default());
         rows.push(Line::from(vec![
-            Span::styled("◦ ", state.look.accent),
+            state.look.span("◦ ", Role::Accent),
             Span::raw(cells::truncate(&what, room).into_owned()),
-            Span::styled(aside, state.look.dim),
+            state.look.span(aside, Role::Dim),
         ]));
     }
     waiting(state, "Sent, not read yet", &state.steering, &mut rows);
@@ -37,18 +39,18 @@ fn waiting<'a>(state: &State, title: &'static str, messages: impl IntoIterator<I
     if messages.is_empty() {
         return;
     }
-    rows.push(Line::from(Span::styled(format!("• {title}"), state.look.dim)));
+    rows.push(Line::from(state.look.span(format!("• {title}"), Role::Dim)));
     let width = usize::from(state.size.columns).saturating_sub(4);
     for message in messages.iter().take(WAITING_MAX) {
         let text = sanitize::label(message.text.lines().next().unwrap_or_default());
         rows.push(Line::from(Span::styled(
             format!("  ↳ {}", cells::truncate(&text, width)),
-            state.look.dim,
+            state.look.style(Role::Dim),
         )));
     }
     if messages.len() > WAITING_MAX {
         let more = messages.len() - WAITING_MAX;
-        rows.push(Line::from(Span::styled(format!("  ↳ and {more} more"), state.look.dim)));
+        rows.push(Line::from(state.look.span(format!("  ↳ and {more} more"), Role::Dim)));
     }
 }
 

@@ -1,0 +1,6 @@
+//! Keys in, screen out.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![cfg(unix)]
+
+mod conversation;
+mod support;
