@@ -7,9 +7,12 @@
 pub mod cells;
 pub mod composer;
 pub mod diff;
+pub mod fuzzy;
 pub mod highlight;
 pub mod keys;
+pub mod list;
 pub mod markdown;
+pub mod pager;
 pub mod sanitize;
 pub mod terminal;
 pub mod theme;
