@@ -52,7 +52,6 @@ pub(super) fn apply(ops: &[MountOp], absent: &[AbsPath]) -> Result<(), Refusal> 
     }
     let source = Sources {
         devices: copy_devices(),
-        proc: open(Path::new("/proc")).and_then(|at| clone(&at)).ok(),
         hides: ops.iter().any(|op| matches!(op, MountOp::Hidden { .. })),
     };
     for (number, (op, copy)) in prepared.into_iter().enumerate() {
@@ -66,7 +65,6 @@ pub(super) fn apply(ops: &[MountOp], absent: &[AbsPath]) -> Result<(), Refusal> 
 /// What is taken from the host before its disk is out of sight.
 struct Sources {
     devices: Vec<(&'static str, OwnedFd)>,
-    proc: Option<OwnedFd>,
     hides: bool,
 }
 
@@ -143,9 +141,9 @@ fn execute(op: &MountOp, copy: Option<OwnedFd>, source: &Sources, number: usize)
     let harmless = libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOSUID;
     match (op, copy) {
         (MountOp::AllReadOnly, _) => restrict(CWD.as_fd(), "/", libc::MOUNT_ATTR_RDONLY | harmless, libc::AT_RECURSIVE),
-        (MountOp::EmptyRoot { frame }, _) => enter_empty_root(frame, source),
+        (MountOp::EmptyRoot { frame }, _) => enter_empty_root(frame),
         (MountOp::Dev, _) => mount_dev(source),
-        (MountOp::Proc, _) => mount_proc("/proc", source),
+        (MountOp::Proc, _) => mount_proc("/proc"),
         (MountOp::Writable(path) | MountOp::Pinned(path), Some(copy)) => {
             restrict(copy.as_fd(), "", harmless, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)?;
             put(&copy, path)
@@ -228,7 +226,7 @@ fn make_frame(at: &Path, base: &Path, frame: &[Frame]) -> io::Result<()> {
 
 /// The new disk is built where `/dev` was. Its `/proc` is mounted before the old one is out of sight: the kernel gives none to a
 /// mount tree that does not show one already.
-fn enter_empty_root(frame: &[Frame], source: &Sources) -> io::Result<()> {
+fn enter_empty_root(frame: &[Frame]) -> io::Result<()> {
     let building = Path::new("/dev");
     mount(
         "tmpfs",
@@ -238,7 +236,7 @@ fn enter_empty_root(frame: &[Frame], source: &Sources) -> io::Result<()> {
         Some(c"mode=0755,size=1m"),
     )?;
     make_frame(building, Path::new("/"), frame)?;
-    mount_proc("/dev/proc", source)?;
+    mount_proc("/dev/proc")?;
     rustix::process::chdir(building)?;
     rustix::process::pivot_root(".", ".")?;
     rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH)?;
@@ -336,15 +334,17 @@ fn make_hidden() -> io::Result<()> {
 }
 
 /// Where the host's `/proc` is itself masked (in containers) the kernel gives no fresh one; the old one, made read-only, shows the
-/// host's processes, and lets nobody into them from another user namespace.
-fn mount_proc(at: &str, source: &Sources) -> io::Result<()> {
+/// host's processes, and lets nobody into them from another user namespace. A copy that is not put anywhere is dear to let go, so it is taken
+/// only then.
+fn mount_proc(at: &str) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
-    match (mount("proc", at, "proc", flags, None::<&std::ffi::CStr>), &source.proc) {
-        (Err(Errno::PERM), Some(old)) => {
+    match mount("proc", at, "proc", flags, None::<&std::ffi::CStr>) {
+        Err(Errno::PERM) => {
+            let old = clone(&open(Path::new("/proc"))?)?;
             restrict(old.as_fd(), "", libc::MOUNT_ATTR_RDONLY, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)?;
-            put_at(old, &open(Path::new(at))?)
+            put_at(&old, &open(Path::new(at))?)
         }
-        (done, _) => Ok(done?),
+        done => Ok(done?),
     }
 }
 

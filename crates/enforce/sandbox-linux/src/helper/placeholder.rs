@@ -24,6 +24,8 @@ use std::time::Duration;
 pub(super) struct Placeholders {
     held: Vec<(Placeholder, OwnedFd)>,
     absent: Vec<AbsPath>,
+    /// What has no name any more. The last one to let go waits for the disk, so that is this process's end, after everything was told.
+    removed: Vec<OwnedFd>,
 }
 
 enum Made {
@@ -61,10 +63,13 @@ impl Placeholders {
     pub fn remove(&mut self) {
         for (Placeholder { path, form }, held) in self.held.drain(..) {
             if flock(&held, FlockOperation::NonBlockingLockExclusive).is_ok() && is_same(&path, &held) {
-                let _ = match form {
+                let done = match form {
                     Form::EmptyFolder => rustix::fs::rmdir(path.as_path()),
                     Form::EmptyFile | Form::CommonDir => rustix::fs::unlink(path.as_path()),
                 };
+                if done.is_ok() {
+                    self.removed.push(held);
+                }
             }
         }
     }
