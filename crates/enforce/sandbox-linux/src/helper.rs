@@ -23,7 +23,7 @@ mod namespaces;
 mod placeholder;
 mod recorder;
 mod scratch;
-mod seccomp;
+pub(crate) mod seccomp;
 mod supervisor;
 mod tree;
 mod trial;

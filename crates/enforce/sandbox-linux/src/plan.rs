@@ -19,6 +19,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     pub plan: LinuxPlan,
+    /// The filters for system calls, made once for all commands that get the same: see `helper/seccomp.rs`.
+    pub filters: Vec<Vec<u64>>,
     pub recording: Option<Recording>,
     /// The folder in which a control group of the command can be made.
     pub groups: Option<PathBuf>,

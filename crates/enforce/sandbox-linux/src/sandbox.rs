@@ -1,5 +1,6 @@
 //! The [`Sandbox`] of this system: plans, and says what this kernel lacks.
 
+use crate::helper::seccomp::{self, Filter, Question};
 use crate::ladder::Way;
 use crate::landlocked::{self, LandlockFacts};
 use crate::matches::Matches;
@@ -22,6 +23,8 @@ pub struct LinuxSandbox {
     filtered: OnceLock<bool>,
     /// Asked by one command at a time: the answer depends on what changed since the last one.
     matches: Mutex<Matches>,
+    /// Asked for by every command, and always the same few.
+    filters: Mutex<Vec<(Question, Vec<Filter>)>>,
     /// Where control groups of commands are made, if they are.
     groups: OnceLock<Option<PathBuf>>,
 }
@@ -48,6 +51,7 @@ impl LinuxSandbox {
             found: OnceLock::new(),
             filtered: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
+            filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
         }
     }
@@ -61,6 +65,7 @@ impl LinuxSandbox {
             found: OnceLock::new(),
             filtered: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
+            filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
         }
     }
@@ -88,6 +93,29 @@ impl LinuxSandbox {
                 capabilities: limits.capabilities(way),
             }
         })
+    }
+
+    fn filters(&self, plan: &LinuxPlan, recording: Option<Recording>) -> Result<Vec<Filter>, SandboxError> {
+        let (system_calls, without_namespaces) = match plan {
+            LinuxPlan::Unconfined => return Ok(Vec::new()),
+            LinuxPlan::Confined(plan) => (plan.system_calls, None),
+            LinuxPlan::Landlocked(plan) => (plan.system_calls, Some(plan.signals)),
+        };
+        let question = Question {
+            system_calls,
+            without_namespaces,
+            recording,
+        };
+        let mut known = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, filters)) = known.iter().find(|(known, _)| *known == question) {
+            return Ok(filters.clone());
+        }
+        let filters = seccomp::compile(question).map_err(|missing| SandboxError::Unenforceable {
+            rule: "refused system calls".to_owned(),
+            missing,
+        })?;
+        known.push((question, filters.clone()));
+        Ok(filters)
     }
 
     /// The plan for `policy`, and what it enforces.
@@ -168,7 +196,9 @@ impl LinuxSandbox {
             command.env.retain(|(name, _)| name != "TMPDIR");
             command.env.push(("TMPDIR".into(), scratch.as_os_str().to_owned()));
         }
+        let filters = self.filters(&plan, recording)?;
         let assignment = Assignment {
+            filters,
             plan,
             recording,
             groups: self.groups.get_or_init(cgroup::find).clone(),

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// What init has from its parent.
 pub(super) struct Inside<'a> {
     pub confinement: &'a Confinement,
+    pub filters: &'a [seccomp::Filter],
     pub request: &'a Request,
     pub stdin: Option<&'a OwnedFd>,
     pub link: &'a Link,
@@ -55,7 +56,7 @@ fn start(inside: &Inside<'_>, holds: Holds) -> Result<Pid, Report> {
     limit_core().map_err(failed("no core dumps", "set the limit"))?;
     drop_privileges().map_err(failed("no privileges", "drop them"))?;
     landlock::apply(&confinement.writable, confinement.system_calls).map_err(Refusal::into_report)?;
-    seccomp::apply(confinement.system_calls, inside.recorder.map(|recorder| recorder.recording)).map_err(Refusal::into_report)?;
+    seccomp::apply(inside.filters).map_err(Refusal::into_report)?;
     let settle = || {
         limits::apply(&request.limits, Processes::OfCommand, holds).map_err(Refusal::into_report)?;
         inside.recorder.map_or(Ok(()), Microphone::install)

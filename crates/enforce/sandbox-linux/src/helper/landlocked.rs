@@ -6,7 +6,6 @@ use super::exec::Streams;
 use super::{Refusal, init, seccomp};
 use crate::landlocked::{Access, LandlockPlan, PathGrant, Signals};
 use crate::plan::SystemCalls;
-use codex_process::record::Recording;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetError, Scope,
@@ -14,6 +13,7 @@ use landlock::{
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use std::ffi::OsString;
 use std::path::{Component, Path};
 
 const RULE: &str = "files that the policy opens only";
@@ -22,14 +22,14 @@ const RULE: &str = "files that the policy opens only";
 const NEEDED: ABI = ABI::V3;
 const KNOWN: ABI = ABI::V5;
 
-pub(super) fn apply(plan: &LandlockPlan, streams: &Streams, recording: Option<Recording>) -> Result<(), Refusal> {
+pub(super) fn apply(plan: &LandlockPlan, streams: &Streams, filters: &[seccomp::Filter]) -> Result<(), Refusal> {
     init::limit_core().map_err(Refusal::of("no core dumps", "set the limit"))?;
     init::drop_privileges().map_err(Refusal::of("no privileges", "drop them"))?;
     restrict(plan, streams).map_err(|error| Refusal {
         rule: RULE.to_owned(),
         missing: error.to_string(),
     })?;
-    seccomp::apply_without_namespaces(plan.system_calls, plan.signals, recording)
+    seccomp::apply(filters)
 }
 
 fn restrict(plan: &LandlockPlan, streams: &Streams) -> Result<(), RulesetError> {
@@ -48,12 +48,18 @@ fn restrict(plan: &LandlockPlan, streams: &Streams) -> Result<(), RulesetError> 
             .scope(Scope::AbstractUnixSocket)?;
     }
     let mut rules = rules.create()?;
+    // Without the root nothing can be opened, and nothing is granted.
+    let Ok(mut folders) = Folders::new() else {
+        return rules.restrict_self().map(drop);
+    };
     let scratch = plan.scratch.iter().map(|path| PathGrant {
         path: path.clone(),
         access: Access::Write,
     });
     for grant in plan.grants.iter().cloned().chain(scratch) {
-        let Ok((file, is_folder)) = open(&grant.path) else { continue };
+        let Ok((file, is_folder)) = folders.open(&grant.path) else {
+            continue;
+        };
         rules = add(rules, file, rights(grant.access, is_folder))?;
     }
     if let Streams::Terminal { slave } = streams {
@@ -81,17 +87,47 @@ fn rights(access: Access, is_folder: bool) -> BitFlags<AccessFs> {
     if is_folder { rights } else { rights & AccessFs::from_file(KNOWN) }
 }
 
-/// Name by name: `openat2`, which can do it at once, is closed in some containers.
-fn open(path: &Path) -> Result<(OwnedFd, bool), Errno> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut at = rustix::fs::openat(CWD, "/", flags, Mode::empty())?;
-    for part in path.components() {
-        if let Component::Normal(name) = part {
-            at = rustix::fs::openat(&at, name, flags, Mode::empty())?;
+/// Opens paths name by name: `openat2`, which can do it at once, is closed in some containers. Paths come in order, so that the folders around
+/// one are mostly open already.
+struct Folders {
+    root: OwnedFd,
+    /// Below the root, each with its name in the one before.
+    open: Vec<(OsString, OwnedFd)>,
+}
+
+const FLAGS: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+impl Folders {
+    fn new() -> Result<Self, Errno> {
+        Ok(Self {
+            root: rustix::fs::openat(CWD, "/", FLAGS, Mode::empty())?,
+            open: Vec::new(),
+        })
+    }
+
+    /// The file, and whether it is a folder.
+    fn open(&mut self, path: &Path) -> Result<(&OwnedFd, bool), Errno> {
+        let names = path.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name),
+            _ => None,
+        });
+        let mut depth = 0;
+        for name in names {
+            if self.open.get(depth).is_none_or(|(known, _)| known != name) {
+                self.open.truncate(depth);
+                let opened = rustix::fs::openat(self.last(), name, FLAGS, Mode::empty())?;
+                self.open.push((name.to_owned(), opened));
+            }
+            depth += 1;
+        }
+        self.open.truncate(depth);
+        match FileType::from_raw_mode(rustix::fs::fstat(self.last())?.st_mode) {
+            FileType::Symlink => Err(Errno::LOOP),
+            kind => Ok((self.last(), kind == FileType::Directory)),
         }
     }
-    match FileType::from_raw_mode(rustix::fs::fstat(&at)?.st_mode) {
-        FileType::Symlink => Err(Errno::LOOP),
-        kind => Ok((at, kind == FileType::Directory)),
+
+    fn last(&self) -> &OwnedFd {
+        self.open.last().map_or(&self.root, |(_, folder)| folder)
     }
 }

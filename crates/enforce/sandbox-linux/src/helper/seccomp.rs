@@ -6,19 +6,21 @@
 //! in pairs or idle.
 
 mod allowed;
+mod number;
 mod shared;
 
 use super::Refusal;
 use crate::landlocked::Signals;
 use crate::plan::SystemCalls;
 use codex_process::record::Recording;
+use number::{Architecture, Number, call, older};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch};
 use std::collections::{BTreeMap, BTreeSet};
 
 const RULE: &str = "refused system calls";
 
 /// One call, with the conditions on its arguments that all must hold; none: always.
-type Call = (i64, &'static [Argument]);
+type Call = (Number, &'static [Argument]);
 
 /// Argument `index` compared.
 enum Argument {
@@ -51,62 +53,60 @@ enum Argument {
 
 /// In every confined command: ways around the rules above, and parts of the kernel that no ordinary tool needs.
 const ALWAYS: &[Call] = &[
-    (libc::SYS_io_uring_setup, &[]),
-    (libc::SYS_io_uring_enter, &[]),
-    (libc::SYS_io_uring_register, &[]),
-    (libc::SYS_pidfd_getfd, &[]),
-    (libc::SYS_bpf, &[]),
-    (libc::SYS_perf_event_open, &[]),
-    (libc::SYS_userfaultfd, &[]),
-    (libc::SYS_open_by_handle_at, &[]),
-    (libc::SYS_fanotify_init, &[]),
-    (libc::SYS_quotactl, &[]),
-    (libc::SYS_quotactl_fd, &[]),
+    (call!(io_uring_setup), &[]),
+    (call!(io_uring_enter), &[]),
+    (call!(io_uring_register), &[]),
+    (call!(pidfd_getfd), &[]),
+    (call!(bpf), &[]),
+    (call!(perf_event_open), &[]),
+    (call!(userfaultfd), &[]),
+    (call!(open_by_handle_at), &[]),
+    (call!(fanotify_init), &[]),
+    (call!(quotactl), &[]),
+    (call!(quotactl_fd), &[]),
     // The user's keys are not bound to any namespace.
-    (libc::SYS_add_key, &[]),
-    (libc::SYS_request_key, &[]),
-    (libc::SYS_keyctl, &[]),
+    (call!(add_key), &[]),
+    (call!(request_key), &[]),
+    (call!(keyctl), &[]),
     // A nested user namespace would bring all capabilities back, over objects of its own; without one the other kinds need
     // capabilities that nobody has.
-    (libc::SYS_unshare, &[has(0, libc::CLONE_NEWUSER)]),
-    (libc::SYS_clone, &[has(0, libc::CLONE_NEWUSER)]),
-    (libc::SYS_setns, &[]),
-    (libc::SYS_mount, &[]),
-    (libc::SYS_umount2, &[]),
-    (libc::SYS_pivot_root, &[]),
-    (libc::SYS_chroot, &[]),
-    (libc::SYS_open_tree, &[]),
-    (libc::SYS_move_mount, &[]),
-    (libc::SYS_mount_setattr, &[]),
-    (libc::SYS_fsopen, &[]),
-    (libc::SYS_fspick, &[]),
-    (libc::SYS_fsconfig, &[]),
-    (libc::SYS_fsmount, &[]),
+    (call!(unshare), &[has(0, libc::CLONE_NEWUSER)]),
+    (call!(clone), &[has(0, libc::CLONE_NEWUSER)]),
+    (call!(setns), &[]),
+    (call!(mount), &[]),
+    (call!(umount2), &[]),
+    (call!(pivot_root), &[]),
+    (call!(chroot), &[]),
+    (call!(open_tree), &[]),
+    (call!(move_mount), &[]),
+    (call!(mount_setattr), &[]),
+    (call!(fsopen), &[]),
+    (call!(fspick), &[]),
+    (call!(fsconfig), &[]),
+    (call!(fsmount), &[]),
     // Of the whole machine.
-    (libc::SYS_reboot, &[]),
-    (libc::SYS_kexec_load, &[]),
-    (libc::SYS_kexec_file_load, &[]),
-    (libc::SYS_init_module, &[]),
-    (libc::SYS_finit_module, &[]),
-    (libc::SYS_delete_module, &[]),
-    (libc::SYS_swapon, &[]),
-    (libc::SYS_swapoff, &[]),
-    (libc::SYS_acct, &[]),
-    (libc::SYS_syslog, &[]),
-    (libc::SYS_settimeofday, &[]),
-    (libc::SYS_clock_settime, &[]),
-    (libc::SYS_clock_adjtime, &[]),
-    (libc::SYS_adjtimex, &[]),
-    (libc::SYS_sethostname, &[]),
-    (libc::SYS_setdomainname, &[]),
-    (libc::SYS_vhangup, &[]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_iopl, &[]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_ioperm, &[]),
+    (call!(reboot), &[]),
+    (call!(kexec_load), &[]),
+    (call!(kexec_file_load), &[]),
+    (call!(init_module), &[]),
+    (call!(finit_module), &[]),
+    (call!(delete_module), &[]),
+    (call!(swapon), &[]),
+    (call!(swapoff), &[]),
+    (call!(acct), &[]),
+    (call!(syslog), &[]),
+    (call!(settimeofday), &[]),
+    (call!(clock_settime), &[]),
+    (call!(clock_adjtime), &[]),
+    (call!(adjtimex), &[]),
+    (call!(sethostname), &[]),
+    (call!(setdomainname), &[]),
+    (call!(vhangup), &[]),
+    (older!(iopl), &[]),
+    (older!(ioperm), &[]),
     // The ways to run that emulators and debuggers ask for; others weaken the memory of what is started.
     (
-        libc::SYS_personality,
+        call!(personality),
         &[
             is_not(0, 0),
             is_not(0, PER_LINUX32),
@@ -118,32 +118,27 @@ const ALWAYS: &[Call] = &[
         ],
     ),
     // Programs that run as their owner whoever starts them: one of root's in a workspace would open the host to every user of it.
-    (libc::SYS_fchmod, &[set_user(1)]),
-    (libc::SYS_fchmodat, &[set_user(2)]),
-    (FCHMODAT2, &[set_user(2)]),
-    (libc::SYS_mknodat, &[set_user(2)]),
+    (call!(fchmod), &[set_user(1)]),
+    (call!(fchmodat), &[set_user(2)]),
+    (call!(fchmodat2), &[set_user(2)]),
+    (call!(mknodat), &[set_user(2)]),
     // Without these flags the register of the mode holds anything.
-    (libc::SYS_openat, &[has(2, libc::O_CREAT), set_user(3)]),
-    (libc::SYS_openat, &[has(2, UNNAMED), set_user(3)]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_chmod, &[set_user(1)]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_creat, &[set_user(1)]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_mknod, &[set_user(1)]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_open, &[has(1, libc::O_CREAT), set_user(2)]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_open, &[has(1, UNNAMED), set_user(2)]),
+    (call!(openat), &[has(2, libc::O_CREAT), set_user(3)]),
+    (call!(openat), &[has(2, UNNAMED), set_user(3)]),
+    (older!(chmod), &[set_user(1)]),
+    (older!(creat), &[set_user(1)]),
+    (older!(mknod), &[set_user(1)]),
+    (older!(open), &[has(1, libc::O_CREAT), set_user(2)]),
+    (older!(open), &[has(1, UNNAMED), set_user(2)]),
     // Whoever on the host wants to write a leased file waits.
-    (libc::SYS_fcntl, &[is(1, libc::F_SETLEASE as u64)]),
-    (libc::SYS_ioctl, &[is(1, libc::TIOCSETD)]),
+    (call!(fcntl), &[is(1, libc::F_SETLEASE as u64)]),
+    (call!(ioctl), &[is(1, libc::TIOCSETD)]),
     // Typing into a terminal, and the clipboard and keys of the console.
-    (libc::SYS_ioctl, &[is(1, libc::TIOCSTI)]),
-    (libc::SYS_ioctl, &[is(1, libc::TIOCLINUX)]),
+    (call!(ioctl), &[is(1, libc::TIOCSTI)]),
+    (call!(ioctl), &[is(1, libc::TIOCLINUX)]),
     // Unix, the internet, and of netlink what lists addresses and sockets: everything else is there for the administrator.
     (
-        libc::SYS_socket,
+        call!(socket),
         &[
             is_not(0, libc::AF_UNIX),
             is_not(0, libc::AF_INET),
@@ -152,18 +147,15 @@ const ALWAYS: &[Call] = &[
         ],
     ),
     (
-        libc::SYS_socket,
+        call!(socket),
         &[
             is(0, libc::AF_NETLINK as u64),
             is_not(2, libc::NETLINK_ROUTE),
             is_not(2, libc::NETLINK_SOCK_DIAG),
         ],
     ),
-    (libc::SYS_socketpair, &[is_not(0, libc::AF_UNIX)]),
+    (call!(socketpair), &[is_not(0, libc::AF_UNIX)]),
 ];
-
-/// As in every architecture; not every version of `libc` has the name.
-const FCHMODAT2: i64 = 452;
 
 /// The bit of `O_TMPFILE` that is its own.
 const UNNAMED: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
@@ -176,25 +168,25 @@ const ONLY_ASK: i32 = -1;
 const TYPE_MASK: u64 = 0xF;
 
 const NETWORK_OFF: &[Call] = &[
-    (libc::SYS_ptrace, &[]),
-    (libc::SYS_process_vm_readv, &[]),
-    (libc::SYS_process_vm_writev, &[]),
-    (libc::SYS_connect, &[]),
-    (libc::SYS_accept, &[]),
-    (libc::SYS_accept4, &[]),
-    (libc::SYS_bind, &[]),
-    (libc::SYS_listen, &[]),
+    (call!(ptrace), &[]),
+    (call!(process_vm_readv), &[]),
+    (call!(process_vm_writev), &[]),
+    (call!(connect), &[]),
+    (call!(accept), &[]),
+    (call!(accept4), &[]),
+    (call!(bind), &[]),
+    (call!(listen), &[]),
     // Without an address it is a write to the peer: event loops wake themselves up that way.
-    (libc::SYS_sendto, &[Argument::IsNotNull { index: 4 }]),
-    (libc::SYS_sendmmsg, &[]),
-    (libc::SYS_recvmmsg, &[]),
-    (libc::SYS_setsockopt, &[]),
-    (libc::SYS_socket, &[is_not(0, libc::AF_UNIX)]),
-    (libc::SYS_socket, &[is_kind(libc::SOCK_DGRAM)]),
-    (libc::SYS_socketpair, &[is_kind(libc::SOCK_DGRAM)]),
+    (call!(sendto), &[Argument::IsNotNull { index: 4 }]),
+    (call!(sendmmsg), &[]),
+    (call!(recvmmsg), &[]),
+    (call!(setsockopt), &[]),
+    (call!(socket), &[is_not(0, libc::AF_UNIX)]),
+    (call!(socket), &[is_kind(libc::SOCK_DGRAM)]),
+    (call!(socketpair), &[is_kind(libc::SOCK_DGRAM)]),
     // The kernel takes a raw unix socket for a datagram one.
-    (libc::SYS_socket, &[is_kind(libc::SOCK_RAW)]),
-    (libc::SYS_socketpair, &[is_kind(libc::SOCK_RAW)]),
+    (call!(socket), &[is_kind(libc::SOCK_RAW)]),
+    (call!(socketpair), &[is_kind(libc::SOCK_RAW)]),
 ];
 
 /// Refused with the network off, and worth telling. The kernel tells a recorder nothing of what a filter refuses, so that in a recorded command
@@ -229,21 +221,66 @@ const fn is_kind(kind: i32) -> Argument {
     }
 }
 
-/// The filter that was added last decides when both refuse, so a call on the list of refused ones is so also if it is unknown. It also ends
-/// whatever uses the numbers of another architecture.
-pub(super) fn apply(system_calls: SystemCalls, recording: Option<Recording>) -> Result<(), Refusal> {
-    install(&lists(system_calls), recording)
+/// What filters depend on, beside the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub system_calls: SystemCalls,
+    /// Where the host's namespaces and mounts are shared, and Landlock alone stands between: what keeps signals inside.
+    pub without_namespaces: Option<Signals>,
+    pub recording: Option<Recording>,
 }
 
-/// The same where the host's namespaces and mounts are shared, and Landlock alone stands between.
-pub(super) fn apply_without_namespaces(system_calls: SystemCalls, signals: Signals, recording: Option<Recording>) -> Result<(), Refusal> {
-    let mut lists = lists(system_calls);
-    lists.push(shared::CALLS);
-    match signals {
-        Signals::Scoped => {}
-        Signals::OwnGroup => lists.push(shared::SIGNALS),
+/// A filter as it travels: a number for each of its steps.
+pub(crate) type Filter = Vec<u64>;
+
+/// The filters of a command, in the order in which they are installed. The one that was added last decides when both refuse, so a call on the
+/// list of refused ones is so also if it is unknown. It also ends whatever uses the numbers of another architecture.
+///
+/// # Errors
+/// If there are no tables for this architecture, in words for the user.
+pub(crate) fn compile(question: Question) -> Result<Vec<Filter>, String> {
+    let mut lists = lists(question.system_calls);
+    if let Some(signals) = question.without_namespaces {
+        lists.push(shared::CALLS);
+        match signals {
+            Signals::Scoped => {}
+            Signals::OwnGroup => lists.push(shared::SIGNALS),
+        }
     }
-    install(&lists, recording)
+    let architecture = Architecture::here().ok_or_else(|| format!("no list of calls for {}", std::env::consts::ARCH))?;
+    let refused = compile_refused(&rows(&lists, question.recording), architecture).map_err(|error| error.to_string())?;
+    let words = |program: BpfProgram| program.iter().map(word).collect();
+    Ok([compile_allowed(architecture), refused].map(words).to_vec())
+}
+
+fn word(step: &seccompiler::sock_filter) -> u64 {
+    u64::from(step.code) | u64::from(step.jt) << 16 | u64::from(step.jf) << 24 | u64::from(step.k) << 32
+}
+
+fn step_of(word: u64) -> seccompiler::sock_filter {
+    let [code_low, code_high, jt, jf, k @ ..] = word.to_le_bytes();
+    seccompiler::sock_filter {
+        code: u16::from_le_bytes([code_low, code_high]),
+        jt,
+        jf,
+        k: u32::from_le_bytes(k),
+    }
+}
+
+/// For this process and everything it starts. Without any filter nothing is confined, which is refused.
+pub(super) fn apply(filters: &[Filter]) -> Result<(), Refusal> {
+    let refuse = |missing: String| Refusal {
+        rule: RULE.to_owned(),
+        missing,
+    };
+    if filters.is_empty() {
+        return Err(refuse("no filter was handed over".to_owned()));
+    }
+    for filter in filters {
+        let program: BpfProgram = filter.iter().copied().map(step_of).collect();
+        seccompiler::apply_filter(&program).map_err(|error| refuse(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Whether the tables refuse this call of the [`TOLD`] ones, by what the kernel copied out of the registers: nobody can change that meanwhile.
@@ -252,7 +289,7 @@ pub(super) fn is_refused(system_calls: SystemCalls, call: i64, arguments: &[u64;
         SystemCalls::NetworkOn => false,
         SystemCalls::NetworkOff => NETWORK_OFF
             .iter()
-            .any(|(refused, conditions)| *refused == call && conditions.iter().all(|condition| condition.holds(arguments))),
+            .any(|(refused, conditions)| refused.here() == Some(call) && conditions.iter().all(|condition| condition.holds(arguments))),
     }
 }
 
@@ -263,27 +300,16 @@ fn lists(system_calls: SystemCalls) -> Vec<&'static [Call]> {
     }
 }
 
-fn install(lists: &[&'static [Call]], recording: Option<Recording>) -> Result<(), Refusal> {
-    let refuse = |missing: String| Refusal {
-        rule: RULE.to_owned(),
-        missing,
-    };
-    let refused = compile_refused(&rows(lists, recording)).map_err(|error| refuse(error.to_string()))?;
-    for program in [compile_allowed(), refused] {
-        seccompiler::apply_filter(&program).map_err(|error| refuse(error.to_string()))?;
-    }
-    Ok(())
-}
-
 /// What the filter refuses by itself.
 fn rows(lists: &[&'static [Call]], recording: Option<Recording>) -> Vec<&'static Call> {
-    let told = |row: &&Call| recording.is_some() && TOLD.contains(&row.0) && NETWORK_OFF.iter().any(|other| std::ptr::eq(*row, other));
+    let is_told = |call: Number| call.here().is_some_and(|call| TOLD.contains(&call));
+    let told = |row: &&Call| recording.is_some() && is_told(row.0) && NETWORK_OFF.iter().any(|other| std::ptr::eq(*row, other));
     lists.iter().copied().flatten().filter(|row| !told(row)).collect()
 }
 
 /// Runs of numbers, compared one after the other. The library would compare each number alone; the kernel runs a new filter for every
 /// number that there is, which cost half a millisecond for each command.
-fn compile_allowed() -> BpfProgram {
+fn compile_allowed(architecture: Architecture) -> BpfProgram {
     const LOAD_NUMBER: u16 = 0x20;
     const IS_AT_LEAST: u16 = 0x35;
     const IS_MORE_THAN: u16 = 0x25;
@@ -294,7 +320,7 @@ fn compile_allowed() -> BpfProgram {
         jf: no,
         k: value,
     };
-    let runs = allowed::runs();
+    let runs = allowed::runs(architecture);
     let mut program = vec![step(LOAD_NUMBER, 0, 0)];
     for (index, (first, last)) in runs.iter().enumerate() {
         // To one of the two steps behind the last run: below this one, or in it. A test keeps the list short enough.
@@ -307,25 +333,32 @@ fn compile_allowed() -> BpfProgram {
     program
 }
 
-fn compile_refused(calls: &[&Call]) -> Result<BpfProgram, seccompiler::BackendError> {
+fn compile_refused(calls: &[&Call], architecture: Architecture) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    let known = || {
+        calls
+            .iter()
+            .filter_map(|(call, arguments)| Some((call.on(architecture)?, *arguments)))
+    };
     // To the library a call without conditions and one with are the same row.
-    let always: BTreeSet<i64> = calls
-        .iter()
+    let always: BTreeSet<i64> = known()
         .filter(|(_, arguments)| arguments.is_empty())
-        .map(|(call, _)| *call)
+        .map(|(call, _)| call)
         .collect();
-    for (call, arguments) in calls {
-        if always.contains(call) && !arguments.is_empty() {
+    for (call, arguments) in known() {
+        if always.contains(&call) && !arguments.is_empty() {
             continue;
         }
         let conditions = arguments.iter().map(Argument::condition).collect::<Result<Vec<_>, _>>()?;
-        let known = rules.entry(*call).or_default();
+        let row = rules.entry(call).or_default();
         if !conditions.is_empty() {
-            known.push(SeccompRule::new(conditions)?);
+            row.push(SeccompRule::new(conditions)?);
         }
     }
-    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
+    let architecture = match architecture {
+        Architecture::X86_64 => TargetArch::x86_64,
+        Architecture::Aarch64 => TargetArch::aarch64,
+    };
     let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     SeccompFilter::new(rules, SeccompAction::Allow, refuse, architecture)?.try_into()
 }
@@ -362,21 +395,54 @@ impl Argument {
 mod tests {
     use super::*;
 
+    fn here() -> Architecture {
+        Architecture::here().unwrap()
+    }
+
+    const ARCHITECTURES: [Architecture; 2] = [Architecture::X86_64, Architecture::Aarch64];
+
     #[test]
     fn the_table_of_refused_calls_compiles_to_a_filter() {
         let lists = [ALWAYS, NETWORK_OFF, shared::CALLS, shared::SIGNALS];
         let refused: Vec<&Call> = lists.into_iter().flatten().collect();
-        let length = compile_refused(&refused).unwrap().len();
-        // The kernel takes at most 4096 instructions.
-        assert!((1..4096).contains(&length), "{length}");
+        for architecture in ARCHITECTURES {
+            let length = compile_refused(&refused, architecture).unwrap().len();
+            // The kernel takes at most 4096 instructions.
+            assert!((1..4096).contains(&length), "{architecture:?} {length}");
+        }
+    }
+
+    #[test]
+    fn a_filter_survives_its_journey() {
+        let program = compile_allowed(here());
+        let back: BpfProgram = program.iter().map(word).map(step_of).collect();
+        assert_eq!(back, program);
+    }
+
+    /// The two sources of numbers are made from different places.
+    #[test]
+    fn the_numbers_are_those_of_this_system() {
+        for (number, expect) in [
+            (call!(openat), libc::SYS_openat),
+            (call!(clone), libc::SYS_clone),
+            (call!(seccomp), libc::SYS_seccomp),
+            (call!(newfstatat, fstatat), libc::SYS_newfstatat),
+            (call!(prlimit64), libc::SYS_prlimit64),
+            (call!(landlock_restrict_self), libc::SYS_landlock_restrict_self),
+            (call!(mseal), libc::SYS_mseal),
+        ] {
+            assert_eq!(number.on(here()), Some(expect));
+        }
+        assert_eq!(call!(openat).on(Architecture::Aarch64), Some(56));
+        assert_eq!(older!(open).on(Architecture::Aarch64), None);
     }
 
     /// A command under a recorder is refused what others are: by the filter, or by the recorder with the same rows.
     #[test]
     fn what_the_recorder_refuses_is_exactly_what_its_filter_leaves_out() {
         let lists = lists(SystemCalls::NetworkOff);
-        let all = compile_refused(&rows(&lists, None)).unwrap();
-        let told = compile_refused(&rows(&lists, Some(Recording::Uses))).unwrap();
+        let all = compile_refused(&rows(&lists, None), here()).unwrap();
+        let told = compile_refused(&rows(&lists, Some(Recording::Uses)), here()).unwrap();
         let refuse = u32::from(SeccompAction::Errno(libc::EPERM.cast_unsigned()));
         let values = [
             0,
@@ -459,14 +525,17 @@ mod tests {
 
     #[test]
     fn exactly_the_listed_calls_are_allowed() {
-        let program = compile_allowed();
-        assert!(allowed::runs().len() < 128, "a jump reaches 255 steps");
-        for number in 0..2000 {
-            let allowed = outcome(&program, number) == u32::from(SeccompAction::Allow);
-            assert_eq!(allowed, allowed::calls().any(|call| call == i64::from(number)), "{number}");
-        }
-        for number in [0x4000_0000, u32::MAX] {
-            assert_eq!(outcome(&program, number), u32::from(SeccompAction::Errno(38)), "{number}");
+        for architecture in ARCHITECTURES {
+            let program = compile_allowed(architecture);
+            assert!(allowed::runs(architecture).len() < 128, "a jump reaches 255 steps");
+            let listed: BTreeSet<i64> = allowed::calls(architecture).collect();
+            for number in 0..2000 {
+                let allowed = outcome(&program, number) == u32::from(SeccompAction::Allow);
+                assert_eq!(allowed, listed.contains(&i64::from(number)), "{architecture:?} {number}");
+            }
+            for number in [0x4000_0000, u32::MAX] {
+                assert_eq!(outcome(&program, number), u32::from(SeccompAction::Errno(38)), "{number}");
+            }
         }
     }
 
@@ -474,16 +543,25 @@ mod tests {
     fn a_call_that_is_always_refused_is_in_no_other_row() {
         for (call, arguments) in ALWAYS.iter().chain(NETWORK_OFF) {
             let same = ALWAYS.iter().chain(NETWORK_OFF).filter(|(other, _)| other == call).count();
-            assert!(!arguments.is_empty() || same == 1, "{call}");
+            assert!(!arguments.is_empty() || same == 1, "{call:?}");
         }
-        for (call, _) in ALWAYS.iter().filter(|(_, arguments)| arguments.is_empty()) {
-            assert!(allowed::calls().all(|allowed| allowed != *call), "{call} is refused and allowed");
+        for architecture in ARCHITECTURES {
+            let refused = ALWAYS.iter().filter(|(_, arguments)| arguments.is_empty());
+            for call in refused.filter_map(|(call, _)| call.on(architecture)) {
+                assert!(
+                    allowed::calls(architecture).all(|allowed| allowed != call),
+                    "{call} is refused and allowed"
+                );
+            }
         }
     }
 
     #[test]
     fn calls_with_flags_or_modes_in_memory_do_not_exist() {
         // A filter cannot look there; programs then use `clone` and `openat`.
-        assert!(allowed::calls().all(|call| ![libc::SYS_clone3, libc::SYS_openat2].contains(&call)));
+        for architecture in ARCHITECTURES {
+            let absent = [call!(clone3), call!(openat2)].map(|call| call.on(architecture));
+            assert!(allowed::calls(architecture).all(|call| !absent.contains(&Some(call))));
+        }
     }
 }

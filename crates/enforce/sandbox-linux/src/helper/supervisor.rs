@@ -10,7 +10,6 @@ use super::scratch::Scratch;
 use super::{Refusal, exec, init, landlocked, tree};
 use crate::plan::{Assignment, LinuxPlan};
 use codex_process::CommandIo;
-use codex_process::record::Recording;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
@@ -33,16 +32,16 @@ pub(super) const PASSED_ON: [libc::c_int; 6] = [
 pub(super) fn run() -> io::Result<()> {
     let link = take_socket()?;
     let (request, stdin) = link.request()?;
-    let Assignment { plan, recording, groups } = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
+    let assignment: Assignment = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
     limits::go_first_when_memory_runs_out();
     // Init is no process of the command.
-    let own = u64::from(matches!(plan, LinuxPlan::Confined(_)));
+    let own = u64::from(matches!(assignment.plan, LinuxPlan::Confined(_)));
     let mut litter = Litter {
-        group: ControlGroup::make(groups.as_deref(), &request.limits, own),
+        group: ControlGroup::make(assignment.groups.as_deref(), &request.limits, own),
         ..Litter::default()
     };
-    match start(&plan, recording, &request, stdin.as_ref(), &link, &mut litter) {
+    match start(&assignment, &request, stdin.as_ref(), &link, &mut litter) {
         Ok((started, tape)) => Supervisor {
             link,
             tape,
@@ -142,8 +141,7 @@ impl Started {
 }
 
 fn start(
-    plan: &LinuxPlan,
-    recording: Option<Recording>,
+    assignment: &Assignment,
     request: &Request,
     stdin: Option<&OwnedFd>,
     link: &Link,
@@ -151,7 +149,9 @@ fn start(
 ) -> Result<(Started, Option<Tape>), Report> {
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     let failure = Pipe::new().map_err(failed("make a pipe"))?;
-    let (microphone, ear) = recording
+    let Assignment { plan, filters, .. } = assignment;
+    let (microphone, ear) = assignment
+        .recording
         .map(|recording| recorder::make(recording, plan))
         .transpose()
         .map_err(failed("make a recorder"))?
@@ -162,7 +162,7 @@ fn start(
         LinuxPlan::Landlocked(plan) => {
             litter.scratch.make(plan.scratch.as_ref()).map_err(Refusal::into_report)?;
             start_here(request, stdin, link, failure, litter.group.as_ref(), |streams| {
-                landlocked::apply(plan, streams, recording).map_err(Refusal::into_report)?;
+                landlocked::apply(plan, streams, filters).map_err(Refusal::into_report)?;
                 record()
             })?
         }
@@ -172,6 +172,7 @@ fn start(
             let status = Pipe::new().map_err(failed("make a pipe"))?;
             let inside = init::Inside {
                 confinement,
+                filters,
                 request,
                 stdin,
                 link,

@@ -1,67 +1,58 @@
 //! What is refused besides where a command shares the host's namespaces and mounts: whatever reaches files without opening them, and other
 //! processes of the same user without a signal. Landlock sees none of these.
 
-use super::{Argument, Call, FCHMODAT2, is_not};
-
-/// As in every architecture; not every version of `libc` has the names.
-const SETXATTRAT: i64 = 463;
-const REMOVEXATTRAT: i64 = 466;
+use super::number::{call, older};
+use super::{Argument, Call, is_not};
 
 pub(super) const CALLS: &[Call] = &[
     // Of a file, wherever it lies.
-    (libc::SYS_fchmod, &[]),
-    (libc::SYS_fchmodat, &[]),
-    (FCHMODAT2, &[]),
-    (libc::SYS_fchown, &[]),
-    (libc::SYS_fchownat, &[]),
-    (libc::SYS_utimensat, &[]),
-    (libc::SYS_setxattr, &[]),
-    (libc::SYS_lsetxattr, &[]),
-    (libc::SYS_fsetxattr, &[]),
-    (SETXATTRAT, &[]),
-    (libc::SYS_removexattr, &[]),
-    (libc::SYS_lremovexattr, &[]),
-    (libc::SYS_fremovexattr, &[]),
-    (REMOVEXATTRAT, &[]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_chmod, &[]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_chown, &[]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_lchown, &[]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_utime, &[]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_utimes, &[]),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_futimesat, &[]),
+    (call!(fchmod), &[]),
+    (call!(fchmodat), &[]),
+    (call!(fchmodat2), &[]),
+    (call!(fchown), &[]),
+    (call!(fchownat), &[]),
+    (call!(utimensat), &[]),
+    (call!(setxattr), &[]),
+    (call!(lsetxattr), &[]),
+    (call!(fsetxattr), &[]),
+    (call!(setxattrat), &[]),
+    (call!(removexattr), &[]),
+    (call!(lremovexattr), &[]),
+    (call!(fremovexattr), &[]),
+    (call!(removexattrat), &[]),
+    (older!(chmod), &[]),
+    (older!(chown), &[]),
+    (older!(lchown), &[]),
+    (older!(utime), &[]),
+    (older!(utimes), &[]),
+    (older!(futimesat), &[]),
     // Many operations of file systems take a file that is open for reading. Those of terminals and a few more are left.
-    (libc::SYS_ioctl, BELOW_TERMINALS),
-    (libc::SYS_ioctl, ABOVE_TERMINALS),
+    (call!(ioctl), BELOW_TERMINALS),
+    (call!(ioctl), ABOVE_TERMINALS),
     // Of the user, by number.
-    (libc::SYS_shmget, &[]),
-    (libc::SYS_shmat, &[]),
-    (libc::SYS_shmctl, &[]),
-    (libc::SYS_semget, &[]),
-    (libc::SYS_semop, &[]),
-    (libc::SYS_semtimedop, &[]),
-    (libc::SYS_semctl, &[]),
-    (libc::SYS_msgget, &[]),
-    (libc::SYS_msgsnd, &[]),
-    (libc::SYS_msgrcv, &[]),
-    (libc::SYS_msgctl, &[]),
-    (libc::SYS_mq_open, &[]),
-    (libc::SYS_mq_unlink, &[]),
+    (call!(shmget), &[]),
+    (call!(shmat), &[]),
+    (call!(shmctl), &[]),
+    (call!(semget), &[]),
+    (call!(semop), &[]),
+    (call!(semtimedop), &[]),
+    (call!(semctl), &[]),
+    (call!(msgget), &[]),
+    (call!(msgsnd), &[]),
+    (call!(msgrcv), &[]),
+    (call!(msgctl), &[]),
+    (call!(mq_open), &[]),
+    (call!(mq_unlink), &[]),
     // Of another process. A number of 0 is the caller.
-    (libc::SYS_prlimit64, &[is_not(0, 0)]),
-    (libc::SYS_setpriority, &[is_not(0, 0)]),
-    (libc::SYS_setpriority, &[is_not(1, 0)]),
-    (libc::SYS_ioprio_set, &[is_not(0, 1)]),
-    (libc::SYS_ioprio_set, &[is_not(1, 0)]),
-    (libc::SYS_sched_setaffinity, &[is_not(0, 0)]),
-    (libc::SYS_sched_setscheduler, &[is_not(0, 0)]),
-    (libc::SYS_sched_setparam, &[is_not(0, 0)]),
-    (libc::SYS_sched_setattr, &[is_not(0, 0)]),
+    (call!(prlimit64), &[is_not(0, 0)]),
+    (call!(setpriority), &[is_not(0, 0)]),
+    (call!(setpriority), &[is_not(1, 0)]),
+    (call!(ioprio_set), &[is_not(0, 1)]),
+    (call!(ioprio_set), &[is_not(1, 0)]),
+    (call!(sched_setaffinity), &[is_not(0, 0)]),
+    (call!(sched_setscheduler), &[is_not(0, 0)]),
+    (call!(sched_setparam), &[is_not(0, 0)]),
+    (call!(sched_setattr), &[is_not(0, 0)]),
 ];
 
 const FIGETBSZ: i32 = 2;
@@ -99,22 +90,22 @@ const ABOVE_TERMINALS: &[Argument] = &[
 
 /// Where Landlock does not keep signals inside. A command leads a session of its own, so a group of its processes is its own, too.
 pub(super) const SIGNALS: &[Call] = &[
-    (libc::SYS_kill, &[is_not(0, 0)]),
-    (libc::SYS_tkill, &[]),
-    (libc::SYS_tgkill, &[]),
-    (libc::SYS_rt_sigqueueinfo, &[]),
-    (libc::SYS_rt_tgsigqueueinfo, &[]),
-    (libc::SYS_pidfd_send_signal, &[]),
+    (call!(kill), &[is_not(0, 0)]),
+    (call!(tkill), &[]),
+    (call!(tgkill), &[]),
+    (call!(rt_sigqueueinfo), &[]),
+    (call!(rt_tgsigqueueinfo), &[]),
+    (call!(pidfd_send_signal), &[]),
     // Whoever owns a file is told of its input.
     (
-        libc::SYS_fcntl,
+        call!(fcntl),
         &[Argument::Is {
             index: 1,
             value: libc::F_SETOWN as u64,
         }],
     ),
     (
-        libc::SYS_fcntl,
+        call!(fcntl),
         &[Argument::Is {
             index: 1,
             value: F_SETOWN_EX,
