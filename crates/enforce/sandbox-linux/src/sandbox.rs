@@ -70,12 +70,14 @@ impl LinuxSandbox {
         }
     }
 
-    /// Makes the control groups of commands in this folder of a mounted `cgroup2`, which would not be chosen by itself.
+    /// Makes the control groups of commands in this folder of a mounted `cgroup2`, or none, whatever would be chosen by itself.
     #[must_use]
-    pub fn with_groups_in(self, folder: PathBuf) -> Self {
-        cgroup::sweep(&folder);
+    pub fn with_groups_in(self, folder: Option<PathBuf>) -> Self {
+        if let Some(folder) = &folder {
+            cgroup::sweep(folder);
+        }
         Self {
-            groups: OnceLock::from(Some(folder)),
+            groups: OnceLock::from(folder),
             ..self
         }
     }

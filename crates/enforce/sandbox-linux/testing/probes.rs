@@ -41,6 +41,7 @@ fn run(arguments: &[&str]) -> i32 {
     let result = match arguments {
         ["victim", secret] => return escape::victim(secret),
         ["escape", file] => escape::run(file).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL)),
+        ["hold", _tag, mib] => return escape::hold(mib),
         ["attempts"] => escape::list(),
         ["user" | "capabilities"] => escape::about(arguments[0]),
         _ => Err(Errno::INVAL),

@@ -2,6 +2,7 @@
 
 use super::table::{Effect, Probe, Rung};
 use crate::lab::{self, Lab, PROBE, User};
+use codex_protocol::settings::CommandLimits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -45,8 +46,8 @@ impl Ground {
         // With an end, so that none is the beginning of another one.
         let number = || format!("codex-escape-{}-{}.", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let lab = match rung {
-            Rung::Namespaces => Lab::new(user),
-            Rung::Landlock => Lab::without_namespaces(user),
+            Rung::Namespaces => Lab::without_groups(user),
+            Rung::Landlock => Lab::without_groups_and_namespaces(user),
         };
         let secret = format!("secret-of-{}", number());
         for folder in ["ws", "listen", "w/old-link", "w/in", "w/hidden"] {
@@ -107,6 +108,18 @@ impl Ground {
         path.as_path().to_path_buf()
     }
 
+    /// Whether so much is in use by now.
+    fn is_taken(&self, id: &str, tag: &str) -> bool {
+        let size = |name: &str| fs::metadata(self.lab.path(&format!("{}{name}", inside(id)))).map_or(0, |facts| facts.len());
+        match id {
+            "limit-fork-bomb" => holders(tag).len() as u64 > LIMITS.processes.unwrap(),
+            "limit-memory-bomb" | "limit-memory-together" => resident(&holders(tag)) > LIMITS.memory_bytes.unwrap(),
+            "limit-file-size" => size("") > LIMITS.file_bytes.unwrap(),
+            "limit-disk-fill" => (0..8).map(|number| size(&format!("-{number}"))).sum::<u64>() > LIMITS.file_bytes.unwrap(),
+            _ => false,
+        }
+    }
+
     pub fn tag(&self, id: &str) -> &str {
         &self.tags[id]
     }
@@ -140,12 +153,43 @@ impl Ground {
                 ),
                 (Effect::Arrived, arrived.iter().any(|bytes| contains(bytes, tag.as_bytes()))),
                 (Effect::Victim, changed),
-                (Effect::Left, running.iter().any(|(line, _)| line.contains(tag))),
+                // Of these the command still runs.
+                (
+                    Effect::Left,
+                    !id.starts_with("limit-") && running.iter().any(|(line, _)| line.contains(tag)),
+                ),
+                (Effect::Taken, self.is_taken(id, tag)),
             ];
             effects.insert(*id, shown.into_iter().filter(|(_, is)| *is).map(|(effect, _)| effect).collect());
         }
         effects
     }
+}
+
+/// Of the attempts that are judged by what they take.
+pub const LIMITS: CommandLimits = CommandLimits {
+    processes: Some(20),
+    memory_bytes: Some(16 << 20),
+    file_bytes: Some(1 << 20),
+    open_files: None,
+};
+
+fn holders(tag: &str) -> Vec<rustix::process::Pid> {
+    let running = lab::command_lines().into_iter();
+    running
+        .filter(|(line, _)| line.contains(&format!(" hold {tag}")))
+        .map(|(_, process)| process)
+        .collect()
+}
+
+/// Bytes in memory, of all of them.
+fn resident(processes: &[rustix::process::Pid]) -> u64 {
+    let own = |process: &rustix::process::Pid| {
+        let text = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    };
+    processes.iter().filter_map(own).sum::<u64>() * 1024
 }
 
 /// What the controls leave on the host.

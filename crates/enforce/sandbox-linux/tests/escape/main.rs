@@ -112,11 +112,22 @@ fn is_root(user: User) -> bool {
 }
 
 async fn outcome(user: User, setting: Setting) -> Outcome {
-    let (killed, rest): (Vec<_>, Vec<_>) = probes().partition(|probe| probe.id == KILLED);
+    let (limited, rest): (Vec<&'static Probe>, Vec<&'static Probe>) = probes().partition(|probe| probe.is_limited());
+    let (killed, rest): (Vec<&'static Probe>, Vec<_>) = rest.into_iter().partition(|probe| probe.id == KILLED);
     let (mut effects, mut said) = run(user, setting, &rest).await;
     let (more, also) = run_and_kill(user, setting, &killed).await;
     effects.extend(more);
     said.extend(also);
+    if is_root(user) {
+        effects.extend(limited.iter().map(|probe| (probe.id, BTreeSet::new())));
+    } else {
+        // Each alone: what one holds is missing for the next.
+        for probe in limited {
+            let (more, also) = run_limited(user, setting, &[probe]).await;
+            effects.extend(more);
+            said.extend(also);
+        }
+    }
     Outcome {
         user,
         setting,
@@ -153,6 +164,38 @@ async fn run(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effect
     };
     let said = parse(&output);
     (ground.effects(&said), said)
+}
+
+/// Looks at what the attempts have taken while they still hold it.
+async fn run_limited(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effects, BTreeMap<String, String>) {
+    let mut ground = Ground::new(user, setting.rung(), probes);
+    let last = probes.last().unwrap().id;
+    let Setting::Confined(_, mode) = setting else {
+        let output = tokio::process::Command::from(ground.unconfined()).output().await.unwrap();
+        let said = parse(&String::from_utf8(output.stdout).unwrap());
+        return (ground.effects(&said), said);
+    };
+    let script = format!("{PROBE} escape {}; exec sleep 1000", ground.instructions().display());
+    let mut spec = ground.lab.spec(&["/bin/sh", "-c", &script], CommandIo::Pipes);
+    spec.limits = ground::LIMITS;
+    let running = ground
+        .lab
+        .start(&policy(&ground.lab, mode, probes), spec, Expiration::default())
+        .await
+        .unwrap();
+    lab::within(Duration::from_secs(60), "the attempts are made", || {
+        running
+            .aggregated()
+            .to_text()
+            .lines()
+            .any(|line| line.starts_with(&format!("{last} ")))
+    })
+    .await;
+    let said = parse(&running.aggregated().to_text());
+    let effects = ground.effects(&said);
+    running.kill(codex_process::Ladder::HARD);
+    running.exited().await;
+    (effects, said)
 }
 
 /// Kills what stands between the host and the command as soon as the attempts are made.
@@ -224,6 +267,9 @@ fn parse(output: &str) -> BTreeMap<String, String> {
 
 /// Why this attempt did not end as the table says.
 fn wrong(outcome: &Outcome, probe: &Probe, control_works: bool) -> Option<String> {
+    if probe.is_limited() && is_root(outcome.user) {
+        return None;
+    }
     let shown = &outcome.effects[probe.id];
     let worked = shown.contains(&probe.effect);
     let another = |also: Option<Effect>| {

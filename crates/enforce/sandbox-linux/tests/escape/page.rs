@@ -17,13 +17,14 @@ const INTRODUCTION: &str = "\
 <!-- Written by `cargo xtask sandbox-probes-docs` from the table of the escape suite. Do not edit. -->
 
 Each probe is a compiled attempt to get out, or to do something that must keep working. It is made without a sandbox first, where it must
-succeed (the control), and then in every mode on every rung; each time as root and as an ordinary user, with the same result. Whether it worked is judged from
+succeed (the control), and then in every mode on every rung; each time as root and as an ordinary user, with the same result (*more taken*: as an ordinary user alone, with small limits and without a
+control group). Whether it worked is judged from
 outside by what it did, and by what the system answered only where nothing outside could show it (*own answer*). A refused attempt must
 leave no other trace either.
 
 | column | says |
 | --- | --- |
-| shows as | what has to be seen from outside to say that it worked: a changed file outside or under a protected name, a new name in a folder of the host, an arrival at a receiver of the host, a change to a process of the host, something told that only a process of the host knows, a process left, a file made in the workspace |
+| shows as | what has to be seen from outside to say that it worked: a changed file outside or under a protected name, a new name in a folder of the host, an arrival at a receiver of the host, a change to a process of the host, something told that only a process of the host knows, a process left, more of the machine in use than a limit allows, a file made in the workspace |
 | control | for whom it succeeds without a sandbox: everybody, or root alone; *needs*: only on a host that has this. `(cannot run here)`: it did not where this page was written, so that \"refused\" proves little |
 | the others | mode, and the rung it is enforced with: **refused**, or allowed and why. *Landlock alone* is the rung of hosts that refuse namespaces. *Hiding* is `workspace-write` by a permission profile that also hides some paths |
 

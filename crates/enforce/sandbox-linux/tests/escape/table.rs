@@ -68,6 +68,8 @@ pub enum Effect {
     Secret,
     /// A process was left.
     Left,
+    /// More of the machine than a limit allows is in use.
+    Taken,
     /// A file in the workspace.
     Made,
     /// Nothing outside can show it: the system said yes.
@@ -89,6 +91,7 @@ impl Effect {
             Self::Victim => "other process",
             Self::Secret => "secret told",
             Self::Left => "process left",
+            Self::Taken => "more taken",
             Self::Made => "file made",
             Self::Answer => "own answer",
         }
@@ -158,6 +161,7 @@ const WITHOUT_NAMESPACES: &[Exception] = &[
     less("hidden-here-chmod", NO_CHANGES),
     less("ipc-own-posix-memory", SHARED),
     less("ipc-own-shared-memory", SHARED),
+    more("limit-fork-bomb", "the kernel would count everything of the user"),
     less("limit-shared-memory", SHARED),
     less("root-set-group", NO_CHANGES),
     less("work-modes", NO_CHANGES),
@@ -303,6 +307,11 @@ impl Probe {
             Some(exception) => exception.is_allowed,
             None => self.allowed.modes.contains(&mode),
         }
+    }
+
+    /// Tried under small limits: by an ordinary user, since some do not count for root.
+    pub fn is_limited(&self) -> bool {
+        self.effect == Effect::Taken
     }
 
     /// What differs on this rung from the one that enforces most.

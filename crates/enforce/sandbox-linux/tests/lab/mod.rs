@@ -120,13 +120,24 @@ impl Lab {
 
     /// With the control groups of commands in this folder.
     pub fn with_groups(user: User, groups: &Path) -> Self {
-        Self::with(user, |helper| LinuxSandbox::with_helper(helper).with_groups_in(groups.to_owned()))
+        Self::with(user, |helper| {
+            LinuxSandbox::with_helper(helper).with_groups_in(Some(groups.to_owned()))
+        })
     }
 
     pub fn with_groups_without_namespaces(user: User, groups: &Path) -> Self {
         Self::with(user, |helper| {
-            LinuxSandbox::without_namespaces(helper).with_groups_in(groups.to_owned())
+            LinuxSandbox::without_namespaces(helper).with_groups_in(Some(groups.to_owned()))
         })
+    }
+
+    /// Wherever this runs, commands have no control groups.
+    pub fn without_groups(user: User) -> Self {
+        Self::with(user, |helper| LinuxSandbox::with_helper(helper).with_groups_in(None))
+    }
+
+    pub fn without_groups_and_namespaces(user: User) -> Self {
+        Self::with(user, |helper| LinuxSandbox::without_namespaces(helper).with_groups_in(None))
     }
 
     /// As on a host that refuses namespaces.

@@ -1,7 +1,13 @@
 use super::{ALL, Effect, Probe, WRITING, answer, row};
 
 const BELOW: &str = "far below the default limit";
+const TOGETHER: &str = "counted together only in a control group, which these have not";
 const NO_LIMIT: &str = "no limit unless one is configured";
+
+/// Tried under small limits, as an ordinary user.
+const fn taken(id: &'static str, what: &'static str) -> Probe {
+    row(id, what, Effect::Taken)
+}
 
 pub const LIMITS: &[Probe] = &[
     answer("limit-processes", "200 processes at once").allowed(ALL, BELOW),
@@ -9,6 +15,11 @@ pub const LIMITS: &[Probe] = &[
     answer("limit-disk", "a file of 16 MiB in the workspace").allowed(WRITING, BELOW),
     answer("limit-shared-memory", "a file of 16 MiB in `/dev/shm`").allowed(ALL, BELOW),
     answer("limit-files", "500 open files").allowed(ALL, "as everywhere: the user's own limit counts"),
+    taken("limit-fork-bomb", "60 processes where 20 are allowed"),
+    taken("limit-memory-bomb", "a process with 32 MiB where 16 are allowed"),
+    taken("limit-memory-together", "three processes with 12 MiB each where 16 are allowed").allowed(ALL, TOGETHER),
+    taken("limit-file-size", "a file of 4 MiB where 1 is allowed"),
+    taken("limit-disk-fill", "8 files of 1 MiB where 1 is allowed").allowed(WRITING, "no limit for all files together"),
 ];
 
 const WORK: &str = "that is what the workspace is for";
