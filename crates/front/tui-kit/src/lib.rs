@@ -9,6 +9,7 @@ pub mod composer;
 pub mod diff;
 pub mod fuzzy;
 pub mod highlight;
+pub mod keymap;
 pub mod keys;
 pub mod list;
 pub mod markdown;
