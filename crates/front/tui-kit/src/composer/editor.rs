@@ -67,6 +67,17 @@ enum Last {
     Other,
 }
 
+/// Whether changes belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// Each is a step of its own.
+    None,
+    /// The next one begins a step...
+    Asked,
+    /// ... that this one belongs to.
+    Open,
+}
+
 #[derive(Debug, Clone)]
 pub struct Editor {
     content: Content,
@@ -74,6 +85,7 @@ pub struct Editor {
     redo: Vec<Content>,
     killed: String,
     last: Last,
+    group: Group,
     /// The column that Up and Down keep to.
     column: Option<usize>,
     /// Of the window, for Up and Down.
@@ -88,6 +100,7 @@ impl Default for Editor {
             redo: Vec::new(),
             killed: String::new(),
             last: Last::Other,
+            group: Group::None,
             column: None,
             width: 80,
         }
@@ -106,6 +119,36 @@ impl Editor {
     /// Before this byte of the text.
     pub const fn cursor(&self) -> usize {
         self.content.cursor
+    }
+
+    /// Moves the cursor to this byte, or to the start of the character or piece that it is in.
+    pub fn set_cursor(&mut self, at: usize) {
+        let at = self.content.text.floor_char_boundary(at);
+        self.content.cursor = self.outside_pieces(at, true);
+        self.column = None;
+        self.last = Last::Other;
+    }
+
+    /// Everything up to [`Self::end_group`] is one step to undo.
+    pub fn begin_group(&mut self) {
+        if self.group == Group::None {
+            self.group = Group::Asked;
+        }
+    }
+
+    pub const fn end_group(&mut self) {
+        self.group = Group::None;
+        self.last = Last::Other;
+    }
+
+    /// What a yank puts into the text.
+    pub fn killed(&self) -> &str {
+        &self.killed
+    }
+
+    pub fn set_killed(&mut self, text: String) {
+        self.killed = text;
+        self.last = Last::Other;
     }
 
     pub fn pieces(&self) -> &[Piece] {
@@ -166,6 +209,7 @@ impl Editor {
         self.content = Content::default();
         self.undo.clear();
         self.redo.clear();
+        self.group = Group::None;
         self.last = Last::Other;
         self.column = None;
     }
@@ -321,7 +365,8 @@ impl Editor {
         self.replace(range, "");
     }
 
-    fn expanded_range(&self, range: Range<usize>) -> String {
+    /// A part of the text with the pieces in it replaced by what they stand for.
+    pub fn expanded_range(&self, range: Range<usize>) -> String {
         let mut out = String::new();
         let mut from = range.start;
         for piece in &self.content.pieces {
@@ -386,15 +431,21 @@ impl Editor {
     }
 
     fn remember(&mut self, what: Last) {
+        self.last = what;
+        match self.group {
+            Group::None => {}
+            Group::Asked => self.group = Group::Open,
+            Group::Open => return,
+        }
         if self.undo.len() == UNDO_STEPS_MAX {
             self.undo.remove(0);
         }
         self.undo.push(self.content.clone());
         self.redo.clear();
-        self.last = what;
     }
 
     fn travel(&mut self, back: bool) {
+        self.group = Group::None;
         let (from, to) = if back {
             (&mut self.undo, &mut self.redo)
         } else {
