@@ -11,6 +11,7 @@
 //!
 //! One thread, no runtime: it forks freely.
 
+mod broker;
 mod cgroup;
 mod exec;
 mod init;
@@ -33,6 +34,8 @@ use std::io;
 
 /// The argument that makes the helper try what it can, and what it says if that is everything.
 pub(crate) const TRIAL: &str = "trial";
+/// What the trial says first if a supervisor can be handed calls.
+pub(crate) const LISTENS: &str = "+";
 
 /// What the executable does under the name [`crate::HELPER_ARG0`]. Standard input is the socket to the parent.
 pub fn helper_main() -> ! {

@@ -1,7 +1,7 @@
 //! Looks up what this host can enforce, by a few small files, three system calls and one trial of the helper.
 
 use crate::HELPER_ARG0;
-use crate::helper::TRIAL;
+use crate::helper::{LISTENS, TRIAL};
 use crate::ladder::{HostLimits, NoLandlock};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::fs;
@@ -18,6 +18,7 @@ const WORDS_MAX: u64 = 4096;
 
 pub(crate) fn look_up(helper: &Path) -> HostLimits {
     let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let Trial { namespaces, hands_over } = trial(helper);
     HostLimits {
         root: rustix::process::geteuid().is_root(),
         user_namespaces: fs::symlink_metadata("/proc/self/ns/user").is_ok(),
@@ -25,35 +26,42 @@ pub(crate) fn look_up(helper: &Path) -> HostLimits {
         unprivileged_clone: number("/proc/sys/kernel/unprivileged_userns_clone"),
         apparmor_restricts: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1),
         filtered: is_filtered(),
-        trial: trial(helper),
+        trial: namespaces,
+        hands_over,
         landlock: landlock(),
         seccomp: takes_filters(),
     }
 }
 
+/// What the trial of the helper came to.
+struct Trial {
+    namespaces: Result<(), String>,
+    hands_over: bool,
+}
+
 /// Makes what a confined command gets, with nothing in it. The outcome of this moment: whatever is different later is reported by the
 /// attempt itself.
-fn trial(helper: &Path) -> Result<(), String> {
-    let failed = |error: io::Error| format!("failed to try it: {error}");
+fn trial(helper: &Path) -> Trial {
+    let words = words_of_trial(helper);
+    let words = words.map_err(|error| format!("failed to try it: {error}"));
+    let hands_over = words.as_ref().is_ok_and(|words| words.starts_with(LISTENS));
+    let namespaces = words.and_then(|words| match words.strip_prefix(LISTENS).unwrap_or(&words) {
+        "" => Err("the trial ended without a word".to_owned()),
+        TRIAL => Ok(()),
+        failure => Err(failure.to_owned()),
+    });
+    Trial { namespaces, hands_over }
+}
+
+fn words_of_trial(helper: &Path) -> io::Result<String> {
     let mut command = Command::new(helper);
     command.arg0(HELPER_ARG0).arg(TRIAL).env_clear().current_dir("/").process_group(0);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let words = child.stdout.take().map(hear);
     // It has said everything, or is stuck; one that has ended cannot be killed.
     let _ = child.kill();
     let _ = child.wait();
-    match words {
-        Some(Ok(words)) if words == TRIAL => Ok(()),
-        Some(Ok(words)) if words.is_empty() => Err("the trial ended without a word".to_owned()),
-        Some(Ok(words)) => Err(words),
-        Some(Err(error)) => Err(failed(error)),
-        None => Err(failed(io::ErrorKind::BrokenPipe.into())),
-    }
+    words.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))
 }
 
 /// All that it says until it ends.

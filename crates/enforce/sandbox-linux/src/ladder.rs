@@ -11,7 +11,7 @@ pub enum Way {
     /// Namespaces and mounts, with Landlock as far as there is any.
     Namespaces,
     /// Landlock and the filter alone.
-    Landlock { abi: u32 },
+    Landlock { abi: u32, hands_over: bool },
 }
 
 /// The version of Landlock that knows truncation (Linux 6.2). Without it a command could empty every file of its user.
@@ -36,6 +36,8 @@ pub struct HostLimits {
     pub filtered: bool,
     /// What making the namespaces and mounts came to.
     pub trial: Result<(), String>,
+    /// A supervisor can be handed calls of a command: nobody around us listens to them already.
+    pub hands_over: bool,
     /// The version of Landlock.
     pub landlock: Result<u32, NoLandlock>,
     /// The kernel takes filters for system calls.
@@ -63,22 +65,25 @@ impl HostLimits {
     /// The second one, if this host has it.
     pub fn landlock_way(&self) -> Option<Way> {
         let abi = self.landlock.ok()?;
-        self.lacks_for_landlock().is_empty().then_some(Way::Landlock { abi })
+        self.lacks_for_landlock().is_empty().then_some(Way::Landlock {
+            abi,
+            hands_over: self.hands_over,
+        })
     }
 
     /// For who asks what can be enforced.
     pub fn capabilities(&self, way: Option<Way>) -> Capabilities {
         let rungs = vec![
             Rung {
-                mechanism: Way::Namespaces.mechanism().to_owned(),
+                mechanism: Way::NAMESPACES.to_owned(),
                 lacks: self.lacks_for_namespaces(),
                 shortfalls: Vec::new(),
                 shows: Vec::new(),
             },
             Rung {
-                mechanism: Way::Landlock { abi: 0 }.mechanism().to_owned(),
+                mechanism: Way::LANDLOCK.to_owned(),
                 lacks: self.lacks_for_landlock(),
-                shortfalls: shortfalls(self.landlock.unwrap_or(0)),
+                shortfalls: shortfalls(self.landlock.unwrap_or(0), self.hands_over),
                 shows: shows(),
             },
         ];
@@ -190,42 +195,49 @@ impl HostLimits {
 }
 
 impl Way {
+    const NAMESPACES: &str = "linux-namespaces";
+    const LANDLOCK: &str = "linux-landlock";
+
     pub const fn mechanism(self) -> &'static str {
         match self {
-            Self::Namespaces => "linux-namespaces",
-            Self::Landlock { .. } => "linux-landlock",
+            Self::Namespaces => Self::NAMESPACES,
+            Self::Landlock { .. } => Self::LANDLOCK,
         }
     }
 }
 
 /// What the second way refuses whatever the policy is.
-pub(crate) fn shortfalls(abi: u32) -> Vec<Shortfall> {
-    let mut found = vec![
-        (
-            ShortfallKind::Names,
-            "in a folder that holds a protected or hidden name, such as the top of the workspace, nothing is made, renamed or removed but by a patch",
-        ),
-        (
-            ShortfallKind::Names,
-            "git looks and does not write: no add, commit, switch or stash",
-        ),
-        (
-            ShortfallKind::Metadata,
-            "permissions, owners, times and attributes of files do not change",
-        ),
-        (
-            ShortfallKind::System,
-            "no shared memory, message queues or semaphores of the system, no /dev/shm, no new terminals",
-        ),
-    ];
-    if abi < LANDLOCK_SIGNALS {
-        found.push((ShortfallKind::System, "signals reach the group of the sender only"));
-    }
+pub(crate) fn shortfalls(abi: u32, hands_over: bool) -> Vec<Shortfall> {
+    use ShortfallKind::{Metadata, Names, NamesAroundHidden, System};
+    let found: &[(ShortfallKind, &str)] = if hands_over {
+        &[
+            (
+                NamesAroundHidden,
+                "in a writable folder that holds something hidden nothing is made, renamed or removed but by a patch",
+            ),
+            (Metadata, "owners and attributes of files do not change"),
+            (System, "no shared memory, message queues or semaphores of the system, no /dev/shm"),
+        ]
+    } else {
+        &[
+            (
+                Names,
+                "in a folder that holds a protected or hidden name, such as the top of the workspace, nothing is made, renamed or removed but by a patch",
+            ),
+            (Names, "git looks and does not write: no add, commit, switch or stash"),
+            (Metadata, "permissions, owners, times and attributes of files do not change"),
+            (
+                System,
+                "no shared memory, message queues or semaphores of the system, no /dev/shm, no new terminals",
+            ),
+        ]
+    };
+    let signals = (abi < LANDLOCK_SIGNALS).then_some((System, "signals reach the group of the sender only"));
     let shortfall = |(kind, what): (_, &str)| Shortfall {
         kind,
         what: what.to_owned(),
     };
-    found.into_iter().map(shortfall).collect()
+    found.iter().copied().chain(signals).map(shortfall).collect()
 }
 
 /// What the second way does not hide.
@@ -259,6 +271,7 @@ mod tests {
             apparmor_restricts: false,
             filtered: false,
             trial: Ok(()),
+            hands_over: true,
             landlock: Ok(7),
             seccomp: true,
         }

@@ -27,6 +27,17 @@ pub struct LandlockPlan {
     pub scratch: Option<AbsPath>,
     pub system_calls: SystemCalls,
     pub signals: Signals,
+    /// What the supervisor does for the command beyond the grants; `None` where it cannot.
+    pub brokered: Option<Brokered>,
+}
+
+/// What the supervisor must know to decide about a place that it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brokered {
+    /// A [`ResolvedPolicy`] as JSON: most commands never need it.
+    pub policy: String,
+    /// Closed as well: other names of what is closed, and what matches a pattern.
+    pub closed: Vec<AbsPath>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,6 +73,8 @@ pub enum Signals {
 pub struct LandlockFacts {
     /// The version of Landlock.
     pub abi: u32,
+    /// The supervisor can be handed calls.
+    pub hands_over: bool,
     /// What lies in each of the [`crowded`] folders; one that is not listed here, or holds too much, is not granted.
     pub listings: BTreeMap<AbsPath, Listing>,
     /// A name that nobody else uses.
@@ -153,7 +166,13 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
     let system = |path: &str, access| AbsPath::new(path).map(|path| PathGrant { path, access });
     grants.extend(system("/proc", Access::Read));
     grants.extend(system("/dev", Access::List));
-    grants.extend(DEVICES.iter().flat_map(|name| system(&format!("/dev/{name}"), Access::Device)));
+    let terminals: &[&str] = if facts.hands_over { &["ptmx", "pts/ptmx"] } else { &[] };
+    grants.extend(
+        DEVICES
+            .iter()
+            .chain(terminals)
+            .flat_map(|name| system(&format!("/dev/{name}"), Access::Device)),
+    );
     Ok(LandlockPlan {
         grants: grants.into_iter().collect(),
         scratch,
@@ -163,7 +182,20 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
         } else {
             Signals::Scoped
         },
+        brokered: facts.hands_over.then(|| brokered(policy, host)),
     })
+}
+
+fn brokered(policy: &ResolvedPolicy, host: &HostFacts) -> Brokered {
+    let closed = host
+        .others
+        .iter()
+        .filter(|(path, (_, most))| rights(policy, path).min(*most) < Rights::Write);
+    Brokered {
+        // A policy is data that has a form as JSON; if not, nothing is done for the command.
+        policy: serde_json::to_string(policy).unwrap_or_default(),
+        closed: closed.map(|(path, _)| path.clone()).collect(),
+    }
 }
 
 /// Where something opens: the whole disk, and every path that allows more than its surroundings.
@@ -266,7 +298,7 @@ impl Granting<'_> {
 }
 
 /// Case is ignored, as limits do.
-fn is_below(path: &Path, folder: &Path) -> bool {
+pub(crate) fn is_below(path: &Path, folder: &Path) -> bool {
     let mut parts = path.components();
     let is_around = folder.components().all(|wanted| {
         parts
@@ -280,7 +312,8 @@ impl LandlockPlan {
     /// What is enforced, for humans.
     pub fn summary(&self, policy: &ResolvedPolicy) -> Vec<String> {
         let granted = |path: &AbsPath| self.grants.iter().any(|grant| grant.path == *path && grant.access == Access::Write);
-        let (whole, pieces): (Vec<&AbsPath>, Vec<&AbsPath>) = policy.writable_roots().partition(|root| granted(root));
+        let (whole, pieces): (Vec<&AbsPath>, Vec<&AbsPath>) =
+            policy.writable_roots().partition(|root| granted(root) || self.brokered.is_some());
         let list = |paths: Vec<&AbsPath>| paths.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let mut lines = Vec::new();
         if whole.is_empty() && pieces.is_empty() {
@@ -295,11 +328,7 @@ impl LandlockPlan {
                 list(pieces)
             ));
         }
-        lines.extend(
-            self.scratch
-                .iter()
-                .map(|scratch| format!("temporary files: in {scratch} (TMPDIR) only")),
-        );
+        lines.extend(self.scratch.iter().map(|scratch| format!("temporary files: in {scratch} (TMPDIR)")));
         lines.push(self.system_calls.title().to_owned());
         lines.extend(shows());
         lines

@@ -139,10 +139,11 @@ impl LinuxSandbox {
                 };
                 Ok((plan, enforced))
             }
-            Some(Way::Landlock { abi }) => {
+            Some(Way::Landlock { abi, hands_over }) => {
                 let facts = facts()?;
                 let around = LandlockFacts {
                     abi,
+                    hands_over,
                     listings: facts::listings(landlocked::crowded(policy, &facts)),
                     scratch_name: facts::scratch_name(),
                 };

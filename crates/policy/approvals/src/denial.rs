@@ -167,21 +167,24 @@ fn judge(attempt: &Attempt<'_>, path: &str, writes: bool) -> Option<DenialCause>
 /// What the host's way to confine commands has against something that `line` names and the policy lets be written to. Landlock says
 /// "permission denied" of names, the filter "operation not permitted" of everything else.
 fn of_host(attempt: &Attempt<'_>, line: &str) -> Option<DenialCause> {
-    let kind = if has_any(line, &["permission denied"]) {
-        ShortfallKind::Names
-    } else if has_any(line, &["operation not permitted"]) {
-        ShortfallKind::Metadata
-    } else {
-        return None;
-    };
     let shortfalls = host::shortfalls(attempt.policy, attempt.host);
-    let shortfall = shortfalls.into_iter().find(|shortfall| shortfall.kind == kind)?;
-    let is_meant = |path: &AbsPath| {
-        let is_open = rights(attempt.policy, path) == Rights::Write;
-        is_open && (kind != ShortfallKind::Names || path.parent().is_some_and(|folder| holds_closed(attempt.policy, &folder)))
-    };
-    let named = quoted_in(line).filter(|part| !part.is_empty()).chain(paths_in(line));
-    let target = named.map(|part| attempt.cwd.join(part)).find(is_meant)?;
+    let found = shortfalls.into_iter().find_map(|shortfall| {
+        let (phrase, below) = match shortfall.kind {
+            ShortfallKind::Names => ("permission denied", Some(Rights::Write)),
+            ShortfallKind::NamesAroundHidden => ("permission denied", Some(Rights::Read)),
+            ShortfallKind::Metadata => ("operation not permitted", None),
+            ShortfallKind::System => return None,
+        };
+        let is_meant = |path: &AbsPath| {
+            let closed_beside = |below| path.parent().is_some_and(|folder| holds_less(attempt.policy, &folder, below));
+            rights(attempt.policy, path) == Rights::Write && below.is_none_or(closed_beside)
+        };
+        let named = quoted_in(line).filter(|part| !part.is_empty()).chain(paths_in(line));
+        let mut paths = named.map(|part| attempt.cwd.join(part));
+        let target = paths.find(|path| has_any(line, &[phrase]) && is_meant(path))?;
+        Some((shortfall, target))
+    });
+    let (shortfall, target) = found?;
     Some(DenialCause {
         access: DeniedAccess::Write,
         target: target.to_string(),
@@ -192,11 +195,11 @@ fn of_host(attempt: &Attempt<'_>, line: &str) -> Option<DenialCause> {
     })
 }
 
-/// Whether there is something in or below `folder` that is less than writable.
-fn holds_closed(policy: &ResolvedPolicy, folder: &AbsPath) -> bool {
+/// Whether something in or below `folder` allows less than `rights`.
+fn holds_less(policy: &ResolvedPolicy, folder: &AbsPath, wanted: Rights) -> bool {
     let points = policy.turning_points();
     let mut below = points.into_iter().filter(|path| path != &folder && path.starts_with(folder));
-    below.any(|path| rights(policy, path) < Rights::Write)
+    below.any(|path| rights(policy, path) < wanted)
 }
 
 /// What a command was seen to ask for.

@@ -1,6 +1,7 @@
 //! What a host's way to confine commands refuses although the policy allows it, and what people and models are told of that.
 
-use codex_permissions::ResolvedPolicy;
+use codex_base::AbsPath;
+use codex_permissions::{ResolvedPolicy, Rights, rights};
 use codex_protocol::facts::{Capabilities, Shortfall, ShortfallKind};
 
 /// What commands under `policy` may not do on this host although the policy allows it.
@@ -11,9 +12,18 @@ pub fn shortfalls<'a>(policy: &ResolvedPolicy, host: &'a Capabilities) -> Vec<&'
     all.iter()
         .filter(|shortfall| match shortfall.kind {
             ShortfallKind::Names | ShortfallKind::Metadata => writes,
+            ShortfallKind::NamesAroundHidden => hides_beside_writable(policy),
             ShortfallKind::System => true,
         })
         .collect()
+}
+
+/// Whether something hidden lies in a writable folder.
+fn hides_beside_writable(policy: &ResolvedPolicy) -> bool {
+    let is_writable = |path: &AbsPath| rights(policy, path) == Rights::Write;
+    let mut points = policy.turning_points().into_iter();
+    !policy.deny_globs.is_empty()
+        || points.any(|path| rights(policy, path) == Rights::None && path.ancestors().skip(1).any(|around| is_writable(&around)))
 }
 
 /// For the user, once per session: what is refused, why, and the way out. `None` if the host enforces the policy exactly.
@@ -46,7 +56,6 @@ fn listed(shortfalls: &[&Shortfall]) -> Option<String> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use codex_base::AbsPath;
     use codex_permissions::{PathFacts, candidate_roots};
     use codex_protocol::facts::{Lack, LackKind, Rung};
     use codex_protocol::settings::{FileRules, SandboxPolicy};
@@ -76,6 +85,7 @@ mod tests {
                     lacks: Vec::new(),
                     shortfalls: vec![
                         shortfall(ShortfallKind::Metadata, "no times"),
+                        shortfall(ShortfallKind::NamesAroundHidden, "no names"),
                         shortfall(ShortfallKind::System, "no queues"),
                     ],
                     shows: Vec::new(),

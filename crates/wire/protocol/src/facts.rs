@@ -112,6 +112,8 @@ pub struct Shortfall {
 pub enum ShortfallKind {
     /// Making, renaming and removing names around something protected or hidden.
     Names,
+    /// The same around something hidden only.
+    NamesAroundHidden,
     /// Changing what is known of a writable file besides its contents.
     Metadata,
     /// Something of the system that is no file.

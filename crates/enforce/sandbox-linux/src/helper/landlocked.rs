@@ -2,6 +2,7 @@
 //!
 //! Every grant is opened without following a symbolic link. What is gone or was exchanged meanwhile gets none.
 
+use super::broker::Handover;
 use super::exec::Streams;
 use super::{Refusal, init, seccomp};
 use crate::landlocked::{Access, LandlockPlan, PathGrant, Signals};
@@ -22,14 +23,26 @@ const RULE: &str = "files that the policy opens only";
 const NEEDED: ABI = ABI::V3;
 const KNOWN: ABI = ABI::V5;
 
-pub(super) fn apply(plan: &LandlockPlan, streams: &Streams, filters: &[seccomp::Filter]) -> Result<(), Refusal> {
+/// `handover` leads to a supervisor that is ready to do for the command what Landlock cannot grant.
+pub(super) fn apply(
+    plan: &LandlockPlan,
+    streams: &Streams,
+    filters: &[seccomp::Filter],
+    handover: Option<&Handover>,
+) -> Result<(), Refusal> {
     init::limit_core().map_err(Refusal::of("no core dumps", "set the limit"))?;
     init::drop_privileges().map_err(Refusal::of("no privileges", "drop them"))?;
     restrict(plan, streams).map_err(|error| Refusal {
         rule: RULE.to_owned(),
         missing: error.to_string(),
     })?;
-    seccomp::apply(filters)
+    // There is one listener for all filters of a process. Where somebody around us has it, the command does without.
+    let listener = handover.and_then(|handover| Some((handover, seccomp::handed_over::listen().ok()?)));
+    if listener.is_none() {
+        seccomp::refuse_metadata()?;
+    }
+    seccomp::apply(filters)?;
+    listener.map_or(Ok(()), |(handover, listener)| handover.give(listener.as_fd()))
 }
 
 fn restrict(plan: &LandlockPlan, streams: &Streams) -> Result<(), RulesetError> {

@@ -6,6 +6,7 @@
 //! in pairs or idle.
 
 mod allowed;
+pub(super) mod handed_over;
 mod number;
 mod shared;
 
@@ -283,6 +284,18 @@ pub(super) fn apply(filters: &[Filter]) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// For a command without namespaces that no supervisor does anything for: nobody but the filter sees these.
+pub(super) fn refuse_metadata() -> Result<(), Refusal> {
+    let refuse = |missing: String| Refusal {
+        rule: RULE.to_owned(),
+        missing,
+    };
+    let architecture = Architecture::here().ok_or_else(|| refuse(format!("no list of calls for {}", std::env::consts::ARCH)))?;
+    let calls: Vec<&Call> = shared::METADATA.iter().collect();
+    let program = compile_refused(&calls, architecture).map_err(|error| refuse(error.to_string()))?;
+    seccompiler::apply_filter(&program).map_err(|error| refuse(error.to_string()))
+}
+
 /// Whether the tables refuse this call of the [`TOLD`] ones, by what the kernel copied out of the registers: nobody can change that meanwhile.
 pub(super) fn is_refused(system_calls: SystemCalls, call: i64, arguments: &[u64; 6]) -> bool {
     match system_calls {
@@ -403,7 +416,7 @@ mod tests {
 
     #[test]
     fn the_table_of_refused_calls_compiles_to_a_filter() {
-        let lists = [ALWAYS, NETWORK_OFF, shared::CALLS, shared::SIGNALS];
+        let lists = [ALWAYS, NETWORK_OFF, shared::CALLS, shared::METADATA, shared::SIGNALS];
         let refused: Vec<&Call> = lists.into_iter().flatten().collect();
         for architecture in ARCHITECTURES {
             let length = compile_refused(&refused, architecture).unwrap().len();

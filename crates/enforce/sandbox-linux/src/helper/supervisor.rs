@@ -1,5 +1,6 @@
 //! The supervisor: starts the command or its init, hears its parent, walks the kill ladder, tells the one end.
 
+use super::broker::Handover;
 use super::cgroup::{self, Group as ControlGroup};
 use super::limits::{self, Processes};
 use super::link::{Heard, Link, Pipe};
@@ -161,10 +162,22 @@ fn start(
         LinuxPlan::Unconfined => start_here(request, stdin, link, failure, litter.group.as_ref(), |_| record())?,
         LinuxPlan::Landlocked(plan) => {
             litter.scratch.make(plan.scratch.as_ref()).map_err(Refusal::into_report)?;
-            start_here(request, stdin, link, failure, litter.group.as_ref(), |streams| {
-                landlocked::apply(plan, streams, filters).map_err(Refusal::into_report)?;
+            // There is one listener for all filters of a process: what is recorded, is not served.
+            let is_served = plan.brokered.is_some() && assignment.recording.is_none();
+            let handover = is_served.then(Handover::new).transpose();
+            let handover = handover.map_err(failed("make a socket"))?;
+            let started = start_here(request, stdin, link, failure, litter.group.as_ref(), |streams| {
+                landlocked::apply(plan, streams, filters, handover.as_ref()).map_err(Refusal::into_report)?;
                 record()
-            })?
+            })?;
+            // Now that nothing is forked any more. Without the thread the command's calls fail.
+            if let Some(handover) = handover
+                && let Err(error) = handover.serve(plan)
+            {
+                tree::end(started.main);
+                return Err(failed("start a thread")(error));
+            }
+            started
         }
         LinuxPlan::Confined(confinement) => {
             let (placeholders, group) = (&mut litter.placeholders, litter.group.as_ref());

@@ -1,7 +1,7 @@
 //! The helper's other job: finds out whether namespaces and mounts can be made here, by making them around nothing.
 
 use super::namespaces::{self, Entered};
-use super::{Refusal, TRIAL, mounts, quit};
+use super::{LISTENS, Refusal, TRIAL, mounts, quit, seccomp};
 use crate::plan::{MountOp, Namespace};
 use std::io::Write;
 
@@ -13,8 +13,9 @@ const NAMESPACES: [Namespace; 5] = [
     Namespace::Network,
 ];
 
-/// Says [`TRIAL`] if everything can be made, else what failed.
+/// Says [`LISTENS`] if a supervisor can be handed calls, and behind it [`TRIAL`] if everything can be made, else what failed.
 pub(super) fn run() -> ! {
+    let listens = if listens() { LISTENS } else { "" };
     let words = match namespaces::enter(&NAMESPACES, None) {
         Ok(Entered::Outside(inside)) => {
             // It says what there is to say; its end is all that is waited for.
@@ -30,9 +31,25 @@ pub(super) fn run() -> ! {
         Err(refusal) => words(&refusal),
     };
     // Nobody listens any more if this fails.
-    let _ = std::io::stdout().write_all(words.as_bytes());
+    let _ = std::io::stdout().write_all(format!("{listens}{words}").as_bytes());
     let _ = std::io::stdout().flush();
     quit(0)
+}
+
+/// In a copy of this process: a filter is never taken off.
+fn listens() -> bool {
+    // SAFETY: this process has one thread, so the copy may do whatever it likes.
+    match unsafe { libc::fork() } {
+        -1 => false,
+        0 => {
+            let listens = rustix::thread::set_no_new_privs(true).is_ok() && seccomp::handed_over::listen().is_ok();
+            quit(i32::from(!listens))
+        }
+        pid => {
+            let ended = rustix::process::waitpid(rustix::process::Pid::from_raw(pid), rustix::process::WaitOptions::empty());
+            matches!(ended, Ok(Some((_, status))) if status.exit_status() == Some(0))
+        }
+    }
 }
 
 fn words(refusal: &Refusal) -> String {

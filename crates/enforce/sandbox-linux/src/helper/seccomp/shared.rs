@@ -6,12 +6,8 @@ use super::{Argument, Call, is_not};
 
 pub(super) const CALLS: &[Call] = &[
     // Of a file, wherever it lies.
-    (call!(fchmod), &[]),
-    (call!(fchmodat), &[]),
-    (call!(fchmodat2), &[]),
     (call!(fchown), &[]),
     (call!(fchownat), &[]),
-    (call!(utimensat), &[]),
     (call!(setxattr), &[]),
     (call!(lsetxattr), &[]),
     (call!(fsetxattr), &[]),
@@ -20,12 +16,8 @@ pub(super) const CALLS: &[Call] = &[
     (call!(lremovexattr), &[]),
     (call!(fremovexattr), &[]),
     (call!(removexattrat), &[]),
-    (older!(chmod), &[]),
     (older!(chown), &[]),
     (older!(lchown), &[]),
-    (older!(utime), &[]),
-    (older!(utimes), &[]),
-    (older!(futimesat), &[]),
     // Many operations of file systems take a file that is open for reading. Those of terminals and a few more are left.
     (call!(ioctl), BELOW_TERMINALS),
     (call!(ioctl), ABOVE_TERMINALS),
@@ -53,6 +45,18 @@ pub(super) const CALLS: &[Call] = &[
     (call!(sched_setscheduler), &[is_not(0, 0)]),
     (call!(sched_setparam), &[is_not(0, 0)]),
     (call!(sched_setattr), &[is_not(0, 0)]),
+];
+
+/// Of a file as well, where no supervisor looks after them.
+pub(super) const METADATA: &[Call] = &[
+    (call!(fchmod), &[]),
+    (call!(fchmodat), &[]),
+    (call!(fchmodat2), &[]),
+    (call!(utimensat), &[]),
+    (older!(chmod), &[]),
+    (older!(utime), &[]),
+    (older!(utimes), &[]),
+    (older!(futimesat), &[]),
 ];
 
 const FIGETBSZ: i32 = 2;

@@ -30,6 +30,18 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
     ("file-fchmod", |f| {
         File::open(f.there())?.set_permissions(Permissions::from_mode(0o600))
     }),
+    ("file-chmod-symlink", |f| {
+        symlink(f.there(), f.inside("")).and_then(|()| fs::set_permissions(f.inside(""), Permissions::from_mode(0o600)))
+    }),
+    ("file-chmod-own-descriptor", |f| {
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(f.there())?;
+        fs::set_permissions(format!("/proc/self/fd/{}", file.as_raw_fd()), Permissions::from_mode(0o600))
+    }),
+    ("file-chmod-foreign-folder", |f| {
+        let parent = std::os::unix::process::parent_id();
+        let there = format!("/proc/{parent}/cwd/../out/{}/there", f.id);
+        fs::set_permissions(there, Permissions::from_mode(0o600))
+    }),
     ("file-fchmodat2", |f| {
         sys(FCHMODAT2, [CWD, at(&*c(f.there())), 0o600, libc::AT_SYMLINK_NOFOLLOW as usize]).map(drop)
     }),

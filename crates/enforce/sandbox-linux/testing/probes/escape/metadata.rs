@@ -60,6 +60,12 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
     ("meta-git-chmod", |f| {
         fs::set_permissions(f.root(".git"), Permissions::from_mode(0o700))
     }),
+    ("meta-git-chmod-descriptor", |f| {
+        File::open(f.root(".git/config"))?.set_permissions(Permissions::from_mode(0o600))
+    }),
+    ("meta-git-config-exchange", |f| {
+        fs::write(f.root("mine"), f.tag()).and_then(|()| exchange(&f.root("mine"), &f.root(".git/config")))
+    }),
     ("meta-git-times", |f| {
         sys(libc::SYS_utimensat, [CWD, at(&*c(f.root(".git/config"))), 0, 0]).map(drop)
     }),

@@ -1,12 +1,14 @@
 //! One thread swaps what a path means while another uses it.
 
-use super::Attempt;
 use super::files::exchange;
+use super::{Attempt, CWD, sys};
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 pub const ATTEMPTS: &[(&str, Attempt)] = &[
@@ -28,6 +30,38 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
             || drop(exchange(&place, &link)),
             || fs::write(&place, f.tag()).is_ok() && fs::read(f.there()).is_ok_and(|text| text == f.tag()),
         )
+    }),
+    ("race-symlink-mode", |f| {
+        let (place, link) = (f.inside("/place"), f.inside("/link"));
+        fs::create_dir_all(f.inside(""))?;
+        fs::write(&place, "mine")?;
+        symlink(f.there(), &link)?;
+        let mode = || fs::metadata(f.there()).map(|facts| facts.permissions().mode() & 0o777);
+        race(
+            || drop(exchange(&place, &link)),
+            || fs::set_permissions(&place, fs::Permissions::from_mode(0o640)).is_ok() && mode().is_ok_and(|mode| mode == 0o640),
+        )
+    }),
+    ("race-memory", |f| {
+        // Of one length, so that half of the text is enough to mean the other.
+        const NAMES: [&[u8; 10]; 2] = [b"place/hook", b".git/hooks"];
+        fs::create_dir_all(f.root("place/hook"))?;
+        let (path, at) = (f.root("place/hook/post-commit\0"), f.root("").as_os_str().len());
+        let text: Vec<AtomicU8> = path.as_os_str().as_bytes().iter().map(|byte| AtomicU8::new(*byte)).collect();
+        let turn = AtomicBool::new(false);
+        let swap = || {
+            let name = NAMES[usize::from(turn.fetch_xor(true, Ordering::Relaxed))];
+            for (byte, new) in text[at..].iter().zip(name) {
+                byte.store(*new, Ordering::Relaxed);
+            }
+        };
+        let flags = (libc::O_CREAT | libc::O_WRONLY | libc::O_CLOEXEC) as usize;
+        race(swap, || {
+            let opened = sys(libc::SYS_openat, [CWD, text.as_ptr().expose_provenance(), flags, 0o666]);
+            // SAFETY: the kernel just gave us this descriptor.
+            drop(opened.map(|file| unsafe { OwnedFd::from_raw_fd(i32::try_from(file).unwrap_or(-1)) }));
+            f.root(".git/hooks/post-commit").exists()
+        })
     }),
     ("race-parent", |f| {
         // `a/b/../..` leads out of the workspace when `b` is moved up in between.

@@ -17,6 +17,12 @@ pub const OUTSIDE: &[Probe] = &[
     file("file-mknod-regular", "make a file with `mknod`"),
     file("file-chmod", "`chmod`"),
     file("file-fchmod", "`fchmod` on a file open for reading"),
+    file("file-chmod-symlink", "`chmod` through a new symbolic link"),
+    file(
+        "file-chmod-own-descriptor",
+        "`chmod` through `/proc/self/fd` and an `O_PATH` descriptor",
+    ),
+    file("file-chmod-foreign-folder", "`chmod` through the current folder of the parent"),
     file("file-fchmodat2", "`fchmodat2`"),
     file("file-chown", "`chown`"),
     file("file-fchown", "`fchown` on a file open for reading"),
@@ -115,6 +121,8 @@ pub const PROTECTED: &[Probe] = &[
     protected("meta-git-reopen", "open `.git/config` for reading, then again for writing"),
     protected("meta-git-folder-descriptor", "write relative to a descriptor of `.git`"),
     protected("meta-git-chmod", "`chmod` `.git`"),
+    protected("meta-git-chmod-descriptor", "`fchmod` `.git/config`, open for reading"),
+    protected("meta-git-config-exchange", "exchange `.git/config` with an own file"),
     protected("meta-git-times", "set the times of `.git/config`"),
     protected("meta-git-xattr", "set an extended attribute of `.git`"),
     protected("meta-git-inode-flags", "set inode flags of `.git/config`").with("a file system with inode flags under the temporary folder"),
@@ -155,6 +163,12 @@ pub const PROTECTED: &[Probe] = &[
 pub const RACES: &[Probe] = &[
     file("race-symlink", "create in a folder that is being exchanged with a symbolic link"),
     file("race-symlink-file", "write a file that is being exchanged with a symbolic link"),
+    file("race-symlink-mode", "`chmod` a file that is being exchanged with a symbolic link"),
+    row(
+        "race-memory",
+        "create at a path whose text is being changed in memory",
+        Effect::Protected,
+    ),
     file("race-parent", "go up by `..` from a folder that is being moved"),
     row("race-git", "create a hook while `.git` is being exchanged", Effect::Protected),
     row(
