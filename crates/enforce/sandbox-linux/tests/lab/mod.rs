@@ -101,8 +101,12 @@ impl Drop for Groups {
             let _ = fs::remove_dir(self.folder.join(left));
         }
         let _ = fs::write(self.before.join("cgroup.procs"), "0");
-        let _ = fs::remove_dir(self.folder.join("runner"));
-        let _ = fs::remove_dir(&self.folder);
+        // The last supervisors may be on their way out.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let gone = |folder: &Path| fs::remove_dir(folder).is_ok() || !folder.exists();
+        while !(gone(&self.folder.join("runner")) && gone(&self.folder)) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
     }
 }
 
