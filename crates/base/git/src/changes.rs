@@ -84,7 +84,60 @@ pub fn uncommitted(cwd: &AbsPath) -> Result<Changes, ChangesError> {
 /// If there is no git, no repository around `cwd`, or no such commit.
 pub fn changed_since(cwd: &AbsPath, commit: &str) -> Result<Changes, ChangesError> {
     const COMPARE: [&str; 4] = ["diff-index", "--name-only", "-z", "--ignore-submodules=dirty"];
-    // A file as old as the index is compared by content, which would run the filters.
+    let mut git = without_filters(cwd)?;
+    git.args(COMPARE).arg(commit);
+    Ok(Changes {
+        tracked: names(&checked(git.output().map_err(ChangesError::NoGit)?)?),
+        untracked: untracked(cwd)?,
+    })
+}
+
+/// What is not in the last commit as text in git's form, files that git does not know included.
+///
+/// A file of those that is no text or longer than 1 MiB is named without its lines.
+///
+/// # Errors
+/// If there is no git, or no repository around `cwd`.
+pub fn text(cwd: &AbsPath) -> Result<String, ChangesError> {
+    const SHOW: [&str; 5] = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty"];
+    expect_work_tree(cwd)?;
+    let mut git = without_filters(cwd)?;
+    git.args(SHOW);
+    match commit_id(cwd, "HEAD")? {
+        Some(head) => git.arg(head),
+        None => git.arg("--cached"),
+    };
+    let tracked = checked(git.output().map_err(ChangesError::NoGit)?)?;
+    let mut text = String::from_utf8_lossy(&tracked).into_owned();
+    if let Some(top) = answer(cwd, &["rev-parse", "--show-toplevel"])? {
+        for path in untracked(cwd)? {
+            text += &added(&cwd.join(&top).join(&path), &path);
+        }
+    }
+    Ok(text)
+}
+
+/// A file that git does not know, as git would show it.
+fn added(file: &AbsPath, path: &str) -> String {
+    const BYTES_MAX: u64 = 1 << 20;
+    let head = format!("diff --git a/{path} b/{path}\nnew file mode 100644\n");
+    let small = file
+        .symlink_metadata()
+        .is_ok_and(|facts| facts.is_file() && facts.len() <= BYTES_MAX);
+    let contents = if small { std::fs::read_to_string(file).ok() } else { None };
+    match contents {
+        Some(contents) if contents.is_empty() => head,
+        Some(contents) => {
+            let count = contents.lines().count();
+            let lines: String = contents.lines().map(|line| format!("+{line}\n")).collect();
+            format!("{head}--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{count} @@\n{lines}")
+        }
+        None => format!("{head}Binary files /dev/null and b/{path} differ\n"),
+    }
+}
+
+/// Git without the filters that are configured: a file as old as the index is compared by content, which would run them.
+fn without_filters(cwd: &AbsPath) -> Result<Command, ChangesError> {
     let mut git = git(cwd);
     let mut count = 0;
     for name in filters(cwd)? {
@@ -94,11 +147,8 @@ pub fn changed_since(cwd: &AbsPath, commit: &str) -> Result<Changes, ChangesErro
             count += 1;
         }
     }
-    git.env("GIT_CONFIG_COUNT", count.to_string()).args(COMPARE).arg(commit);
-    Ok(Changes {
-        tracked: names(&checked(git.output().map_err(ChangesError::NoGit)?)?),
-        untracked: untracked(cwd)?,
-    })
+    git.env("GIT_CONFIG_COUNT", count.to_string());
+    Ok(git)
 }
 
 /// Where HEAD and `branch` parted.

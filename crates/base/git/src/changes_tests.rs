@@ -46,6 +46,30 @@ fn staged_unstaged_and_untracked_files_are_uncommitted() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_is_uncommitted_as_text() {
+    let fixture = Fixture::with_files();
+    fs::create_dir(fixture.at("r/sub")).unwrap();
+    fixture.write("r/a", "2\n");
+    fixture.write("r/sub/new", "one\ntwo\n");
+    fixture.write("r/empty", "");
+    fs::write(fixture.at("r/z"), [0, 159, 146]).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", fixture.at("r/link").as_path()).unwrap();
+
+    let text = text(&fixture.at("r/sub")).unwrap();
+
+    let without_ids: Vec<&str> = text.lines().filter(|line| !line.starts_with("index ")).collect();
+    assert_eq!(
+        without_ids.join("\n"),
+        "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-1\n+2\n\
+         diff --git a/empty b/empty\nnew file mode 100644\n\
+         diff --git a/link b/link\nnew file mode 100644\nBinary files /dev/null and b/link differ\n\
+         diff --git a/sub/new b/sub/new\nnew file mode 100644\n--- /dev/null\n+++ b/sub/new\n@@ -0,0 +1,2 @@\n+one\n+two\n\
+         diff --git a/z b/z\nnew file mode 100644\nBinary files /dev/null and b/z differ"
+    );
+}
+
+#[test]
 fn before_the_first_commit_everything_is_uncommitted() {
     let fixture = Fixture::new();
     fixture.write("r/a", "1\n");
@@ -149,6 +173,7 @@ fn no_program_that_the_repository_names_is_started() {
     fixture.write("r/a", "2\n");
 
     let found = uncommitted(&fixture.at("r")).unwrap();
+    text(&fixture.at("r")).unwrap();
     let head = commit(&fixture.at("r"), "HEAD").unwrap();
     base(&fixture.at("r"), "main").unwrap();
     changed_since(&fixture.at("r"), &head.id).unwrap();

@@ -5,17 +5,21 @@ use crate::environment::{self, Surroundings, config_error};
 use crate::local::LocalModel;
 use crate::prepare::{self, WantedModel, tell};
 use crate::signals::Signals;
+use crate::trust::Level;
 use crate::{SHUTDOWN_LIMIT, wire};
+use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::ExecError;
 use codex_protocol::settings::{ApprovalsReviewer, HistoryPersistence, HistorySettings};
+use codex_tui::trust::{Decision, Trust};
 use codex_tui::{Ended, Failure, Options, Settings};
 use codex_tui_kit::terminal::inline::Narrowing;
 use codex_tui_kit::terminal::process::ProcessTerminal;
-use codex_tui_kit::terminal::{Device, Port, Style};
+use codex_tui_kit::terminal::{Device, Port, Surface};
 use codex_tui_kit::theme::{TerminalFacts, Theme};
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Runs the interface to its end and leaves the process.
 ///
@@ -26,12 +30,7 @@ pub fn run(command: &TuiCommand) -> Result<ExitCode, ExecError> {
     let surroundings = environment::read()?;
     let surroundings = named(surroundings);
     at_a_terminal(&surroundings)?;
-    let Prepared {
-        options,
-        overrides,
-        local,
-        style,
-    } = prepare(command, &surroundings)?;
+    let Prepared { options, overrides, local } = prepare(command, &surroundings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -42,7 +41,7 @@ pub fn run(command: &TuiCommand) -> Result<ExitCode, ExecError> {
         if let Some(local) = local {
             Box::pin(local.ready(&surroundings, &signals)).await?;
         }
-        let (terminal, size) = open_terminal(&surroundings, style)?;
+        let (terminal, size) = open_terminal(&surroundings)?;
         let connected = wire::connect_terminal(&surroundings, overrides, sandbox);
         let around = codex_tui::Surroundings {
             terminal,
@@ -94,7 +93,6 @@ struct Prepared {
     overrides: Overrides,
     /// A model on this machine that must be there first.
     local: Option<LocalModel>,
-    style: Style,
 }
 
 fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared, ExecError> {
@@ -145,19 +143,52 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
         history: history(&resolved.config.history, surroundings),
         timezone: process.timezone.clone(),
         theme: theme(surroundings),
+        surface: surface(command),
+        trust: resolved
+            .trusted
+            .is_none()
+            .then(|| trust(&resolved.project_root, surroundings))
+            .flatten(),
     };
     Ok(Prepared {
         options,
         overrides,
         local: chosen.local,
-        style: style(command),
     })
 }
 
-const fn style(command: &TuiCommand) -> Style {
+const fn surface(command: &TuiCommand) -> Surface {
     match command.fullscreen {
-        Some(true) => Style::Fullscreen,
-        Some(false) | None => Style::Inline,
+        Some(true) => Surface::Fullscreen,
+        Some(false) | None => Surface::Inline,
+    }
+}
+
+/// The question about a git checkout; other folders are not asked about.
+fn trust(root: &AbsPath, surroundings: &Surroundings) -> Option<Trust> {
+    codex_git::is_repository(root).then(|| {
+        // As configuration is looked up: by the real folder.
+        let real = root.canonicalize().ok().and_then(|real| AbsPath::new(real).ok());
+        let folder = real.unwrap_or_else(|| root.clone());
+        let process = surroundings.process.clone();
+        Trust {
+            folder: folder.clone(),
+            record: Arc::new(move |decision| {
+                let level = match decision {
+                    Decision::Trusted => Level::Trusted,
+                    Decision::Untrusted => Level::Untrusted,
+                };
+                crate::trust::record(&process, &folder, level).map(drop).map_err(failure_of)
+            }),
+        }
+    })
+}
+
+fn failure_of(error: ExecError) -> Failure {
+    let failure = Failure::new(&error.code, error.message);
+    match error.hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
     }
 }
 
@@ -182,7 +213,7 @@ fn history(settings: &HistorySettings, surroundings: &Surroundings) -> Option<co
     })
 }
 
-fn open_terminal(surroundings: &Surroundings, style: Style) -> Result<(Port, codex_tui_kit::terminal::Size), ExecError> {
+fn open_terminal(surroundings: &Surroundings) -> Result<(Port, codex_tui_kit::terminal::Size), ExecError> {
     let failed = |error: std::io::Error| ExecError::new("cli.no_terminal", format!("cannot use the terminal: {error}"));
     let var = |name: &str| surroundings.process.var(name).filter(|value| !value.is_empty());
     // In tmux the rows are tmux's, whatever is around it.
@@ -191,7 +222,7 @@ fn open_terminal(surroundings: &Surroundings, style: Style) -> Result<(Port, cod
     let device = ProcessTerminal::open(narrowing).map_err(failed)?;
     let size = device.size().map_err(failed)?;
     let reader = device.reader();
-    let port = Port::open(Box::new(device), style).map_err(failed)?;
+    let port = Port::open(Box::new(device)).map_err(failed)?;
     reader.read_to(port.sender()).map_err(failed)?;
     Ok((port, size))
 }

@@ -55,13 +55,14 @@ impl Trust {
     /// # Errors
     /// If the user's file cannot be changed; it is then as it was.
     pub fn record(&self, env: &ProcessEnv, overrides: Overrides) -> Result<(Overrides, Option<String>), ExecError> {
-        let root = self.root.to_string();
-        let change = Change::Set {
-            path: Change::path(&["projects", &root, "trust_level"]),
-            value: "trusted".into(),
-        };
-        let written = !self.recorded && edit::user_config(env, &[change]).map_err(edit_error)?;
-        let note = written.then(|| format!("note: {root} is trusted from now on, says {}", env.codex_home.join("config.toml")));
+        let written = !self.recorded && record(env, &self.root, Level::Trusted)?;
+        let note = written.then(|| {
+            format!(
+                "note: {} is trusted from now on, says {}",
+                self.root,
+                env.codex_home.join("config.toml")
+            )
+        });
         let overrides = if overrides.ignore_user_config {
             self.counted(overrides)
         } else {
@@ -77,4 +78,27 @@ impl Trust {
         overrides.cli.push(("projects".to_owned(), project.into()));
         overrides
     }
+}
+
+/// What is decided about a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Trusted,
+    Untrusted,
+}
+
+/// Writes the decision into the user's file; whether that changed it.
+///
+/// # Errors
+/// If the file cannot be changed; it is then as it was.
+pub fn record(env: &ProcessEnv, root: &AbsPath, level: Level) -> Result<bool, ExecError> {
+    let root = root.to_string();
+    let change = Change::Set {
+        path: Change::path(&["projects", &root, "trust_level"]),
+        value: match level {
+            Level::Trusted => "trusted".into(),
+            Level::Untrusted => "untrusted".into(),
+        },
+    };
+    edit::user_config(env, &[change]).map_err(edit_error)
 }

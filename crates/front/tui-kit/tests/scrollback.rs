@@ -4,7 +4,7 @@
 
 use codex_testkit::Screen;
 use codex_tui_kit::terminal::inline::{Inline, Narrowing};
-use codex_tui_kit::terminal::{Frame, Position, Size};
+use codex_tui_kit::terminal::{Frame, Position, Size, Surface};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use ratatui::text::Line;
@@ -99,6 +99,7 @@ impl Session {
                 self.drawn += 1;
                 let live: Vec<Line<'static>> = live.iter().map(|width| Line::from(line('L', self.drawn, *width))).collect();
                 self.live = Frame {
+                    surface: Surface::Inline,
                     finished: Vec::new(),
                     // Behind a character, as in a field for typing.
                     cursor: cursor.map(|(row, column)| {

@@ -12,7 +12,7 @@ use crate::{Ended, Failure, Options, view};
 use codex_base::Clock;
 use codex_protocol::requests::ClientRequest;
 use codex_rpc::{Client, Events};
-use codex_tui_kit::terminal::{Frame, Input, Port, Size};
+use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface};
 use ratatui::text::Line;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,7 +132,10 @@ impl App {
                 () = until(&clock, wake) => Event::Tick,
             };
             self.dirty = true;
-            let now = self.now();
+            let mut now = self.now();
+            if let Event::Input(Input::Key(_, read_at)) = &event {
+                now.monotonic = now.monotonic.saturating_sub(read_at.elapsed());
+            }
             let effects = update(&mut self.state, event, now);
             if let Goes::Away = self.perform_all(effects) {
                 return;
@@ -166,8 +169,12 @@ impl App {
         }
         self.dirty = false;
         self.urgent = false;
-        let live = view::live(&self.state, now);
-        let finished = self.state.transcript.take_finished();
+        let live = view::frame(&self.state, now);
+        // What is finished waits until it can be written where it belongs.
+        let finished = match live.surface {
+            Surface::Inline => self.state.transcript.take_finished(),
+            Surface::Fullscreen => Vec::new(),
+        };
         if finished.is_empty() && self.shown.as_ref() == Some(&live) {
             return;
         }
@@ -199,6 +206,8 @@ impl App {
                 tokio::spawn(async move { client.respond(id, &answer).await });
             }
             Effect::Remember { session_id, text } => self.remember(session_id, text),
+            Effect::Trust(trust, decision) => self.block(move || Event::Trusted((trust.record)(decision))),
+            Effect::ReadDiff(cwd) => self.block(move || Event::DiffRead(diff(&cwd))),
             Effect::Terminal(bytes) => self.terminal.send(bytes),
             Effect::Suspend => self.terminal.suspend(),
             Effect::Repaint => self.shown = None,
@@ -209,16 +218,17 @@ impl App {
 
     fn introduce_then(&self, first: Vec<Effect>) {
         let client = self.client.clone();
+        let first = first.into_iter().find_map(|effect| match effect {
+            Effect::Open(opening, settings) => Some((opening, settings)),
+            _ => None,
+        });
         self.spawn(async move {
             if let Err(failure) = session::introduce(&client).await {
                 return Event::Opened(Box::new(Err(failure)));
             }
-            let opened = first.into_iter().find_map(|effect| match effect {
-                Effect::Open(opening, settings) => Some((opening, settings)),
-                _ => None,
-            });
-            match opened {
+            match first {
                 Some((opening, settings)) => Event::Opened(Box::new(session::open(&opening, &settings, &client).await)),
+                // It is opened when a question is answered.
                 None => Event::Tick,
             }
         });
@@ -238,26 +248,26 @@ impl App {
     fn remember(&self, session_id: String, text: String) {
         let Some(file) = self.state.history.clone() else { return };
         let ts = self.now().unix_seconds;
-        let results = self.results.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = history::append(&file, &session_id, ts, &text) {
-                let notice = Notice::warning(format!("cannot keep the message in {}: {error}", file.path));
-                // A loop that has ended shows nothing.
-                let _ = results.blocking_send(Event::Trouble(notice));
-            }
+        self.block(move || match history::append(&file, &session_id, ts, &text) {
+            Ok(()) => Event::Tick,
+            Err(error) => Event::Trouble(Notice::warning(format!("cannot keep the message in {}: {error}", file.path))),
         });
     }
 
     fn read_history(&self) {
         let Some(file) = self.state.history.clone() else { return };
+        self.block(move || match history::read(&file) {
+            Ok(entries) => Event::HistoryRead(entries),
+            Err(error) => Event::Trouble(Notice::warning(format!("cannot read {}: {error}", file.path))),
+        });
+    }
+
+    /// Work that waits for files or programs.
+    fn block(&self, work: impl FnOnce() -> Event + Send + 'static) {
         let results = self.results.clone();
         tokio::task::spawn_blocking(move || {
-            let event = match history::read(&file) {
-                Ok(entries) => Event::HistoryRead(entries),
-                Err(error) => Event::Trouble(Notice::warning(format!("cannot read {}: {error}", file.path))),
-            };
-            // A loop that has ended needs no history.
-            let _ = results.blocking_send(event);
+            // A loop that has ended waits for nothing.
+            let _ = results.blocking_send(work());
         });
     }
 
@@ -274,9 +284,10 @@ impl App {
     async fn leave(mut self) -> Outcome {
         let ended = self.state.ended.take().unwrap_or(Ended::Left);
         let thread_id = self.state.open().filter(|open| open.has_turns).map(|open| open.thread_id.clone());
+        self.state.pager = None;
         let finished = self.state.transcript.take_finished();
         if !finished.is_empty() {
-            let live = view::live(&self.state, self.now());
+            let live = view::frame(&self.state, self.now());
             self.terminal.show(Frame { finished, ..live });
         }
         if ended != Ended::TerminalGone {
@@ -288,6 +299,17 @@ impl App {
         }
         Outcome { ended, thread_id }
     }
+}
+
+fn diff(cwd: &codex_base::AbsPath) -> Result<String, Failure> {
+    use codex_git::changes::{self, ChangesError};
+    changes::text(cwd).map_err(|error| {
+        let code = match error {
+            ChangesError::NoRepository(_) => "review.no_repository",
+            _ => "review.git",
+        };
+        Failure::new(code, error.to_string())
+    })
 }
 
 /// Method and parameters of a request.

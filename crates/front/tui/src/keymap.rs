@@ -10,7 +10,6 @@ pub enum Context {
     Chat,
     Composer,
     Editor,
-    Approval,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +22,6 @@ pub enum Action {
     Queue,
     Newline,
     Edit(Edit),
-    Approve,
-    ApproveForSession,
-    Decline,
-    Cancel,
-    OpenFullscreen,
 }
 
 /// A row: where, the name in the configuration, what, and the keys unless configured.
@@ -55,7 +49,7 @@ const fn edit(name: &'static str, edit: Edit, keys: &'static [&'static str]) -> 
     row(Context::Editor, name, Action::Edit(edit), keys)
 }
 
-/// Every binding there is. Ctrl-C and Ctrl-D are not among them: they always mean the same.
+/// Every binding there is. Ctrl-C and Ctrl-D are not among them: they always mean the same. Questions have keys of their own.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     row(Context::Global, "clear_terminal", Action::ClearScreen, &["ctrl-l"]),
@@ -83,11 +77,6 @@ pub const ROWS: &[Row] = &[
     edit("yank", Edit::Yank, &["ctrl-y"]),
     edit("undo", Edit::Undo, &["ctrl-_", "ctrl-7"]),
     edit("redo", Edit::Redo, &["alt-r"]),
-    row(Context::Approval, "approve", Action::Approve, &["y"]),
-    row(Context::Approval, "approve_for_session", Action::ApproveForSession, &["a"]),
-    row(Context::Approval, "deny", Action::Decline, &["d"]),
-    row(Context::Approval, "decline", Action::Cancel, &["n", "esc"]),
-    row(Context::Approval, "open_fullscreen", Action::OpenFullscreen, &["ctrl-a"]),
 ];
 
 /// The keys in force.

@@ -15,12 +15,16 @@
 pub mod app;
 pub mod cells;
 pub mod commands;
+pub mod dialog;
 pub mod history;
 pub mod keymap;
 pub mod look;
+pub mod pager;
+pub mod questions;
 pub mod session;
 pub mod state;
 pub mod transcript;
+pub mod trust;
 pub mod update;
 pub mod view;
 pub mod waits;
@@ -46,6 +50,9 @@ pub struct Options {
     /// IANA name, for times of day.
     pub timezone: String,
     pub theme: codex_tui_kit::theme::Theme,
+    pub surface: codex_tui_kit::terminal::Surface,
+    /// A checkout about which nobody has decided yet: it is asked before anything of it is read.
+    pub trust: Option<trust::Trust>,
 }
 
 /// How it ended.

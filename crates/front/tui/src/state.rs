@@ -1,10 +1,14 @@
 //! Everything the interface knows, what can happen to it, and what it wants done.
 
 use crate::cells::{Cell, Notice};
+use crate::dialog::Dialog;
 use crate::history;
 use crate::keymap::Keymap;
 use crate::look::Look;
+use crate::pager::Pager;
+use crate::questions::Question;
 use crate::transcript::Transcript;
+use crate::trust;
 use crate::waits::Waits;
 use crate::{Ended, Failure, Opening, Options, Settings};
 use codex_protocol::VERSION;
@@ -13,7 +17,7 @@ use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_rpc::ServerMessage;
 use codex_tui_kit::composer::{Burst, Editor};
-use codex_tui_kit::terminal::{Input, Size};
+use codex_tui_kit::terminal::{Input, Size, Surface};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,6 +45,10 @@ pub enum Event {
         result: Result<Value, Failure>,
     },
     HistoryRead(Vec<String>),
+    /// The decision about a checkout was written down, or could not be.
+    Trusted(Result<(), Failure>),
+    /// What was changed in the work tree, as git says it.
+    DiffRead(Result<String, Failure>),
     /// Something beside the conversation did not work.
     Trouble(Notice),
     /// A signal asks the process to end.
@@ -69,6 +77,10 @@ pub enum Effect {
         session_id: String,
         text: String,
     },
+    /// Writes the decision about the checkout down; [`Event::Trusted`] follows.
+    Trust(trust::Trust, trust::Decision),
+    /// Reads what was changed in this work tree; [`Event::DiffRead`] follows.
+    ReadDiff(codex_base::AbsPath),
     /// Bytes for the terminal that take no place on the screen.
     Terminal(Vec<u8>),
     Suspend,
@@ -194,9 +206,24 @@ pub struct Armed {
     pub until: Duration,
 }
 
+/// The question about the checkout, and what is opened once it is answered.
+#[derive(Debug)]
+pub struct AskTrust {
+    pub trust: trust::Trust,
+    pub dialog: Dialog<Option<trust::Decision>>,
+    pub opening: Opening,
+}
+
 #[derive(Debug)]
 pub struct State {
     pub size: Size,
+    /// Where the conversation is.
+    pub surface: Surface,
+    /// On the whole window, above everything else.
+    pub pager: Option<Pager>,
+    pub ask_trust: Option<AskTrust>,
+    /// The first one is asked.
+    pub questions: VecDeque<Question>,
     pub focused: bool,
     pub look: Look,
     pub keymap: Keymap,
@@ -233,6 +260,8 @@ impl State {
             history,
             timezone,
             theme,
+            surface,
+            trust,
         } = options;
         let look = Look::new(theme, home, &timezone);
         let mut transcript = Transcript::default();
@@ -245,9 +274,19 @@ impl State {
             text: prompt.replace("\r\n", "\n").replace('\r', "\n"),
             images: images.clone(),
         });
-        let open = Effect::Open(opening, settings.clone());
+        let (ask_trust, effects) = match trust {
+            Some(trust) => {
+                let dialog = trust::dialog(&trust.folder, &look);
+                (Some(AskTrust { trust, dialog, opening }), Vec::new())
+            }
+            None => (None, vec![Effect::Open(opening, settings.clone())]),
+        };
         let state = Self {
             size,
+            surface,
+            pager: None,
+            ask_trust,
+            questions: VecDeque::new(),
             focused: true,
             look,
             keymap: Keymap::default(),
@@ -268,7 +307,7 @@ impl State {
             quit_armed: None,
             ended: None,
         };
-        (state, vec![open])
+        (state, effects)
     }
 
     pub fn open(&self) -> Option<&Open> {

@@ -180,15 +180,36 @@ impl Transcript {
         self.began = false;
     }
 
+    /// An item that is under way.
+    pub fn item(&self, id: &str) -> Option<ThreadItem> {
+        let open = self.open.iter().rev().find(|open| open.id == id)?;
+        match &open.state {
+            Under::Command { item, .. } => Some(ThreadItem::CommandExecution((**item).clone())),
+            Under::Other(item) => Some((**item).clone()),
+            Under::Answer(_) | Under::Done(_) | Under::Rows(_) => None,
+        }
+    }
+
+    /// A word about an item, before it.
+    pub fn insert_note(&mut self, id: &str, text: String) {
+        let index = self.open.iter().position(|open| open.id == id).unwrap_or(self.open.len());
+        let open = Open {
+            id: String::new(),
+            state: Under::Done(Some(Cell::Note(text))),
+            since: Duration::ZERO,
+        };
+        self.open.insert(index, open);
+    }
+
     /// The lines that are finished and not written yet.
     pub fn take_finished(&mut self) -> Vec<Line<'static>> {
         std::mem::take(&mut self.finished)
     }
 
-    /// What is under way, as it looks now.
-    pub fn live(&self, width: u16, look: &Look, now: Duration) -> Vec<Line<'static>> {
+    /// What is under way, as it looks now, without the items that questions are about.
+    pub fn live(&self, width: u16, look: &Look, now: Duration, asked: &[&str]) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
-        for open in &self.open {
+        for open in self.open.iter().filter(|open| !asked.contains(&open.id.as_str())) {
             let (blank, rows) = match &open.state {
                 Under::Answer(answer) => (!answer.began(), answer.rest(look)),
                 Under::Command { item, tail } => {

@@ -74,6 +74,7 @@ impl Inline {
             finished,
             mut live,
             cursor,
+            ..
         } = frame;
         self.follow_resize();
         let room = usize::from(self.size.rows.max(1));

@@ -16,10 +16,11 @@ pub mod process;
 pub mod screen;
 pub mod sgr;
 
-pub use port::{Device, Port, Style};
+pub use port::{Device, Port};
 
 use crate::keys::Key;
 use ratatui::text::Line;
+use std::time::Instant;
 
 /// Of a window, in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +36,21 @@ pub struct Position {
     pub column: u16,
 }
 
+/// Which part of the window a frame takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Surface {
+    /// Live rows below what is finished, in the terminal's own scrollback.
+    #[default]
+    Inline,
+    /// The whole window, on the alternate screen.
+    Fullscreen,
+}
+
 /// What is to be seen from now on.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frame {
-    /// Inline: written above the live rows, once. On the alternate screen nobody looks at them.
+    pub surface: Surface,
+    /// Inline: written above the live rows, once. The alternate screen has no use for them.
     pub finished: Vec<Line<'static>>,
     /// The live rows, or the whole screen.
     pub live: Vec<Line<'static>>,
@@ -49,7 +61,8 @@ pub struct Frame {
 /// What came from the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    Key(Key),
+    /// When it was read tells keys that were typed from keys that were pasted, however late the program gets to them.
+    Key(Key, Instant),
     /// Text that was pasted as one piece.
     Paste(String),
     Resized(Size),

@@ -4,7 +4,7 @@
 
 use super::inline::{Inline, Narrowing};
 use super::screen::Screen;
-use super::{Frame, Input, Size};
+use super::{Frame, Input, Size, Surface};
 use ratatui::text::Line;
 use std::io;
 use std::sync::mpsc as std_mpsc;
@@ -44,15 +44,6 @@ pub trait Device: Send {
     fn narrowing(&self) -> Narrowing;
 }
 
-/// Which part of the window is painted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// Live rows below what is finished, in the terminal's own scrollback.
-    Inline,
-    /// The whole window, on the alternate screen.
-    Fullscreen,
-}
-
 enum Job {
     Frame(Frame),
     Bytes(Vec<u8>),
@@ -79,11 +70,11 @@ impl Port {
     ///
     /// # Errors
     /// If there can be no thread, or the terminal is gone.
-    pub fn open(device: Box<dyn Device>, style: Style) -> io::Result<Self> {
+    pub fn open(device: Box<dyn Device>) -> io::Result<Self> {
         let (to_program, input) = mpsc::channel(INPUT_WAITING_MAX);
         // The program sends at most one frame at a time; the rest is single and small.
         let (jobs, queue) = std_mpsc::channel();
-        let mut painter = Painter::start(device, style)?;
+        let mut painter = Painter::start(device)?;
         let report = to_program.clone();
         let painter = thread::Builder::new().name("painter".to_owned()).spawn(move || {
             while let Ok(job) = queue.recv() {
@@ -162,29 +153,21 @@ enum Goes {
 struct Painter {
     device: Box<dyn Device>,
     size: Size,
-    surface: Surface,
+    /// Made when the first frame is for it.
+    inline: Option<Inline>,
+    /// There while the alternate screen is.
+    screen: Option<Screen>,
     out: Vec<u8>,
 }
 
-enum Surface {
-    Inline(Inline),
-    Screen(Screen),
-}
-
 impl Painter {
-    fn start(mut device: Box<dyn Device>, style: Style) -> io::Result<Self> {
-        let size = device.size()?;
-        let mut out = Vec::new();
-        let surface = match style {
-            Style::Inline => Surface::Inline(Inline::start(size, device.narrowing(), &mut out)),
-            Style::Fullscreen => Surface::Screen(Screen::start(size, &mut out)),
-        };
-        device.write(&out)?;
+    fn start(device: Box<dyn Device>) -> io::Result<Self> {
         Ok(Self {
+            size: device.size()?,
             device,
-            size,
-            surface,
-            out,
+            inline: None,
+            screen: None,
+            out: Vec::new(),
         })
     }
 
@@ -195,10 +178,7 @@ impl Painter {
                     let _ = report.blocking_send(Input::Resized(size));
                 }
                 self.out.clear();
-                match &mut self.surface {
-                    Surface::Inline(inline) => inline.draw(frame, &mut self.out),
-                    Surface::Screen(screen) => screen.draw(frame, &mut self.out),
-                }
+                self.draw(frame);
                 self.device.write(&self.out)?;
                 self.out.shrink_to(1 << 20);
                 let _ = report.blocking_send(Input::Painted);
@@ -227,6 +207,24 @@ impl Painter {
         Ok(Goes::On)
     }
 
+    fn draw(&mut self, frame: Frame) {
+        let out = &mut self.out;
+        match frame.surface {
+            Surface::Inline => {
+                if self.screen.take().is_some() {
+                    Screen::end(out);
+                }
+                let narrowing = self.device.narrowing();
+                let inline = self.inline.get_or_insert_with(|| Inline::start(self.size, narrowing, out));
+                inline.draw(frame, out);
+            }
+            Surface::Fullscreen => {
+                let screen = self.screen.get_or_insert_with(|| Screen::start(self.size, out));
+                screen.draw(frame, out);
+            }
+        }
+    }
+
     /// The size, if it is another one than before.
     fn look_at_size(&mut self) -> io::Result<Option<Size>> {
         let size = self.device.size()?;
@@ -234,9 +232,11 @@ impl Painter {
             return Ok(None);
         }
         self.size = size;
-        match &mut self.surface {
-            Surface::Inline(inline) => inline.resize(size),
-            Surface::Screen(screen) => screen.resize(size),
+        if let Some(inline) = &mut self.inline {
+            inline.resize(size);
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.resize(size);
         }
         Ok(Some(size))
     }
@@ -245,9 +245,11 @@ impl Painter {
     fn step_aside(&mut self, last_words: Vec<Line<'static>>) -> io::Result<()> {
         self.look_at_size()?;
         self.out.clear();
-        match &mut self.surface {
-            Surface::Inline(inline) => inline.clear(&mut self.out),
-            Surface::Screen(_) => Screen::end(&mut self.out),
+        if self.screen.take().is_some() {
+            Screen::end(&mut self.out);
+        }
+        if let Some(mut inline) = self.inline.take() {
+            inline.clear(&mut self.out);
         }
         for line in last_words {
             super::sgr::write_line(&mut self.out, &line, usize::MAX);
@@ -258,12 +260,6 @@ impl Painter {
 
     fn step_back(&mut self, report: &mpsc::Sender<Input>) -> io::Result<()> {
         self.size = self.device.size()?;
-        self.out.clear();
-        self.surface = match &self.surface {
-            Surface::Inline(_) => Surface::Inline(Inline::start(self.size, self.device.narrowing(), &mut self.out)),
-            Surface::Screen(_) => Surface::Screen(Screen::start(self.size, &mut self.out)),
-        };
-        self.device.write(&self.out)?;
         let _ = report.blocking_send(Input::Resized(self.size));
         let _ = report.blocking_send(Input::Resumed);
         Ok(())

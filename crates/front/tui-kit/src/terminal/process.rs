@@ -6,7 +6,7 @@ use super::{Input, Size};
 use crate::keys::Key;
 use std::io::{self, Write};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use termina::escape::osc::{ColorOrQuery, DynamicColorNumber, Osc};
 use termina::{Event, PlatformTerminal, Terminal as _};
 use tokio::sync::mpsc;
@@ -144,7 +144,7 @@ const fn stop_process() {}
 /// What an event of the terminal means here; `None` for what nobody asked.
 pub fn input_of(event: Event) -> Option<Input> {
     Some(match event {
-        Event::Key(key) => Input::Key(Key::of(key)?),
+        Event::Key(key) => Input::Key(Key::of(key)?, Instant::now()),
         Event::Paste(text) => Input::Paste(text.replace("\r\n", "\n").replace('\r', "\n")),
         Event::WindowResized(size) => Input::Resized(Size {
             columns: size.cols,

@@ -9,6 +9,7 @@ mod patch;
 pub use answer::Answer;
 pub use command::{Tail, live_command, without_shell};
 pub use notice::{Level, Notice};
+pub use patch::diff_lines;
 
 use crate::look::{self, Look};
 use codex_protocol::items::{CommandExecutionItem, FileUpdateChange, PatchApplyStatus, ThreadItem, Turn, TurnStatus, UserInput};
@@ -85,6 +86,14 @@ impl Cell {
             Self::Notice(notice) => notice.lines(columns, look),
             Self::TurnEnd(turn) => turn_end(turn, columns, look),
         }
+    }
+}
+
+/// A patch with every line: for a question about it.
+pub fn whole_patch(item: &ThreadItem, width: u16, look: &Look) -> Vec<Line<'static>> {
+    match item {
+        ThreadItem::FileChange { changes, status, .. } => patch::whole(changes, *status, usize::from(width), look),
+        other => Cell::of(other).map(|cell| cell.lines(width, look)).unwrap_or_default(),
     }
 }
 

@@ -1,65 +1,98 @@
-//! Files that were changed, with counts and the changed lines.
+//! Files that were changed: counts, and the changed lines word by word.
 
 use crate::look::{self, Look};
 use codex_protocol::items::{FileUpdateChange, PatchApplyStatus, PatchChangeKind};
+use codex_tui_kit::diff::{self, DiffLine, Kind, View};
 use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
 
+/// Lines of one file that are shown in the transcript.
+const LINES_MAX: usize = 60;
+/// Columns before the lines.
+const INDENT: usize = 4;
+
 pub fn lines(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usize, look: &Look) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    for change in changes {
-        let verb = match (status, &change.kind) {
-            (PatchApplyStatus::InProgress, _) => "Writing",
-            (PatchApplyStatus::Failed, _) => "Could not change",
-            (PatchApplyStatus::Declined, _) => "Not changed:",
-            (PatchApplyStatus::Completed, PatchChangeKind::Add) => "Added",
-            (PatchApplyStatus::Completed, PatchChangeKind::Delete) => "Deleted",
-            (PatchApplyStatus::Completed, PatchChangeKind::Update { .. }) => "Edited",
-        };
-        let sign = match status {
-            PatchApplyStatus::InProgress => look.sign(look.glyphs().running, Role::Busy),
-            PatchApplyStatus::Completed => look.sign(look.glyphs().done, Role::Success),
-            PatchApplyStatus::Failed | PatchApplyStatus::Declined => look.sign(look.glyphs().refused, Role::Error),
-        };
-        let rows = rows(change);
-        let count = |sign: char| rows.iter().filter(|(row_sign, _)| *row_sign == sign).count();
-        let title = format!("{verb} {} (+{} -{})", look.path(&change.path), count('+'), count('-'));
-        lines.extend(look::wrapped(&title, sign, "  ", look.style(Role::Strong), columns));
-        for (mark, text) in &rows {
-            let style = match mark {
-                '+' => look.style(Role::DiffAdded),
-                '-' => look.style(Role::DiffRemoved),
-                _ => look.style(Role::DiffContext),
-            };
-            lines.extend(look::wrapped(
-                text,
-                Span::styled(format!("    {mark}"), style),
-                "     ",
-                style,
-                columns,
-            ));
-        }
-    }
-    lines
+    changed(changes, status, columns, LINES_MAX, look)
 }
 
-/// Sign and text of every row of the change.
-fn rows(change: &FileUpdateChange) -> Vec<(char, String)> {
-    let all = |sign: char| change.diff.lines().map(|line| (sign, line.to_owned())).collect();
-    match &change.kind {
-        PatchChangeKind::Add => all('+'),
-        PatchChangeKind::Delete => all('-'),
-        PatchChangeKind::Update { .. } => change
-            .diff
-            .lines()
-            .filter_map(|line| {
-                let sign = line.chars().next()?;
-                let text = line.get(1..).unwrap_or_default().to_owned();
-                match sign {
-                    '+' | '-' | ' ' => Some((sign, text)),
-                    _ => None,
-                }
-            })
-            .collect(),
+/// The same with every line.
+pub fn whole(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usize, look: &Look) -> Vec<Line<'static>> {
+    changed(changes, status, columns, usize::MAX, look)
+}
+
+fn changed(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usize, lines_max: usize, look: &Look) -> Vec<Line<'static>> {
+    let glyphs = look.glyphs();
+    let sign = match status {
+        PatchApplyStatus::InProgress => look.sign(glyphs.running, Role::Busy),
+        PatchApplyStatus::Completed => look.sign(glyphs.done, Role::Success),
+        PatchApplyStatus::Failed | PatchApplyStatus::Declined => look.sign(glyphs.refused, Role::Error),
+    };
+    let mut rows = Vec::new();
+    for change in changes {
+        let content = content(change);
+        let (added, removed) = diff::counts(&content);
+        let path = look.path(&change.path);
+        let to = match &change.kind {
+            PatchChangeKind::Update { move_path: Some(to) } => format!(" to {}", look.path(to)),
+            PatchChangeKind::Update { move_path: None } | PatchChangeKind::Add | PatchChangeKind::Delete => String::new(),
+        };
+        let title = format!("{} {path}{to} (+{added} -{removed})", verb(&change.kind, status));
+        rows.extend(look::wrapped(&title, sign.clone(), "  ", look.style(Role::Strong), columns));
+        let view = View {
+            width: columns.saturating_sub(INDENT).max(1),
+            path: &path,
+            lines_max,
+            fill: false,
+        };
+        rows.extend(diff::rows(&content, view, &look.theme).into_iter().map(indented));
     }
+    rows
+}
+
+const fn verb(kind: &PatchChangeKind, status: PatchApplyStatus) -> &'static str {
+    match (status, kind) {
+        (PatchApplyStatus::InProgress, PatchChangeKind::Add) => "Add",
+        (PatchApplyStatus::InProgress, PatchChangeKind::Delete) => "Delete",
+        (PatchApplyStatus::InProgress, PatchChangeKind::Update { .. }) => "Edit",
+        (PatchApplyStatus::Failed, _) => "Could not change",
+        (PatchApplyStatus::Declined, _) => "Not changed:",
+        (PatchApplyStatus::Completed, PatchChangeKind::Add) => "Added",
+        (PatchApplyStatus::Completed, PatchChangeKind::Delete) => "Deleted",
+        (PatchApplyStatus::Completed, PatchChangeKind::Update { .. }) => "Edited",
+    }
+}
+
+fn content(change: &FileUpdateChange) -> Vec<DiffLine> {
+    match &change.kind {
+        PatchChangeKind::Add => diff::whole(&change.diff, Kind::Added),
+        PatchChangeKind::Delete => diff::whole(&change.diff, Kind::Removed),
+        PatchChangeKind::Update { .. } => diff::hunks(&change.diff),
+    }
+}
+
+/// The output of `git diff` as rows.
+pub fn diff_lines(text: &str, columns: usize, look: &Look) -> Vec<Line<'static>> {
+    let mut rows = Vec::new();
+    for file in diff::files(text) {
+        if !rows.is_empty() {
+            rows.push(Line::default());
+        }
+        let (added, removed) = diff::counts(&file.lines);
+        let notes = file.notes.iter().map(|note| format!(", {note}")).collect::<String>();
+        let title = format!("{} (+{added} -{removed}){notes}", file.path);
+        rows.extend(look::wrapped(&title, Span::raw(""), "", look.style(Role::Strong), columns));
+        let view = View {
+            width: columns.saturating_sub(INDENT).max(1),
+            path: &file.path,
+            lines_max: usize::MAX,
+            fill: false,
+        };
+        rows.extend(diff::rows(&file.lines, view, &look.theme).into_iter().map(indented));
+    }
+    rows
+}
+
+fn indented(mut line: Line<'static>) -> Line<'static> {
+    line.spans.insert(0, Span::raw("    "));
+    line
 }

@@ -6,6 +6,7 @@
 mod clear;
 mod compact;
 mod copy;
+mod diff;
 mod help;
 mod leave;
 mod new;
@@ -46,6 +47,7 @@ pub const COMMANDS: &[Command] = &[
     command("clear", "start a new conversation on a clear screen", When::Idle, clear::run),
     command("compact", "sum up the conversation to free room", When::Idle, compact::run),
     command("copy", "copy the last answer", When::Always, copy::run),
+    command("diff", "what differs from the last commit", When::Always, diff::run),
     command("status", "model, folder, permissions, tokens", When::Always, status::run),
     command("help", "commands and keys", When::Always, help::run),
     Command { aliases: &["exit"], ..command("quit", "leave", When::Always, leave::run) },

@@ -1,8 +1,12 @@
 //! Keys and pastes.
 
 use super::{interrupt, leave, submit};
+use crate::dialog::Pressed;
 use crate::keymap::{Action, Context};
+use crate::pager::{self, Pager};
+use crate::questions;
 use crate::state::{Effect, Now, State};
+use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
 use codex_tui_kit::composer::burst::Meaning;
 use codex_tui_kit::composer::{Edit, Motion};
 use codex_tui_kit::keys::{Code, Key};
@@ -11,6 +15,23 @@ use codex_tui_kit::keys::{Code, Key};
 const PASTE_SHOWN_MAX: usize = 1000;
 
 pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
+    if let Some(pager) = &mut state.pager {
+        if pager.press(key, state.size) == pager::Pressed::Closed {
+            state.pager = None;
+        }
+        return Vec::new();
+    }
+    if let Some(asked) = &mut state.ask_trust {
+        return match asked.dialog.press(key) {
+            Pressed::Answered(Some(decision)) => vec![Effect::Trust(asked.trust.clone(), decision)],
+            Pressed::Answered(None) => super::open_asked(state),
+            Pressed::Nothing if key == Key::ctrl('c') || key == Key::ctrl('d') => leave(state),
+            Pressed::Nothing | Pressed::ShowAll => Vec::new(),
+        };
+    }
+    if !state.questions.is_empty() && state.burst.due().is_none() {
+        return press_question(state, key, now);
+    }
     if key == Key::ctrl('c') {
         flush_burst(state);
         return ctrl_c(state, now);
@@ -38,6 +59,39 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         Some(action) => act(state, action, now),
         None => Vec::new(),
     }
+}
+
+fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
+    let Some(question) = state.questions.front_mut() else {
+        return Vec::new();
+    };
+    match question.dialog.press(key) {
+        Pressed::Answered(decision) => answer(state, decision),
+        Pressed::ShowAll => {
+            let lines = question.dialog.body_rows(state.size.columns, &state.look);
+            state.pager = Some(Pager::new(question.dialog.title.clone(), lines));
+            Vec::new()
+        }
+        // The turn ends, and the question with it.
+        Pressed::Nothing if key == Key::ctrl('c') => interrupt(state),
+        Pressed::Nothing => match state.keymap.action(&[Context::Global], key) {
+            Some(action) => act(state, action, now),
+            None => Vec::new(),
+        },
+    }
+}
+
+/// Answers the first question.
+fn answer(state: &mut State, decision: ApprovalDecision) -> Vec<Effect> {
+    let Some(question) = state.questions.pop_front() else {
+        return Vec::new();
+    };
+    state
+        .transcript
+        .insert_note(&question.item_id, questions::record(decision, &question.about));
+    let answer = serde_json::to_value(ApprovalAnswer { decision });
+    let respond = answer.map(|answer| Effect::Respond { id: question.id, answer });
+    respond.into_iter().collect()
 }
 
 fn typed(state: &mut State, c: char) {
@@ -97,7 +151,6 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             edited(state, edit);
             Vec::new()
         }
-        Action::Approve | Action::ApproveForSession | Action::Decline | Action::Cancel | Action::OpenFullscreen => Vec::new(),
     }
 }
 

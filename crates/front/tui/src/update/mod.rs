@@ -4,7 +4,8 @@ mod keys;
 mod server;
 mod submit;
 
-use crate::cells::Notice;
+use crate::cells::{self, Notice};
+use crate::pager::Pager;
 use crate::state::{Armed, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
 use crate::waits::Waits;
 use crate::{Ended, Failure, Opening};
@@ -40,6 +41,16 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             state.recall.entries.extend(newer);
             Vec::new()
         }
+        Event::Trusted(result) => {
+            if let Err(failure) = result {
+                state.notice(Notice::from(&failure));
+            }
+            open_asked(state)
+        }
+        Event::DiffRead(result) => {
+            diff_read(state, result);
+            Vec::new()
+        }
         Event::Trouble(notice) => {
             state.notice(notice);
             Vec::new()
@@ -54,7 +65,7 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
 
 fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
     match input {
-        Input::Key(key) => keys::press(state, key, now),
+        Input::Key(key, _) => keys::press(state, key, now),
         Input::Paste(text) => {
             keys::paste(state, &text);
             Vec::new()
@@ -102,6 +113,23 @@ pub fn open_new(state: &mut State) -> Vec<Effect> {
     state.usage = None;
     state.last_answer = None;
     vec![Effect::Open(Opening::New, state.settings.clone())]
+}
+
+/// What was to be opened before the question about the checkout.
+fn open_asked(state: &mut State) -> Vec<Effect> {
+    let Some(asked) = state.ask_trust.take() else { return Vec::new() };
+    vec![Effect::Open(asked.opening, state.settings.clone())]
+}
+
+fn diff_read(state: &mut State, result: Result<String, Failure>) {
+    match result {
+        Ok(diff) if diff.trim().is_empty() => state.notice(Notice::info("nothing differs from the last commit")),
+        Ok(diff) => {
+            let lines = cells::diff_lines(&diff, usize::from(state.size.columns), &state.look);
+            state.pager = Some(Pager::new("what differs from the last commit", lines));
+        }
+        Err(failure) => state.notice(Notice::from(&failure)),
+    }
 }
 
 fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> Vec<Effect> {

@@ -2,24 +2,21 @@
 
 use super::{submit, turn_known};
 use crate::cells::Notice;
+use crate::questions::Question;
 use crate::state::{Effect, Now, Session, State};
 use codex_protocol::items::{ThreadItem, TurnStatus};
 use codex_protocol::notifications::Notification;
-use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
 use codex_rpc::ServerMessage;
 use std::sync::Arc;
 
 pub fn on_message(state: &mut State, message: ServerMessage, now: Now) -> Vec<Effect> {
     match message {
         ServerMessage::Notification(notification) => on_notification(state, notification, now),
-        ServerMessage::Request { id, .. } => {
-            let answer = ApprovalAnswer {
-                decision: ApprovalDecision::Decline,
-            };
-            serde_json::to_value(answer)
-                .map(|answer| Effect::Respond { id, answer })
-                .into_iter()
-                .collect()
+        ServerMessage::Request { id, request } => {
+            let item = state.transcript.item(request.item_id());
+            let question = Question::of(id, request, item.as_ref(), &state.look);
+            state.questions.push_back(question);
+            Vec::new()
         }
     }
 }
@@ -51,6 +48,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         }
         Notification::TurnCompleted(n) => {
             state.working = None;
+            state.questions.clear();
             let interrupted = n.turn.status == TurnStatus::Interrupted;
             state.transcript.turn_ended(n.turn, &state.look);
             // What the turn never took is not lost.
@@ -84,6 +82,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         Notification::Error(_) => {}
         Notification::Warning(n) => state.notice(Notice::warning(n.message)),
         Notification::ThreadClosed(_) => state.notice(Notice::warning("the server has closed this thread; /new starts another one")),
+        Notification::ServerRequestResolved(n) => state.questions.retain(|question| question.id != n.request_id),
         Notification::ThreadStarted(_)
         | Notification::ThreadStatusChanged(_)
         | Notification::ThreadArchived(_)
@@ -93,7 +92,6 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         | Notification::TurnDiffUpdated(_)
         | Notification::ReasoningSummaryTextDelta(_)
         | Notification::TerminalInteraction(_)
-        | Notification::ServerRequestResolved(_)
         | Notification::AutoApprovalReviewStarted(_)
         | Notification::AutoApprovalReviewCompleted(_)
         | Notification::AccountRateLimitsUpdated(_)

@@ -17,7 +17,7 @@ use codex_tui::history::File as HistoryFile;
 use codex_tui::{Opening, Options, Settings, Surroundings};
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::terminal::inline::Narrowing;
-use codex_tui_kit::terminal::{Device, Input, Port, Size, Style};
+use codex_tui_kit::terminal::{Device, Input, Port, Size, Surface};
 use codex_tui_kit::theme::{Background, ColorDepth, Theme};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
@@ -36,7 +36,6 @@ pub struct Setup {
     pub options: Options,
     pub columns: u16,
     pub rows: u16,
-    pub style: Style,
     /// Stands on the screen before.
     pub before: String,
 }
@@ -77,6 +76,8 @@ impl Setup {
                 bytes_max: None,
             }),
             timezone: "Etc/UTC".to_owned(),
+            surface: Surface::Inline,
+            trust: None,
             theme: Theme::default_for(Background::Dark, ColorDepth::TrueColor),
         };
         Self {
@@ -84,7 +85,6 @@ impl Setup {
             options,
             columns: 80,
             rows: 24,
-            style: Style::Inline,
             before: String::new(),
         }
     }
@@ -156,7 +156,6 @@ impl Ui {
             options,
             columns,
             rows,
-            style,
             before,
         } = setup;
         let mut screen = Screen::new(columns, rows);
@@ -169,7 +168,7 @@ impl Ui {
             }),
             changed: Condvar::new(),
         });
-        let terminal = Port::open(Box::new(TestDevice(Arc::clone(&window))), style).unwrap();
+        let terminal = Port::open(Box::new(TestDevice(Arc::clone(&window)))).unwrap();
         let input = terminal.sender();
         let (signals, seen) = watch::channel(0);
         let env = environment(&home, &options.settings.cwd);
@@ -186,14 +185,14 @@ impl Ui {
     /// One key, as bindings name it.
     #[track_caller]
     pub fn press(&self, key: &str) {
-        self.send(Input::Key(key.parse().unwrap()));
+        self.send(Input::Key(key.parse().unwrap(), Instant::now()));
     }
 
     /// As somebody types: not as fast as a paste.
     pub fn type_text(&self, text: &str) {
         for c in text.chars() {
             let code = if c == '\n' { Code::Enter } else { Code::Char(c) };
-            self.send(Input::Key(Key::plain(code)));
+            self.send(Input::Key(Key::plain(code), Instant::now()));
             std::thread::sleep(Duration::from_millis(9));
         }
     }
@@ -301,7 +300,7 @@ impl Ui {
 
     /// Leaves, as somebody would.
     pub fn quit(self) -> (Outcome, Vec<String>, TempHome) {
-        self.send(Input::Key(Key::ctrl('d')));
+        self.send(Input::Key(Key::ctrl('d'), Instant::now()));
         self.ended()
     }
 }
@@ -364,7 +363,13 @@ fn run(options: Options, terminal: Port, size: Size, signals: watch::Receiver<u3
 
 /// What differs from run to run.
 fn words(text: &str) -> String {
-    let mut out = text.to_owned();
+    let mut out = String::new();
+    for (index, part) in text.split("/codex-test-").enumerate() {
+        // Six letters make the folder's name.
+        let part = if index > 0 { part.get(6..).unwrap_or(part) } else { part };
+        out += if index > 0 { "/codex-test-NAME" } else { "" };
+        out += part;
+    }
     for (pattern, word) in FILTERS {
         out = replaced(&out, pattern, word);
     }

@@ -1,0 +1,182 @@
+//! A question with its answers: what, why, the exact thing, and one key for each answer. Every kind of question uses this one.
+
+use crate::look::{self, Look};
+use codex_protocol::items::ThreadItem;
+use codex_tui_kit::keys::{Code, Key};
+use codex_tui_kit::theme::Role;
+use ratatui::text::{Line, Span};
+
+/// What is asked. `A` is what an answer means to whoever asked.
+#[derive(Debug, Clone)]
+pub struct Dialog<A> {
+    pub title: String,
+    /// The exact thing that it is about, in rows of any width.
+    pub body: Body,
+    /// More to know: name and value.
+    pub facts: Vec<(&'static str, String)>,
+    pub choices: Vec<Choice<A>>,
+    pub chosen: usize,
+}
+
+/// The exact thing.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// A command line, every character of it visible.
+    Command(String),
+    /// A patch.
+    Item(Box<ThreadItem>),
+    Text(String),
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub struct Choice<A> {
+    pub key: char,
+    pub label: String,
+    pub answer: A,
+}
+
+/// What a key did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pressed<A> {
+    Answered(A),
+    /// The whole of it shall be seen.
+    ShowAll,
+    Nothing,
+}
+
+impl<A: Clone> Dialog<A> {
+    /// Arrows and digits choose, letters and Enter answer, Esc takes the last answer: the most careful one stands there.
+    pub fn press(&mut self, key: Key) -> Pressed<A> {
+        let count = self.choices.len();
+        if key == Key::ctrl('a') {
+            return Pressed::ShowAll;
+        }
+        let answered = match key.code {
+            Code::Up => {
+                self.chosen = (self.chosen + count - 1) % count.max(1);
+                None
+            }
+            Code::Down | Code::Tab => {
+                self.chosen = (self.chosen + 1) % count.max(1);
+                None
+            }
+            Code::Enter => self.choices.get(self.chosen),
+            Code::Esc => self.choices.last(),
+            Code::Char(_) => key.typed().and_then(|c| self.by_character(c)),
+            _ => None,
+        };
+        answered.map_or(Pressed::Nothing, |choice| Pressed::Answered(choice.answer.clone()))
+    }
+
+    fn by_character(&self, c: char) -> Option<&Choice<A>> {
+        let digit = c.to_digit(10).and_then(|digit| usize::try_from(digit).ok());
+        let by_digit = digit.and_then(|digit| self.choices.get(digit.checked_sub(1)?));
+        by_digit.or_else(|| self.choices.iter().find(|choice| choice.key == c.to_ascii_lowercase()))
+    }
+
+    /// The dialog in at most so many rows; the exact thing is cut first, and says so.
+    pub fn rows(&self, width: u16, height: usize, waiting: usize, look: &Look) -> Vec<Line<'static>> {
+        let columns = usize::from(width);
+        let more = if waiting > 0 {
+            format!(" ({waiting} more waiting)")
+        } else {
+            String::new()
+        };
+        let sign = look.sign(look.glyphs().running, Role::Warning);
+        let mut rows = look::wrapped(&format!("{}{more}", self.title), sign, "  ", look.style(Role::Strong), columns);
+        let mut facts = Vec::new();
+        for (name, value) in &self.facts {
+            let name = look.span(format!("  {name}: "), Role::Dim);
+            facts.extend(look::wrapped(value, name, "    ", look.style(Role::Text), columns));
+        }
+        let choices = self.choice_rows(columns, look);
+        let room = height.saturating_sub(rows.len() + facts.len() + choices.len() + 2).max(1);
+        let body = self.body_rows(width, look);
+        let cut = body.len().saturating_sub(room);
+        let shown = if cut > 0 { room.saturating_sub(1) } else { body.len() };
+        rows.extend(body.into_iter().take(shown));
+        if cut > 0 {
+            rows.push(Line::from(
+                look.span(format!("  … {} more rows: ctrl-a shows all", cut + 1), Role::Warning),
+            ));
+        }
+        rows.extend(facts);
+        rows.push(Line::default());
+        rows.extend(choices);
+        rows
+    }
+
+    fn choice_rows(&self, columns: usize, look: &Look) -> Vec<Line<'static>> {
+        let rows = self.choices.iter().enumerate().flat_map(|(index, choice)| {
+            let chosen = index == self.chosen;
+            let role = if chosen { Role::Accent } else { Role::Text };
+            let mark = if chosen { look.glyphs().chosen } else { " " };
+            let keys = if index + 1 == self.choices.len() {
+                format!("({} or esc)", choice.key)
+            } else {
+                format!("({})", choice.key)
+            };
+            let first = Span::styled(format!("{mark} {}. ", index + 1), look.style(role));
+            look::wrapped(&format!("{} {keys}", choice.label), first, "     ", look.style(role), columns)
+        });
+        rows.collect()
+    }
+
+    /// All rows of the exact thing.
+    pub fn body_rows(&self, width: u16, look: &Look) -> Vec<Line<'static>> {
+        let columns = usize::from(width);
+        match &self.body {
+            Body::Command(command) => {
+                let exact = codex_tui_kit::sanitize::exact(command);
+                look::wrapped(&exact, look.span("  $ ", Role::Dim), "    ", look.style(Role::Text), columns)
+            }
+            Body::Item(item) => crate::cells::whole_patch(item, width, look),
+            Body::Text(text) => look::wrapped(text, Span::raw("  "), "  ", look.style(Role::Text), columns),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialog() -> Dialog<&'static str> {
+        let choice = |key, label: &str, answer| Choice {
+            key,
+            label: label.to_owned(),
+            answer,
+        };
+        Dialog {
+            title: "Run this?".to_owned(),
+            body: Body::Command("ls".to_owned()),
+            facts: vec![],
+            choices: vec![choice('y', "yes", "yes"), choice('a', "always", "always"), choice('n', "no", "no")],
+            chosen: 0,
+        }
+    }
+
+    #[test]
+    fn every_way_to_answer() {
+        let check = |keys: &[&str], expect: Pressed<&str>| {
+            let mut dialog = dialog();
+            let mut last = Pressed::Nothing;
+            for key in keys {
+                last = dialog.press(key.parse().unwrap());
+            }
+            assert_eq!(last, expect, "{keys:?}");
+        };
+
+        check(&["y"], Pressed::Answered("yes"));
+        check(&["A"], Pressed::Answered("always"));
+        check(&["2"], Pressed::Answered("always"));
+        check(&["enter"], Pressed::Answered("yes"));
+        check(&["down", "enter"], Pressed::Answered("always"));
+        check(&["up", "enter"], Pressed::Answered("no"));
+        check(&["esc"], Pressed::Answered("no"));
+        check(&["d"], Pressed::Nothing);
+        check(&["9"], Pressed::Nothing);
+        check(&["0"], Pressed::Nothing);
+        check(&["ctrl-a"], Pressed::ShowAll);
+    }
+}
