@@ -285,7 +285,10 @@ impl App {
         let ended = self.state.ended.take().unwrap_or(Ended::Left);
         let thread_id = self.state.open().filter(|open| open.has_turns).map(|open| open.thread_id.clone());
         self.state.pager = None;
-        let finished = self.state.transcript.take_finished();
+        let finished = match self.state.surface {
+            Surface::Inline => self.state.transcript.take_finished(),
+            Surface::Fullscreen => Vec::new(),
+        };
         if !finished.is_empty() {
             let live = view::frame(&self.state, self.now());
             self.terminal.show(Frame { finished, ..live });

@@ -10,6 +10,8 @@ pub enum Context {
     Chat,
     Composer,
     Editor,
+    /// What is longer than the window, in fullscreen.
+    Pager,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,10 @@ pub enum Action {
     Suspend,
     Interrupt,
     EditQueued,
+    PageUp,
+    PageDown,
+    Top,
+    Latest,
     Submit,
     Queue,
     Newline,
@@ -56,6 +62,10 @@ pub const ROWS: &[Row] = &[
     row(Context::Global, "suspend", Action::Suspend, &["ctrl-z"]),
     row(Context::Chat, "interrupt_turn", Action::Interrupt, &["esc"]),
     row(Context::Chat, "edit_queued_message", Action::EditQueued, &["shift-left", "alt-up"]),
+    row(Context::Pager, "page_up", Action::PageUp, &["page-up"]),
+    row(Context::Pager, "page_down", Action::PageDown, &["page-down"]),
+    row(Context::Pager, "jump_top", Action::Top, &["ctrl-home"]),
+    row(Context::Pager, "jump_bottom", Action::Latest, &["ctrl-end"]),
     row(Context::Composer, "submit", Action::Submit, &["enter"]),
     row(Context::Composer, "queue", Action::Queue, &["tab"]),
     row(Context::Editor, "insert_newline", Action::Newline, &["ctrl-j", "shift-enter", "alt-enter"]),

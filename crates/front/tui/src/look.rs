@@ -2,7 +2,7 @@
 
 use codex_base::AbsPath;
 use codex_tui_kit::sanitize;
-use codex_tui_kit::theme::{Glyphs, Role, Theme};
+use codex_tui_kit::theme::{Background, Glyphs, Role, Theme};
 use codex_tui_kit::wrap::Wrap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -27,6 +27,14 @@ impl Look {
             home,
             timezone: TimeZone::get(timezone).unwrap_or(TimeZone::UTC),
         }
+    }
+
+    /// The terminal has told what is behind the text.
+    pub fn set_background(&mut self, background: Background) {
+        let mut theme = Theme::default_for(background, self.theme.depth);
+        theme.glyphs = self.theme.glyphs;
+        theme.motion = self.theme.motion;
+        self.theme = Arc::new(theme);
     }
 
     pub fn style(&self, role: Role) -> Style {

@@ -12,7 +12,7 @@ use crate::trust;
 use crate::waits::Waits;
 use crate::{Ended, Failure, Opening, Options, Settings};
 use codex_protocol::VERSION;
-use codex_protocol::items::{ThreadTokenUsage, UserInput};
+use codex_protocol::items::{PlanStep, ThreadTokenUsage, UserInput};
 use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_rpc::ServerMessage;
@@ -219,6 +219,10 @@ pub struct State {
     pub size: Size,
     /// Where the conversation is.
     pub surface: Surface,
+    /// On the whole window: the first row of the transcript that is shown; `None` follows what comes.
+    pub scrolled: Option<usize>,
+    /// The steps of the running turn, if the model keeps a plan.
+    pub plan: Vec<PlanStep>,
     /// On the whole window, above everything else.
     pub pager: Option<Pager>,
     pub ask_trust: Option<AskTrust>,
@@ -231,6 +235,8 @@ pub struct State {
     pub session: Session,
     pub editor: Editor,
     pub burst: Burst,
+    /// Which row of the popup above the field is chosen.
+    pub popup_chosen: usize,
     /// Pictures of the next message.
     pub images: Vec<String>,
     pub recall: Recall,
@@ -264,7 +270,10 @@ impl State {
             trust,
         } = options;
         let look = Look::new(theme, home, &timezone);
-        let mut transcript = Transcript::default();
+        let mut transcript = match surface {
+            Surface::Inline => Transcript::default(),
+            Surface::Fullscreen => Transcript::keeping(),
+        };
         transcript.push(Cell::Header {
             version: VERSION.to_owned(),
             place: look.path(&settings.cwd),
@@ -284,6 +293,8 @@ impl State {
         let state = Self {
             size,
             surface,
+            scrolled: None,
+            plan: Vec::new(),
             pager: None,
             ask_trust,
             questions: VecDeque::new(),
@@ -294,6 +305,7 @@ impl State {
             session: Session::Opening,
             editor: Editor::default(),
             burst: Burst::default(),
+            popup_chosen: 0,
             images: if first.is_some() { Vec::new() } else { images },
             recall: Recall::default(),
             history,

@@ -8,6 +8,7 @@ use crate::look::Look;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem, Turn};
 use ratatui::text::Line;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
@@ -17,6 +18,10 @@ pub struct Transcript {
     finished: Vec<Line<'static>>,
     /// The first cell has no blank row above it.
     began: bool,
+    /// On the whole window nothing leaves: `finished` has every row, and these are the cells that it was made of.
+    kept: Option<Vec<Cell>>,
+    /// From this row on, `finished` is of an answer that is under way.
+    partial_from: usize,
 }
 
 #[derive(Debug)]
@@ -41,6 +46,14 @@ enum Under {
 }
 
 impl Transcript {
+    /// One that keeps everything, for the whole window.
+    pub fn keeping() -> Self {
+        Self {
+            kept: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
     /// Adds something that is complete.
     pub fn push(&mut self, cell: Cell) {
         self.open.push_back(Open {
@@ -88,8 +101,28 @@ impl Transcript {
         }
     }
 
-    /// The window is so wide from now on.
-    pub fn set_width(&mut self, width: u16) {
+    /// Remembers what the rows so far were made of.
+    fn keep(&mut self, cell: &Cell) {
+        if let Some(kept) = &mut self.kept {
+            kept.push(cell.clone());
+            self.partial_from = self.finished.len();
+        }
+    }
+
+    /// The window is so wide from now on. What left is the terminal's; what is kept is made again, but for an answer under way.
+    pub fn set_width(&mut self, width: u16, look: &Look) {
+        if let Some(kept) = &self.kept {
+            let partial = self.finished.split_off(self.partial_from.min(self.finished.len()));
+            self.finished.clear();
+            for cell in kept {
+                if !self.finished.is_empty() {
+                    self.finished.push(Line::default());
+                }
+                self.finished.extend(cell.lines(width, look));
+            }
+            self.partial_from = self.finished.len();
+            self.finished.extend(partial);
+        }
         for open in &mut self.open {
             if let Under::Answer(answer) = &mut open.state {
                 answer.set_width(width);
@@ -112,6 +145,10 @@ impl Transcript {
                 answer.push(&missing);
                 let rest = answer.end(look);
                 self.finished.extend(rest);
+                if let Some(kept) = &mut self.kept {
+                    kept.push(Cell::Answer(Arc::clone(text)));
+                    self.partial_from = self.finished.len();
+                }
                 Under::Done(None)
             }
             _ => Under::Done(Cell::of(item)),
@@ -146,8 +183,12 @@ impl Transcript {
     /// Moves what is finished to the lines that are to be written.
     pub fn settle(&mut self, width: u16, look: &Look) {
         while let Some(first) = self.open.front_mut() {
+            let mut whole = None;
             let lines = match &mut first.state {
-                Under::Done(cell) => cell.take().map(|cell| cell.lines(width, look)).unwrap_or_default(),
+                Under::Done(cell) => {
+                    whole = cell.take();
+                    whole.as_ref().map(|cell| cell.lines(width, look)).unwrap_or_default()
+                }
                 Under::Rows(rows) => std::mem::take(rows),
                 Under::Answer(answer) => {
                     let separate = !answer.began();
@@ -164,6 +205,9 @@ impl Transcript {
             if !lines.is_empty() {
                 self.separate();
                 self.finished.extend(lines);
+                if let Some(cell) = whole {
+                    self.keep(&cell);
+                }
             }
         }
     }
@@ -199,6 +243,11 @@ impl Transcript {
             since: Duration::ZERO,
         };
         self.open.insert(index, open);
+    }
+
+    /// The rows that are kept.
+    pub fn rows(&self) -> &[Line<'static>] {
+        &self.finished
     }
 
     /// The lines that are finished and not written yet.

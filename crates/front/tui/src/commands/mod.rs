@@ -71,6 +71,16 @@ pub fn find(name: &str) -> Option<&'static Command> {
         .find(|command| command.name == name || command.aliases.contains(&name))
 }
 
+/// The commands that a draft may become: it begins with `/` and is one word so far.
+pub fn matching(draft: &str) -> Vec<&'static Command> {
+    let Some(word) = draft.strip_prefix('/').filter(|word| !word.contains(char::is_whitespace)) else {
+        return Vec::new();
+    };
+    let starts = |name: &str| name.starts_with(word);
+    let matches = |command: &&Command| starts(command.name) || command.aliases.iter().any(|alias| starts(alias));
+    COMMANDS.iter().filter(matches).collect()
+}
+
 /// Name and argument of a draft that is a command. A path is none.
 pub fn parse(draft: &str) -> Option<(&str, &str)> {
     let rest = draft.strip_prefix('/')?;

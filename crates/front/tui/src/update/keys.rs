@@ -1,11 +1,13 @@
 //! Keys and pastes.
 
 use super::{interrupt, leave, submit};
+use crate::commands;
 use crate::dialog::Pressed;
 use crate::keymap::{Action, Context};
 use crate::pager::{self, Pager};
 use crate::questions;
 use crate::state::{Effect, Now, State};
+use crate::view;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
 use codex_tui_kit::composer::burst::Meaning;
 use codex_tui_kit::composer::{Edit, Motion};
@@ -54,11 +56,43 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if key == Key::ctrl('d') && state.editor.is_empty() {
         return leave(state);
     }
-    let contexts = [Context::Chat, Context::Composer, Context::Editor, Context::Global];
+    if let Some(effects) = press_popup(state, key, now) {
+        return effects;
+    }
+    let contexts = [Context::Chat, Context::Composer, Context::Editor, Context::Global, Context::Pager];
     match state.keymap.action(&contexts, key) {
         Some(action) => act(state, action, now),
         None => Vec::new(),
     }
+}
+
+/// While the draft may become a command: arrows choose, Tab completes, Enter runs. `None` leaves the key to the field.
+fn press_popup(state: &mut State, key: Key, now: Now) -> Option<Vec<Effect>> {
+    let found = commands::matching(state.editor.text());
+    let count = found.len();
+    let chosen = *found.get(state.popup_chosen.min(count.checked_sub(1)?))?;
+    match key.code {
+        Code::Up => state.popup_chosen = (state.popup_chosen.min(count - 1) + count - 1) % count,
+        Code::Down => state.popup_chosen = (state.popup_chosen.min(count - 1) + 1) % count,
+        Code::Tab => {
+            state.editor.set_text(&format!("/{} ", chosen.name));
+            state.popup_chosen = 0;
+        }
+        Code::Enter if key == Key::plain(Code::Enter) => {
+            state.popup_chosen = 0;
+            state.editor.set_text(&format!("/{}", chosen.name));
+            return Some(submit::submit(state, now));
+        }
+        Code::Esc => {
+            state.popup_chosen = 0;
+            state.editor.clear();
+        }
+        _ => {
+            state.popup_chosen = 0;
+            return None;
+        }
+    }
+    Some(Vec::new())
 }
 
 fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
@@ -95,6 +129,7 @@ fn answer(state: &mut State, decision: ApprovalDecision) -> Vec<Effect> {
 }
 
 fn typed(state: &mut State, c: char) {
+    state.popup_chosen = 0;
     state.editor.insert(c.encode_utf8(&mut [0; 4]));
 }
 
@@ -137,6 +172,10 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         }
         Action::Suspend => vec![Effect::Suspend],
         Action::Interrupt => interrupt(state),
+        Action::PageUp | Action::PageDown | Action::Top | Action::Latest => {
+            scroll(state, action, now);
+            Vec::new()
+        }
         Action::EditQueued => {
             submit::take_back_last(state);
             Vec::new()
@@ -152,6 +191,21 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// Through the transcript on the whole window. Inline, the terminal scrolls.
+fn scroll(state: &mut State, action: Action, now: Now) {
+    let Some(shown) = view::shown_of_transcript(state, now) else {
+        return;
+    };
+    let page = shown.room.saturating_sub(1).max(1);
+    let top = match action {
+        Action::PageUp => shown.top.saturating_sub(page),
+        Action::PageDown => shown.top + page,
+        Action::Top => 0,
+        _ => usize::MAX,
+    };
+    state.scrolled = (top < shown.last_top).then_some(top);
 }
 
 fn edited(state: &mut State, edit: Edit) {

@@ -12,6 +12,7 @@ use crate::{Ended, Failure, Opening};
 use codex_protocol::items::Turn;
 use codex_protocol::requests::{ThreadSetup, TurnInterrupt, TurnInterruptParams, TurnStartResult};
 use codex_tui_kit::terminal::Input;
+use codex_tui_kit::theme::Background;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
         }
         Input::Resized(size) => {
             state.size = size;
-            state.transcript.set_width(size.columns);
+            state.transcript.set_width(size.columns, &state.look);
             Vec::new()
         }
         Input::Focus(focused) => {
@@ -84,7 +85,12 @@ fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
             state.ended = Some(Ended::TerminalGone);
             vec![Effect::Leave]
         }
-        Input::Background { .. } | Input::Painted => Vec::new(),
+        Input::Background { red, green, blue } => {
+            state.look.set_background(Background::of(red, green, blue));
+            state.transcript.set_width(state.size.columns, &state.look);
+            Vec::new()
+        }
+        Input::Painted => Vec::new(),
     }
 }
 

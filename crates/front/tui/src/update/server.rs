@@ -49,6 +49,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         Notification::TurnCompleted(n) => {
             state.working = None;
             state.questions.clear();
+            state.plan.clear();
             let interrupted = n.turn.status == TurnStatus::Interrupted;
             state.transcript.turn_ended(n.turn, &state.look);
             // What the turn never took is not lost.
@@ -71,6 +72,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         }
         Notification::AgentMessageDelta(n) => state.transcript.answer_delta(&n.item_id, &n.delta),
         Notification::CommandExecutionOutputDelta(n) => state.transcript.command_delta(&n.item_id, &n.delta),
+        Notification::TurnPlanUpdated(n) => state.plan = n.plan,
         Notification::ThreadTokenUsageUpdated(n) => state.usage = Some(n.token_usage),
         Notification::ThreadNameUpdated(n) => {
             if let Session::Open(open) = &mut state.session {
@@ -88,7 +90,6 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         | Notification::ThreadArchived(_)
         | Notification::ThreadUnarchived(_)
         | Notification::ThreadDeleted(_)
-        | Notification::TurnPlanUpdated(_)
         | Notification::TurnDiffUpdated(_)
         | Notification::ReasoningSummaryTextDelta(_)
         | Notification::TerminalInteraction(_)

@@ -2,6 +2,7 @@
 
 use crate::look;
 use crate::state::{Message, Now, State};
+use codex_protocol::items::PlanStepStatus;
 use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
@@ -29,9 +30,27 @@ pub fn rows(state: &State, now: Now) -> Vec<Line<'static>> {
             state.look.span(aside, Role::Dim),
         ]));
     }
+    plan(state, &mut rows);
     waiting(state, "Sent, not read yet", &state.steering, &mut rows);
     waiting(state, "Queued", &state.queue, &mut rows);
     rows
+}
+
+/// The steps of the plan, the one that is worked on standing out.
+fn plan(state: &State, rows: &mut Vec<Line<'static>>) {
+    let width = usize::from(state.size.columns).saturating_sub(4);
+    let glyphs = state.look.glyphs();
+    for step in &state.plan {
+        let (mark, role) = match step.status {
+            PlanStepStatus::Completed => (glyphs.task_done, Role::Dim),
+            PlanStepStatus::InProgress => (glyphs.task_open, Role::Accent),
+            PlanStepStatus::Pending => (glyphs.task_open, Role::Text),
+        };
+        let text = sanitize::label(&step.step);
+        rows.push(Line::from(
+            state.look.span(format!("  {mark} {}", cells::truncate(&text, width)), role),
+        ));
+    }
 }
 
 fn waiting<'a>(state: &State, title: &'static str, messages: impl IntoIterator<Item = &'a Message>, rows: &mut Vec<Line<'static>>) {

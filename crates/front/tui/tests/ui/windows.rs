@@ -3,6 +3,7 @@
 use crate::support::Setup;
 use codex_base::AbsPath;
 use codex_tui::trust::{Decision, Trust};
+use codex_tui_kit::terminal::Surface;
 use insta::assert_snapshot;
 use std::sync::{Arc, Mutex};
 
@@ -95,4 +96,97 @@ fn a_checkout_nobody_decided_about_is_asked_for_before_anything_of_it_is_read() 
     › Ask for something
       scripted · ~/work
     ");
+}
+
+#[test]
+fn the_whole_window_shows_the_same_and_scrolls() {
+    let script = r#"{"items": [{"message": "The answer:\n\n1. one\n2. two\n3. three\n4. four\n5. five\n6. six\n7. seven\n8. eight"}]}"#;
+    let mut setup = Setup::new(script);
+    setup.options.surface = Surface::Fullscreen;
+    setup.before = "$ codex\n".into();
+    setup.rows = 12;
+    let ui = setup.start();
+    ui.wait_for("scripted");
+    ui.say("Count.");
+    ui.wait_for("worked for");
+    assert_snapshot!(ui.screen(), @r"
+      2. two
+      3. three
+      4. four
+      5. five
+      6. six
+      7. seven
+      8. eight
+
+      worked for TIME
+
+    › Ask for something
+      scripted · ~/work
+    ");
+
+    ui.press("page-up");
+    ui.wait_for("more rows");
+    assert_snapshot!(ui.screen(), @r"
+       ~/work
+       /help names all commands
+
+    › Count.
+
+    • The answer:
+
+      1. one
+      … 8 more rows: page down, ctrl-end
+
+    › Ask for something
+      scripted · ~/work
+    ");
+
+    ui.resize(30, 10);
+    ui.press("ctrl-end");
+    ui.wait_for("worked for");
+    ui.settle();
+    assert_snapshot!(ui.screen(), @r"
+      4. four
+      5. five
+      6. six
+      7. seven
+      8. eight
+
+      worked for TIME
+
+    › Ask for something
+      scripted · ~/work
+    ");
+
+    // What stood there before is there again.
+    let (_, lines, _) = ui.quit();
+    assert_eq!(lines, ["$ codex"]);
+}
+
+#[test]
+fn commands_are_offered_while_one_is_typed() {
+    let ui = Setup::new("").start();
+    ui.wait_for("scripted");
+
+    ui.type_text("/");
+    ui.wait_for("/quit");
+    ui.type_text("co");
+    ui.wait_gone("/quit");
+    ui.press("down");
+    ui.settle();
+    assert_snapshot!(ui.screen(), @r"
+    >_ codex 0.200.0
+       ~/work
+       /help names all commands
+
+      /compact     sum up the conversation to free room
+    › /copy        copy the last answer
+    › /co
+      scripted · ~/work
+    ");
+
+    ui.press("tab");
+    ui.wait_for("› /copy");
+    ui.press("enter");
+    ui.wait_for("there is no answer to copy yet");
 }
