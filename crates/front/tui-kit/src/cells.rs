@@ -51,7 +51,7 @@ impl<'a> Piece<'a> {
 
 /// Columns that a text takes. It must hold no control characters.
 pub fn width(text: &str) -> usize {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if is_simple(text) {
         return text.len();
     }
     units(text).map(|(_, width)| width).sum()
@@ -66,12 +66,19 @@ pub fn line_width(line: &Line<'_>) -> usize {
 ///
 /// A grapheme, but for those that claim more than two columns (such as runs of Hangul initials): they have no natural end.
 pub fn units(text: &str) -> impl Iterator<Item = (&str, usize)> {
-    text.graphemes(true).flat_map(|grapheme| {
+    let (simple, other) = if is_simple(text) { (text, "") } else { ("", text) };
+    let simple = (0..simple.len()).map(|at| (&simple[at..=at], 1));
+    simple.chain(other.graphemes(true).flat_map(|grapheme| {
         let columns = columns(grapheme);
         let whole = (columns <= 2).then_some((grapheme, columns));
         let parts = (columns > 2).then(|| parts(grapheme));
         whole.into_iter().chain(parts.into_iter().flatten())
-    })
+    }))
+}
+
+/// Printable ASCII: one column for each byte.
+fn is_simple(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn columns(grapheme: &str) -> usize {

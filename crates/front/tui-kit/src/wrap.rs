@@ -145,6 +145,8 @@ impl Runs {
 /// Fills rows. Holds a row, the white space behind it and one word, all of them no longer than a row.
 struct Filler<'w> {
     wrap: &'w Wrap<'w>,
+    /// Columns for text in the first row and in the others: at least one.
+    rooms: [usize; 2],
     rows: Vec<Row>,
     row: Runs,
     spaces: Runs,
@@ -157,8 +159,10 @@ struct Filler<'w> {
 
 impl<'w> Filler<'w> {
     fn new(wrap: &'w Wrap<'w>) -> Self {
+        let room = |indent: &Line<'_>| wrap.width.saturating_sub(line_width(indent)).max(1);
         Self {
             wrap,
+            rooms: [room(&wrap.first), room(&wrap.rest)],
             rows: Vec::new(),
             row: Runs::default(),
             spaces: Runs::default(),
@@ -252,9 +256,9 @@ impl<'w> Filler<'w> {
         if self.rows.is_empty() { &self.wrap.first } else { &self.wrap.rest }
     }
 
-    /// Columns for text in the present row: at least one.
+    /// Columns for text in the present row.
     fn room(&self) -> usize {
-        self.wrap.width.saturating_sub(line_width(self.indent())).max(1)
+        self.rooms[usize::from(!self.rows.is_empty())]
     }
 }
 

@@ -5,10 +5,12 @@
 
 use super::layout::{self, Row};
 use std::ops::Range;
+use std::sync::Arc;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Steps that can be undone.
+/// Steps that can be undone, and bytes of the texts that are kept for it.
 const UNDO_STEPS_MAX: usize = 200;
+const UNDO_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Where the cursor goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +48,8 @@ pub enum Edit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     pub range: Range<usize>,
-    /// What is sent in its place.
-    pub stands_for: String,
+    /// What is sent in its place. Shared by the steps of undo, since it may be long.
+    pub stands_for: Arc<str>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -236,7 +238,7 @@ impl Editor {
         self.replace(start..start, shown);
         let piece = Piece {
             range: start..start + shown.len(),
-            stands_for,
+            stands_for: stands_for.into(),
         };
         let before = self.content.pieces.partition_point(|other| other.range.start < start);
         self.content.pieces.insert(before, piece);
@@ -437,11 +439,15 @@ impl Editor {
             Group::Asked => self.group = Group::Open,
             Group::Open => return,
         }
-        if self.undo.len() == UNDO_STEPS_MAX {
+        self.undo.push(self.content.clone());
+        while self.undo.len() > UNDO_STEPS_MAX || self.undo.len() > 1 && self.undo_bytes() > UNDO_BYTES_MAX {
             self.undo.remove(0);
         }
-        self.undo.push(self.content.clone());
         self.redo.clear();
+    }
+
+    fn undo_bytes(&self) -> usize {
+        self.undo.iter().map(|content| content.text.len()).sum()
     }
 
     fn travel(&mut self, back: bool) {
@@ -574,6 +580,28 @@ mod tests {
         assert_eq!(shown(&editor), "one two|");
         editor.apply(Edit::Redo);
         assert_eq!(shown(&editor), "one two|");
+    }
+
+    #[test]
+    fn what_is_kept_for_undo_is_bounded() {
+        let mut editor = Editor::default();
+        editor.insert_piece("[Pasted]", "long".repeat(1_000_000));
+        editor.insert_paste(&"x".repeat(UNDO_BYTES_MAX / 4));
+        for _ in 0..20 {
+            editor.insert_paste("y");
+        }
+        assert!(editor.undo_bytes() <= UNDO_BYTES_MAX);
+        let shared = editor.undo.iter().flat_map(|content| &content.pieces);
+        assert!(
+            shared
+                .clone()
+                .all(|piece| Arc::ptr_eq(&piece.stands_for, &editor.pieces()[0].stands_for))
+        );
+
+        (0..20).for_each(|_| {
+            editor.apply(Edit::Undo);
+        });
+        assert_eq!(editor.text().matches('y').count(), 17);
     }
 
     #[test]
