@@ -18,16 +18,20 @@ use watch::Watch;
 
 /// A mount for each is needed.
 const MATCHES_MAX: usize = 8192;
+/// Entries of one denied folder that are looked at.
+const DENIED_ENTRIES_MAX: usize = 4096;
 
 /// What one session has found; a policy with other patterns starts it anew.
 #[derive(Debug, Default)]
 pub(crate) struct Matches {
     index: Option<Index>,
+    /// The denied folders that were looked into, and what in them has other names.
+    inside: Option<(BTreeSet<AbsPath>, BTreeSet<FileId>)>,
 }
 
 impl Matches {
     pub const fn new() -> Self {
-        Self { index: None }
+        Self { index: None, inside: None }
     }
 
     /// The paths that match, without what lies below them, where links among them lead, and hard links to denied files in the folders
@@ -36,7 +40,7 @@ impl Matches {
     /// # Errors
     /// If there are more than can be hidden.
     pub fn of(&mut self, policy: &ResolvedPolicy) -> Result<BTreeSet<AbsPath>, SandboxError> {
-        let denied = several_names(policy);
+        let denied = self.several_names(policy);
         if !policy.confined || (policy.deny_globs.is_empty() && denied.is_empty()) {
             return Ok(BTreeSet::new());
         }
@@ -53,6 +57,55 @@ impl Matches {
     }
 }
 
+impl Matches {
+    /// Denied files that have more names than the denied one. Folders are looked into once: a command cannot give other names to what is
+    /// in them.
+    fn several_names(&mut self, policy: &ResolvedPolicy) -> BTreeSet<FileId> {
+        if !policy.confined || policy.writable_roots().next().is_none() {
+            return BTreeSet::new();
+        }
+        let points = policy.turning_points().into_iter();
+        let denied: Vec<&AbsPath> = points.filter(|path| rights(policy, path) == Rights::None).collect();
+        let folders: BTreeSet<AbsPath> = denied.iter().filter(|path| path.is_dir()).map(|path| (*path).clone()).collect();
+        let known = self.inside.take().filter(|(known, _)| *known == folders);
+        let (folders, inside) = known.unwrap_or_else(|| {
+            let inside = several_names_in(policy, &folders);
+            (folders, inside)
+        });
+        let files = denied.into_iter().filter_map(|path| file_with_names(path));
+        let all = files.chain(inside.iter().copied()).collect();
+        self.inside = Some((folders, inside));
+        all
+    }
+}
+
+/// Of a folder that holds more than that, the rest is not known.
+fn several_names_in(policy: &ResolvedPolicy, folders: &BTreeSet<AbsPath>) -> BTreeSet<FileId> {
+    let mut found = BTreeSet::new();
+    for folder in folders {
+        let mut left = DENIED_ENTRIES_MAX;
+        let mut below = vec![folder.clone()];
+        while let Some(folder) = below.pop() {
+            let Ok(entries) = fs::read_dir(folder.as_path()) else { continue };
+            for entry in entries.flatten() {
+                if left == 0 {
+                    below.clear();
+                    break;
+                }
+                left -= 1;
+                let path = folder.join(entry.file_name());
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => below.push(path),
+                    // Some files in it may be open by a rule of their own.
+                    Ok(kind) if kind.is_file() && rights(policy, &path) == Rights::None => found.extend(file_with_names(&path)),
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+    }
+    found
+}
+
 fn too_many(glob: &DenyGlob) -> SandboxError {
     SandboxError::Unenforceable {
         rule: format!("the pattern {} ({})", glob.pattern, glob.place),
@@ -62,15 +115,6 @@ fn too_many(glob: &DenyGlob) -> SandboxError {
 
 /// Device and inode.
 type FileId = (u64, u64);
-
-/// Denied files that have more names than the denied one.
-fn several_names(policy: &ResolvedPolicy) -> BTreeSet<FileId> {
-    let denied = policy
-        .turning_points()
-        .into_iter()
-        .filter(|path| rights(policy, path) == Rights::None);
-    denied.filter_map(|path| file_with_names(path)).collect()
-}
 
 fn file_with_names(path: &Path) -> Option<FileId> {
     let facts = fs::symlink_metadata(path).ok()?;
@@ -367,6 +411,18 @@ mod tests {
         assert_eq!(world.found(&policy), ["a/innocent", "a/notes", "k.pem", "secret"]);
         let policy = world.policy(&[], None, &["secret"]);
         assert_eq!(world.found(&policy), ["a/innocent", "secret"]);
+    }
+
+    #[test]
+    fn hard_links_to_what_lies_in_a_denied_folder_are_found_too() {
+        let mut world = World::new(&["secret/deep/key", "secret/plain", "a/x"]);
+        fs::hard_link(world.base.join("secret/deep/key"), world.base.join("a/innocent")).unwrap();
+
+        let policy = world.policy(&[], None, &["secret"]);
+        assert_eq!(world.found(&policy), ["a/innocent", "secret/deep/key"]);
+        // What has come since is known where it lies, and its other names are found like any change.
+        fs::hard_link(world.base.join("secret/deep/key"), world.base.join("a/later")).unwrap();
+        assert_eq!(world.found(&policy), ["a/innocent", "a/later", "secret/deep/key"]);
     }
 
     #[test]
