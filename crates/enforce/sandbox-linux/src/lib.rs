@@ -27,6 +27,8 @@ mod ladder;
 mod landlocked;
 #[cfg(target_os = "linux")]
 mod matches;
+#[cfg(target_os = "linux")]
+mod nested;
 mod plan;
 #[cfg(target_os = "linux")]
 mod sandbox;

@@ -3,7 +3,7 @@
 //! The folders are walked once and then watched, so that the next command costs what changed since. Where they cannot be watched (there is a
 //! limit per user) they are walked each time.
 
-mod watch;
+pub(crate) mod watch;
 
 use codex_base::AbsPath;
 use codex_permissions::{DenyGlobs, ResolvedPolicy, Rights, rights};

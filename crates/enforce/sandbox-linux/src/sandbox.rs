@@ -4,8 +4,10 @@ use crate::helper::seccomp::{self, Filter, Question};
 use crate::ladder::Way;
 use crate::landlocked::{self, LandlockFacts};
 use crate::matches::Matches;
+use crate::nested::Nested;
 use crate::plan::{Assignment, LinuxPlan};
 use crate::{HELPER_ARG0, around, cgroup, facts, host, plan};
+use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
 use codex_process::record::Recording;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
@@ -23,6 +25,7 @@ pub struct LinuxSandbox {
     filtered: OnceLock<bool>,
     /// Asked by one command at a time: the answer depends on what changed since the last one.
     matches: Mutex<Matches>,
+    nested: Mutex<Nested>,
     /// Asked for by every command, and always the same few.
     filters: Mutex<Vec<(Question, Vec<Filter>)>>,
     /// Where control groups of commands are made, if they are.
@@ -51,6 +54,7 @@ impl LinuxSandbox {
             found: OnceLock::new(),
             filtered: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
+            nested: Mutex::new(Nested::new()),
             filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
         }
@@ -65,6 +69,7 @@ impl LinuxSandbox {
             found: OnceLock::new(),
             filtered: OnceLock::new(),
             matches: Mutex::new(Matches::new()),
+            nested: Mutex::new(Nested::new()),
             filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
         }
@@ -121,11 +126,13 @@ impl LinuxSandbox {
     }
 
     /// The plan for `policy`, and what it enforces.
-    fn plan(&self, policy: &ResolvedPolicy) -> Result<(LinuxPlan, Vec<String>), SandboxError> {
+    fn plan(&self, policy: &ResolvedPolicy, cwd: &AbsPath) -> Result<(LinuxPlan, Vec<String>), SandboxError> {
         if !policy.confined {
             return Ok((LinuxPlan::Unconfined, Vec::new()));
         }
         let Found { way, capabilities } = self.found();
+        let nested = || self.nested.lock().unwrap_or_else(PoisonError::into_inner).protect(policy, cwd);
+        let policy = &if way.is_some() { nested() } else { policy.clone() };
         let facts = || {
             let matches = self.matches.lock().unwrap_or_else(PoisonError::into_inner).of(policy)?;
             Ok(facts::look_up(policy, &matches))
@@ -187,7 +194,7 @@ impl LinuxSandbox {
         policy: &ResolvedPolicy,
         recording: Option<Recording>,
     ) -> Result<PreparedCommand, SandboxError> {
-        let (plan, enforced) = self.plan(policy)?;
+        let (plan, enforced) = self.plan(policy, &command.cwd)?;
         let withheld = if *self.filtered.get_or_init(host::is_filtered) {
             around::withheld(policy, &command.cwd)
         } else {

@@ -168,3 +168,64 @@ async fn a_forged_pointer_opens_nothing() {
         .await;
     assert!(ran.code != 0 && !lab.exists("w/.git/x"), "{ran:?}");
 }
+
+/// `w` is no repository itself, but holds a clone and a bare one.
+async fn nested(lab: Lab) -> Lab {
+    fs::remove_dir_all(lab.path("w")).unwrap();
+    lab.make_folder("w");
+    lab.make_folder("w/deep");
+    lab.write("gitconfig", "[safe]\n\tdirectory = *\n");
+    let script = "umask 0; git init -q -b main deep/clone && cd deep/clone && echo 1 > a && git add -A && git commit -qm first && rm -rf .git/branches \
+                  && cd .. && git clone -q --bare clone store.git";
+    let ran = lab.run(&ResolvedPolicy::unconfined(), &format!("{PRELUDE} {script}")).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    lab
+}
+
+#[tokio::test]
+async fn deeper_repositories_work_and_keep_their_settings() {
+    const EVERYDAY: &str = "cd deep/clone; echo 2 >> a; git add a; git commit -qm second; git switch -qc topic; echo 3 >> b; git add b; git commit -qm third; \
+        echo 4 >> a; git stash -q; git stash pop -q; git checkout -q -- a; git switch -q main; git rebase -q topic; git log --oneline | wc -l; \
+        git push -q ../store.git main; echo end";
+    let plants = [
+        ("echo x > deep/clone/.git/hooks/pre-commit", "w/deep/clone/.git/hooks/pre-commit"),
+        ("git -C deep/clone config core.fsmonitor /tmp/evil && echo x > done", "w/done"),
+        ("echo ../evil > deep/clone/.git/commondir", "w/deep/clone/.git/commondir"),
+        (
+            "echo '* filter=evil' > deep/clone/.git/info/attributes",
+            "w/deep/clone/.git/info/attributes",
+        ),
+        (
+            "echo /evil > deep/clone/.git/objects/info/alternates",
+            "w/deep/clone/.git/objects/info/alternates",
+        ),
+        (
+            "mv deep/clone/.git deep/clone/git && cp -r deep/clone/git deep/clone/.git && echo x > done",
+            "w/done",
+        ),
+        ("mv deep moved", "w/moved"),
+        ("git -C deep/store.git config core.fsmonitor /tmp/evil && echo x > done", "w/done"),
+        (
+            "mkdir -p deep/store.git/hooks && echo x > deep/store.git/hooks/post-receive",
+            "w/deep/store.git/hooks/post-receive",
+        ),
+    ];
+    for make in [Lab::new, Lab::without_namespaces] {
+        let lab = nested(make(User::Own)).await;
+        let before = fs::read(lab.path("w/deep/clone/.git/config")).unwrap();
+        let ran = lab.run(&policy(&lab, "w"), &format!("{PRELUDE} {EVERYDAY}")).await;
+        assert!(ran.code == 0 && ran.output.ends_with("3\nend\n"), "{ran:?}");
+
+        for (plant, trace) in plants {
+            let ran = lab.run(&policy(&lab, "w"), &format!("{PRELUDE} {plant}")).await;
+            assert!(ran.code != 0 && !lab.exists(trace), "not refused: {plant}: {ran:?}");
+        }
+        assert_eq!(fs::read(lab.path("w/deep/clone/.git/config")).unwrap(), before);
+        // The control: without the sandbox each of them works.
+        for (plant, trace) in plants {
+            let free = nested(make(User::Own)).await;
+            let ran = free.run(&ResolvedPolicy::unconfined(), &format!("{PRELUDE} {plant}")).await;
+            assert!(ran.code == 0 && free.exists(trace), "the control failed: {plant}: {ran:?}");
+        }
+    }
+}

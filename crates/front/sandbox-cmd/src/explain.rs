@@ -3,7 +3,7 @@
 use crate::InForce;
 use codex_base::AbsPath;
 use codex_config::ProcessEnv;
-use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, decision};
+use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, decision, is_setting_of, repository_of_setting};
 use codex_process::facts::real_path;
 use codex_protocol::facts::Capabilities;
 use serde::Serialize;
@@ -105,7 +105,10 @@ fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, 
     let policy = &in_force.policy;
     let path = real_path(spelled);
     let decided = decision(policy, &path);
-    let allowed = decided.rights >= wanted(access);
+    let deeper = (access == Access::Write && policy.confined)
+        .then(|| deeper_repository(&path))
+        .flatten();
+    let allowed = decided.rights >= wanted(access) && deeper.is_none();
     let refusal = codex_approvals::refusal(policy, &path, wanted(access));
     let grant = refusal.as_ref().and_then(|refusal| refusal.grant.clone());
     let exists = std::fs::symlink_metadata(spelled).is_ok();
@@ -128,17 +131,39 @@ fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, 
     if allowed {
         notes.push("the system's own rights count besides".to_owned());
     }
+    if allowed && policy.confined && access == Access::Write && repository_of_setting(&path).is_some() {
+        notes.push(
+            "a repository that is there when a command starts keeps its settings; one that a command makes itself is not protected from it"
+                .to_owned(),
+        );
+    }
+    let is_by_policy = decided.rights < wanted(access);
+    let deeper = deeper.filter(|_| !is_by_policy);
     Explanation {
         path: Some(path.clone()),
         exists: Some(exists),
         allowed,
-        rule: rule(&decided.because, in_force),
-        rule_path: rule_path(&decided.because),
+        rule: deeper
+            .as_ref()
+            .map_or_else(|| rule(&decided.because, in_force), |_| RuleSource::Repository.to_string()),
+        rule_path: deeper.map_or_else(
+            || rule_path(&decided.because),
+            |git| Some(format!("{git} = a repository that lies there now")),
+        ),
         layers: layers(access, allowed, policy, host),
         change,
         notes,
         ..nothing(access, target)
     }
+}
+
+/// The repository that is there and has `path` as one of its settings: these are protected when a command starts, wherever they lie.
+fn deeper_repository(path: &AbsPath) -> Option<AbsPath> {
+    let is_repository = |git: &AbsPath| {
+        let is_there = |name: &str| std::fs::symlink_metadata(git.join(name).as_path()).is_ok();
+        is_there("HEAD") && is_there("objects") && is_there("refs")
+    };
+    path.ancestors().skip(1).find(|git| is_setting_of(git, path) && is_repository(git))
 }
 
 fn of_program(target: &str, path: &AbsPath, in_force: &InForce, host: &Capabilities) -> Explanation {

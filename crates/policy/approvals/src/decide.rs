@@ -2,7 +2,7 @@
 
 use crate::{Action, Reason, ReasonSource, ToolFacts, Verdict, asks_to_escalate, texts};
 use codex_base::AbsPath;
-use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
+use codex_permissions::{ResolvedPolicy, Rights, RuleSource, repository_of_setting, rights};
 use codex_protocol::facts::{CommandIntent, Grant, PatchIntent, ToolIntent};
 use codex_protocol::questions::{ApprovalDecision, Question};
 use codex_protocol::settings::ApprovalPolicy;
@@ -194,7 +194,19 @@ pub(crate) fn policy_if_allowed(facts: &ToolFacts<'_>) -> ResolvedPolicy {
 
 fn not_writable<'a>(facts: &ToolFacts<'a>, paths: &'a [AbsPath]) -> impl Iterator<Item = &'a AbsPath> {
     let policy = facts.policy;
-    paths.iter().filter(move |path| rights(policy, path) != Rights::Write)
+    paths
+        .iter()
+        .filter(move |path| rights(policy, path) != Rights::Write || is_gits(policy, path))
+}
+
+/// A setting of a repository, by its name: patches are looked at before they are written, so where it lies and whether it is there does not
+/// matter. A line of a profile for the repository's folder opens it.
+fn is_gits(policy: &ResolvedPolicy, path: &AbsPath) -> bool {
+    let opens = |git: &AbsPath| {
+        let mut rules = policy.rules.iter();
+        rules.any(|rule| rule.path == *git && matches!(rule.source, RuleSource::Profile { .. }) && rule.rights == Rights::Write)
+    };
+    policy.confined && repository_of_setting(path).is_some_and(|git| !opens(&git))
 }
 
 /// The script is what the shell in `argv` will run, and all of it is plain and safe.

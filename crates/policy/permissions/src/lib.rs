@@ -14,7 +14,7 @@ mod resolve;
 
 pub use codex_protocol::settings::Rights;
 pub use globs::DenyGlobs;
-pub use repositories::{Repository, RepositoryKind};
+pub use repositories::{NestedRepository, Repository, RepositoryKind, is_setting_of, repository_of_setting};
 pub use resolve::{PROTECTED_NAMES, PathFacts, WORKTREES, candidate_roots, named_paths, resolve};
 
 use codex_base::AbsPath;
@@ -180,6 +180,12 @@ impl ResolvedPolicy {
     #[must_use]
     pub fn escalated(&self) -> Self {
         resolve::escalated(self)
+    }
+
+    /// The same, with the settings of repositories protected that lie deeper than the tops of the writable folders.
+    #[must_use]
+    pub fn with_nested(&self, nested: &[NestedRepository]) -> Self {
+        repositories::with_nested(self, nested)
     }
 
     /// The folders and files that rules let be written to: the working directory, then by path. One may lie in another.

@@ -8,7 +8,7 @@ use std::io;
 use std::mem::MaybeUninit;
 
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     queue: OwnedFd,
     by_number: HashMap<i32, AbsPath>,
     by_path: BTreeMap<AbsPath, i32>,
@@ -16,7 +16,7 @@ pub(super) struct Watch {
 
 /// What happened to watched folders.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(crate) struct Changes {
     /// No longer there under that name, with everything below.
     pub gone: BTreeSet<AbsPath>,
     /// Entries came or went.

@@ -437,6 +437,18 @@ fn explain_names_the_rule_and_what_would_turn_the_answer_around() {
         ran.assert_code(0);
         ran.stdout.replace(&root, "ROOT")
     };
+    let repository = workspace.join("vendor/.git");
+    for folder in ["objects", "refs"] {
+        fs::create_dir_all(repository.join(folder)).unwrap();
+    }
+    fs::write(repository.join("HEAD"), "").unwrap();
+    let nested = explain(&["write", "vendor/.git/hooks/post-commit"]);
+    assert!(nested.contains("denied\n  rule     the settings of a git repository\n"), "{nested}");
+    let missing = explain(&["write", "other/.git/hooks/post-commit"]);
+    assert!(
+        missing.contains("allowed\n") && missing.contains("is not protected from it"),
+        "{missing}"
+    );
 
     let told = [
         explain(&["write", "new"]),
