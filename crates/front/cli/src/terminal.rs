@@ -231,6 +231,19 @@ fn open_terminal(surroundings: &Surroundings) -> Result<(Port, codex_tui_kit::te
 fn closing(outcome: &codex_tui::app::Outcome) -> i32 {
     match &outcome.ended {
         Ended::Left => {
+            if let Some(usage) = outcome.usage {
+                let total = usage.total;
+                // As the way back below: for whoever still reads.
+                let _ = writeln!(
+                    std::io::stdout(),
+                    "tokens: {} in all, {} in ({} cached), {} out ({} reasoning)",
+                    total.total_tokens,
+                    total.input_tokens,
+                    total.cached_input_tokens,
+                    total.output_tokens,
+                    total.reasoning_output_tokens
+                );
+            }
             if let Some(id) = &outcome.thread_id {
                 // A reader that is gone needs no way back.
                 let _ = writeln!(std::io::stdout(), "to go on with this session: codex resume {id}");

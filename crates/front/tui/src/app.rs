@@ -10,6 +10,7 @@ use crate::state::{Effect, Event, Now, State, Then};
 use crate::update::update;
 use crate::{Ended, Failure, Options, view};
 use codex_base::Clock;
+use codex_protocol::items::ThreadTokenUsage;
 use codex_protocol::requests::ClientRequest;
 use codex_rpc::{Client, Events};
 use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface};
@@ -42,6 +43,8 @@ pub struct Outcome {
     pub ended: Ended,
     /// Of the last conversation, if anything was said in it.
     pub thread_id: Option<String>,
+    /// What it used.
+    pub usage: Option<ThreadTokenUsage>,
 }
 
 /// Runs the interface until somebody leaves.
@@ -300,7 +303,11 @@ impl App {
             // A terminal that takes nothing must not hold the process.
             let _ = tokio::time::timeout(Duration::from_secs(2), left).await;
         }
-        Outcome { ended, thread_id }
+        Outcome {
+            ended,
+            thread_id,
+            usage: self.state.usage,
+        }
     }
 }
 

@@ -1,8 +1,9 @@
-//! Something long, on the whole window: scrolled by the usual keys, left with q, Esc or Ctrl-C.
+//! Something long, on the whole window: scrolled and searched, left with q, Esc or Ctrl-C.
 
 use crate::look::Look;
 use codex_tui_kit::cells;
 use codex_tui_kit::keys::{Code, Key};
+use codex_tui_kit::pager::{Find, Pager as Reader, Scroll};
 use codex_tui_kit::terminal::Size;
 use codex_tui_kit::theme::Role;
 use ratatui::text::Line;
@@ -10,9 +11,9 @@ use ratatui::text::Line;
 #[derive(Debug)]
 pub struct Pager {
     title: String,
-    lines: Vec<Line<'static>>,
-    /// The first line that is shown.
-    top: usize,
+    reader: Reader,
+    /// What is being typed to search for.
+    query: Option<String>,
 }
 
 /// Whether it stays.
@@ -24,56 +25,76 @@ pub enum Pressed {
 
 impl Pager {
     /// Lines that are longer than the window is wide are cut.
-    pub fn new(title: impl Into<String>, lines: Vec<Line<'static>>) -> Self {
+    pub fn new(title: impl Into<String>, lines: Vec<Line<'static>>, size: Size) -> Self {
         Self {
             title: title.into(),
-            lines,
-            top: 0,
+            reader: Reader::new(lines, page(size)),
+            query: None,
         }
     }
 
-    pub fn press(&mut self, key: Key, size: Size) -> Pressed {
-        let page = page(size);
-        let last = self.lines.len().saturating_sub(page);
-        let top = self.top.min(last);
-        let letter = key.typed();
-        self.top = match (key.code, letter) {
+    pub fn press(&mut self, key: Key) -> Pressed {
+        if let Some(query) = &mut self.query {
+            match (key.code, key.typed()) {
+                _ if key == Key::ctrl('c') => self.query = None,
+                (Code::Esc, _) => self.query = None,
+                (Code::Enter, _) => {
+                    let query = std::mem::take(query);
+                    self.query = None;
+                    self.reader.search(&query);
+                }
+                (Code::Backspace, _) => {
+                    query.pop();
+                }
+                (_, Some(c)) => query.push(c),
+                _ => {}
+            }
+            return Pressed::Stays;
+        }
+        let scroll = match (key.code, key.typed()) {
             _ if key == Key::ctrl('c') => return Pressed::Closed,
             (Code::Esc, _) | (_, Some('q')) => return Pressed::Closed,
-            (Code::Up, _) | (_, Some('k')) => top.saturating_sub(1),
-            (Code::Down, _) | (_, Some('j')) => top + 1,
-            (Code::PageUp, _) => top.saturating_sub(page),
-            (Code::PageDown, _) | (_, Some(' ')) => top + page,
-            (Code::Home, _) | (_, Some('g')) => 0,
-            (Code::End, _) | (_, Some('G')) => last,
-            _ if key == Key::ctrl('b') => top.saturating_sub(page),
-            _ if key == Key::ctrl('f') => top + page,
-            _ if key == Key::ctrl('u') => top.saturating_sub(page / 2),
-            _ if key == Key::ctrl('d') => top + page / 2,
-            _ => top,
-        }
-        .min(last);
+            (Code::F(3), _) | (_, Some('/')) => {
+                self.query = Some(String::new());
+                return Pressed::Stays;
+            }
+            (_, Some('n')) => return self.find(Find::Next),
+            (_, Some('N')) => return self.find(Find::Previous),
+            (Code::Up, _) | (_, Some('k')) => Scroll::Up,
+            (Code::Down, _) | (_, Some('j')) => Scroll::Down,
+            (Code::PageUp, _) => Scroll::PageUp,
+            (Code::PageDown, _) | (_, Some(' ')) => Scroll::PageDown,
+            (Code::Home, _) | (_, Some('g')) => Scroll::Top,
+            (Code::End, _) | (_, Some('G')) => Scroll::Bottom,
+            _ if key == Key::ctrl('b') => Scroll::PageUp,
+            _ if key == Key::ctrl('f') => Scroll::PageDown,
+            _ if key == Key::ctrl('u') => Scroll::HalfPageUp,
+            _ if key == Key::ctrl('d') => Scroll::HalfPageDown,
+            _ => return Pressed::Stays,
+        };
+        self.reader.apply(scroll);
+        Pressed::Stays
+    }
+
+    fn find(&mut self, find: Find) -> Pressed {
+        self.reader.find(find);
         Pressed::Stays
     }
 
     /// The whole window.
     pub fn rows(&self, size: Size, look: &Look) -> Vec<Line<'static>> {
         let columns = usize::from(size.columns);
-        let page = page(size);
-        let last = self.lines.len().saturating_sub(page);
-        let top = self.top.min(last);
         let title = cells::truncate(&self.title, columns).into_owned();
         let mut rows = vec![Line::from(look.span(title, Role::Strong))];
-        let shown = self.lines.iter().skip(top).take(page);
-        rows.extend(shown.map(|line| cells::truncate_line(line, columns)));
+        let page = page(size);
+        let shown = self.reader.view(&look.theme);
+        rows.extend(shown.iter().take(page).map(|line| cells::truncate_line(line, columns)));
         rows.resize(page + 1, Line::default());
-        let end = (top + page).min(self.lines.len());
-        let place = format!(
-            "{}-{end} of {} · arrows, page up and down, home, end · q closes",
-            top + 1,
-            self.lines.len()
-        );
-        rows.push(Line::from(look.span(cells::truncate(&place, columns).into_owned(), Role::Dim)));
+        let footer = match &self.query {
+            Some(query) => format!("search: {query}"),
+            None => format!("{} · / searches, n and N go on · q closes", self.reader.place()),
+        };
+        rows.push(Line::from(look.span(cells::truncate(&footer, columns).into_owned(), Role::Dim)));
         rows
     }
 }

@@ -18,7 +18,7 @@ const PASTE_SHOWN_MAX: usize = 1000;
 
 pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if let Some(pager) = &mut state.pager {
-        if pager.press(key, state.size) == pager::Pressed::Closed {
+        if pager.press(key) == pager::Pressed::Closed {
             state.pager = None;
         }
         return Vec::new();
@@ -103,7 +103,7 @@ fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         Pressed::Answered(decision) => answer(state, decision),
         Pressed::ShowAll => {
             let lines = question.dialog.body_rows(state.size.columns, &state.look);
-            state.pager = Some(Pager::new(question.dialog.title.clone(), lines));
+            state.pager = Some(Pager::new(question.dialog.title.clone(), lines, state.size));
             Vec::new()
         }
         // The turn ends, and the question with it.

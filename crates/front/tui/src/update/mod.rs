@@ -132,7 +132,7 @@ fn diff_read(state: &mut State, result: Result<String, Failure>) {
         Ok(diff) if diff.trim().is_empty() => state.notice(Notice::info("nothing differs from the last commit")),
         Ok(diff) => {
             let lines = cells::diff_lines(&diff, usize::from(state.size.columns), &state.look);
-            state.pager = Some(Pager::new("what differs from the last commit", lines));
+            state.pager = Some(Pager::new("what differs from the last commit", lines, state.size));
         }
         Err(failure) => state.notice(Notice::from(&failure)),
     }

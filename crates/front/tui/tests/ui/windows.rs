@@ -41,9 +41,13 @@ fn what_differs_is_shown_in_a_pager() {
 
 
 
-    1-7 of 7 · arrows, page up and down, home, end · q closes
+    1-7 of 7 · / searches, n and N go on · q closes
     ");
 
+    ui.press("/");
+    ui.type_text("hello");
+    ui.press("enter");
+    ui.wait_for("match 1 of 1");
     ui.press("q");
     ui.wait_for("Ask for something");
     assert_snapshot!(ui.screen(), @r"
