@@ -6,6 +6,7 @@
 use crate::matches::watch::Watch;
 use codex_base::AbsPath;
 use codex_permissions::{NestedRepository, ResolvedPolicy, RuleSource};
+use codex_protocol::settings::SandboxMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -62,8 +63,12 @@ impl Nested {
     }
 }
 
-/// Where somebody works; not what is for temporary files, nor what is open for git's own sake.
+/// Where somebody works; not what is for temporary files, nor what is open for git's own sake. With full access, but for what an
+/// administrator closed, nothing of git's is protected; and the whole disk is nobody's workspace.
 fn roots(policy: &ResolvedPolicy) -> Vec<AbsPath> {
+    if policy.mode == SandboxMode::DangerFullAccess {
+        return Vec::new();
+    }
     let is_work = |root: &&AbsPath| {
         let mut rules = policy.rules.iter().filter(|rule| rule.path == **root);
         rules.any(|rule| !matches!(rule.source, RuleSource::Tmpdir | RuleSource::SlashTmp | RuleSource::Repository))
@@ -73,7 +78,7 @@ fn roots(policy: &ResolvedPolicy) -> Vec<AbsPath> {
     all.sort();
     for root in all {
         // One in another is walked with it.
-        if !roots.iter().any(|around| root.starts_with(around)) {
+        if root.parent().is_some() && !roots.iter().any(|around| root.starts_with(around)) {
             roots.push(root.clone());
         }
     }
@@ -245,7 +250,12 @@ mod tests {
 
         /// The limits that the policy did not have before.
         fn protected(&mut self, cwd: &str) -> Vec<String> {
+            self.protected_in(SandboxMode::WorkspaceWrite, cwd)
+        }
+
+        fn protected_in(&mut self, mode: SandboxMode, cwd: &str) -> Vec<String> {
             let policy = ResolvedPolicy {
+                mode,
                 rules: vec![PathRule {
                     path: self.base.clone(),
                     rights: Rights::Write,
@@ -277,6 +287,7 @@ mod tests {
         fs::create_dir_all(world.base.join("tree")).unwrap();
         fs::write(world.base.join("tree/.git"), "gitdir: x").unwrap();
         assert_eq!(world.protected(""), ["a/b/.git/config", "a/bare.git/config", "tree/.git"]);
+        assert_eq!(world.protected_in(SandboxMode::DangerFullAccess, ""), [""; 0]);
 
         fs::rename(world.base.join("a"), world.base.join("moved")).unwrap();
         world.repository("c/.git");
