@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CODEX = ROOT / "target" / "debug" / "codex"
+CODEX = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "codex"
 COLOURS = ["#484f58", "#ff7b72", "#3fb950", "#d29922", "#58a6ff", "#bc8cff", "#39c5cf", "#b1bac4"]
 WIDTH, FONT, LINE = 122, 8.43, 18
 
@@ -42,15 +42,58 @@ def screen(command: str, lines: int, folder: Path) -> list[str]:
     return taken.stdout.rstrip("\n").split("\n")
 
 
+def indexed(number: int) -> str:
+    """A colour of the 256 that terminals know by number."""
+    if number < 16:
+        return COLOURS[number % 8]
+    if number >= 232:
+        return "#" + f"{8 + 10 * (number - 232):02x}" * 3
+    levels = [0, 95, 135, 175, 215, 255]
+    cube = number - 16
+    return "#" + "".join(f"{levels[part]:02x}" for part in (cube // 36, cube // 6 % 6, cube % 6))
+
+
+def conversation(keys: list[tuple[str, str]], command: str, lines: int, folder: Path) -> list[str]:
+    """The screen of the terminal interface, started by `command`, after each text was awaited and each key pressed."""
+    session = f"codex-picture-{os.getpid()}"
+    script = folder / "run.sh"
+    script.write_text(f"cd {folder}\nexport HOME={folder} PATH={CODEX.parent}:$PATH TERM=xterm-256color\nclear\n{command}\n")
+    tmux = lambda *words: subprocess.run(["tmux", *words], check=True, capture_output=True, text=True).stdout
+    tmux("new-session", "-d", "-s", session, "-x", str(WIDTH), "-y", str(lines), f"sh {script}")
+    try:
+        for awaited, key in keys:
+            deadline = time.monotonic() + 60
+            while awaited not in tmux("capture-pane", "-p", "-t", session):
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"{awaited!r} did not appear within a minute")
+                time.sleep(0.1)
+            time.sleep(0.5)
+            if key:
+                tmux("send-keys", "-t", session, key)
+        taken = tmux("capture-pane", "-e", "-p", "-S", "-200", "-t", session)
+    finally:
+        subprocess.run(["tmux", "kill-session", "-t", session], check=False)
+    return taken.rstrip("\n").split("\n")
+
+
 class Style:
     """What holds for the text that follows; the terminal carries it over line ends."""
 
     def __init__(self) -> None:
-        self.colour, self.bold, self.dim, self.italic = None, False, False, False
+        self.colour, self.behind, self.bold, self.dim, self.italic = None, None, False, False, False
 
     def take(self, codes: str) -> None:
-        for number in (int(part or 0) for part in codes.split(";")):
-            if number == 0:
+        numbers = [int(part or 0) for part in codes.split(";")]
+        while numbers:
+            number = numbers.pop(0)
+            if number in (38, 48):
+                colour = indexed(numbers[1]) if numbers[0] == 5 else "#%02x%02x%02x" % tuple(numbers[1:4])
+                del numbers[: 2 if numbers[0] == 5 else 4]
+                if number == 38:
+                    self.colour = colour
+                else:
+                    self.behind = colour
+            elif number == 0:
                 self.__init__()
             elif number == 1:
                 self.bold = True
@@ -62,6 +105,8 @@ class Style:
                 self.colour = COLOURS[number % 10]
             elif number == 39:
                 self.colour = None
+            elif number == 49:
+                self.behind = None
 
     def attributes(self) -> str:
         parts = [f'fill="{self.colour}"' if self.colour else "", 'font-weight="bold"' if self.bold else ""]
@@ -76,7 +121,7 @@ def spans(line: str, style: Style):
         if code:
             style.take(code.group(1))
         elif piece:
-            yield piece, style.attributes()
+            yield piece, style.behind, style.attributes()
 
 
 def svg(lines: list[str], title: str) -> str:
@@ -91,7 +136,10 @@ def svg(lines: list[str], title: str) -> str:
     style = Style()
     for number, line in enumerate(lines):
         y, column = 56 + number * LINE, 0
-        for text, attributes in spans(line, style):
+        for text, behind, attributes in spans(line, style):
+            if behind:
+                box = f'x="{20 + column * FONT:.2f}" y="{y - LINE + 5}" width="{len(text) * FONT:.2f}" height="{LINE}"'
+                out.append(f'<rect {box} fill="{behind}"/>')
             if text.strip():
                 place = f'x="{20 + column * FONT:.2f}" y="{y}" textLength="{len(text) * FONT:.2f}"'
                 out.append(f"<text {place}{attributes}>{html.escape(text)}</text>")
@@ -113,6 +161,10 @@ def main() -> None:
         (ROOT / "docs/images/demo.svg").write_text(svg(demo, "codex demo in a terminal"))
         json = "cd greet && git checkout -q . && codex exec --json -c model_provider=scripted -s workspace-write 'mend the test' | cut -c1-120"
         (ROOT / "docs/images/json.svg").write_text(svg(fixed(screen(json, 40, base), base), "codex exec --json in a terminal"))
+        (base / ".codex").mkdir(exist_ok=True)
+        keys = [("Do you trust", "n"), ("Change 1 file?", "")]
+        tui = "cd greet && git checkout -q . && codex -c model_provider=scripted 'mend the test'"
+        (ROOT / "docs/images/tui.svg").write_text(svg(fixed(conversation(keys, tui, 36, base), base), "codex asks before it changes a file"))
     finally:
         shutil.rmtree(base)
 
