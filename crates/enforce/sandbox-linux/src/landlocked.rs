@@ -54,6 +54,8 @@ pub enum Access {
     List,
     Read,
     Write,
+    /// The same of what is no folder; one that has become a folder meanwhile gets nothing.
+    WriteFile,
     /// Read and write, with the operations of a device.
     Device,
 }
@@ -255,6 +257,9 @@ impl Granting<'_> {
         }
         if self.closed_below(path, Rights::Write).is_none() {
             self.grant(path, Access::Write);
+        } else if entry == Entry::Other {
+            // A root that is a file: what would be protected at its top cannot be there.
+            self.grant(path, Access::WriteFile);
         } else if let Some(Listing::Entries(entries)) = self.facts.listings.get(path).cloned() {
             for (name, entry) in entries {
                 self.write(&path.join(name), entry);
@@ -311,7 +316,8 @@ pub(crate) fn is_below(path: &Path, folder: &Path) -> bool {
 impl LandlockPlan {
     /// What is enforced, for humans.
     pub fn summary(&self, policy: &ResolvedPolicy) -> Vec<String> {
-        let granted = |path: &AbsPath| self.grants.iter().any(|grant| grant.path == *path && grant.access == Access::Write);
+        let is_whole = |access: Access| matches!(access, Access::Write | Access::WriteFile);
+        let granted = |path: &AbsPath| self.grants.iter().any(|grant| grant.path == *path && is_whole(grant.access));
         let (whole, pieces): (Vec<&AbsPath>, Vec<&AbsPath>) =
             policy.writable_roots().partition(|root| granted(root) || self.brokered.is_some());
         let list = |paths: Vec<&AbsPath>| paths.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -447,6 +453,18 @@ mod tests {
     }
 
     #[test]
+    fn a_root_that_is_a_file_is_written_to_and_has_nothing_at_its_top() {
+        let tree = tree(&["/w/build/out.f", "/w/build/other.f"]);
+        let file = ("/w/build/out.f", Rights::Write, RuleSource::WorkingDirectory);
+        insta::assert_snapshot!(show(&policy(&[DISK, file], &["/w/build/out.f/.git"]), &tree), @r"
+        List /
+        Read /w
+        Read /w/build/out.f
+        WriteFile /w/build/out.f
+        ");
+    }
+
+    #[test]
     fn another_case_of_a_protected_name_is_not_granted_either() {
         let tree = tree(&["/w/.GIT/hooks", "/w/.git/hooks", "/w/.Codex"]);
         let policy = policy(&[DISK, ROOT], &["/w/.codex", "/w/.git/hooks"]);
@@ -566,7 +584,7 @@ mod tests {
                 .map(|grant| match grant.access {
                     Access::List => Rights::None,
                     Access::Read => Rights::Read,
-                    Access::Write | Access::Device => Rights::Write,
+                    Access::Write | Access::WriteFile | Access::Device => Rights::Write,
                 });
             assert!(granted.max().unwrap_or(Rights::None) <= rights(&policy, path), "{path}");
         }

@@ -94,7 +94,8 @@ fn rights(access: Access, is_folder: bool) -> BitFlags<AccessFs> {
     let rights = match access {
         Access::List => BitFlags::from(AccessFs::ReadDir),
         Access::Read => AccessFs::from_read(KNOWN),
-        Access::Write => AccessFs::from_all(KNOWN),
+        Access::WriteFile if is_folder => BitFlags::empty(),
+        Access::Write | Access::WriteFile => AccessFs::from_all(KNOWN),
         Access::Device => AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev,
     };
     if is_folder { rights } else { rights & AccessFs::from_file(KNOWN) }
