@@ -3,7 +3,7 @@
 use codex_approvals::{Asked, observed};
 use codex_permissions::ResolvedPolicy;
 use codex_process::record::{Address, FileUse, Record, SeenFile};
-use codex_protocol::facts::{DenialCause, DeniedAccess};
+use codex_protocol::facts::{Capabilities, DenialCause, DeniedAccess};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,13 +18,16 @@ pub struct SeenDenial {
 }
 
 /// Each refused thing once, by what it is.
-pub fn denials(policy: &ResolvedPolicy, record: &Record) -> Vec<SeenDenial> {
-    let files = record.files.iter().filter_map(|file| Some((&file.program, of_file(policy, file)?)));
+pub fn denials(policy: &ResolvedPolicy, host: &Capabilities, record: &Record) -> Vec<SeenDenial> {
+    let files = record
+        .files
+        .iter()
+        .filter_map(|file| Some((&file.program, of_file(policy, host, file)?)));
     let addresses = record
         .addresses
         .iter()
         .filter(|seen| seen.refused)
-        .filter_map(|seen| Some((&seen.program, observed(policy, Asked::Connect(&target(&seen.address)))?)));
+        .filter_map(|seen| Some((&seen.program, observed(policy, host, Asked::Connect(&target(&seen.address)))?)));
     let mut found: BTreeMap<_, SeenDenial> = BTreeMap::new();
     for (process, cause) in files.chain(addresses) {
         let denial = SeenDenial {
@@ -42,14 +45,14 @@ pub fn denials(policy: &ResolvedPolicy, record: &Record) -> Vec<SeenDenial> {
 }
 
 /// `None` also for what is only looked at: the answer is that it is not there, as for much that is not.
-pub(crate) fn of_file(policy: &ResolvedPolicy, file: &SeenFile) -> Option<DenialCause> {
+pub(crate) fn of_file(policy: &ResolvedPolicy, host: &Capabilities, file: &SeenFile) -> Option<DenialCause> {
     let asked = match file.file_use {
         FileUse::Look => return None,
         FileUse::Read | FileUse::Run => Asked::Read(&file.path),
         FileUse::Write => Asked::Write(&file.path),
         FileUse::Rename => Asked::Rename(&file.path),
     };
-    observed(policy, asked)
+    observed(policy, host, asked)
 }
 
 /// An address as a person writes it.
@@ -73,22 +76,30 @@ const fn word(access: DeniedAccess) -> &'static str {
 /// For people, in the form that other versions have: a title, then `(process) what was refused`, and here also why and what would allow it.
 pub fn told(denials: &[SeenDenial], record: &Record) -> String {
     let mut text = "\n=== Sandbox denials ===\n".to_owned();
-    for SeenDenial { process, cause } in denials {
-        let grant = cause.grant.as_ref().map(|grant| format!("; `{grant}` would allow it"));
-        let _ = writeln!(
-            text,
-            "({process}) {} {}: {}{}",
-            word(cause.access),
-            cause.target,
-            cause.rule,
-            grant.unwrap_or_default()
-        );
+    for denial in denials {
+        let _ = writeln!(text, "{}", line(denial));
     }
     if denials.is_empty() {
         text += "None found.\n";
     }
     text += &gaps(record);
     text
+}
+
+pub(crate) fn line(SeenDenial { process, cause }: &SeenDenial) -> String {
+    let by_host = if cause.by_host {
+        "the policy allows it, this host cannot: "
+    } else {
+        ""
+    };
+    let grant = cause.grant.as_ref().map(|grant| format!("; `{grant}` would allow it"));
+    format!(
+        "({process}) {} {}: {by_host}{}{}",
+        word(cause.access),
+        cause.target,
+        cause.rule,
+        grant.unwrap_or_default()
+    )
 }
 
 /// What the record does not hold, one note a line.
@@ -116,6 +127,7 @@ mod tests {
     use super::*;
     use codex_base::AbsPath;
     use codex_permissions::{PathRule, Rights, RuleSource};
+    use codex_process::Sandbox;
     use codex_process::record::{FileKind, SeenAddress};
     use codex_protocol::settings::SandboxMode;
 
@@ -131,6 +143,10 @@ mod tests {
             kind: FileKind::File,
             program: program.to_owned(),
         }
+    }
+
+    fn host() -> Capabilities {
+        codex_process::NoSandbox::default().capabilities().clone()
     }
 
     #[test]
@@ -178,7 +194,7 @@ mod tests {
             ..Record::default()
         };
 
-        insta::assert_snapshot!(told(&denials(&policy, &record), &record), @r#"
+        insta::assert_snapshot!(told(&denials(&policy, &host(), &record), &record), @r#"
 
         === Sandbox denials ===
         (rm) write /etc/x: the sandbox mode; `"/etc" = "write"` would allow it

@@ -13,11 +13,13 @@
 //! | [`state`] | a policy that a running server handed out, as configuration |
 //! | [`run`] | the command itself: environment, start, signals, end |
 //! | [`denials`] | what the policy refused of what a recorded command did |
+//! | [`learn`] | the narrowest permission profile for what a recorded command did |
 //! | [`explain`] | what the policy says of one path, host or program |
 
 pub mod denials;
 pub mod explain;
 pub mod in_force;
+pub mod learn;
 pub mod run;
 pub mod state;
 

@@ -214,8 +214,8 @@ pub enum Asked<'a> {
     Connect(&'a str),
 }
 
-/// What `policy` refused of it; `None` if the policy has nothing against it, however the call ended.
-pub fn observed(policy: &ResolvedPolicy, asked: Asked<'_>) -> Option<DenialCause> {
+/// What `policy`, or this host's way to enforce it, refused of it; `None` if they have nothing against it, however the call ended.
+pub fn observed(policy: &ResolvedPolicy, host: &Capabilities, asked: Asked<'_>) -> Option<DenialCause> {
     let cause = |access: DeniedAccess, target: String, Refusal { rule, grant }: Refusal| DenialCause {
         access,
         target,
@@ -231,11 +231,10 @@ pub fn observed(policy: &ResolvedPolicy, asked: Asked<'_>) -> Option<DenialCause
         Asked::Write(path) => Some(cause(DeniedAccess::Write, path.to_string(), refusal(policy, path, Rights::Write)?)),
         Asked::Rename(path) => {
             let folder = path.parent().unwrap_or_else(|| path.clone());
-            Some(cause(
-                DeniedAccess::Write,
-                path.to_string(),
-                refusal_of(policy, path, Rights::Write, &folder)?,
-            ))
+            let Some(refusal) = refusal_of(policy, path, Rights::Write, &folder) else {
+                return name_shortfall(policy, host, path, &folder);
+            };
+            Some(cause(DeniedAccess::Write, path.to_string(), refusal))
         }
         Asked::Connect(_) if !policy.confined || policy.network => None,
         Asked::Connect(target) => Some(DenialCause {
@@ -244,6 +243,25 @@ pub fn observed(policy: &ResolvedPolicy, asked: Asked<'_>) -> Option<DenialCause
             ..no_network()
         }),
     }
+}
+
+/// Where names in `folder` cannot be told apart, none of them is made or taken away.
+fn name_shortfall(policy: &ResolvedPolicy, host: &Capabilities, path: &AbsPath, folder: &AbsPath) -> Option<DenialCause> {
+    let applies = |kind: ShortfallKind| match kind {
+        ShortfallKind::Names => holds_less(policy, folder, Rights::Write),
+        ShortfallKind::NamesAroundHidden => holds_less(policy, folder, Rights::Read),
+        ShortfallKind::Metadata | ShortfallKind::System => false,
+    };
+    let shortfalls = host::shortfalls(policy, host);
+    let shortfall = shortfalls.into_iter().find(|shortfall| applies(shortfall.kind))?;
+    Some(DenialCause {
+        access: DeniedAccess::Write,
+        target: path.to_string(),
+        rule: shortfall.what.clone(),
+        grant: None,
+        by_host: true,
+        evidence: Evidence::Observed,
+    })
 }
 
 fn is_passage(policy: &ResolvedPolicy, path: &AbsPath) -> bool {
@@ -480,7 +498,7 @@ mod tests {
     fn what_was_seen_is_judged_by_the_policy_alone() {
         let policy = policy(&[("/opt/open", Rights::Read), ("/w", Rights::Write), ("/w/keys", Rights::None)]);
         let check = |asked: Asked<'_>, expect: Option<(&str, &str, Option<&str>)>| {
-            let found = observed(&policy, asked);
+            let found = observed(&policy, &host(&[]), asked);
             assert!(found.iter().all(|cause| cause.evidence == Evidence::Observed));
             let found = found.map(|cause| (cause.target, cause.rule, cause.grant));
             let expect = expect.map(|(target, rule, grant)| (target.to_owned(), rule.to_owned(), grant.map(str::to_owned)));
@@ -519,8 +537,31 @@ mod tests {
             Asked::Connect("10.0.0.1:80"),
             Some(("10.0.0.1:80", "the network is off", Some("network.enabled = true"))),
         );
-        assert_eq!(observed(&ResolvedPolicy::unconfined(), Asked::Connect("x")), None);
-        assert_eq!(observed(&ResolvedPolicy::unconfined(), Asked::Write(&path("/x"))), None);
+        let by_host = observed(
+            &policy,
+            &host(&[(ShortfallKind::Names, "no names")]),
+            Asked::Rename(&path("/w/new")),
+        )
+        .unwrap();
+        assert!(by_host.by_host && by_host.evidence == Evidence::Observed, "{by_host:?}");
+        assert_eq!(
+            observed(
+                &policy,
+                &host(&[(ShortfallKind::Names, "no names")]),
+                Asked::Rename(&path("/w/sub/new"))
+            ),
+            None
+        );
+        assert_eq!(
+            observed(
+                &policy,
+                &host(&[(ShortfallKind::Names, "no names")]),
+                Asked::Write(&path("/w/file"))
+            ),
+            None
+        );
+        assert_eq!(observed(&ResolvedPolicy::unconfined(), &host(&[]), Asked::Connect("x")), None);
+        assert_eq!(observed(&ResolvedPolicy::unconfined(), &host(&[]), Asked::Write(&path("/x"))), None);
     }
 
     #[test]

@@ -58,8 +58,8 @@ const OPEN_IN_HOME: &[&str] = &[".ssh/config", ".ssh/known_hosts"];
 /// Below `CODEX_HOME`.
 const IN_CODEX_HOME: &[&str] = &["auth.json", ".credentials.json", ".env"];
 
-/// Each place with what remains of the rights to it.
-pub(crate) fn places(home: Option<&AbsPath>, codex_home: &AbsPath) -> Vec<(AbsPath, Rights)> {
+/// Each well-known place of credentials, and what is open in them, with what remains of the rights to it.
+pub fn places(home: Option<&AbsPath>, codex_home: &AbsPath) -> Vec<(AbsPath, Rights)> {
     let below = |base: &AbsPath, names: &[&str], rights: Rights| names.iter().map(|name| (base.join(name), rights)).collect::<Vec<_>>();
     let mut places = below(codex_home, IN_CODEX_HOME, Rights::None);
     if let Some(home) = home {

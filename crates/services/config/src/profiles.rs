@@ -29,8 +29,8 @@ pub(crate) struct Permissions {
     pub warnings: Vec<String>,
 }
 
-/// Enough of a system to run programs (as observed of the reference).
-const MINIMAL_PATHS: [&str; 8] = [
+/// What `:minimal` opens: enough of a system to run programs (as observed of the reference).
+pub const MINIMAL_PATHS: [&str; 8] = [
     "/bin",
     "/sbin",
     "/usr",

@@ -267,13 +267,13 @@ fn look(caller: &Caller, deed: &Deed) -> Result<Vec<Seen>, Unread> {
             let program = caller.locate(place)?;
             if program.kind == FileKind::File {
                 let mut all = places::interpreters(&program.path, INTERPRETERS_MAX);
-                all.insert(0, program);
-                all.into_iter().map(|located| Seen::File(located, FileUse::Run)).collect()
+                all.insert(0, (program, FileUse::Run));
+                all.into_iter().map(|(located, file_use)| Seen::File(located, file_use)).collect()
             } else {
                 Vec::new()
             }
         }
-        Deed::Look { place } => if_there(caller.locate(place)?, FileUse::Look),
+        Deed::Look { place } => if_there(caller.locate_named(place)?, FileUse::Look),
         Deed::Write { place } => if_there(caller.locate(place)?, FileUse::Write),
         Deed::WriteOpen { descriptor } => if_there(caller.locate_open(*descriptor)?, FileUse::Write),
         Deed::Remove { place } => if_there(caller.locate(place)?, FileUse::Rename),

@@ -4,6 +4,7 @@
 
 mod check;
 mod foreground;
+mod learn;
 
 use super::{Root, print};
 use crate::environment::{self, Surroundings, with_causes};
@@ -32,6 +33,8 @@ pub struct Sandbox {
 enum Topic {
     /// Say what the policy allows of one path, host or program, which rule decides, and what would change that
     Explain(Explain),
+    /// Run a command, and propose the narrowest permission profile that lets it do the same again
+    Learn(learn::Learn),
     /// Say what this system can enforce; exit code 1 if commands cannot be confined
     Check(check::Check),
     /// Older name of `codex sandbox` on Linux
@@ -139,6 +142,7 @@ impl Sandbox {
         match self.topic {
             None => self.run.run(root),
             Some(Topic::Explain(command)) => command.run(&outer, root),
+            Some(Topic::Learn(command)) => command.run(&outer, root),
             Some(Topic::Check(command)) => command.run(),
             Some(Topic::Linux(run)) => run.inside(self.run).run_on("linux", root),
             Some(Topic::Macos(run)) => run.inside(self.run).run_on("macos", root),
@@ -184,7 +188,9 @@ impl Run {
         for warning in &in_force.warnings {
             tell(&format!("warning: {warning}"));
         }
+        let sandbox = wire::sandbox();
         let execution = Execution {
+            sandbox: sandbox.as_ref(),
             in_force: &in_force,
             process: &surroundings.process,
             verbose: self.verbose,
@@ -201,8 +207,11 @@ impl Run {
         Ok(match ended {
             Ok(ended) => {
                 if let Some(record) = &ended.record {
-                    let denials = codex_sandbox_cmd::denials::denials(&in_force.policy, record);
+                    let denials = codex_sandbox_cmd::denials::denials(&in_force.policy, sandbox.capabilities(), record);
                     tell(codex_sandbox_cmd::denials::told(&denials, record).trim_end());
+                    if let Some(note) = in_force.recorded_note(sandbox.capabilities()) {
+                        tell(note);
+                    }
                 }
                 ended_with(&ended)
             }
@@ -229,6 +238,7 @@ impl Run {
 
 /// How commands run that the user named, under a policy.
 struct Execution<'a> {
+    sandbox: &'a dyn codex_process::Sandbox,
     in_force: &'a InForce,
     process: &'a ProcessEnv,
     verbose: bool,
@@ -237,8 +247,7 @@ struct Execution<'a> {
 impl Execution<'_> {
     /// To the command's end. The inner error is one of the command; nothing of it ran, or nothing is left.
     fn run(&self, command: Vec<OsString>, recording: Option<Recording>) -> Result<Result<Ended, SandboxCmdError>, ExecError> {
-        let sandbox = wire::sandbox();
-        let prepared = codex_sandbox_cmd::run::prepare(self.in_force, command, self.process, sandbox.as_ref(), recording);
+        let prepared = codex_sandbox_cmd::run::prepare(self.in_force, command, self.process, self.sandbox, recording);
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return Ok(Err(error)),
@@ -250,7 +259,7 @@ impl Execution<'_> {
             ));
         }
         if self.verbose {
-            tell(self.in_force.describe(&prepared.enforced, sandbox.capabilities()).trim_end());
+            tell(self.in_force.describe(&prepared.enforced, self.sandbox.capabilities()).trim_end());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;

@@ -24,6 +24,8 @@ mod input;
 mod items;
 #[cfg(target_os = "linux")]
 mod kill_moments;
+#[cfg(target_os = "linux")]
+mod learned;
 mod local;
 #[cfg(target_os = "linux")]
 mod logging;

@@ -58,11 +58,34 @@ fn what_was_refused_is_told_with_its_rule_when_the_command_has_ended() {
 #[test]
 fn without_namespaces_the_same_is_told() {
     let lab = Lab::new();
-    let mut command = lab.command(&["sandbox", "--log-denials", "--", "sh", "-c", "echo x > new; exec 3>/dev/null"]);
-    World::NamespacesRefused.around(&mut command);
+    let run = |mode: &str| {
+        let mut command = lab.command(&[
+            "sandbox",
+            "--log-denials",
+            "-s",
+            mode,
+            "--",
+            "sh",
+            "-c",
+            "echo x > new; exec 3>/dev/null",
+        ]);
+        World::NamespacesRefused.around(&mut command);
+        lab.start(command).ended(PATIENCE)
+    };
 
-    let ran = lab.start(command).ended(PATIENCE);
+    let allowed = run("workspace-write");
+    let ran = run("read-only");
 
+    insta::assert_snapshot!(shown(&lab, &allowed), @"
+    Ok(0)
+    -- stdout
+    -- stderr
+    sh: cannot create new: Permission denied
+
+    === Sandbox denials ===
+    None found.
+    note: without namespaces a recorded command makes no names beside protected ones and changes no modes and times; others do
+    ");
     insta::assert_snapshot!(shown(&lab, &ran), @r#"
     Ok(0)
     -- stdout
@@ -71,6 +94,7 @@ fn without_namespaces_the_same_is_told() {
 
     === Sandbox denials ===
     (sh) write [LAB]/work/new: the sandbox mode; `"[LAB]/work" = "write"` would allow it
+    note: without namespaces a recorded command makes no names beside protected ones and changes no modes and times; others do
     "#);
 }
 

@@ -80,6 +80,10 @@ pub(super) enum Deed {
 const FCHMODAT2: i64 = 452;
 const SETXATTRAT: i64 = 463;
 const REMOVEXATTRAT: i64 = 466;
+#[cfg(target_arch = "x86_64")]
+const RENAMEAT: i64 = libc::SYS_renameat;
+#[cfg(not(target_arch = "x86_64"))]
+const RENAMEAT: i64 = 38;
 
 /// Used: contents, names, attributes, programs, addresses.
 const USES: &[i64] = &[
@@ -106,7 +110,7 @@ const USES: &[i64] = &[
     libc::SYS_mknodat,
     libc::SYS_symlinkat,
     libc::SYS_unlinkat,
-    libc::SYS_renameat,
+    RENAMEAT,
     libc::SYS_renameat2,
     libc::SYS_linkat,
     libc::SYS_socket,
@@ -202,7 +206,7 @@ pub(super) fn deed(call: i64, arguments: &[u64; 6]) -> Option<Deed> {
             libc::SYS_unlinkat => Deed::Remove {
                 place: Place::at(a, b).itself(),
             },
-            libc::SYS_renameat | libc::SYS_renameat2 => Deed::Rename {
+            RENAMEAT | libc::SYS_renameat2 => Deed::Rename {
                 from: Place::at(a, b).itself(),
                 to: Place::at(c, d).itself(),
             },

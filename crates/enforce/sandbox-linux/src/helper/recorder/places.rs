@@ -6,7 +6,7 @@ use crate::facts;
 use crate::plan::Entry;
 use codex_base::AbsPath;
 use codex_process::facts::real_path;
-use codex_process::record::{Address, FileKind};
+use codex_process::record::{Address, FileKind, FileUse};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -123,6 +123,14 @@ impl Caller {
         } else {
             Err(Unread::Nothing)
         }
+    }
+
+    /// Only of something that has a name: what is open already needs nothing to be looked at.
+    pub fn locate_named(&self, place: &Place) -> Result<Located, Unread> {
+        if self.text(place.path)?.as_os_str().is_empty() {
+            return Err(Unread::Nothing);
+        }
+        self.locate(place)
     }
 
     pub fn locate(&self, place: &Place) -> Result<Located, Unread> {
@@ -324,34 +332,36 @@ fn parsed(address: &[u8]) -> Option<Parsed> {
 }
 
 /// What the kernel opens besides when it runs a program: the one in its first line, or its loader, and so on.
-pub(super) fn interpreters(program: &AbsPath, most: usize) -> Vec<Located> {
-    let mut found: Vec<Located> = Vec::new();
+pub(super) fn interpreters(program: &AbsPath, most: usize) -> Vec<(Located, FileUse)> {
+    let mut found: Vec<(Located, FileUse)> = Vec::new();
     let mut next = Some(program.clone());
     while let Some(path) = next.take()
         && found.len() < most
-        && let Some(named) = interpreter(&path)
+        && let Some((named, file_use)) = interpreter(&path)
         && let Some(located) = locate(&named, true)
         && located.kind == FileKind::File
     {
         next = Some(located.path.clone());
-        found.push(located);
+        found.push((located, file_use));
     }
     found
 }
 
-fn interpreter(path: &Path) -> Option<PathBuf> {
+fn interpreter(path: &Path) -> Option<(PathBuf, FileUse)> {
     let file = File::open(path).ok()?;
     let mut front = Vec::new();
     (&file).take(FIRST_LINE_MAX as u64).read_to_end(&mut front).ok()?;
-    let named = match front.as_slice() {
+    let (named, file_use) = match front.as_slice() {
         [b'#', b'!', line @ ..] => {
             let line = line.split(|byte| *byte == b'\n').next()?.trim_ascii();
-            line.split(|byte| matches!(byte, b' ' | b'\t')).next()?.to_vec()
+            let program = line.split(|byte| matches!(byte, b' ' | b'\t')).next()?.to_vec();
+            (program, FileUse::Run)
         }
-        [0x7F, b'E', b'L', b'F', 2, 1, ..] => loader(&front, &file)?,
+        [0x7F, b'E', b'L', b'F', 2, 1, ..] => (loader(&front, &file)?, FileUse::Read),
         _ => return None,
     };
-    Some(PathBuf::from(std::ffi::OsString::from_vec(named))).filter(|path| path.is_absolute())
+    let named = PathBuf::from(std::ffi::OsString::from_vec(named));
+    named.is_absolute().then_some((named, file_use))
 }
 
 /// Of a program of 64 bits in the usual order of bytes; see elf(5).
@@ -446,10 +456,18 @@ mod tests {
         let shell = real_path(&AbsPath::new("/bin/sh").unwrap());
         let loader = interpreters(&shell, 1);
 
-        let found: Vec<AbsPath> = interpreters(&outer, 2).into_iter().map(|found| found.path).collect();
+        let found: Vec<_> = interpreters(&outer, 2)
+            .into_iter()
+            .map(|(found, file_use)| (found.path, file_use))
+            .collect();
 
-        assert_eq!(found, [inner, shell.clone()]);
-        assert!(loader.iter().all(|found| found.path.to_string().contains("/ld-")), "{loader:?}");
+        assert_eq!(found, [(inner, FileUse::Run), (shell.clone(), FileUse::Run)]);
+        assert!(
+            loader
+                .iter()
+                .all(|(found, file_use)| *file_use == FileUse::Read && found.path.to_string().contains("/ld-")),
+            "{loader:?}"
+        );
         assert_eq!(loader.len(), 1, "{shell} has a loader");
         assert_eq!(interpreters(&script("text", "hello"), 4), []);
     }
