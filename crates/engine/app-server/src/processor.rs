@@ -1,5 +1,6 @@
 //! Processes the requests of one connection, in the order they come.
 
+use crate::files::FileSearches;
 use crate::models;
 use crate::subscriber::{ConnectionSubscriber, Everyone};
 use crate::{AppServer, ServerFacts};
@@ -28,6 +29,7 @@ pub struct Processor {
     handle: ServerHandle,
     pub(crate) subscriber: Arc<ConnectionSubscriber>,
     pub(crate) subscribed: HashSet<String>,
+    files: FileSearches,
     initialized: bool,
 }
 
@@ -42,6 +44,7 @@ impl Processor {
             handle,
             subscriber,
             subscribed: HashSet::new(),
+            files: FileSearches::default(),
             initialized: false,
         }
     }
@@ -104,6 +107,25 @@ impl Processor {
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
+            ClientRequest::FuzzyFileSearch(params) => {
+                let roots = self.directories(&params.roots);
+                let handle = self.handle.clone();
+                let reply = move |result| send_reply(&handle, id, Ok(result));
+                self.files.once(params.cancellation_token, roots, &params.query, reply);
+            }
+            ClientRequest::FileSearchStart(params) => {
+                let roots = self.directories(&params.roots);
+                let result = self.files.start(params.session_id, roots, &self.handle);
+                self.reply(id, result.map(|()| Empty {}));
+            }
+            ClientRequest::FileSearchUpdate(params) => {
+                let result = self.files.search(&params.session_id, &params.query);
+                self.reply(id, result.map(|()| Empty {}));
+            }
+            ClientRequest::FileSearchStop(params) => {
+                self.files.stop(&params.session_id);
+                self.reply(id, Ok(Empty {}));
+            }
         }
     }
 
@@ -398,6 +420,10 @@ impl Processor {
     /// Relative directories count from the server's.
     pub(crate) fn directory(&self, cwd: Option<String>) -> Option<AbsPath> {
         cwd.map(|cwd| self.facts.cwd.join(cwd))
+    }
+
+    fn directories(&self, roots: &[String]) -> Vec<AbsPath> {
+        roots.iter().map(|root| self.facts.cwd.join(root)).collect()
     }
 
     pub(crate) fn reply<T: serde::Serialize + Send + Sync + 'static>(&self, id: RequestId, result: Result<T, RequestError>) {

@@ -119,6 +119,8 @@ impl HumanText {
             | Notification::ServerRequestResolved(_)
             | Notification::AccountRateLimitsUpdated(_)
             | Notification::AutoApprovalReviewStarted(_)
+            | Notification::FileSearchUpdated(_)
+            | Notification::FileSearchCompleted(_)
             | Notification::TurnWaiting(_) => String::new(),
         }
     }

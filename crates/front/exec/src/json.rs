@@ -81,6 +81,8 @@ impl JsonEvents {
             | Notification::AccountRateLimitsUpdated(_)
             | Notification::AutoApprovalReviewStarted(_)
             | Notification::AutoApprovalReviewCompleted(_)
+            | Notification::FileSearchUpdated(_)
+            | Notification::FileSearchCompleted(_)
             | Notification::TurnWaiting(_) => Vec::new(),
         }
     }

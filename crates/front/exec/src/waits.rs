@@ -130,6 +130,8 @@ impl Waits {
             | Notification::AutoApprovalReviewStarted(_)
             | Notification::AutoApprovalReviewCompleted(_)
             | Notification::Error(_)
+            | Notification::FileSearchUpdated(_)
+            | Notification::FileSearchCompleted(_)
             | Notification::Warning(_) => {}
         }
     }

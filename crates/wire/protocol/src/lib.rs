@@ -11,6 +11,7 @@
 //! | [`questions`] | server requests: their parameters and answers |
 //! | [`assessment`] | what an automatic reviewer says about a question |
 //! | [`review`] | what a code review looks at, and what the reviewer says |
+//! | [`search`] | finding files by a few letters |
 //! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
 //! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
 //! | [`journal`] | the record types of a rollout line |
@@ -30,6 +31,7 @@ pub mod questions;
 pub mod requests;
 pub mod response_item;
 pub mod review;
+pub mod search;
 pub mod settings;
 
 /// The version that clients parse out of the user agent (some refuse less than 0.151).

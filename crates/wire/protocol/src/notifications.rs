@@ -5,6 +5,7 @@ use crate::errors::TurnError;
 use crate::items::{PlanStep, Thread, ThreadItem, ThreadStatus, ThreadTokenUsage, Turn};
 use crate::limits::RateLimitSnapshot;
 use crate::requests::RequestId;
+use crate::search::{FileSearchIdParams, FileSearchUpdated};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,11 @@ pub enum Notification {
     Error(ErrorNotification),
     #[serde(rename = "warning")]
     Warning(Warning),
+    #[serde(rename = "fuzzyFileSearch/sessionUpdated")]
+    FileSearchUpdated(FileSearchUpdated),
+    /// All files were looked at for the last query.
+    #[serde(rename = "fuzzyFileSearch/sessionCompleted")]
+    FileSearchCompleted(FileSearchIdParams),
     #[serde(rename = "account/rateLimits/updated")]
     AccountRateLimitsUpdated(AccountRateLimitsUpdated),
     /// What a turn is waiting for; ours, for progress lines.
@@ -88,7 +94,7 @@ impl Notification {
             Self::Error(n) => &n.thread_id,
             Self::TurnWaiting(n) => &n.thread_id,
             Self::Warning(n) => return n.thread_id.as_deref(),
-            Self::AccountRateLimitsUpdated(_) => return None,
+            Self::AccountRateLimitsUpdated(_) | Self::FileSearchUpdated(_) | Self::FileSearchCompleted(_) => return None,
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::items::{SessionSource, Thread, Turn, UserInput};
 use crate::models::{ModelListParams, ModelListResult};
 use crate::review::{ReviewDelivery, ReviewTarget};
+use crate::search::{FileSearchIdParams, FileSearchStartParams, FileSearchUpdateParams, FuzzyFileSearchParams, FuzzyFileSearchResult};
 use crate::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
 use codex_base::AbsPath;
 use serde::de::DeserializeOwned;
@@ -102,6 +103,14 @@ methods! {
     ReviewStart: "review/start", ReviewStartParams => ReviewStartResult;
     /// Ends the running turn with status `interrupted`.
     TurnInterrupt: "turn/interrupt", TurnInterruptParams => Empty;
+    /// Finds files by a few letters of their path.
+    FuzzyFileSearch: "fuzzyFileSearch", FuzzyFileSearchParams => FuzzyFileSearchResult;
+    /// Begins to look up files for any number of queries. It ends with the connection.
+    FileSearchStart: "fuzzyFileSearch/sessionStart", FileSearchStartParams => Empty;
+    /// From now on the best matches of this query are told, again and again until all files were looked at.
+    FileSearchUpdate: "fuzzyFileSearch/sessionUpdate", FileSearchUpdateParams => Empty;
+    /// Forgets the files.
+    FileSearchStop: "fuzzyFileSearch/sessionStop", FileSearchIdParams => Empty;
 }
 
 /// `{}`

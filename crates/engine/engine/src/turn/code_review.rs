@@ -226,7 +226,9 @@ impl ThreadState {
             | Notification::AgentMessageDelta(_)
             | Notification::ServerRequestResolved(_)
             | Notification::AutoApprovalReviewStarted(_)
-            | Notification::AutoApprovalReviewCompleted(_) => return None,
+            | Notification::AutoApprovalReviewCompleted(_)
+            | Notification::FileSearchUpdated(_)
+            | Notification::FileSearchCompleted(_) => return None,
         }
         Some(told)
     }
