@@ -4,6 +4,7 @@
 //! changes the loop sleeps.
 
 use crate::cells::Notice;
+use crate::export;
 use crate::history;
 use crate::session;
 use crate::state::{Effect, Event, Now, State, Then};
@@ -211,6 +212,19 @@ impl App {
             Effect::Remember { session_id, text } => self.remember(session_id, text),
             Effect::Trust(trust, decision) => self.block(move || Event::Trusted((trust.record)(decision))),
             Effect::ReadDiff(cwd) => self.block(move || Event::DiffRead(diff(&cwd))),
+            Effect::LookAtFolder(folder) => {
+                self.block(move || {
+                    let seen = match std::fs::metadata(&folder) {
+                        Ok(facts) if facts.is_dir() => Ok(()),
+                        Ok(_) => Err("it is no folder".to_owned()),
+                        Err(error) => Err(error.to_string()),
+                    };
+                    Event::FolderSeen(folder, seen)
+                });
+            }
+            Effect::Export(target, thread) => {
+                self.block(move || Event::Exported(export::to_file(&target, &thread)));
+            }
             Effect::Terminal(bytes) => self.terminal.send(bytes),
             Effect::Suspend => self.terminal.suspend(),
             Effect::Repaint => self.shown = None,

@@ -18,6 +18,7 @@ pub enum Context {
 pub enum Action {
     ClearScreen,
     Suspend,
+    Transcript,
     Interrupt,
     EditQueued,
     PageUp,
@@ -59,6 +60,7 @@ const fn edit(name: &'static str, edit: Edit, keys: &'static [&'static str]) -> 
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     row(Context::Global, "clear_terminal", Action::ClearScreen, &["ctrl-l"]),
+    row(Context::Global, "open_transcript", Action::Transcript, &["ctrl-t"]),
     row(Context::Global, "suspend", Action::Suspend, &["ctrl-z"]),
     row(Context::Chat, "interrupt_turn", Action::Interrupt, &["esc"]),
     row(Context::Chat, "edit_queued_message", Action::EditQueued, &["shift-left", "alt-up"]),

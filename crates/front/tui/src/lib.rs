@@ -11,15 +11,24 @@
 //! costs does not depend on how long the conversation is.
 //!
 //! To add a slash command: a row in [`commands`] and a file beside it. To show a new item: a variant of [`cells::Cell`].
+//! To let somebody choose: a variant of [`picker::Choice`].
 
 pub mod app;
+pub mod backtrack;
 pub mod cells;
 pub mod commands;
+#[cfg(test)]
+mod desk;
 pub mod dialog;
+pub mod export;
+#[cfg(test)]
+mod guide_tests;
 pub mod history;
 pub mod keymap;
 pub mod look;
+pub mod mention;
 pub mod pager;
+pub mod picker;
 pub mod questions;
 pub mod session;
 pub mod state;

@@ -54,6 +54,15 @@ impl Look {
         self.span(format!("{glyph} "), role)
     }
 
+    /// The place that somebody means by these words, from `cwd` on; `~` is the home directory.
+    pub fn place(&self, cwd: &AbsPath, words: &str) -> AbsPath {
+        match (&self.home, words.strip_prefix('~')) {
+            (Some(home), Some("")) => home.clone(),
+            (Some(home), Some(below)) if below.starts_with('/') => home.join(below.trim_start_matches('/')),
+            _ => cwd.join(words),
+        }
+    }
+
     /// With `~` for the home directory.
     pub fn path(&self, path: &AbsPath) -> String {
         let below = self.home.as_ref().and_then(|home| path.as_path().strip_prefix(home.as_path()).ok());

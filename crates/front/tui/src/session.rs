@@ -22,6 +22,11 @@ pub enum Opening {
     /// The one that was worked on last, of this directory or of all.
     ResumeLast(Among),
     ForkLast(Among),
+    /// A new one that begins with the history of this one before a turn; what was said there is not told again.
+    Back {
+        thread_id: String,
+        before_turn_id: String,
+    },
 }
 
 /// Which stored sessions are looked at.
@@ -79,6 +84,14 @@ pub async fn open(opening: &Opening, settings: &Settings, client: &Client) -> Re
             let thread = last(settings, client, *among).await?;
             fork(settings, client, thread.id).await
         }
+        Opening::Back { thread_id, before_turn_id } => {
+            let params = ThreadForkParams {
+                before_turn_id: Some(before_turn_id.clone()),
+                exclude_turns: true,
+                ..fork_params(settings, thread_id.clone())
+            };
+            Ok(client.request::<ThreadFork>(params).await?)
+        }
     }
 }
 
@@ -109,7 +122,11 @@ async fn resume(settings: &Settings, client: &Client, thread_id: String) -> Resu
 }
 
 async fn fork(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
-    let params = ThreadForkParams {
+    Ok(client.request::<ThreadFork>(fork_params(settings, thread_id)).await?)
+}
+
+fn fork_params(settings: &Settings, thread_id: String) -> ThreadForkParams {
+    ThreadForkParams {
         thread_id,
         cwd: Some(settings.cwd.to_string()),
         model: settings.model.clone(),
@@ -118,8 +135,7 @@ async fn fork(settings: &Settings, client: &Client, thread_id: String) -> Result
         approvals_reviewer: settings.approvals_reviewer,
         sandbox: settings.sandbox,
         ..ThreadForkParams::default()
-    };
-    Ok(client.request::<ThreadFork>(params).await?)
+    }
 }
 
 /// What is no id is a name.

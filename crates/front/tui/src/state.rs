@@ -1,27 +1,35 @@
 //! Everything the interface knows, what can happen to it, and what it wants done.
 
-use crate::cells::{Cell, Notice};
+use crate::backtrack::Earlier;
+use crate::cells::{Cell, Level, Notice};
 use crate::dialog::Dialog;
+use crate::export;
 use crate::history;
 use crate::keymap::Keymap;
 use crate::look::Look;
+use crate::mention::Mention;
 use crate::pager::Pager;
+use crate::picker::Picker;
 use crate::questions::Question;
 use crate::transcript::Transcript;
 use crate::trust;
 use crate::waits::Waits;
 use crate::{Ended, Failure, Opening, Options, Settings};
 use codex_protocol::VERSION;
-use codex_protocol::items::{PlanStep, ThreadTokenUsage, UserInput};
+use codex_protocol::items::{PlanStep, Thread, ThreadTokenUsage, UserInput};
 use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
-use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 use codex_rpc::ServerMessage;
 use codex_tui_kit::composer::{Burst, Editor};
 use codex_tui_kit::terminal::{Input, Size, Surface};
+use codex_tui_kit::theme::Theme;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// So many warnings are kept.
+const WARNINGS_MAX: usize = 100;
 
 /// Readings of the clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +57,10 @@ pub enum Event {
     Trusted(Result<(), Failure>),
     /// What was changed in the work tree, as git says it.
     DiffRead(Result<String, Failure>),
+    /// A folder to work in is there, or what is wrong with it.
+    FolderSeen(codex_base::AbsPath, Result<(), String>),
+    /// The conversation is in this file, or why not.
+    Exported(Result<codex_base::AbsPath, Failure>),
     /// Something beside the conversation did not work.
     Trouble(Notice),
     /// A signal asks the process to end.
@@ -81,6 +93,10 @@ pub enum Effect {
     Trust(trust::Trust, trust::Decision),
     /// Reads what was changed in this work tree; [`Event::DiffRead`] follows.
     ReadDiff(codex_base::AbsPath),
+    /// Looks whether there is such a folder; [`Event::FolderSeen`] follows.
+    LookAtFolder(codex_base::AbsPath),
+    /// Writes a conversation into a new file; [`Event::Exported`] follows.
+    Export(export::Target, Box<Thread>),
     /// Bytes for the terminal that take no place on the screen.
     Terminal(Vec<u8>),
     Suspend,
@@ -96,6 +112,24 @@ pub enum Then {
     TurnStarted,
     /// The message goes into a turn of its own if the running one is over.
     Steered(Message),
+    /// Models to choose from.
+    Models,
+    /// Stored sessions to choose from; the number of the list.
+    Sessions(u64),
+    /// The search for files has begun, or knows the last query.
+    Files(String),
+    /// Messages to go back to.
+    Earlier,
+    /// The conversation on the whole window.
+    Transcript,
+    /// The conversation goes into a file.
+    Export(export::Target),
+    /// The archived session can be opened.
+    Unarchived(Opening),
+    /// The open thread is in the archive, or gone: what happened to it.
+    PutAway(&'static str),
+    /// Not even a failure is told.
+    Quiet,
     /// Nothing but a failure is told, as what was tried.
     Nothing(&'static str),
 }
@@ -150,6 +184,7 @@ pub struct Open {
     pub effort: Option<String>,
     pub cwd: codex_base::AbsPath,
     pub approval_policy: ApprovalPolicy,
+    pub approvals_reviewer: ApprovalsReviewer,
     pub sandbox: SandboxPolicy,
     pub instruction_sources: Vec<codex_base::AbsPath>,
     /// Something was said in it, so it can be resumed.
@@ -166,11 +201,27 @@ impl Open {
             effort: setup.reasoning_effort.clone(),
             cwd: setup.cwd.clone(),
             approval_policy: setup.approval_policy,
+            approvals_reviewer: setup.approvals_reviewer,
             sandbox: setup.sandbox.clone(),
             instruction_sources: setup.instruction_sources.clone(),
             has_turns: !setup.thread.turns.is_empty(),
         }
     }
+}
+
+/// What was chosen here for the turns to come, over what the thread was opened with.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    pub model: Option<String>,
+    pub effort: Option<String>,
+    pub cwd: Option<codex_base::AbsPath>,
+    pub approval_policy: Option<ApprovalPolicy>,
+    pub approvals_reviewer: Option<ApprovalsReviewer>,
+    pub sandbox: Option<SandboxPolicy>,
+    /// Not said to the server yet.
+    pub unsaid: bool,
+    /// What was in force before, should the server refuse it.
+    pub before: Option<Box<Open>>,
 }
 
 /// A turn that runs, or was asked for.
@@ -250,7 +301,32 @@ pub struct State {
     pub usage: Option<ThreadTokenUsage>,
     pub last_answer: Option<Arc<str>>,
     pub toast: Option<Toast>,
+    /// The files that match the word the cursor is in.
+    pub mention: Option<Mention>,
+    /// Where the word begins whose files nobody wanted to see.
+    pub mention_left: Option<usize>,
+    /// So many searches for files were begun.
+    pub mentions_begun: u64,
+    /// A list that takes all keys.
+    pub picker: Option<Picker>,
+    /// So many lists of stored sessions were asked for.
+    pub lists_asked: u64,
+    pub chosen: Chosen,
+    /// The thread to return to if another one cannot be opened.
+    pub previous: Option<Box<Open>>,
+    /// What the turn that was asked for begins with, until the server has taken it.
+    pub asked: Option<Message>,
     pub quit_armed: Option<Armed>,
+    /// Esc was pressed once.
+    pub back_armed: Option<Armed>,
+    /// The message that is to stand in the field when the copy is open.
+    pub going_back: Option<Earlier>,
+    /// Oldest first; the last [`WARNINGS_MAX`].
+    pub warnings: VecDeque<String>,
+    /// What was chosen here.
+    pub theme_name: Option<String>,
+    /// In force when the list of themes was opened.
+    pub theme_before: Option<Arc<Theme>>,
     pub ended: Option<Ended>,
 }
 
@@ -316,7 +392,20 @@ impl State {
             usage: None,
             last_answer: None,
             toast: None,
+            mention: None,
+            mention_left: None,
+            mentions_begun: 0,
+            picker: None,
+            lists_asked: 0,
+            chosen: Chosen::default(),
+            previous: None,
+            asked: None,
             quit_armed: None,
+            back_armed: None,
+            going_back: None,
+            warnings: VecDeque::new(),
+            theme_name: None,
+            theme_before: None,
             ended: None,
         };
         (state, effects)
@@ -329,11 +418,26 @@ impl State {
         }
     }
 
+    /// Changes what is in force from the next turn on.
+    pub fn choose(&mut self, change: impl FnOnce(&mut Open, &mut Chosen)) {
+        if let Session::Open(open) = &mut self.session {
+            self.chosen.before.get_or_insert_with(|| open.clone());
+            self.chosen.unsaid = true;
+            change(open, &mut self.chosen);
+        }
+    }
+
     pub fn push(&mut self, cell: Cell) {
         self.transcript.push(cell);
     }
 
     pub fn notice(&mut self, notice: Notice) {
+        if notice.level != Level::Info {
+            self.warnings.push_back(notice.text.clone());
+            if self.warnings.len() > WARNINGS_MAX {
+                self.warnings.pop_front();
+            }
+        }
         self.push(Cell::Notice(notice));
     }
 

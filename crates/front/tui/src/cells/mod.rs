@@ -97,6 +97,22 @@ pub fn whole_patch(item: &ThreadItem, width: u16, look: &Look) -> Vec<Line<'stat
     }
 }
 
+/// A whole conversation, a blank row between its cells.
+pub fn of_turns(turns: &[Turn], width: u16, look: &Look) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for turn in turns {
+        let items = turn.items.iter().filter_map(Cell::of);
+        for cell in items.chain([Cell::TurnEnd(Box::new(turn.clone()))]) {
+            let rows = cell.lines(width, look);
+            if !rows.is_empty() && !lines.is_empty() {
+                lines.push(Line::default());
+            }
+            lines.extend(rows);
+        }
+    }
+    lines
+}
+
 fn user(content: &[UserInput], columns: usize, look: &Look) -> Vec<Line<'static>> {
     let parts: Vec<String> = content
         .iter()

@@ -3,17 +3,35 @@
 //! To add one: a file here with a `pub fn run(state: &mut State, argument: &str, now: Now) -> Vec<Effect>`, and a row of [`COMMANDS`]. A
 //! command whose feature does not exist has no row.
 
+mod archive;
+mod cd;
 mod clear;
 mod compact;
 mod copy;
+mod delete;
 mod diff;
+mod export;
+mod fork;
 mod help;
+mod init;
 mod leave;
+mod mention;
+mod model;
 mod new;
+mod permissions;
+mod pwd;
+mod rename;
+mod resume;
+pub mod review;
 mod status;
+mod theme;
+mod warnings;
+
+#[cfg(test)]
+mod ui_tests;
 
 use crate::cells::Notice;
-use crate::state::{Effect, Now, State};
+use crate::state::{Effect, Now, Open, State};
 
 /// Whether it takes words after its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +61,26 @@ pub struct Command {
 /// In the order of the popup.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
+    Command { argument: Argument::Optional("name effort"), ..command("model", "another model, and how much it thinks", When::Always, model::run) },
+    command("permissions", "what commands may do, and when you are asked", When::Always, permissions::run),
+    Command { argument: Argument::Optional("what"), ..command("review", "have a change read and be told what is wrong with it", When::Idle, review::run) },
+    command("init", "have AGENTS.md written, which tells every session about the project", When::Idle, init::run),
+    Command { argument: Argument::Optional("name"), ..command("rename", "name this session", When::Always, rename::run) },
     command("new", "start a new conversation", When::Idle, new::run),
     command("clear", "start a new conversation on a clear screen", When::Idle, clear::run),
+    command("archive", "put this session into the archive and start another one", When::Idle, archive::run),
+    command("delete", "delete this session for good and start another one", When::Idle, delete::run),
+    Command { argument: Argument::Optional("session"), ..command("resume", "go on with a stored session", When::Idle, resume::run) },
+    Command { argument: Argument::Optional("session"), ..command("fork", "go on in a copy of a session", When::Idle, fork::run) },
     command("compact", "sum up the conversation to free room", When::Idle, compact::run),
+    Command { argument: Argument::Optional("letters"), ..command("mention", "put a file into the message, as with @", When::Always, mention::run) },
     command("copy", "copy the last answer", When::Always, copy::run),
     command("diff", "what differs from the last commit", When::Always, diff::run),
+    Command { argument: Argument::Optional("file"), ..command("export", "write the conversation into a Markdown file", When::Always, export::run) },
+    Command { argument: Argument::Optional("folder"), ..command("cd", "work in another folder", When::Always, cd::run) },
+    command("pwd", "the folder commands run in", When::Always, pwd::run),
+    Command { argument: Argument::Optional("name"), ..command("theme", "other colours", When::Always, theme::run) },
+    command("warnings", "what went wrong, once more", When::Always, warnings::run),
     command("status", "model, folder, permissions, tokens", When::Always, status::run),
     command("help", "commands and keys", When::Always, help::run),
     Command { aliases: &["exit"], ..command("quit", "leave", When::Always, leave::run) },
@@ -62,6 +95,22 @@ const fn command(name: &'static str, help: &'static str, when: When, run: fn(&mu
         when,
         run,
     }
+}
+
+/// The open thread; without one, that is said.
+fn open(state: &mut State) -> Option<&Open> {
+    if state.open().is_none() {
+        state.notice(Notice::info("the session is not open yet"));
+    }
+    state.open()
+}
+
+/// The open thread if something was said in it; otherwise this is said.
+fn open_with_turns<'a>(state: &'a mut State, otherwise: &str) -> Option<&'a Open> {
+    if open(state).is_some_and(|open| !open.has_turns) {
+        state.notice(Notice::info(otherwise));
+    }
+    state.open().filter(|open| open.has_turns)
 }
 
 /// The command of this name or alias.

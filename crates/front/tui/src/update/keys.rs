@@ -1,14 +1,18 @@
 //! Keys and pastes.
 
 use super::{interrupt, leave, submit};
+use crate::backtrack;
 use crate::commands;
 use crate::dialog::Pressed;
 use crate::keymap::{Action, Context};
+use crate::mention::{self, Taken};
 use crate::pager::{self, Pager};
+use crate::picker;
 use crate::questions;
-use crate::state::{Effect, Now, State};
+use crate::state::{Effect, Now, State, Then};
 use crate::view;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
+use codex_protocol::requests::{ThreadRead, ThreadReadParams};
 use codex_tui_kit::composer::burst::Meaning;
 use codex_tui_kit::composer::{Edit, Motion};
 use codex_tui_kit::keys::{Code, Key};
@@ -34,11 +38,23 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if !state.questions.is_empty() && state.burst.due().is_none() {
         return press_question(state, key, now);
     }
+    if state.picker.is_some() {
+        return picker::keys::press(state, key, now);
+    }
     if key == Key::ctrl('c') {
         flush_burst(state);
         return ctrl_c(state, now);
     }
     state.quit_armed = None;
+    if key.code != Code::Esc {
+        state.back_armed = None;
+    }
+    // A line feed within something pasted is text.
+    if !state.burst.enter_is_text(now.monotonic)
+        && let Taken::Yes(effects) = mention::press(state, key)
+    {
+        return effects;
+    }
     if let Some(c) = key.typed() {
         match state.burst.character(c, now.monotonic) {
             Meaning::Held => {}
@@ -128,6 +144,18 @@ fn answer(state: &mut State, decision: ApprovalDecision) -> Vec<Effect> {
     respond.into_iter().collect()
 }
 
+/// The whole conversation on the whole window.
+fn transcript(state: &State) -> Vec<Effect> {
+    let Some(open) = state.open().filter(|open| open.has_turns) else {
+        return Vec::new();
+    };
+    let params = ThreadReadParams {
+        thread_id: open.thread_id.clone(),
+        include_turns: true,
+    };
+    vec![Effect::ask::<ThreadRead>(params, Then::Transcript)]
+}
+
 fn typed(state: &mut State, c: char) {
     state.popup_chosen = 0;
     state.editor.insert(c.encode_utf8(&mut [0; 4]));
@@ -170,7 +198,9 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             state.clear_window();
             Vec::new()
         }
+        Action::Transcript => transcript(state),
         Action::Suspend => vec![Effect::Suspend],
+        Action::Interrupt if state.working.is_none() && state.editor.is_empty() && state.images.is_empty() => backtrack::esc(state, now),
         Action::Interrupt => interrupt(state),
         Action::PageUp | Action::PageDown | Action::Top | Action::Latest => {
             scroll(state, action, now);

@@ -4,13 +4,20 @@ mod keys;
 mod server;
 mod submit;
 
+pub use submit::next_of_queue;
+
+use crate::backtrack;
 use crate::cells::{self, Notice};
+use crate::mention;
 use crate::pager::Pager;
-use crate::state::{Armed, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
+use crate::picker;
+use crate::state::{Armed, Chosen, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
 use crate::waits::Waits;
 use crate::{Ended, Failure, Opening};
 use codex_protocol::items::Turn;
-use codex_protocol::requests::{ThreadSetup, TurnInterrupt, TurnInterruptParams, TurnStartResult};
+use codex_protocol::requests::{
+    ThreadIdParams, ThreadReadResult, ThreadSetup, ThreadUnsubscribe, TurnInterrupt, TurnInterruptParams, TurnStartResult,
+};
 use codex_tui_kit::terminal::Input;
 use codex_tui_kit::theme::Background;
 use serde_json::Value;
@@ -21,7 +28,8 @@ const ARMED_FOR: Duration = Duration::from_secs(2);
 
 /// Changes the state by one event.
 pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
-    let effects = happen(state, event, now);
+    let mut effects = happen(state, event, now);
+    effects.extend(mention::follow(state));
     state.transcript.settle(state.size.columns, &state.look);
     effects
 }
@@ -52,6 +60,30 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             diff_read(state, result);
             Vec::new()
         }
+        Event::FolderSeen(folder, Ok(())) => {
+            state.toast(
+                format!("{} from the next turn on", state.look.path(&folder)),
+                now,
+                Duration::from_secs(4),
+            );
+            state.choose(|open, chosen| {
+                open.cwd = folder.clone();
+                chosen.cwd = Some(folder);
+            });
+            Vec::new()
+        }
+        Event::FolderSeen(folder, Err(reason)) => {
+            state.notice(Notice::error(format!("cannot work in {folder}: {reason}")));
+            Vec::new()
+        }
+        Event::Exported(Ok(file)) => {
+            state.notice(Notice::info(format!("the conversation is in {file}")));
+            Vec::new()
+        }
+        Event::Exported(Err(failure)) => {
+            state.notice(Notice::from(&failure));
+            Vec::new()
+        }
         Event::Trouble(notice) => {
             state.notice(notice);
             Vec::new()
@@ -67,6 +99,7 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
 fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
     match input {
         Input::Key(key, _) => keys::press(state, key, now),
+        Input::Paste(text) if state.picker.is_some() => picker::keys::paste(state, &text),
         Input::Paste(text) => {
             keys::paste(state, &text);
             Vec::new()
@@ -99,6 +132,9 @@ fn tick(state: &mut State, now: Now) {
     if state.toast.as_ref().is_some_and(|toast| over(toast.until)) {
         state.toast = None;
     }
+    if state.back_armed.is_some_and(|armed| over(armed.until)) {
+        state.back_armed = None;
+    }
     if state.quit_armed.is_some_and(|armed| over(armed.until)) {
         state.quit_armed = None;
     }
@@ -113,12 +149,47 @@ pub fn leave(state: &mut State) -> Vec<Effect> {
     vec![Effect::Leave]
 }
 
-/// Another conversation with the settings of this one.
+/// Another conversation with the settings of this one, and what was chosen in it.
 pub fn open_new(state: &mut State) -> Vec<Effect> {
-    state.session = Session::Opening;
-    state.usage = None;
-    state.last_answer = None;
-    vec![Effect::Open(Opening::New, state.settings.clone())]
+    open_with_choices(state, Opening::New)
+}
+
+/// Another conversation, for which everything that was chosen counts.
+pub fn open_with_choices(state: &mut State, opening: Opening) -> Vec<Effect> {
+    let again = Chosen {
+        before: None,
+        ..std::mem::take(&mut state.chosen)
+    };
+    let effects = open_other(state, opening);
+    state.chosen = again;
+    effects
+}
+
+/// Another conversation in place of this one, which stays as it is: it comes back if the other one cannot be opened.
+pub fn open_other(state: &mut State, opening: Opening) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if let Session::Open(open) = std::mem::replace(&mut state.session, Session::Opening) {
+        state.previous = Some(open);
+    }
+    state.chosen = Chosen::default();
+    effects.push(Effect::Open(opening, state.settings.clone()));
+    effects
+}
+
+/// What is chosen and was not refused counts for the thread that has just been opened, too.
+fn choose_again(open: &mut Open, chosen: &mut Chosen) {
+    let given = Chosen {
+        before: Some(Box::new(open.clone())),
+        ..std::mem::take(chosen)
+    };
+    open.model = given.model.clone().unwrap_or_else(|| open.model.clone());
+    open.effort = given.effort.clone().or_else(|| open.effort.clone());
+    open.cwd = given.cwd.clone().unwrap_or_else(|| open.cwd.clone());
+    open.approval_policy = given.approval_policy.unwrap_or(open.approval_policy);
+    open.approvals_reviewer = given.approvals_reviewer.unwrap_or(open.approvals_reviewer);
+    open.sandbox = given.sandbox.clone().unwrap_or_else(|| open.sandbox.clone());
+    let any = given.model.is_some() || given.cwd.is_some() || given.sandbox.is_some();
+    *chosen = Chosen { unsaid: any, ..given };
 }
 
 /// What was to be opened before the question about the checkout.
@@ -157,8 +228,29 @@ fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> 
                 let name = setup.thread.name.clone().unwrap_or_else(|| setup.thread.preview.clone());
                 state.notice(Notice::info(format!("{what} “{}”", first_words(&name))));
             }
-            state.session = Session::Open(Box::new(Open::of(&setup)));
-            submit::next_of_queue(state, now)
+            let mut effects = Vec::new();
+            if let Some(left) = state.previous.take() {
+                state.usage = None;
+                if left.thread_id != setup.thread.id {
+                    let params = ThreadIdParams { thread_id: left.thread_id };
+                    effects.push(Effect::ask::<ThreadUnsubscribe>(params, Then::Quiet));
+                }
+            }
+            let mut open = Open::of(&setup);
+            open.has_turns |= state.going_back.is_some() && setup.thread.forked_from_id.is_some();
+            backtrack::gone(state, setup.thread.forked_from_id.as_deref());
+            choose_again(&mut open, &mut state.chosen);
+            state.session = Session::Open(Box::new(open));
+            effects.extend(submit::next_of_queue(state, now));
+            effects
+        }
+        Err(failure) if state.previous.is_some() => {
+            state.going_back = None;
+            if let Some(previous) = state.previous.take() {
+                state.session = Session::Open(previous);
+            }
+            state.notice(Notice::from(&failure));
+            Vec::new()
         }
         Err(failure) => {
             state.ended = Some(Ended::Failed(failure));
@@ -167,7 +259,7 @@ fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> 
     }
 }
 
-fn first_words(text: &str) -> String {
+pub fn first_words(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let short: String = line.chars().take(60).collect();
     if short.len() == line.len() { short } else { format!("{short}…") }
@@ -176,6 +268,8 @@ fn first_words(text: &str) -> String {
 fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: Now) -> Vec<Effect> {
     match (then, result) {
         (Then::TurnStarted, Ok(value)) => {
+            state.asked = None;
+            state.chosen.before = None;
             // A compaction has no turn in its answer: its notification tells it.
             if let Ok(started) = serde_json::from_value::<TurnStartResult>(value) {
                 return turn_known(state, &started.turn);
@@ -185,10 +279,64 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
         (Then::TurnStarted, Err(failure)) => {
             state.working = None;
             state.notice(Notice::from(&failure));
+            // What was chosen may be the reason, and what was written is not lost.
+            if let (Some(before), Session::Open(open)) = (state.chosen.before.take(), &mut state.session) {
+                *open = before;
+                state.chosen = Chosen::default();
+            }
+            if let Some(message) = state.asked.take() {
+                state.queue.push_front(message);
+            }
             submit::take_back_queue(state);
             Vec::new()
         }
-        (Then::Steered(_) | Then::Nothing(_), Ok(_)) => Vec::new(),
+        (Then::Models, Ok(value)) => {
+            picker::choose::models_listed(state, value);
+            Vec::new()
+        }
+        (Then::Sessions(serial), Ok(value)) => {
+            picker::sessions::listed(state, serial, value, now.unix_seconds);
+            Vec::new()
+        }
+        (Then::Earlier, Ok(value)) => {
+            backtrack::listed(state, value);
+            Vec::new()
+        }
+        (Then::Transcript, Ok(value)) => {
+            let read = serde_json::from_value::<ThreadReadResult>(value);
+            let turns = read.map(|read| read.thread.turns).unwrap_or_default();
+            let lines = cells::of_turns(&turns, state.size.columns, &state.look);
+            state.pager = Some(Pager::new("The conversation", lines, state.size));
+            Vec::new()
+        }
+        (Then::Export(target), Ok(value)) => match serde_json::from_value::<ThreadReadResult>(value) {
+            Ok(read) => vec![Effect::Export(target, Box::new(read.thread))],
+            Err(error) => {
+                state.notice(Notice::error(format!("cannot read the conversation: {error}")));
+                Vec::new()
+            }
+        },
+        (Then::Files(session_id), Ok(_)) => mention::heard(state, &session_id),
+        (Then::Files(session_id), Err(failure)) => {
+            mention::refused(state, &session_id);
+            state.notice(Notice::from(&failure));
+            Vec::new()
+        }
+        (Then::Unarchived(opening), Ok(_)) => open_other(state, opening),
+        (Then::PutAway(what), Ok(_)) => {
+            state.notice(Notice::info(format!("the session is {what}; here is another one")));
+            state.session = Session::Opening;
+            open_new(state)
+        }
+        (Then::Quiet, _) | (Then::Steered(_) | Then::Nothing(_), Ok(_)) => Vec::new(),
+        (
+            Then::Models | Then::Earlier | Then::Transcript | Then::Export(_) | Then::Sessions(_) | Then::Unarchived(_) | Then::PutAway(_),
+            Err(failure),
+        ) => {
+            state.picker = None;
+            state.notice(Notice::from(&failure));
+            Vec::new()
+        }
         (Then::Steered(message), Err(_)) => {
             // The turn ended before it heard of the message, or takes none: it is the next one's.
             if let Some(at) = state.steering.iter().position(|waiting| *waiting == message) {

@@ -2,6 +2,7 @@
 
 use super::{submit, turn_known};
 use crate::cells::Notice;
+use crate::mention;
 use crate::questions::Question;
 use crate::state::{Effect, Now, Session, State};
 use codex_protocol::items::{ThreadItem, TurnStatus};
@@ -82,6 +83,8 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         Notification::Error(n) if n.will_retry => {}
         // The end of the turn tells it again.
         Notification::Error(_) => {}
+        Notification::FileSearchUpdated(n) => mention::found(state, n),
+        Notification::FileSearchCompleted(n) => mention::completed(state, &n.session_id),
         Notification::Warning(n) => state.notice(Notice::warning(n.message)),
         Notification::ThreadClosed(_) => state.notice(Notice::warning("the server has closed this thread; /new starts another one")),
         Notification::ServerRequestResolved(n) => state.questions.retain(|question| question.id != n.request_id),

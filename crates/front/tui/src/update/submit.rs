@@ -91,11 +91,21 @@ pub fn next_of_queue(state: &mut State, now: Now) -> Vec<Effect> {
         return Vec::new();
     };
     open.has_turns = true;
-    let params = TurnStartParams {
+    let mut params = TurnStartParams {
         thread_id: open.thread_id.clone(),
         input: message.input(),
         ..TurnStartParams::default()
     };
+    if std::mem::take(&mut state.chosen.unsaid) {
+        let chosen = &state.chosen;
+        params.model.clone_from(&chosen.model);
+        params.effort.clone_from(&chosen.effort);
+        params.cwd = chosen.cwd.as_ref().map(ToString::to_string);
+        params.approval_policy = chosen.approval_policy;
+        params.approvals_reviewer = chosen.approvals_reviewer;
+        params.sandbox_policy.clone_from(&chosen.sandbox);
+    }
+    state.asked = Some(message);
     state.expect_turn(now);
     vec![Effect::ask::<TurnStart>(params, Then::TurnStarted)]
 }

@@ -2,6 +2,8 @@
 
 mod composer;
 mod footer;
+mod mention;
+mod picker;
 mod popup;
 mod working;
 
@@ -51,10 +53,18 @@ fn below(state: &State, now: Now) -> Below {
     if height > 6 {
         rows.push(Line::default());
     }
+    if let Some(list) = &state.picker {
+        let (list, at) = picker::rows(state, list, height.saturating_sub(rows.len()));
+        let cursor = Some((rows.len() + at.0, at.1));
+        rows.extend(list);
+        return Below { rows, cursor };
+    }
     let popup = popup::rows(state, height.saturating_sub(rows.len() + field.len() + 1));
     rows.extend(popup);
     let cursor = Some((rows.len() + at.0, at.1));
     rows.extend(field);
+    let files = mention::rows(state, height.saturating_sub(rows.len() + 1));
+    rows.extend(files);
     rows.push(footer::row(state, now));
     Below { rows, cursor }
 }

@@ -4,5 +4,6 @@
 
 mod approvals;
 mod conversation;
+mod sessions;
 mod support;
 mod windows;

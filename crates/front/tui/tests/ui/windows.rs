@@ -173,9 +173,9 @@ fn commands_are_offered_while_one_is_typed() {
     ui.wait_for("scripted");
 
     ui.type_text("/");
-    ui.wait_for("/quit");
+    ui.wait_for("/model");
     ui.type_text("co");
-    ui.wait_gone("/quit");
+    ui.wait_gone("/model");
     ui.press("down");
     ui.settle();
     assert_snapshot!(ui.screen(), @r"

@@ -1,0 +1,120 @@
+//! What a choice does.
+
+use super::permissions::Preset;
+use super::{Choice, Picker, Row, themes};
+use crate::backtrack;
+use crate::cells::Notice;
+use crate::commands;
+use crate::state::{Effect, Now, State, Then};
+use crate::update;
+use codex_protocol::models::{Model, ModelListResult};
+use codex_protocol::requests::{ThreadDelete, ThreadIdParams, ThreadUnarchive};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long the footer says what was chosen.
+const SAID_FOR: Duration = Duration::from_secs(4);
+
+pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
+    match choice {
+        Choice::Model(model) => {
+            if model.supported_reasoning_efforts.len() > 1 {
+                efforts(state, &model);
+            } else {
+                let effort = model.supported_reasoning_efforts.first().map(|only| only.reasoning_effort.clone());
+                set_model(state, &model.model, effort, now);
+            }
+        }
+        Choice::Effort { model, effort } => set_model(state, &model, Some(effort), now),
+        Choice::Permissions(preset) => set_permissions(state, preset, now),
+        Choice::Session { opening, archived: None } => return update::open_other(state, opening),
+        Choice::Session {
+            opening,
+            archived: Some(thread_id),
+        } => {
+            return vec![Effect::ask::<ThreadUnarchive>(
+                ThreadIdParams { thread_id },
+                Then::Unarchived(opening),
+            )];
+        }
+        Choice::Back(earlier) => return backtrack::go(state, earlier),
+        Choice::Review(target) => return commands::review::start(state, target, now),
+        Choice::Theme(name) => {
+            if let Ok(theme) = themes::named(state, &name) {
+                themes::take(state, &name, theme, now);
+            }
+        }
+        Choice::Draft(words) => state.editor.set_text(&words),
+        Choice::Delete => {
+            let Some(thread_id) = state.open().map(|open| open.thread_id.clone()) else {
+                return Vec::new();
+            };
+            return vec![Effect::ask::<ThreadDelete>(ThreadIdParams { thread_id }, Then::PutAway("deleted"))];
+        }
+        Choice::Keep => {}
+    }
+    Vec::new()
+}
+
+/// The models of the provider have come.
+pub fn models_listed(state: &mut State, answer: Value) {
+    let models = serde_json::from_value::<ModelListResult>(answer)
+        .map(|list| list.data)
+        .unwrap_or_default();
+    let Some(open) = state.open() else { return };
+    if models.is_empty() {
+        let notice = Notice::info(format!("{} does not say which models it has", open.model_provider));
+        state.notice(notice.with_hint("/model NAME takes one by its name"));
+        return;
+    }
+    let rows = models.into_iter().map(|model| {
+        let current = model.model == open.model;
+        Row::new(
+            model.display_name.clone(),
+            model.description.clone(),
+            Choice::Model(Box::new(model)),
+        )
+        .current(current)
+    });
+    state.picker = Some(Picker::new("Model", rows.collect()));
+}
+
+fn efforts(state: &mut State, model: &Model) {
+    let Some(open) = state.open() else { return };
+    let in_force = match &open.effort {
+        Some(effort) if open.model == model.model => effort.clone(),
+        _ => model.default_reasoning_effort.clone(),
+    };
+    let rows = model.supported_reasoning_efforts.iter().map(|option| {
+        let choice = Choice::Effort {
+            model: model.model.clone(),
+            effort: option.reasoning_effort.clone(),
+        };
+        Row::new(&option.reasoning_effort, &option.description, choice).current(option.reasoning_effort == in_force)
+    });
+    state.picker = Some(Picker::new(format!("How much {} thinks", model.display_name), rows.collect()));
+}
+
+/// From the next turn on.
+pub fn set_model(state: &mut State, model: &str, effort: Option<String>, now: Now) {
+    state.choose(|open, chosen| {
+        open.model = model.to_owned();
+        open.effort.clone_from(&effort);
+        chosen.model = Some(model.to_owned());
+        chosen.effort.clone_from(&effort);
+    });
+    let effort = effort.map(|effort| format!(" {effort}")).unwrap_or_default();
+    state.toast(format!("{model}{effort} from the next turn on"), now, SAID_FOR);
+}
+
+fn set_permissions(state: &mut State, preset: Preset, now: Now) {
+    state.choose(|open, chosen| {
+        open.sandbox = preset.sandbox(&open.sandbox);
+        open.approval_policy = preset.approval_policy();
+        open.approvals_reviewer = preset.reviewer();
+        chosen.sandbox = Some(open.sandbox.clone());
+        chosen.approval_policy = Some(open.approval_policy);
+        chosen.approvals_reviewer = Some(open.approvals_reviewer);
+    });
+    state.toast(format!("{} from the next turn on", preset.name()), now, SAID_FOR);
+}

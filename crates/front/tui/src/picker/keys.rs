@@ -1,0 +1,95 @@
+//! What keys do to the list.
+
+use super::{Picker, Source, choose, sessions, themes};
+use crate::state::{Effect, Now, State};
+use codex_protocol::requests::ThreadSortKey;
+use codex_tui_kit::keys::{Code, Key};
+
+/// Rows of a step by page.
+const PAGE: isize = 8;
+
+/// A key while a list is shown: none reaches the field.
+pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
+    let effects = pressed(state, key, now);
+    themes::preview(state);
+    effects
+}
+
+fn pressed(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
+    let Some(picker) = &mut state.picker else { return Vec::new() };
+    if let Some(c) = key.typed() {
+        picker.type_char(c);
+        return searched(state);
+    }
+    match (key.code, key.ctrl) {
+        (Code::Esc, _) | (Code::Char('c'), true) => state.picker = None,
+        (Code::Enter, _) => {
+            let Some(choice) = picker.selected().map(|row| row.choice.clone()) else {
+                return Vec::new();
+            };
+            state.picker = None;
+            return choose::choose(state, choice, now);
+        }
+        (Code::Down, _) | (Code::Char('n' | 'j'), true) => picker.turn(true),
+        (Code::Up, _) | (Code::Char('p' | 'k'), true) => picker.turn(false),
+        (Code::PageDown, _) | (Code::Char('f'), true) => picker.step(PAGE),
+        (Code::PageUp, _) | (Code::Char('b'), true) => picker.step(-PAGE),
+        (Code::Home, _) => picker.step(isize::MIN),
+        (Code::End, _) => picker.step(isize::MAX),
+        (Code::Backspace, _) => {
+            let mut query = picker.query().to_owned();
+            query.pop();
+            picker.set_query(query);
+            return searched(state);
+        }
+        (Code::Char('u'), true) => {
+            picker.set_query(String::new());
+            return searched(state);
+        }
+        _ => return switch(state, key),
+    }
+    Vec::new()
+}
+
+/// Words that came as one piece.
+pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    let Some(picker) = &mut state.picker else { return Vec::new() };
+    for c in text.chars().filter(|c| !c.is_control()) {
+        picker.type_char(c);
+    }
+    searched(state)
+}
+
+/// The words have changed: who does not have all rows asks for them.
+fn searched(state: &mut State) -> Vec<Effect> {
+    match state.picker {
+        Some(Picker {
+            source: Source::Sessions(_),
+            ..
+        }) => sessions::ask(state),
+        _ => Vec::new(),
+    }
+}
+
+/// Keys of the list of sessions alone.
+fn switch(state: &mut State, key: Key) -> Vec<Effect> {
+    let Some(Picker {
+        source: Source::Sessions(list),
+        ..
+    }) = &mut state.picker
+    else {
+        return Vec::new();
+    };
+    match (key.code, key.ctrl) {
+        (Code::Tab, false) => list.everywhere = !list.everywhere,
+        (Code::Char('a'), true) => list.archived = !list.archived,
+        (Code::Char('s'), true) => {
+            list.by = match list.by {
+                ThreadSortKey::UpdatedAt => ThreadSortKey::CreatedAt,
+                ThreadSortKey::CreatedAt => ThreadSortKey::UpdatedAt,
+            }
+        }
+        _ => return Vec::new(),
+    }
+    sessions::ask(state)
+}
