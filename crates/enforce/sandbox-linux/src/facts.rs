@@ -32,6 +32,7 @@ pub(crate) fn look_up(policy: &ResolvedPolicy, matches: &BTreeSet<AbsPath>) -> H
         } else {
             BTreeMap::new()
         },
+        mediated: false,
     }
 }
 

@@ -25,6 +25,7 @@ mod placeholder;
 mod recorder;
 mod scratch;
 pub(crate) mod seccomp;
+mod sockets;
 mod supervisor;
 mod tree;
 mod trial;

@@ -77,7 +77,7 @@ impl HostLimits {
             Rung {
                 mechanism: Way::NAMESPACES.to_owned(),
                 lacks: self.lacks_for_namespaces(),
-                shortfalls: Vec::new(),
+                shortfalls: if self.hands_over { Vec::new() } else { vec![pairs_only()] },
                 shows: Vec::new(),
             },
             Rung {
@@ -206,6 +206,14 @@ impl Way {
     }
 }
 
+/// Where calls are not handed over to the helper.
+fn pairs_only() -> Shortfall {
+    Shortfall {
+        kind: ShortfallKind::System,
+        what: "unix sockets come in connected pairs only, unless all of them are opened".to_owned(),
+    }
+}
+
 /// What the second way refuses whatever the policy is.
 pub(crate) fn shortfalls(abi: u32, hands_over: bool) -> Vec<Shortfall> {
     use ShortfallKind::{Metadata, Names, NamesAroundHidden, System};
@@ -237,7 +245,7 @@ pub(crate) fn shortfalls(abi: u32, hands_over: bool) -> Vec<Shortfall> {
         kind,
         what: what.to_owned(),
     };
-    found.iter().copied().chain(signals).map(shortfall).collect()
+    found.iter().copied().chain(signals).map(shortfall).chain([pairs_only()]).collect()
 }
 
 /// What the second way does not hide.

@@ -9,7 +9,7 @@
 //! the policy says, never more.
 
 use crate::ladder::{LANDLOCK_SIGNALS, shows};
-use crate::plan::{Entry, HostFacts, SystemCalls};
+use crate::plan::{Entry, HostFacts, Sockets, SystemCalls};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
 use codex_process::SandboxError;
@@ -26,6 +26,8 @@ pub struct LandlockPlan {
     /// A folder for temporary files, made for the command and removed with it: in the folder for everybody's no new name can be made.
     pub scratch: Option<AbsPath>,
     pub system_calls: SystemCalls,
+    /// Never [`Sockets::Own`]: the helper is no ancestor of what the command leaves behind, so it may not act for it.
+    pub sockets: Sockets,
     pub signals: Signals,
     /// What the supervisor does for the command beyond the grants; `None` where it cannot.
     pub brokered: Option<Brokered>,
@@ -179,6 +181,7 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
         grants: grants.into_iter().collect(),
         scratch,
         system_calls: SystemCalls::of(policy.network),
+        sockets: Sockets::of(policy, false),
         signals: if facts.abi < LANDLOCK_SIGNALS {
             Signals::OwnGroup
         } else {
@@ -336,6 +339,7 @@ impl LandlockPlan {
         }
         lines.extend(self.scratch.iter().map(|scratch| format!("temporary files: in {scratch} (TMPDIR)")));
         lines.push(self.system_calls.title().to_owned());
+        lines.push(self.sockets.title());
         lines.extend(shows());
         lines
     }
@@ -367,6 +371,7 @@ mod tests {
                 .collect(),
             deny_globs: DenyGlobs::default(),
             network: false,
+            unix_sockets: codex_permissions::UnixSockets::default(),
             confined: true,
         }
     }

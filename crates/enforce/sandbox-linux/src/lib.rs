@@ -38,8 +38,8 @@ pub use helper::helper_main;
 pub use ladder::{HostLimits, NoLandlock, Way};
 pub use landlocked::{Access, LISTING_MAX, LandlockFacts, LandlockPlan, Listing, PathGrant, Signals, crowded, plan_landlock};
 pub use plan::{
-    Assignment, Confinement, Entry, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, Placeholder, SystemCalls, plan,
-    questions,
+    Assignment, Confinement, Entry, Filters, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, OtherSocket, Placeholder,
+    SocketKind, Sockets, SystemCalls, plan, questions,
 };
 #[cfg(target_os = "linux")]
 pub use sandbox::{LinuxSandbox, probe};

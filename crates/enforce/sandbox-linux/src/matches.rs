@@ -339,6 +339,7 @@ mod tests {
             ResolvedPolicy {
                 rules,
                 deny_globs: patterns.iter().map(glob).collect::<Vec<_>>().into(),
+                unix_sockets: codex_permissions::UnixSockets::default(),
                 confined: true,
                 ..ResolvedPolicy::unconfined()
             }

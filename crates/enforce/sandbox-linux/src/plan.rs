@@ -8,7 +8,7 @@
 
 use crate::landlocked::LandlockPlan;
 use codex_base::AbsPath;
-use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
+use codex_permissions::{ResolvedPolicy, Rights, RuleSource, UnixSockets, rights};
 use codex_process::SandboxError;
 use codex_process::record::Recording;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 pub struct Assignment {
     pub plan: LinuxPlan,
     /// The filters for system calls, made once for all commands that get the same: see `helper/seccomp.rs`.
-    pub filters: Vec<Vec<u64>>,
+    pub filters: Filters,
     pub recording: Option<Recording>,
     /// The folder in which a control group of the command can be made.
     pub groups: Option<PathBuf>,
@@ -48,6 +48,85 @@ pub struct Confinement {
     /// The second layer for writing (Landlock): nothing is written but below these.
     pub writable: Vec<AbsPath>,
     pub system_calls: SystemCalls,
+    pub sockets: Sockets,
+}
+
+/// Filters for system calls as they travel: a number for each step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filters {
+    /// Of the first confined process and everything that it starts.
+    pub first: Vec<Vec<u64>>,
+    /// Of the command besides, if calls of it are handed over,
+    pub command: Vec<Vec<u64>>,
+    /// or in place of those, if its standard streams forbid that.
+    pub strict: Vec<Vec<u64>>,
+}
+
+/// Which unix sockets a command uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sockets {
+    /// Pairs that are connected to each other.
+    Pairs,
+    /// Also those that it listens at itself, and these of others; see `helper/sockets.rs`.
+    Own { others: Vec<OtherSocket> },
+    /// All that there are.
+    All,
+}
+
+/// A socket of another program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherSocket {
+    pub path: AbsPath,
+    /// The command could put another one in its place: only what lies there at its start counts.
+    pub replaceable: bool,
+}
+
+/// The same without names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketKind {
+    Pairs,
+    Own,
+    All,
+}
+
+impl Sockets {
+    pub(crate) const fn kind(&self) -> SocketKind {
+        match self {
+            Self::Pairs => SocketKind::Pairs,
+            Self::Own { .. } => SocketKind::Own,
+            Self::All => SocketKind::All,
+        }
+    }
+
+    /// `mediated`: the helper can do calls for a command on this host.
+    pub(crate) fn of(policy: &ResolvedPolicy, mediated: bool) -> Self {
+        match &policy.unix_sockets {
+            UnixSockets::All { .. } => Self::All,
+            UnixSockets::Named(_) if !mediated => Self::Pairs,
+            UnixSockets::Named(rules) => Self::Own {
+                others: rules
+                    .iter()
+                    .map(|rule| OtherSocket {
+                        replaceable: rule.path.ancestors().any(|path| rights(policy, &path) == Rights::Write),
+                        path: rule.path.clone(),
+                    })
+                    .collect(),
+            },
+        }
+    }
+
+    pub(crate) fn title(&self) -> String {
+        match self {
+            Self::Pairs => "unix sockets: connected pairs".to_owned(),
+            Self::Own { others } if others.is_empty() => "unix sockets: its own".to_owned(),
+            Self::Own { others } => {
+                let others: Vec<String> = others.iter().map(|other| other.path.to_string()).collect();
+                format!("unix sockets: its own, {}", others.join(", "))
+            }
+            Self::All => "unix sockets: all".to_owned(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +237,8 @@ pub struct HostFacts {
     pub others: BTreeMap<AbsPath, (Entry, Rights)>,
     /// Links on the way to paths as they are spelled, with their targets; asked for only if the disk is hidden as a whole.
     pub links: BTreeMap<AbsPath, PathBuf>,
+    /// The kernel hands system calls over to the helper.
+    pub mediated: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,6 +304,7 @@ pub fn plan(policy: &ResolvedPolicy, host: &HostFacts) -> Result<LinuxPlan, Sand
         placeholders: layers.placeholders.iter().cloned().collect(),
         writable: writable(policy),
         system_calls: SystemCalls::of(policy.network),
+        sockets: Sockets::of(policy, host.mediated),
     }))
 }
 
@@ -427,7 +509,12 @@ impl Confinement {
         } else {
             format!("writes: below {}", writable.join(", "))
         };
-        vec![writes, self.system_calls.title().to_owned(), "processes: own namespace".to_owned()]
+        vec![
+            writes,
+            self.system_calls.title().to_owned(),
+            self.sockets.title(),
+            "processes: own namespace".to_owned(),
+        ]
     }
 }
 
@@ -464,6 +551,7 @@ mod tests {
                 .collect(),
             deny_globs: DenyGlobs::default(),
             network,
+            unix_sockets: UnixSockets::default(),
             confined: true,
         }
     }

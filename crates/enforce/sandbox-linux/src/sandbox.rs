@@ -1,12 +1,12 @@
 //! The [`Sandbox`] of this system: plans, and says what this kernel lacks.
 
-use crate::helper::seccomp::{self, Filter, Question};
+use crate::helper::seccomp::{self, Question};
 use crate::ladder::Way;
 use crate::landlocked::{self, LandlockFacts};
 use crate::matches::Matches;
 use crate::nested::Nested;
-use crate::plan::{Assignment, LinuxPlan};
-use crate::{HELPER_ARG0, around, cgroup, facts, host, plan};
+use crate::plan::{self, Assignment, Filters, LinuxPlan, plan};
+use crate::{HELPER_ARG0, around, cgroup, facts, host};
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
 use codex_process::record::Recording;
@@ -27,7 +27,7 @@ pub struct LinuxSandbox {
     matches: Mutex<Matches>,
     nested: Mutex<Nested>,
     /// Asked for by every command, and always the same few.
-    filters: Mutex<Vec<(Question, Vec<Filter>)>>,
+    filters: Mutex<Vec<(Question, Filters)>>,
     /// Where control groups of commands are made, if they are.
     groups: OnceLock<Option<PathBuf>>,
 }
@@ -36,6 +36,8 @@ pub struct LinuxSandbox {
 #[derive(Debug)]
 struct Found {
     way: Option<Way>,
+    /// The kernel hands calls of a command over.
+    mediated: bool,
     capabilities: Capabilities,
 }
 
@@ -97,19 +99,21 @@ impl LinuxSandbox {
             };
             Found {
                 way,
+                mediated: limits.hands_over,
                 capabilities: limits.capabilities(way),
             }
         })
     }
 
-    fn filters(&self, plan: &LinuxPlan, recording: Option<Recording>) -> Result<Vec<Filter>, SandboxError> {
-        let (system_calls, without_namespaces) = match plan {
-            LinuxPlan::Unconfined => return Ok(Vec::new()),
-            LinuxPlan::Confined(plan) => (plan.system_calls, None),
-            LinuxPlan::Landlocked(plan) => (plan.system_calls, Some(plan.signals)),
+    fn filters(&self, plan: &LinuxPlan, recording: Option<Recording>) -> Result<Filters, SandboxError> {
+        let (system_calls, sockets, without_namespaces) = match plan {
+            LinuxPlan::Unconfined => return Ok(Filters::default()),
+            LinuxPlan::Confined(plan) => (plan.system_calls, plan.sockets.kind(), None),
+            LinuxPlan::Landlocked(plan) => (plan.system_calls, plan.sockets.kind(), Some(plan.signals)),
         };
         let question = Question {
             system_calls,
+            sockets,
             without_namespaces,
             recording,
         };
@@ -126,11 +130,15 @@ impl LinuxSandbox {
     }
 
     /// The plan for `policy`, and what it enforces.
-    fn plan(&self, policy: &ResolvedPolicy, cwd: &AbsPath) -> Result<(LinuxPlan, Vec<String>), SandboxError> {
+    fn plan(&self, policy: &ResolvedPolicy, cwd: &AbsPath, recording: Option<Recording>) -> Result<(LinuxPlan, Vec<String>), SandboxError> {
         if !policy.confined {
             return Ok((LinuxPlan::Unconfined, Vec::new()));
         }
-        let Found { way, capabilities } = self.found();
+        let Found {
+            way,
+            mediated,
+            capabilities,
+        } = self.found();
         let nested = || self.nested.lock().unwrap_or_else(PoisonError::into_inner).protect(policy, cwd);
         let policy = &if way.is_some() { nested() } else { policy.clone() };
         let facts = || {
@@ -139,7 +147,12 @@ impl LinuxSandbox {
         };
         match *way {
             Some(Way::Namespaces) => {
-                let plan = plan(policy, &facts()?)?;
+                let host = plan::HostFacts {
+                    // The kernel has one listener for a command, and here it is the recorder.
+                    mediated: *mediated && recording.is_none(),
+                    ..facts()?
+                };
+                let plan = plan(policy, &host)?;
                 let enforced = match &plan {
                     LinuxPlan::Confined(confinement) => confinement.summary(),
                     LinuxPlan::Unconfined | LinuxPlan::Landlocked(_) => Vec::new(),
@@ -194,7 +207,7 @@ impl LinuxSandbox {
         policy: &ResolvedPolicy,
         recording: Option<Recording>,
     ) -> Result<PreparedCommand, SandboxError> {
-        let (plan, enforced) = self.plan(policy, &command.cwd)?;
+        let (plan, enforced) = self.plan(policy, &command.cwd, recording)?;
         let withheld = if *self.filtered.get_or_init(host::is_filtered) {
             around::withheld(policy, &command.cwd)
         } else {

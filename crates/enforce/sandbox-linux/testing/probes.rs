@@ -1,6 +1,7 @@
 //! Things that a shell cannot try. The exit code is 0 if it worked, else the system's error number.
 
 mod escape;
+mod talk;
 
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -40,11 +41,17 @@ fn give_up_root(arg0: &OsStr) {
 fn run(arguments: &[&str]) -> i32 {
     let result = match arguments {
         ["victim", secret] => return escape::victim(secret),
-        ["escape", file] => escape::run(file).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL)),
+        ["escape", file] => told(escape::run(file)),
         ["hold", _tag, mib] => return escape::hold(mib),
         ["attempts"] => escape::list(),
+        ["serve", kind, address] => told(talk::serve(kind, address)),
+        ["connect", kind, address] => told(talk::connect(kind, address)),
         ["user" | "capabilities"] => escape::about(arguments[0]),
         _ => Err(Errno::INVAL),
     };
     result.map_or_else(Errno::raw_os_error, |()| 0)
+}
+
+fn told(done: std::io::Result<()>) -> Result<(), Errno> {
+    done.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
 }

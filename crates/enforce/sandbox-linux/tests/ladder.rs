@@ -125,7 +125,7 @@ async fn without_user_namespaces_landlock_confines() {
     let policy = lab.workspace(false);
     let assignment = Assignment {
         plan: plan(&policy, &HostFacts::default()).unwrap(),
-        filters: Vec::new(),
+        filters: codex_sandbox_linux::Filters::default(),
         recording: None,
         groups: None,
     };

@@ -79,6 +79,7 @@ impl Case {
             profile: Some(lines),
             deny_globs: self.patterns.iter().map(glob).collect(),
             managed_deny: self.managed.iter().map(|path| line(&lab.path(path), Rights::None)).collect(),
+            ..FileRules::default()
         };
         lab.resolve_files(&SandboxPolicy::workspace_write(), &files)
     }

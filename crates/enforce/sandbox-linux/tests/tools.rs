@@ -114,6 +114,33 @@ const TOOLS: &[Tool] = &[
         "gpg",
         "export GNUPGHOME=$PWD/g && mkdir -m 700 g && gpg --batch -q --print-md sha1 /dev/null",
     ),
+    (
+        "gpg",
+        "export GNUPGHOME=$PWD/agent && mkdir -m 700 agent && gpg --batch -q --passphrase '' --quick-gen-key a@b ed25519 default never 2> /dev/null; \
+         echo x | gpg --batch -q --sign 2> /dev/null | gpg --batch -q --decrypt 2> /dev/null; gpgconf --kill all",
+    ),
+    (
+        "ssh-agent",
+        "eval $(ssh-agent -a $PWD/agent) > /dev/null && ssh-keygen -q -t ed25519 -N '' -C me -f key && ssh-add -q key && ssh-add -l | cut -d' ' -f3; \
+         ssh-agent -k > /dev/null",
+    ),
+    (
+        "tmux",
+        "export SHELL=/bin/sh; tmux -S t -f /dev/null new-session -d 'sleep 5' && tmux -S t list-sessions -F '#{session_windows}' && tmux -S t kill-server",
+    ),
+    (
+        "node",
+        r#"node -e 'const net = require("net"); const server = net.createServer(peer => peer.end("hi")).listen("n.sock", () => {
+             net.connect("n.sock").on("data", data => { console.log("" + data); server.close(); }) })'"#,
+    ),
+    (
+        "python3",
+        "cat > m.py <<'END'\nfrom multiprocessing import get_context\nfrom multiprocessing.managers import SyncManager\n\
+         def twice(n):\n    return 2 * n\n\
+         if __name__ == '__main__':\n    \
+         with SyncManager() as manager:\n        shared = manager.dict(a=1)\n        print(shared.copy())\n    \
+         with get_context('forkserver').Pool(2) as pool:\n        print(pool.map(twice, range(3)))\nEND\npython3 m.py",
+    ),
     ("java", "java -version 2>&1 | wc -l"),
     (
         "go",

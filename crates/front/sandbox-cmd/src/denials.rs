@@ -27,7 +27,7 @@ pub fn denials(policy: &ResolvedPolicy, host: &Capabilities, record: &Record) ->
         .addresses
         .iter()
         .filter(|seen| seen.refused)
-        .filter_map(|seen| Some((&seen.program, observed(policy, host, Asked::Connect(&target(&seen.address)))?)));
+        .filter_map(|seen| Some((&seen.program, of_address(policy, host, &seen.address)?)));
     let mut found: BTreeMap<_, SeenDenial> = BTreeMap::new();
     for (process, cause) in files.chain(addresses) {
         let denial = SeenDenial {
@@ -53,6 +53,15 @@ pub(crate) fn of_file(policy: &ResolvedPolicy, host: &Capabilities, file: &SeenF
         FileUse::Rename => Asked::Rename(&file.path),
     };
     observed(policy, host, asked)
+}
+
+fn of_address(policy: &ResolvedPolicy, host: &Capabilities, address: &Address) -> Option<DenialCause> {
+    match address {
+        Address::Unix(path) => observed(policy, host, Asked::Socket(path)),
+        Address::Inet(_) | Address::Listen(_) | Address::Abstract(_) | Address::Socket => {
+            observed(policy, host, Asked::Connect(&target(address)))
+        }
+    }
 }
 
 /// An address as a person writes it.
@@ -167,6 +176,7 @@ mod tests {
             limits: Vec::new(),
             deny_globs: Vec::new().into(),
             network: false,
+            unix_sockets: codex_permissions::UnixSockets::default(),
             confined: true,
         };
         let record = Record {

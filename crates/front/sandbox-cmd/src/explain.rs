@@ -3,7 +3,7 @@
 use crate::InForce;
 use codex_base::AbsPath;
 use codex_config::ProcessEnv;
-use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, decision, is_setting_of, repository_of_setting};
+use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, SocketDecision, decision, is_setting_of, repository_of_setting};
 use codex_process::facts::real_path;
 use codex_protocol::facts::Capabilities;
 use serde::Serialize;
@@ -177,41 +177,99 @@ fn of_program(target: &str, path: &AbsPath, in_force: &InForce, host: &Capabilit
 }
 
 fn connect(target: &str, in_force: &InForce, host: &Capabilities) -> Explanation {
+    let socket = target.strip_prefix("unix://").filter(|path| path.starts_with('/'));
+    let socket = socket
+        .or_else(|| target.strip_prefix("unix:"))
+        .or(target.starts_with('/').then_some(target));
+    match socket {
+        Some(name) => of_socket(target, name, in_force, host),
+        None => of_network(target, in_force, host),
+    }
+}
+
+fn of_network(target: &str, in_force: &InForce, host: &Capabilities) -> Explanation {
     let policy = &in_force.policy;
     let rule = match (policy.confined, policy.network) {
-        (false, _) => "there is no sandbox".to_owned(),
-        (true, true) => "the network is on".to_owned(),
-        (true, false) => "the network is off".to_owned(),
+        (false, _) => "there is no sandbox",
+        (true, true) => "the network is on",
+        (true, false) => "the network is off",
     };
     let allowed = !policy.confined || policy.network;
-    let socket = target.strip_prefix("unix:").or(target.starts_with('/').then_some(target));
-    let mut notes = Vec::new();
-    let mut explanation = match socket {
-        Some(path) if allowed => {
-            notes.push("a unix socket that can be seen can be connected to while the network is on".to_owned());
-            of_path(Access::Connect, target, &in_force.cwd.join(path), in_force, host)
-        }
-        Some(_) => {
-            notes.push("with the network off no unix socket is connected to either; a pair of connected ones can be made".to_owned());
-            nothing(Access::Connect, target)
-        }
-        None => {
-            notes.push("hosts and ports are not told apart: all of the network, this machine included, or none".to_owned());
-            nothing(Access::Connect, target)
-        }
-    };
-    if socket.is_none() || !allowed {
-        let line = |on: bool| format!("[permissions.{}.network] enabled = {on}", profile_name(in_force));
-        explanation.allowed = allowed;
-        explanation.rule = format!("{rule}, chosen by {}", in_force.chosen_by);
-        explanation.layers = layers(Access::Connect, allowed, policy, host);
-        explanation.change = policy
-            .confined
-            .then(|| line(!allowed))
-            .or_else(|| Some(UNCONFINED_CHANGE.to_owned()));
+    let line = format!("[permissions.{}.network] enabled = {}", profile_name(in_force), !allowed);
+    Explanation {
+        allowed,
+        rule: format!("{rule}, chosen by {}", in_force.chosen_by),
+        layers: layers(Access::Connect, allowed, policy, host),
+        change: Some(if policy.confined { line } else { UNCONFINED_CHANGE.to_owned() }),
+        notes: vec!["hosts and ports are not told apart: all of the network, this machine included, or none".to_owned()],
+        ..nothing(Access::Connect, target)
     }
-    explanation.notes.extend(notes);
-    explanation
+}
+
+/// A name that starts with `@` is an abstract one, which no rule can name.
+fn of_socket(target: &str, name: &str, in_force: &InForce, host: &Capabilities) -> Explanation {
+    const OWN: &str = "a socket that the command itself listens at needs no rule";
+    let policy = &in_force.policy;
+    let is_abstract = name.starts_with('@');
+    let spelled = in_force.cwd.join(name);
+    let path = real_path(&spelled);
+    let visible = decision(policy, &path).rights >= Rights::Read;
+    let decided = policy.socket_decision(&path);
+    if !is_abstract && !visible {
+        let mut explanation = of_path(Access::Connect, target, &spelled, in_force, host);
+        explanation.notes.push("what is hidden cannot be connected to either".to_owned());
+        return explanation;
+    }
+    let table = format!("permissions.{}.network", profile_name(in_force));
+    let all = |on: bool| format!("[{table}] dangerously_allow_all_unix_sockets = {on}");
+    let line = |word: &str| format!("[{table}.unix_sockets] {:?} = {word:?}", path.to_string());
+    let (allowed, rule, says, change) = match decided {
+        SocketDecision::Unconfined => (
+            true,
+            format!("there is no sandbox, chosen by {}", in_force.chosen_by),
+            None,
+            UNCONFINED_CHANGE.to_owned(),
+        ),
+        SocketDecision::All { place } => (true, place.to_owned(), Some("all unix sockets = allow".to_owned()), all(false)),
+        SocketDecision::Named(rule) => (true, rule.place.clone(), Some(format!("{} = allow", rule.path)), line("deny")),
+        SocketDecision::Closed => (
+            false,
+            "unix sockets of other programs are closed".to_owned(),
+            None,
+            if is_abstract { all(true) } else { line("allow") },
+        ),
+    };
+    let mut notes = Vec::new();
+    if path != spelled && !is_abstract {
+        notes.push(format!("links lead from {spelled} to {path}, which is judged"));
+    }
+    match decided {
+        SocketDecision::Closed => notes.push(OWN.to_owned()),
+        SocketDecision::Named(_) if host.mechanism != NAMESPACES => {
+            notes.push("without namespaces single sockets cannot be told apart: it stays closed on this host".to_owned());
+        }
+        SocketDecision::Unconfined | SocketDecision::All { .. } | SocketDecision::Named(_) => {
+            notes.push("the system's own rights count besides".to_owned());
+        }
+    }
+    if !allowed && policy.network {
+        notes.push("the network being on does not open it".to_owned());
+    }
+    Explanation {
+        exists: (!is_abstract).then(|| std::fs::symlink_metadata(&spelled).is_ok()),
+        path: (!is_abstract).then_some(path),
+        allowed,
+        rule,
+        rule_path: says,
+        layers: match (allowed, host.confines) {
+            (true, _) => Vec::new(),
+            (false, true) => vec!["the system call filter, and the helper that it hands the call over to".to_owned()],
+            (false, false) => vec![NO_CONFINEMENT.to_owned()],
+        },
+        change: Some(change),
+        notes,
+        ..nothing(Access::Connect, target)
+    }
 }
 
 fn rule(because: &Because<'_>, in_force: &InForce) -> String {
@@ -243,6 +301,8 @@ fn rule_path(because: &Because<'_>) -> Option<String> {
     }
 }
 
+const NAMESPACES: &str = "linux-namespaces";
+const NO_CONFINEMENT: &str = "none: a confined command does not start on this host";
 const UNCONFINED_CHANGE: &str = "-s workspace-write";
 
 /// The profile in force, if it is one that a user can write to.
@@ -273,9 +333,9 @@ fn layers(access: Access, allowed: bool, policy: &ResolvedPolicy, host: &Capabil
         return Vec::new();
     }
     if !host.confines {
-        return vec!["none: a confined command does not start on this host".to_owned()];
+        return vec![NO_CONFINEMENT.to_owned()];
     }
-    let namespaces = host.mechanism == "linux-namespaces";
+    let namespaces = host.mechanism == NAMESPACES;
     let layers: &[&str] = match (access, namespaces) {
         (Access::Connect, true) => &[
             "a network namespace of its own",

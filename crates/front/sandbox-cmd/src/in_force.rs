@@ -7,9 +7,10 @@
 use crate::{SandboxCmdError, State};
 use codex_base::AbsPath;
 use codex_config::{Overrides, ProcessEnv, Resolved};
-use codex_permissions::{PathRule, ResolvedPolicy, Rights, RuleSource};
+use codex_permissions::{PathRule, ResolvedPolicy, Rights, RuleSource, SocketRule, UnixSockets};
+use codex_process::facts::real_path;
 use codex_protocol::facts::Capabilities;
-use codex_protocol::settings::{CommandLimits, Origin, ShellEnvironmentPolicy};
+use codex_protocol::settings::{CommandLimits, FileRules, Origin, ShellEnvironmentPolicy};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -21,6 +22,8 @@ pub struct Asked {
     pub cwd: AbsPath,
     /// Stands in place of `-s` and `-P`.
     pub state: Option<State>,
+    /// `--allow-unix-socket`: opened besides.
+    pub unix_sockets: Vec<AbsPath>,
 }
 
 /// A policy, and what a command needs besides.
@@ -44,7 +47,12 @@ impl InForce {
     /// # Errors
     /// If it is broken or asks for what an administrator forbids, or the state is none.
     pub fn resolve(asked: Asked, env: &ProcessEnv) -> Result<Self, SandboxCmdError> {
-        let Asked { overrides, cwd, state } = asked;
+        let Asked {
+            overrides,
+            cwd,
+            state,
+            unix_sockets,
+        } = asked;
         let mut overrides = Overrides {
             named_mode_only: true,
             ..overrides
@@ -54,8 +62,12 @@ impl InForce {
             state.choose(&mut overrides);
         }
         let Resolved {
-            config, origins, warnings, ..
+            mut config,
+            origins,
+            mut warnings,
+            ..
         } = codex_config::resolve(env, &cwd, &overrides)?;
+        open(&mut config.file_rules, &unix_sockets, &mut warnings);
         let tmpdir = env.var("TMPDIR").filter(|folder| !folder.is_empty()).map(Path::new);
         let at = codex_process::facts::Surroundings {
             cwd: &cwd,
@@ -126,11 +138,35 @@ impl InForce {
         for glob in self.policy.deny_globs.iter() {
             line("deny", &glob.pattern, &glob.place);
         }
+        match &self.policy.unix_sockets {
+            UnixSockets::Named(rules) => rules.iter().for_each(|rule| line("socket", &rule.path.to_string(), &rule.place)),
+            UnixSockets::All { place } => line("socket", "all", place),
+        }
         let _ = writeln!(text, "  enforced by: {}", enforced.join("; "));
         for shortfall in codex_approvals::shortfalls(&self.policy, host) {
             let _ = writeln!(text, "  not on this host, whatever the policy allows: {}", shortfall.what);
         }
         text
+    }
+}
+
+/// What an administrator closed stays closed.
+fn open(rules: &mut FileRules, sockets: &[AbsPath], warnings: &mut Vec<String>) {
+    let UnixSockets::Named(named) = &mut rules.unix_sockets else {
+        return;
+    };
+    for path in sockets {
+        match rules
+            .closed_sockets
+            .iter()
+            .find(|closed| real_path(&closed.path) == real_path(path))
+        {
+            Some(closed) => warnings.push(format!("the socket {path} stays closed, {} says so", closed.place)),
+            None => named.push(SocketRule {
+                path: path.clone(),
+                place: "--allow-unix-socket".to_owned(),
+            }),
+        }
     }
 }
 

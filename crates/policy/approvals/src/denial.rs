@@ -2,7 +2,7 @@
 
 use crate::host;
 use codex_base::AbsPath;
-use codex_permissions::{Because, PathRule, ResolvedPolicy, Rights, RuleSource, decision, rights};
+use codex_permissions::{Because, PathRule, ResolvedPolicy, Rights, RuleSource, SocketDecision, decision, rights};
 use codex_protocol::facts::{Capabilities, Denial, DenialCause, DeniedAccess, Evidence, ShortfallKind};
 
 /// Phrases of programs that were refused something; compared without case (as observed of the reference).
@@ -25,6 +25,9 @@ const NETWORK_PHRASES: [&str; 7] = [
     "eai_again",
     "enotfound",
 ];
+const NETWORK: &str = "network";
+/// What programs say that could not connect to a unix socket, besides one of [`PHRASES`].
+const SOCKET_PHRASES: [&str; 3] = ["connect", "socket", "dial unix"];
 /// What a program is told that replaces or removes something protected. Means other things as well, so it counts only for a path that the
 /// policy closes.
 const IN_USE: &str = "device or resource busy";
@@ -86,7 +89,8 @@ pub fn explained(denial: &Denial) -> String {
         let what = match cause.access {
             DeniedAccess::Read => format!("{} may not be read", cause.target),
             DeniedAccess::Write => format!("{} may not be written to", cause.target),
-            DeniedAccess::Connect => "there is no network".to_owned(),
+            DeniedAccess::Connect if cause.target == NETWORK => "there is no network".to_owned(),
+            DeniedAccess::Connect => format!("the unix socket {} may not be connected to", cause.target),
         };
         let grant = cause
             .grant
@@ -117,6 +121,9 @@ fn causes(attempt: &Attempt<'_>, telling: &[&str]) -> Vec<DenialCause> {
         if !attempt.policy.network && has_any(line, &NETWORK_PHRASES) {
             add(no_network());
         }
+        if has_any(line, &SOCKET_PHRASES) {
+            paths_in(line).filter_map(|path| closed_socket(attempt, path)).for_each(&mut add);
+        }
     }
     // A program that does not name what it was refused named it perhaps on its command line, or meant where it runs.
     if causes.is_empty() {
@@ -131,9 +138,28 @@ fn causes(attempt: &Attempt<'_>, telling: &[&str]) -> Vec<DenialCause> {
 fn no_network() -> DenialCause {
     DenialCause {
         access: DeniedAccess::Connect,
-        target: "network".to_owned(),
+        target: NETWORK.to_owned(),
         rule: "the network is off".to_owned(),
         grant: Some("network.enabled = true".to_owned()),
+        by_host: false,
+        evidence: Evidence::Inferred,
+    }
+}
+
+/// Whether it is a socket at all nobody has looked at.
+fn closed_socket(attempt: &Attempt<'_>, path: &str) -> Option<DenialCause> {
+    let path = path.starts_with('/').then(|| attempt.cwd.join(path))?;
+    let is_seen = decision(attempt.policy, &path).rights > Rights::None;
+    let is_closed = attempt.policy.socket_decision(&path) == SocketDecision::Closed;
+    (is_seen && is_closed).then(|| socket_is_closed(&path))
+}
+
+fn socket_is_closed(path: &AbsPath) -> DenialCause {
+    DenialCause {
+        access: DeniedAccess::Connect,
+        target: path.to_string(),
+        rule: "unix sockets of other programs are closed".to_owned(),
+        grant: Some(format!("network.unix_sockets.{:?} = \"allow\"", path.to_string())),
         by_host: false,
         evidence: Evidence::Inferred,
     }
@@ -210,8 +236,10 @@ pub enum Asked<'a> {
     Write(&'a AbsPath),
     /// This name comes, goes or is replaced.
     Rename(&'a AbsPath),
-    /// An address, or what is known of it.
+    /// An address of a network, or what is known of it.
     Connect(&'a str),
+    /// A unix socket of another program.
+    Socket(&'a AbsPath),
 }
 
 /// What `policy`, or this host's way to enforce it, refused of it; `None` if they have nothing against it, however the call ended.
@@ -236,6 +264,11 @@ pub fn observed(policy: &ResolvedPolicy, host: &Capabilities, asked: Asked<'_>) 
             };
             Some(cause(DeniedAccess::Write, path.to_string(), refusal))
         }
+        Asked::Socket(path) if policy.socket_decision(path) == SocketDecision::Closed => Some(DenialCause {
+            evidence: Evidence::Observed,
+            ..socket_is_closed(path)
+        }),
+        Asked::Socket(_) => None,
         Asked::Connect(_) if !policy.confined || policy.network => None,
         Asked::Connect(target) => Some(DenialCause {
             target: target.to_owned(),
@@ -534,6 +567,14 @@ mod tests {
             Some(("/w/keys", "config.toml: /w/keys", Some("\"/w/keys\" = \"read\""))),
         );
         check(
+            Asked::Socket(&path("/run/s")),
+            Some((
+                "/run/s",
+                "unix sockets of other programs are closed",
+                Some("network.unix_sockets.\"/run/s\" = \"allow\""),
+            )),
+        );
+        check(
             Asked::Connect("10.0.0.1:80"),
             Some(("10.0.0.1:80", "the network is off", Some("network.enabled = true"))),
         );
@@ -562,6 +603,23 @@ mod tests {
         );
         assert_eq!(observed(&ResolvedPolicy::unconfined(), &host(&[]), Asked::Connect("x")), None);
         assert_eq!(observed(&ResolvedPolicy::unconfined(), &host(&[]), Asked::Write(&path("/x"))), None);
+    }
+
+    #[test]
+    fn a_socket_that_is_closed_is_named_with_its_grant() {
+        let told = told(
+            "permission denied while trying to connect to the daemon socket at unix:///run/d.sock: Get",
+            &[],
+        )
+        .expect("a denial");
+
+        assert!(
+            told.ends_with(
+                "|[sandbox] the unix socket /run/d.sock may not be connected to: unix sockets of other programs are closed; \
+             `network.unix_sockets.\"/run/d.sock\" = \"allow\"` would allow it\n"
+            ),
+            "{told}"
+        );
     }
 
     #[test]

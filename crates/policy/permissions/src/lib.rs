@@ -12,7 +12,7 @@ mod globs;
 mod repositories;
 mod resolve;
 
-pub use codex_protocol::settings::Rights;
+pub use codex_protocol::settings::{Rights, SocketRule, UnixSockets};
 pub use credentials::places as credential_places;
 pub use globs::DenyGlobs;
 pub use repositories::{NestedRepository, Repository, RepositoryKind, is_setting_of, repository_of_setting};
@@ -37,6 +37,8 @@ pub struct ResolvedPolicy {
     /// Whose path, or a folder around it, matches is never read.
     pub deny_globs: DenyGlobs,
     pub network: bool,
+    /// By their real paths, one rule for each.
+    pub unix_sockets: UnixSockets,
     /// `false`: no confinement at all, the lists above mean nothing.
     pub confined: bool,
 }
@@ -173,7 +175,24 @@ impl ResolvedPolicy {
             limits: Vec::new(),
             deny_globs: DenyGlobs::default(),
             network: true,
+            unix_sockets: UnixSockets::All {
+                place: "full access".to_owned(),
+            },
             confined: false,
+        }
+    }
+
+    /// The rule that opens the unix socket at the canonical `path`, or why there is none.
+    pub fn socket_decision(&self, path: &AbsPath) -> SocketDecision<'_> {
+        if !self.confined {
+            return SocketDecision::Unconfined;
+        }
+        match &self.unix_sockets {
+            UnixSockets::All { place } => SocketDecision::All { place },
+            UnixSockets::Named(rules) => rules
+                .iter()
+                .find(|rule| rule.path == *path)
+                .map_or(SocketDecision::Closed, SocketDecision::Named),
         }
     }
 
@@ -234,11 +253,31 @@ impl ResolvedPolicy {
         points.extend(outer.turning_points());
         self.confined
             && (outer.network || !self.network)
+            && within_sockets(&self.unix_sockets, &outer.unix_sockets)
             && outer
                 .deny_globs
                 .iter()
                 .all(|glob| self.deny_globs.iter().any(|own| own.pattern == glob.pattern))
             && points.into_iter().all(|path| rights(self, path) <= rights(outer, path))
+    }
+}
+
+/// What is said of a unix socket of another program. That it can be seen is decided besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketDecision<'a> {
+    Unconfined,
+    All { place: &'a str },
+    Named(&'a SocketRule),
+    Closed,
+}
+
+fn within_sockets(inner: &UnixSockets, outer: &UnixSockets) -> bool {
+    match (inner, outer) {
+        (_, UnixSockets::All { .. }) => true,
+        (UnixSockets::All { .. }, UnixSockets::Named(_)) => false,
+        (UnixSockets::Named(inner), UnixSockets::Named(outer)) => {
+            inner.iter().all(|rule| outer.iter().any(|known| known.path == rule.path))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{DenyGlobs, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, credentials, globs, repositories, rights};
 use codex_base::AbsPath;
-use codex_protocol::settings::{DenyGlob, FileRule, FileRules, SandboxMode, SandboxPolicy};
+use codex_protocol::settings::{DenyGlob, FileRule, FileRules, SandboxMode, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Directly below every writable root these are read-only, existing or not: what runs or counts later, outside of the sandbox
@@ -95,6 +95,9 @@ pub fn named_paths(files: &FileRules, home: Option<&AbsPath>, codex_home: &AbsPa
     for glob in &files.deny_globs {
         paths.extend(AbsPath::new(DenyGlobs::scan_root(glob)));
     }
+    if let UnixSockets::Named(rules) = &files.unix_sockets {
+        paths.extend(rules.iter().chain(&files.closed_sockets).map(|rule| rule.path.clone()));
+    }
     paths
 }
 
@@ -114,7 +117,10 @@ pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: 
             }
             rules.protect(cwd, facts);
             rules.limits.extend(managed.limits);
-            rules.policy(policy, real_globs(&files.deny_globs, facts))
+            ResolvedPolicy {
+                unix_sockets: real_sockets(files, facts),
+                ..rules.policy(policy, real_globs(&files.deny_globs, facts))
+            }
         }
     }
 }
@@ -171,6 +177,26 @@ fn everything_but(limits: Vec<PathRule>, globs: Vec<DenyGlob>) -> ResolvedPolicy
             ..ResolvedPolicy::unconfined()
         },
         Some(_) | None => ResolvedPolicy::unconfined(),
+    }
+}
+
+fn real_sockets(files: &FileRules, facts: &PathFacts) -> UnixSockets {
+    let closed: BTreeSet<AbsPath> = files.closed_sockets.iter().map(|rule| facts.real(&rule.path)).collect();
+    match &files.unix_sockets {
+        UnixSockets::All { place } if closed.is_empty() => UnixSockets::All { place: place.clone() },
+        // Nobody looks at single ones where all are open.
+        UnixSockets::All { .. } => UnixSockets::default(),
+        UnixSockets::Named(rules) => {
+            let real = |rule: &SocketRule| SocketRule {
+                path: facts.real(&rule.path),
+                place: rule.place.clone(),
+            };
+            let mut rules: Vec<SocketRule> = rules.iter().map(real).collect();
+            rules.sort();
+            rules.dedup_by(|a, b| a.path == b.path);
+            rules.retain(|rule| !closed.contains(&rule.path));
+            UnixSockets::Named(rules)
+        }
     }
 }
 
@@ -314,6 +340,7 @@ impl Rules {
             limits: self.limits,
             deny_globs: globs.into(),
             network: policy.network_access(),
+            unix_sockets: UnixSockets::default(),
             confined: true,
         };
         let kept = resolved

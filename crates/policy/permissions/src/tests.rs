@@ -244,7 +244,30 @@ fn a_policy_is_within_another_when_it_allows_nothing_more() {
         .into(),
         ..workspace_write.clone()
     };
+    let named = |paths: &[&str]| ResolvedPolicy {
+        unix_sockets: UnixSockets::Named(
+            paths
+                .iter()
+                .map(|at| SocketRule {
+                    path: path(at),
+                    place: String::new(),
+                })
+                .collect(),
+        ),
+        ..read_only.clone()
+    };
+    let all_sockets = ResolvedPolicy {
+        unix_sockets: UnixSockets::All { place: String::new() },
+        ..read_only.clone()
+    };
     let check = |inner: &ResolvedPolicy, outer: &ResolvedPolicy, expect: bool| assert_eq!(inner.is_within(outer), expect);
+
+    check(&read_only, &named(&["/s"]), true);
+    check(&named(&["/s"]), &read_only, false);
+    check(&named(&["/s"]), &named(&["/s", "/t"]), true);
+    check(&named(&["/s", "/t"]), &named(&["/s"]), false);
+    check(&named(&["/s"]), &all_sockets, true);
+    check(&all_sockets, &named(&["/s"]), false);
 
     check(&read_only, &workspace_write, true);
     check(&workspace_write, &workspace_write, true);

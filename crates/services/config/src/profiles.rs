@@ -5,7 +5,7 @@
 use crate::tree::{Node, Table, Value, dotted};
 use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
-use codex_protocol::settings::{DenyGlob, FileRule, FileRules, Rights, SandboxPolicy};
+use codex_protocol::settings::{DenyGlob, FileRule, FileRules, Rights, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
@@ -103,6 +103,7 @@ impl Profiles<'_> {
         let mut rules = Rules::new();
         let mut max_depth = None;
         let mut network = Network::default();
+        let mut sockets = Sockets::default();
         let mut roots = vec![self.cwd.clone()];
         roots.extend(self.add_dirs.iter().cloned());
         for link in chain.iter().rev() {
@@ -112,12 +113,16 @@ impl Profiles<'_> {
                     self.add_rules(key, table, &mut rules, &mut warnings)?;
                     max_depth = scan_depth(key, table)?.or(max_depth);
                     network.add(key, table)?;
+                    self.add_sockets(key, table, &mut sockets)?;
                     self.add_roots(key, table, &mut roots)?;
                 }
             }
         }
         let network = network.open(self.proxy_demanded, &mut warnings);
-        let rules = self.file_rules(name, &rules, &roots, max_depth)?;
+        let rules = FileRules {
+            unix_sockets: sockets.opened()?,
+            ..self.file_rules(name, &rules, &roots, max_depth)?
+        };
         Ok(Permissions {
             policy: self.nearest_mode(&rules, network),
             rules,
@@ -215,6 +220,34 @@ impl Profiles<'_> {
         Ok(())
     }
 
+    fn add_sockets(&self, key: &str, table: &Table, sockets: &mut Sockets) -> Result<(), ConfigError> {
+        const ALL: &str = "dangerously_allow_all_unix_sockets";
+        const NAMES: [(&str, bool); 3] = [("allow", true), ("deny", false), ("none", false)];
+        let Some(node) = table.get("network") else { return Ok(()) };
+        let key = dotted(key, "network");
+        let table = node.table(&key)?;
+        if let Some(node) = table.get(ALL) {
+            let all = node.boolean(&dotted(&key, ALL))?;
+            sockets.all = all.then(|| node.source.place.clone());
+        }
+        let Some(node) = table.get("unix_sockets") else { return Ok(()) };
+        let key = dotted(&key, "unix_sockets");
+        for (text, node) in node.table(&key)? {
+            let wrong = |problem: &str| invalid(node, format!("{key}: `{text}` {problem}"));
+            if is_pattern(text) {
+                return Err(wrong("must be the path of one socket, patterns are not for them"));
+            }
+            let home = self.env.home.as_ref().filter(|_| text.starts_with("~/"));
+            let path = match home {
+                Some(home) => self.env.expand(text, home),
+                None => AbsPath::new(text).map_err(|_| wrong("must be an absolute path, or start with `~/`"))?,
+            };
+            let opens = node.one_of(&dotted(&key, text), &NAMES)?;
+            sockets.named.insert(path, (opens, node.source.place.clone()));
+        }
+        Ok(())
+    }
+
     /// The rules with every path spelled out.
     fn file_rules(&self, name: &str, rules: &Rules, roots: &[AbsPath], max_depth: Option<u32>) -> Result<FileRules, ConfigError> {
         let mut lines = Vec::new();
@@ -240,7 +273,7 @@ impl Profiles<'_> {
         Ok(FileRules {
             profile: Some(lines),
             deny_globs,
-            managed_deny: Vec::new(),
+            ..FileRules::default()
         })
     }
 
@@ -399,6 +432,35 @@ fn add_rule(rules: &mut Rules, (path, below): (&str, &str), key: &str, node: &No
     Ok(())
 }
 
+/// What `network` tables say of unix sockets, the inner ones over the outer ones.
+#[derive(Default)]
+struct Sockets {
+    all: Option<Place>,
+    named: BTreeMap<AbsPath, (bool, Place)>,
+}
+
+impl Sockets {
+    /// A denial takes an inherited line away. Nobody looks at single sockets where all are open, so it cannot be kept beside that.
+    fn opened(self) -> Result<UnixSockets, ConfigError> {
+        if let Some(all) = self.all {
+            let denied = self.named.into_iter().find(|(_, (opens, _))| !opens);
+            return match denied {
+                Some((path, (_, place))) => Err(ConfigError::PermissionsInvalid {
+                    place,
+                    problem: format!("`{path}` cannot be closed while `dangerously_allow_all_unix_sockets` (at {all}) opens every socket"),
+                }),
+                None => Ok(UnixSockets::All { place: all.to_string() }),
+            };
+        }
+        let opened = self.named.into_iter().filter(|(_, (opens, _))| *opens);
+        let rule = |(path, (_, place)): (AbsPath, (bool, Place))| SocketRule {
+            path,
+            place: place.to_string(),
+        };
+        Ok(UnixSockets::Named(opened.map(rule).collect()))
+    }
+}
+
 /// What `network` tables say, the inner ones over the outer ones.
 #[derive(Default)]
 struct Network {
@@ -415,7 +477,7 @@ impl Network {
         if let Some(node) = table.get("enabled") {
             self.enabled = Some(node.boolean(&dotted(&key, "enabled"))?);
         }
-        for name in ["mode", "domains", "unix_sockets", "mitm"] {
+        for name in ["mode", "domains", "mitm"] {
             let restricts = |node: &&Node| node.text() != Some("full") && node.value != Value::Table(Table::new());
             if let Some(node) = table.get(name).filter(restricts) {
                 self.restricted = Some((dotted(&key, name), node.source.place.clone()));

@@ -8,7 +8,8 @@ use crate::value::Choices as _;
 use crate::{Config, ConfigError, Place, ProcessEnv, Replacement};
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, ApprovalsReviewer, DenyGlob, FileRule, FileRules, Rights, SandboxMode, SandboxPolicy, WebSearchMode,
+    ApprovalPolicy, ApprovalsReviewer, DenyGlob, FileRule, FileRules, Rights, SandboxMode, SandboxPolicy, SocketRule, UnixSockets,
+    WebSearchMode,
 };
 use std::collections::BTreeMap;
 
@@ -36,11 +37,20 @@ pub(crate) struct Requirements {
     profiles: Option<AllowedProfiles>,
     /// Where it says that commands have no network here.
     network_closed: Option<Place>,
+    sockets: Option<SocketLimits>,
     more_instructions: Option<String>,
     login_methods: Option<Vec<String>>,
     new_thread: Option<NewThread>,
     /// What nobody may read.
     deny_read: DenyRead,
+}
+
+/// What the rules about the network say of unix sockets.
+#[derive(Debug)]
+struct SocketLimits {
+    all_allowed: bool,
+    closed: Vec<SocketRule>,
+    place: Place,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +118,7 @@ impl Requirements {
             web_search: web_search(table)?,
             profiles: profiles(table)?,
             network_closed: network(table, warnings),
+            sockets: socket_limits(table, env)?,
             more_instructions: table
                 .get("additional_developer_instructions")
                 .and_then(Node::text)
@@ -186,6 +197,7 @@ impl Requirements {
         }
         changes.extend(self.constrain_web_search(config));
         changes.extend(self.close_network(config));
+        changes.extend(self.close_sockets(config));
         config.allowed_login_methods.clone_from(&self.login_methods);
         config.file_rules.managed_deny.extend(self.deny_read.paths.iter().cloned());
         config.file_rules.deny_globs.extend(self.deny_read.globs.iter().cloned());
@@ -261,6 +273,42 @@ impl Requirements {
                 })
             }
             SandboxPolicy::DangerFullAccess | SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => None,
+        }
+    }
+}
+
+impl Requirements {
+    fn close_sockets(&self, config: &mut Config) -> Vec<Replacement> {
+        let Some(limits) = &self.sockets else { return Vec::new() };
+        config.file_rules.closed_sockets.clone_from(&limits.closed);
+        let change = |key: &str, from: String, to: &str| Replacement {
+            key: key.to_owned(),
+            from,
+            to: to.to_owned(),
+            place: limits.place.clone(),
+            allowed: vec![to.to_owned()],
+        };
+        // Under another name it is the same socket.
+        let real = |path: &AbsPath| path.canonicalize().unwrap_or_else(|_| path.as_path().to_owned());
+        match &mut config.file_rules.unix_sockets {
+            UnixSockets::All { .. } if limits.all_allowed && limits.closed.is_empty() => Vec::new(),
+            sockets @ UnixSockets::All { .. } => {
+                *sockets = UnixSockets::default();
+                vec![change(
+                    "permissions.network.dangerously_allow_all_unix_sockets",
+                    "true".to_owned(),
+                    "false",
+                )]
+            }
+            UnixSockets::Named(rules) => {
+                let is_closed = |rule: &SocketRule| limits.closed.iter().any(|closed| real(&closed.path) == real(&rule.path));
+                let (closed, open): (Vec<_>, Vec<_>) = std::mem::take(rules).into_iter().partition(is_closed);
+                *rules = open;
+                let closed = closed.into_iter();
+                closed
+                    .map(|rule| change("permissions.network.unix_sockets", rule.path.to_string(), "deny"))
+                    .collect()
+            }
         }
     }
 }
@@ -467,6 +515,41 @@ fn network(table: &Table, warnings: &mut Vec<String>) -> Option<Place> {
         "{place}: rules about the network cannot be enforced by this version; commands in the sandbox have no network"
     ));
     Some(place)
+}
+
+/// What they say of unix sockets holds without a proxy. A socket that they allow is not opened by that alone.
+fn socket_limits(table: &Table, env: &ProcessEnv) -> Result<Option<SocketLimits>, ConfigError> {
+    const KEY: &str = "unix_sockets";
+    let found = ["network_proxy", "experimental_network"]
+        .into_iter()
+        .find_map(|key| table.get_key_value(key));
+    let Some((key, node)) = found else { return Ok(None) };
+    let place = node.source.place.clone();
+    let table = node.table(key)?;
+    let all = table.get("dangerously_allow_all_unix_sockets");
+    let mut closed = Vec::new();
+    if let Some(node) = table.get(KEY) {
+        let key = tree::dotted(key, KEY);
+        for (text, node) in node.table(&key)? {
+            if node.text() == Some("allow") {
+                continue;
+            }
+            let home = env.home.as_ref().filter(|_| text.starts_with("~/"));
+            let path = match home {
+                Some(home) => env.expand(text, home),
+                None => AbsPath::new(text).map_err(|_| invalid(&key, node, &format!("needs absolute paths, not `{text}`")))?,
+            };
+            closed.push(SocketRule {
+                path,
+                place: node.source.place.to_string(),
+            });
+        }
+    }
+    Ok(Some(SocketLimits {
+        all_allowed: all.map(|node| node.boolean(key)).transpose()?.unwrap_or(false),
+        closed,
+        place,
+    }))
 }
 
 fn legacy_approvals(managed: &Table) -> Result<Option<Allowed<ApprovalPolicy>>, ConfigError> {

@@ -3,7 +3,7 @@
 mod support;
 
 use codex_config::Overrides;
-use codex_protocol::settings::{ApprovalPolicy, SandboxMode, WebSearchMode};
+use codex_protocol::settings::{ApprovalPolicy, SandboxMode, UnixSockets, WebSearchMode};
 use pretty_assertions::assert_eq;
 use support::{TRUSTED, USER, World, cli};
 
@@ -226,6 +226,38 @@ fn rules_about_the_network_close_it() {
     /t/etc/requirements.toml:1:2: rules about the network cannot be enforced by this version; commands in the sandbox have no network
     sandbox_workspace_write.network_access = "true" is not allowed by /t/etc/requirements.toml:1:2; "false" is used instead (allowed: `false`)
     "##);
+}
+
+#[test]
+fn unix_sockets_are_closed_by_name_and_all_of_them_need_to_be_allowed() {
+    let told = |managed: &str, user: &str| {
+        let profile = format!("default_permissions = \"p\"\n[permissions.p]\nextends = \":workspace\"\n[permissions.p.network]\n{user}\n");
+        let world = World::new(&[(USER, &profile), (REQUIREMENTS, &format!("[experimental_network]\n{managed}\n"))]);
+        let resolved = world.resolved("w", &Overrides::default());
+        let sockets = match &resolved.config.file_rules.unix_sockets {
+            UnixSockets::All { .. } => "all".to_owned(),
+            UnixSockets::Named(rules) => rules.iter().map(|rule| rule.path.to_string()).collect::<Vec<_>>().join(" "),
+        };
+        world.filtered(&format!("{sockets}\n{}\n", resolved.warnings[1..].join("\n")))
+    };
+    let two = "unix_sockets = { \"/t/a\" = \"allow\", \"/t/b\" = \"allow\" }";
+    let all = "dangerously_allow_all_unix_sockets = true";
+
+    insta::assert_snapshot!([
+        told("unix_sockets = { \"/t/a\" = \"deny\" }", two),
+        told("enabled = true", all),
+        told(all, all),
+        told(&format!("{all}\nunix_sockets = {{ \"/t/a\" = \"none\" }}"), all),
+    ].concat(), @r#"
+    /t/b
+    permissions.network.unix_sockets = "/t/a" is not allowed by /t/etc/requirements.toml:1:2; "deny" is used instead (allowed: `deny`)
+
+    permissions.network.dangerously_allow_all_unix_sockets = "true" is not allowed by /t/etc/requirements.toml:1:2; "false" is used instead (allowed: `false`)
+    all
+
+
+    permissions.network.dangerously_allow_all_unix_sockets = "true" is not allowed by /t/etc/requirements.toml:1:2; "false" is used instead (allowed: `false`)
+    "#);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod support;
 
 use codex_config::Overrides;
-use codex_protocol::settings::{FileRules, SandboxPolicy};
+use codex_protocol::settings::{FileRules, SandboxPolicy, UnixSockets};
 use pretty_assertions::assert_eq;
 use support::{TRUSTED, USER, World, cli};
 
@@ -146,6 +146,44 @@ fn denials_and_patterns_are_kept() {
     => read-only read:/
     AT 5:1: there is no special path `:everything`; the entry is left out
     "#);
+}
+
+#[test]
+fn unix_sockets_have_lines_of_their_own() {
+    let sockets = |text: &str| {
+        let world = World::new(&[(USER, text)]);
+        let told = match world.resolve("w", &Overrides::default()) {
+            Ok(resolved) => match resolved.config.file_rules.unix_sockets {
+                UnixSockets::All { place } => format!("all ({place})"),
+                UnixSockets::Named(rules) => rules
+                    .iter()
+                    .map(|rule| format!("{} ({})", rule.path, rule.place))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            },
+            Err(error) => error.to_string(),
+        };
+        world.filtered(&told)
+    };
+    let base = "default_permissions = \"p\"\n[permissions.q]\nextends = \":workspace\"\n[permissions.q.network]\nunix_sockets = { \"/run/a\" = \"allow\", \"~/b\" = \"allow\" }\n[permissions.p]\nextends = \"q\"\n[permissions.p.network]\n";
+    let told = [
+        "enabled = true\n",
+        "unix_sockets = { \"/run/a\" = \"none\", \"/run/c\" = \"allow\" }\n",
+        "dangerously_allow_all_unix_sockets = true\n",
+        "dangerously_allow_all_unix_sockets = true\nunix_sockets = { \"/run/a\" = \"deny\" }\n",
+        "unix_sockets = { \"run/a\" = \"allow\" }\n",
+        "unix_sockets = { \"/run/*\" = \"allow\" }\n",
+    ]
+    .map(|text| sockets(&format!("{base}{text}")).replace("/t/home/.codex/config.toml:", "AT "));
+
+    insta::assert_snapshot!(told.join("\n"), @r"
+    /run/a (AT 5:18), /t/home/b (AT 5:38)
+    /run/c (AT 9:37), /t/home/b (AT 5:38)
+    all (AT 9:1)
+    AT 10:18: `/run/a` cannot be closed while `dangerously_allow_all_unix_sockets` (at AT 9:1) opens every socket
+    AT 9:18: permissions.p.network.unix_sockets: `run/a` must be an absolute path, or start with `~/`
+    AT 9:18: permissions.p.network.unix_sockets: `/run/*` must be the path of one socket, patterns are not for them
+    ");
 }
 
 #[test]

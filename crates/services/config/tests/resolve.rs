@@ -18,7 +18,7 @@ fn defaults_without_any_file() {
         (resolved.origins, resolved.warnings, resolved.trusted),
         (BTreeMap::new(), vec![], None)
     );
-    insta::assert_snapshot!(world.filtered(&format!("{:#?}", resolved.config)), @r##"
+    insta::assert_snapshot!(world.filtered(&format!("{:#?}", resolved.config)), @r#"
     Config {
         model: None,
         provider: ProviderSettings {
@@ -55,6 +55,10 @@ fn defaults_without_any_file() {
             profile: None,
             deny_globs: [],
             managed_deny: [],
+            unix_sockets: Named(
+                [],
+            ),
+            closed_sockets: [],
         },
         permission_profile: Some(
             ":read-only",
@@ -121,7 +125,7 @@ fn defaults_without_any_file() {
         forced_login_method: None,
         allowed_login_methods: None,
     }
-    "##);
+    "#);
 }
 
 #[test]

@@ -193,6 +193,34 @@ pub struct FileRules {
     pub deny_globs: Vec<DenyGlob>,
     /// What the administrator closed; nothing lifts it, not even full access.
     pub managed_deny: Vec<FileRule>,
+    pub unix_sockets: UnixSockets,
+    /// Sockets that the administrator closed, whatever opens them.
+    pub closed_sockets: Vec<SocketRule>,
+}
+
+/// The unix sockets of other programs that commands may connect to, with network and without. What a command listens at itself is its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnixSockets {
+    Named(Vec<SocketRule>),
+    /// Every one that the system lets this user connect to. `place`: where it says so.
+    All {
+        place: String,
+    },
+}
+
+impl Default for UnixSockets {
+    fn default() -> Self {
+        Self::Named(Vec::new())
+    }
+}
+
+/// One socket that may be connected to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SocketRule {
+    pub path: AbsPath,
+    /// Where it stands, for explanations.
+    pub place: String,
 }
 
 /// One line about a file or a folder and everything below it.

@@ -5,10 +5,10 @@
 
 use super::cgroup::Holds;
 use super::limits::{self, Processes};
-use super::link::Link;
+use super::link::{Link, pass, take};
 use super::recorder::Microphone;
-use super::{Refusal, exec, landlock, mounts, quit, seccomp};
-use crate::plan::Confinement;
+use super::{Refusal, exec, landlock, mounts, quit, seccomp, sockets};
+use crate::plan::{Confinement, Filters, Sockets};
 use codex_base::AbsPath;
 use codex_process::CommandIo;
 use codex_process::wire::{Report, Request};
@@ -16,13 +16,13 @@ use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::process::{Pid, WaitOptions};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// What init has from its parent.
 pub(super) struct Inside<'a> {
     pub confinement: &'a Confinement,
-    pub filters: &'a [seccomp::Filter],
+    pub filters: &'a Filters,
     pub request: &'a Request,
     pub stdin: Option<&'a OwnedFd>,
     pub link: &'a Link,
@@ -35,7 +35,7 @@ pub(super) struct Inside<'a> {
 
 pub(super) fn run(inside: &Inside<'_>, settled: Result<Holds, Refusal>) -> ! {
     let report = match settled.map_err(Refusal::into_report).and_then(|holds| start(inside, holds)) {
-        Ok(command) => serve(inside, command),
+        Ok((command, calls)) => serve(inside, command, calls),
         Err(report) => report,
     };
     // Nobody listens any more if this fails.
@@ -43,7 +43,8 @@ pub(super) fn run(inside: &Inside<'_>, settled: Result<Holds, Refusal>) -> ! {
     quit(125)
 }
 
-fn start(inside: &Inside<'_>, holds: Holds) -> Result<Pid, Report> {
+/// The command, and from where its calls are heard that are handed over.
+fn start(inside: &Inside<'_>, holds: Holds) -> Result<(Pid, Option<OwnedFd>), Report> {
     let Inside {
         confinement,
         request,
@@ -54,18 +55,43 @@ fn start(inside: &Inside<'_>, holds: Holds) -> Result<Pid, Report> {
     let failed = |rule: &'static str, step: &'static str| move |error: io::Error| Refusal::of(rule, step)(error).into_report();
     let streams = exec::Streams::make(request, inside.stdin, link).map_err(failed("a terminal", "open it"))?;
     limit_core().map_err(failed("no core dumps", "set the limit"))?;
-    drop_privileges().map_err(failed("no privileges", "drop them"))?;
-    landlock::apply(&confinement.writable, confinement.system_calls).map_err(Refusal::into_report)?;
-    seccomp::apply(inside.filters).map_err(Refusal::into_report)?;
-    let settle = || {
-        limits::apply(&request.limits, Processes::OfCommand, holds).map_err(Refusal::into_report)?;
-        inside.recorder.map_or(Ok(()), Microphone::install)
+    let kept = match confinement.sockets {
+        // Key agents close themselves to their own user. In here it counts for the processes of the command alone.
+        Sockets::Own { .. } => CapabilitySet::SYS_PTRACE,
+        Sockets::Pairs | Sockets::All => CapabilitySet::empty(),
     };
-    let command = exec::fork_command(request, &streams, inside.failure, None, |_| settle()).map_err(failed("a process", "fork"))?;
+    drop_privileges(kept).map_err(failed("no privileges", "drop them"))?;
+    landlock::apply(confinement).map_err(Refusal::into_report)?;
+    seccomp::apply(&inside.filters.first).map_err(Refusal::into_report)?;
+    let limit = || limits::apply(&request.limits, Processes::OfCommand, holds).map_err(Refusal::into_report);
+    let fork = |confine: &dyn Fn() -> Result<(), Report>| {
+        exec::fork_command(request, &streams, inside.failure, None, |_| confine()).map_err(failed("a process", "fork"))
+    };
+    let (command, calls) = match &confinement.sockets {
+        Sockets::Pairs | Sockets::All => {
+            let settle = || limit().and_then(|()| inside.recorder.map_or(Ok(()), Microphone::install));
+            (fork(&settle)?, None)
+        }
+        Sockets::Own { .. } => {
+            let strict = sockets::inherits_others(inside.stdin);
+            let (hears, says) = sockets::pair().map_err(failed(sockets::RULE, "make a pair of them"))?;
+            let command = fork(&|| {
+                limit()?;
+                hold(CapabilitySet::empty()).map_err(failed("no privileges", "drop them"))?;
+                match seccomp::apply_to_command(inside.filters, strict).map_err(Refusal::into_report)? {
+                    Some(calls) => pass(&says, &calls).map_err(failed(sockets::RULE, "hand them over")),
+                    None => Ok(()),
+                }
+            })?;
+            drop(says);
+            // Nothing comes if the command could not be confined, which it reports itself.
+            (command, take(&hears).map_err(failed(sockets::RULE, "take them over"))?)
+        }
+    };
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
     // Only now: until here signals wait, and the copy must not take our handler for its own.
     pass_signals_on(request.io);
-    Ok(command)
+    Ok((command, calls))
 }
 
 /// One byte is too little for a file, and the one limit at which the kernel starts no handler of the host either (`fs/coredump.c`); with none
@@ -83,8 +109,8 @@ pub(super) fn limit_core() -> io::Result<()> {
     }
 }
 
-/// No capability now, none by executing anything, and no debugger on init: its pipes and memory are its own.
-pub(super) fn drop_privileges() -> io::Result<()> {
+/// No capability now but `kept`, none by executing anything, and no debugger on init: its pipes and memory are its own.
+pub(super) fn drop_privileges(kept: CapabilitySet) -> io::Result<()> {
     for capability in 0..64_u32 {
         // SAFETY: drops a capability by number; beyond the last one that the kernel knows it is an error and the end.
         if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) } == -1 {
@@ -92,20 +118,21 @@ pub(super) fn drop_privileges() -> io::Result<()> {
         }
     }
     rustix::thread::clear_ambient_capability_set()?;
-    let none = CapabilitySet::empty();
-    rustix::thread::set_capabilities(
-        None,
-        CapabilitySets {
-            effective: none,
-            permitted: none,
-            inheritable: none,
-        },
-    )?;
+    hold(kept)?;
     rustix::thread::set_no_new_privs(true)?;
     // The wish to die with the supervisor survives this: it is only taken away by more rights, never by fewer.
     Ok(rustix::process::set_dumpable_behavior(
         rustix::process::DumpableBehavior::NotDumpable,
     )?)
+}
+
+fn hold(capabilities: CapabilitySet) -> io::Result<()> {
+    let sets = CapabilitySets {
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 
 /// The command, for the signal handler.
@@ -164,17 +191,30 @@ fn pass_signals_on(io: CommandIo) {
 }
 
 /// Holds nothing but the pipe for its word, waits for the command's end, tells it and takes everything else along.
-fn serve(inside: &Inside<'_>, command: Pid) -> ! {
+fn serve(inside: &Inside<'_>, command: Pid, calls: Option<OwnedFd>) -> ! {
     const WORD: libc::c_int = 3;
+    const CALLS: libc::c_int = 4;
     // If there is no /dev/null any more the output only ends later.
     let _ = exec::forget_output();
     // SAFETY: no other descriptor is used from here on, and their owners are never dropped: this function ends with the process.
     // The folders of the host among them must not outlive the start.
-    let word = unsafe {
-        libc::dup2(inside.status.as_raw_fd(), WORD);
-        libc::close_range(WORD.cast_unsigned() + 1, libc::c_uint::MAX, 0);
-        BorrowedFd::borrow_raw(WORD)
+    let (word, calls) = unsafe {
+        // One may lie where another goes.
+        let status = libc::fcntl(inside.status.as_raw_fd(), libc::F_DUPFD_CLOEXEC, CALLS + 1);
+        let calls = calls.map(|calls| libc::fcntl(calls.as_raw_fd(), libc::F_DUPFD_CLOEXEC, CALLS + 1));
+        libc::dup2(status, WORD);
+        let calls = calls.map(|calls| libc::dup2(calls, CALLS));
+        let kept = if calls.is_some() { CALLS } else { WORD };
+        libc::close_range(kept.cast_unsigned() + 1, libc::c_uint::MAX, 0);
+        (
+            BorrowedFd::borrow_raw(WORD),
+            calls.filter(|calls| *calls == CALLS).map(|calls| OwnedFd::from_raw_fd(calls)),
+        )
     };
+    // Without it every such call fails: the end of its descriptor is the answer.
+    if let (Some(calls), Sockets::Own { others }) = (calls, &inside.confinement.sockets) {
+        sockets::serve(calls, others, inside.confinement.system_calls);
+    }
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == command => {

@@ -6,7 +6,7 @@ use super::broker::Handover;
 use super::exec::Streams;
 use super::{Refusal, init, seccomp};
 use crate::landlocked::{Access, LandlockPlan, PathGrant, Signals};
-use crate::plan::SystemCalls;
+use crate::plan::{Filters, Sockets, SystemCalls};
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetError, Scope,
@@ -24,14 +24,9 @@ const NEEDED: ABI = ABI::V3;
 const KNOWN: ABI = ABI::V5;
 
 /// `handover` leads to a supervisor that is ready to do for the command what Landlock cannot grant.
-pub(super) fn apply(
-    plan: &LandlockPlan,
-    streams: &Streams,
-    filters: &[seccomp::Filter],
-    handover: Option<&Handover>,
-) -> Result<(), Refusal> {
+pub(super) fn apply(plan: &LandlockPlan, streams: &Streams, filters: &Filters, handover: Option<&Handover>) -> Result<(), Refusal> {
     init::limit_core().map_err(Refusal::of("no core dumps", "set the limit"))?;
-    init::drop_privileges().map_err(Refusal::of("no privileges", "drop them"))?;
+    init::drop_privileges(rustix::thread::CapabilitySet::empty()).map_err(Refusal::of("no privileges", "drop them"))?;
     restrict(plan, streams).map_err(|error| Refusal {
         rule: RULE.to_owned(),
         missing: error.to_string(),
@@ -41,7 +36,7 @@ pub(super) fn apply(
     if listener.is_none() {
         seccomp::refuse_metadata()?;
     }
-    seccomp::apply(filters)?;
+    seccomp::apply(&filters.first)?;
     listener.map_or(Ok(()), |(handover, listener)| handover.give(listener.as_fd()))
 }
 
@@ -56,9 +51,10 @@ fn restrict(plan: &LandlockPlan, streams: &Streams) -> Result<(), RulesetError> 
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?;
     if plan.system_calls == SystemCalls::NetworkOff {
-        rules = rules
-            .handle_access(AccessNet::from_all(ABI::V4))?
-            .scope(Scope::AbstractUnixSocket)?;
+        rules = rules.handle_access(AccessNet::from_all(ABI::V4))?;
+    }
+    if plan.sockets != Sockets::All {
+        rules = rules.scope(Scope::AbstractUnixSocket)?;
     }
     let mut rules = rules.create()?;
     // Without the root nothing can be opened, and nothing is granted.

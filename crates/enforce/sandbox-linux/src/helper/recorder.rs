@@ -17,7 +17,7 @@ mod names;
 mod places;
 
 use super::seccomp;
-use crate::plan::{LinuxPlan, SystemCalls};
+use crate::plan::{LinuxPlan, SocketKind, SystemCalls};
 use calls::Deed;
 use codex_base::AbsPath;
 use codex_process::record::{Address, FileKind, FileUse, Record, Recording, SeenAddress, SeenFile};
@@ -53,6 +53,7 @@ pub(super) struct Microphone {
 pub(super) struct Ear {
     channel: OwnedFd,
     system_calls: SystemCalls,
+    sockets: SocketKind,
 }
 
 /// What there is so far. The thread that adds to it ends with this process.
@@ -71,10 +72,10 @@ struct Kept {
 /// The two ends, before the command's process is made.
 pub(super) fn make(recording: Recording, plan: &LinuxPlan) -> io::Result<(Microphone, Ear)> {
     let (theirs, ours) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-    let system_calls = match plan {
-        LinuxPlan::Unconfined => SystemCalls::NetworkOn,
-        LinuxPlan::Confined(plan) => plan.system_calls,
-        LinuxPlan::Landlocked(plan) => plan.system_calls,
+    let (system_calls, sockets) = match plan {
+        LinuxPlan::Unconfined => (SystemCalls::NetworkOn, SocketKind::All),
+        LinuxPlan::Confined(plan) => (plan.system_calls, plan.sockets.kind()),
+        LinuxPlan::Landlocked(plan) => (plan.system_calls, plan.sockets.kind()),
     };
     let microphone = Microphone {
         recording,
@@ -84,6 +85,7 @@ pub(super) fn make(recording: Recording, plan: &LinuxPlan) -> io::Result<(Microp
     let ear = Ear {
         channel: ours,
         system_calls,
+        sockets,
     };
     Ok((microphone, ear))
 }
@@ -225,7 +227,7 @@ impl Ear {
 
     fn hear(&self, listener: &OwnedFd, call: &libc::seccomp_notif, tape: &Tape) {
         let number = i64::from(call.data.nr);
-        let refused = seccomp::TOLD.contains(&number) && seccomp::is_refused(self.system_calls, number, &call.data.args);
+        let refused = seccomp::TOLD.contains(&number) && seccomp::is_refused(self.system_calls, self.sockets, number, &call.data.args);
         let caller = Caller::new(call.pid);
         let seen = calls::deed(number, &call.data.args).map(|deed| look(&caller, &deed));
         // The process may be another one by now, if the caller was killed meanwhile.

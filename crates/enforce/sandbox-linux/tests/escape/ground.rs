@@ -63,7 +63,7 @@ impl Ground {
         }
         // Whoever owns it, the owner of a program that changes its user is somebody else.
         prepare_programs(&lab, user);
-        let receivers = Receivers::new(&lab, &secret);
+        let receivers = Receivers::new(&lab, &secret, probes);
         let mut victims = BTreeMap::from([("", Victim::start(user, &secret))]);
         let acted_on = probes.iter().filter(|probe| probe.effect == Effect::Victim);
         victims.extend(acted_on.map(|probe| (probe.id, Victim::start(user, &secret))));

@@ -63,10 +63,6 @@ pub struct Run {
     #[arg(long)]
     log_denials: bool,
 
-    /// Open a unix socket on macOS; changes nothing elsewhere
-    #[arg(long, value_name = "PATH", action = ArgAction::Append)]
-    allow_unix_socket: Vec<PathBuf>,
-
     /// The command and its arguments
     #[arg(value_name = "COMMAND", trailing_var_arg = true)]
     command: Vec<OsString>,
@@ -94,6 +90,10 @@ struct Policy {
     /// Work in this directory
     #[arg(short = 'C', long, value_name = "DIR")]
     cd: Option<PathBuf>,
+
+    /// Let commands connect to this unix socket (may be repeated)
+    #[arg(long, value_name = "PATH", action = ArgAction::Append)]
+    allow_unix_socket: Vec<PathBuf>,
 
     /// What an administrator requires counts anyway; older scripts ask for it
     #[arg(long, hide = true)]
@@ -158,7 +158,6 @@ impl Run {
             policy: self.policy.inside(&outer.policy),
             verbose: self.verbose || outer.verbose,
             log_denials: self.log_denials || outer.log_denials,
-            allow_unix_socket: [outer.allow_unix_socket, self.allow_unix_socket].concat(),
             command: self.command,
         }
     }
@@ -220,19 +219,11 @@ impl Run {
     }
 
     fn notes(&self) -> Vec<&'static str> {
-        [
-            (
-                !self.allow_unix_socket.is_empty() && std::env::consts::OS != "macos",
-                "note: --allow-unix-socket opens sockets on macOS only; here they are open while the network is on",
-            ),
-            (
-                self.policy.full_auto,
-                "note: --full-auto is an older name of --sandbox workspace-write",
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(applies, note)| applies.then_some(note))
-        .collect()
+        self.policy
+            .full_auto
+            .then_some("note: --full-auto is an older name of --sandbox workspace-write")
+            .into_iter()
+            .collect()
     }
 }
 
@@ -291,6 +282,7 @@ impl Policy {
         Self {
             profile: self.profile.or_else(|| outer.profile.clone()),
             cd: self.cd.or_else(|| outer.cd.clone()),
+            allow_unix_socket: [outer.allow_unix_socket.clone(), self.allow_unix_socket].concat(),
             ..decides
         }
     }
@@ -304,6 +296,7 @@ impl Policy {
             cwd: state.as_ref().map_or(cwd, |state| state.cwd.clone()),
             overrides,
             state,
+            unix_sockets: self.allow_unix_socket.iter().map(|path| process.cwd.join(path)).collect(),
         };
         InForce::resolve(asked, process).map_err(|error| told(&error))
     }

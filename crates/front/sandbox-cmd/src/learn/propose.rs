@@ -28,6 +28,8 @@ pub struct Proposal {
     /// Risky ones; not in force.
     pub withheld: Vec<(Line, Risk)>,
     pub network: bool,
+    /// Unix sockets that were connected to; those with a risk are not in force.
+    pub sockets: Vec<(AbsPath, Option<Risk>)>,
     /// Addresses that the network would have to be opened for, and are a risk by themselves.
     pub withheld_addresses: Vec<(Address, Risk)>,
     /// Folders of which only what is named elsewhere will be seen.
@@ -108,9 +110,13 @@ pub fn propose(needs: &Needs, folders: &Folders) -> Proposal {
     }
     sieve.gather();
     passed.retain(|folder| !sieve.is_covered(folder, Rights::Read));
-    let (risky, harmless): (Vec<_>, Vec<_>) = needs
-        .addresses
-        .iter()
+    let (sockets, addresses): (Vec<_>, Vec<_>) = needs.addresses.iter().partition(|address| matches!(address, Address::Unix(_)));
+    let sockets = sockets.into_iter().filter_map(|address| match address {
+        Address::Unix(path) => Some((path.clone(), risk::of_address(address))),
+        _ => None,
+    });
+    let (risky, harmless): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
         .map(|address| (address.clone(), risk::of_address(address)))
         .partition(|(_, risk)| risk.is_some());
     Proposal {
@@ -122,6 +128,7 @@ pub fn propose(needs: &Needs, folders: &Folders) -> Proposal {
             .collect(),
         apart: sieve.withheld.keys().cloned().collect(),
         network: !harmless.is_empty(),
+        sockets: sockets.collect(),
         withheld_addresses: risky.into_iter().filter_map(|(address, risk)| Some((address, risk?))).collect(),
         passed,
         unnamed: sieve.unnamed,

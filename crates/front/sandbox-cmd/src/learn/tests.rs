@@ -271,6 +271,7 @@ fn the_whole_text_is_a_configuration_and_its_comments_stay_comments() {
         address(Address::Inet(([192, 0, 2, 1], 443).into())),
         address(Address::Inet(([169, 254, 169, 254], 80).into())),
         address(Address::Unix(path("/run/docker.sock"))),
+        address(Address::Unix(path("/run/x.sock"))),
         address(Address::Socket),
     ];
     record.names = vec!["example.org".to_owned()];
@@ -288,6 +289,7 @@ fn the_whole_text_is_a_configuration_and_its_comments_stay_comments() {
     # Written to outside of the workspace:
     "/data/out" = "write"
     "/opt/tool/conf" = "read"
+    "/run/x.sock" = "read"
     # RISK, so not in force: a well-known place of credentials
     # "~/.netrc" = "read"
 
@@ -302,8 +304,12 @@ fn the_whole_text_is_a_configuration_and_its_comments_stay_comments() {
     # Reached: 192.0.2.1:443
     # Asked for: example.org
     # RISK: 169.254.169.254:80: the rights of this machine in its cloud are handed out there
-    # RISK: unix:/run/docker.sock: whoever reaches this service can do what it can, outside of the sandbox
     enabled = true
+
+    [permissions.p.network.unix_sockets]
+    # RISK, so not in force: whoever reaches this service can do what it can, outside of the sandbox
+    # "/run/docker.sock" = "allow"
+    "/run/x.sock" = "allow"
 
     # Listed, and too broad to open; only what is named above is seen there: /
     # Used, and no line can name it: /x�[permissions.p.network]�enabled = true
@@ -325,7 +331,8 @@ fn addresses_that_are_a_risk_open_no_network() {
     };
     let check = |address: Address, network: bool, risk: Option<Risk>| {
         let (_, proposal) = proposed(&seen(address.clone()));
-        let found = proposal.withheld_addresses.first().map(|(_, risk)| *risk);
+        let of_socket = proposal.sockets.first().and_then(|(_, risk)| *risk);
+        let found = proposal.withheld_addresses.first().map(|(_, risk)| *risk).or(of_socket);
         assert_eq!((proposal.network, found), (network, risk), "{address:?}");
     };
 
@@ -342,7 +349,7 @@ fn addresses_that_are_a_risk_open_no_network() {
     check(Address::Inet("[fd00:ec2::254]:80".parse().unwrap()), false, Some(Risk::Metadata));
     check(Address::Unix(path("/var/run/docker.sock")), false, Some(Risk::Service));
     check(Address::Unix(path("/tmp/ssh-x/agent.12")), false, Some(Risk::Service));
-    check(Address::Unix(path("/run/x.sock")), true, None);
+    check(Address::Unix(path("/run/x.sock")), false, None);
 }
 
 #[test]

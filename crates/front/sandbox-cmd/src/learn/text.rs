@@ -6,6 +6,7 @@ use super::risk::Risk;
 use crate::denials::{self, target};
 use codex_base::AbsPath;
 use codex_permissions::Rights;
+use codex_process::record::Address;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -109,10 +110,10 @@ impl Told<'_> {
         let needs = &self.learned.needs;
         let _ = writeln!(text, "[permissions.{}.network]", quoted_key(self.name));
         let withheld = &self.proposal.withheld_addresses;
-        let harmless = needs
-            .addresses
-            .iter()
-            .filter(|address| !withheld.iter().any(|(risky, _)| risky == *address));
+        let harmless = needs.addresses.iter().filter(|address| {
+            let is_socket = matches!(address, Address::Unix(_));
+            !is_socket && !withheld.iter().any(|(risky, _)| risky == *address)
+        });
         let harmless: Vec<String> = harmless.map(target).collect();
         if self.proposal.network {
             comment(text, "Hosts are not told apart: all of the network is on, this machine included.");
@@ -128,6 +129,20 @@ impl Told<'_> {
             comment(text, "enabled = true");
         }
         let _ = writeln!(text, "enabled = {}\n", self.proposal.network);
+        if self.proposal.sockets.is_empty() {
+            return;
+        }
+        let _ = writeln!(text, "[permissions.{}.network.unix_sockets]", quoted_key(self.name));
+        for (path, risk) in &self.proposal.sockets {
+            let line = format!("{} = \"allow\"", quoted(&path.to_string()));
+            if let Some(risk) = risk {
+                comment(text, &format!("RISK, so not in force: {risk}"));
+                comment(text, &line);
+            } else {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        text.push('\n');
     }
 
     /// The same for programs.
@@ -158,6 +173,7 @@ impl Told<'_> {
             "written": paths(&mut used(Rights::Write)),
             "listed": paths(&mut learned.needs.listed.iter()),
             "programs": paths(&mut learned.programs.iter()),
+            "unixSockets": proposal.sockets.iter().map(|(path, risk)| json!({ "path": path.to_string(), "risk": risk.as_ref().map(risky) })).collect::<Vec<_>>(),
             "addresses": learned.needs.addresses.iter().map(target).collect::<Vec<_>>(),
             "names": learned.names,
             "denied": learned.denied,
@@ -171,7 +187,8 @@ impl Told<'_> {
 
     /// What the user has to know besides, one line each.
     pub fn notices(&self) -> Vec<String> {
-        let risky = self.proposal.withheld.len() + self.proposal.withheld_addresses.len();
+        let sockets = self.proposal.sockets.iter().filter(|(_, risk)| risk.is_some());
+        let risky = self.proposal.withheld.len() + self.proposal.withheld_addresses.len() + sockets.count();
         let mut notices = Vec::new();
         if !self.learned.denied.is_empty() {
             notices.push(

@@ -272,7 +272,7 @@ pub(super) const PROFILE: Kind = Table(&[
         "network",
         NETWORK,
         "",
-        "`enabled` opens the network; the rest needs a proxy that is not in this version",
+        "`enabled` opens the network; unix sockets have lines of their own; the rest needs a proxy that is not in this version",
     ),
 ]);
 
@@ -280,7 +280,12 @@ const NETWORK: Kind = Table(&[
     used("enabled", Switch, "false", "commands have network"),
     used("mode", Choice(&["limited", "full"]), "", "not enforced yet: closes the network"),
     used("domains", Map(&ALLOW), "", "not enforced yet: closes the network"),
-    used("unix_sockets", Map(&ALLOW), "", "not enforced yet: closes the network"),
+    used(
+        "unix_sockets",
+        Map(&ALLOW),
+        "",
+        "path to `allow` or `deny`: sockets of other programs that commands connect to, with the network off, too",
+    ),
     later("allow_local_binding", Switch),
     later("allow_upstream_proxy", Switch),
     later("proxy_url", Text),
@@ -288,7 +293,12 @@ const NETWORK: Kind = Table(&[
     later("enable_socks5", Switch),
     later("enable_socks5_udp", Switch),
     later("dangerously_allow_non_loopback_proxy", Switch),
-    later("dangerously_allow_all_unix_sockets", Switch),
+    used(
+        "dangerously_allow_all_unix_sockets",
+        Switch,
+        "false",
+        "commands connect to every unix socket of the system, container daemons and key agents among them",
+    ),
     later("mitm", Any),
 ]);
 

@@ -321,8 +321,12 @@ pub(super) fn calls(architecture: Architecture) -> impl Iterator<Item = i64> {
 }
 
 /// The same as runs of numbers without a gap, first and last, in their order.
-pub(super) fn runs(architecture: Architecture) -> Vec<(u32, u32)> {
-    let mut numbers: Vec<u32> = calls(architecture).filter_map(|call| u32::try_from(call).ok()).collect();
+pub(super) fn runs(architecture: Architecture, more: &[Number]) -> Vec<(u32, u32)> {
+    let more = more.iter().filter_map(|call| call.on(architecture));
+    let mut numbers: Vec<u32> = calls(architecture)
+        .chain(more)
+        .filter_map(|call| u32::try_from(call).ok())
+        .collect();
     numbers.sort_unstable();
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for number in numbers {

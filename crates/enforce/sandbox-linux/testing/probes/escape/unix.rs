@@ -1,5 +1,7 @@
 //! Sockets of the host that have a path or an abstract name.
 
+use super::files::exchange;
+use super::races::race;
 use super::{Attempt, Field, at, sys};
 use rustix::fd::AsFd;
 use rustix::net::{
@@ -10,8 +12,10 @@ use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub const ATTEMPTS: &[(&str, Attempt)] = &[
     ("unix-connect", |f| UnixStream::connect(path(f, "stream"))?.write_all(f.tag())),
@@ -67,6 +71,116 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
     ("unix-bind-abstract", |f| {
         UnixListener::bind_addr(&SocketAddr::from_abstract_name(f.tag())?).map(drop)
     }),
+    ("unix-own", |f| talk(&SocketAddr::from_pathname(f.inside(""))?)),
+    ("unix-own-abstract", |f| talk(&SocketAddr::from_abstract_name(f.tag())?)),
+    ("unix-here-connect", |f| UnixStream::connect(host(f))?.write_all(f.tag())),
+    ("unix-here-moved", |f| {
+        fs::rename(host(f), f.inside(""))?;
+        UnixStream::connect(f.inside(""))?.write_all(f.tag())
+    }),
+    ("unix-here-parent", |f| {
+        let spelled = format!("/proc/self/cwd/in/../in/{}-host", f.id);
+        UnixStream::connect(spelled)?.write_all(f.tag())
+    }),
+    ("unix-here-in-place", |f| {
+        let _own = UnixListener::bind(f.inside(""))?;
+        UnixStream::connect(f.inside(""))?;
+        fs::rename(host(f), f.inside(""))?;
+        UnixStream::connect(f.inside(""))?.write_all(f.tag())
+    }),
+    ("unix-here-listen-race", |f| {
+        let (own, other) = (f.inside(""), host(f));
+        let number = |path: &Path| fs::metadata(path).map(|found| found.ino()).ok();
+        let wanted = number(&other);
+        race(
+            || drop(exchange(&own, &other)),
+            || {
+                for path in [&own, &other] {
+                    if number(path) != wanted {
+                        // Of the round before.
+                        let _ = fs::remove_file(path);
+                    }
+                }
+                let Ok(socket) = socket(AddressFamily::UNIX, SocketType::STREAM, None) else {
+                    return false;
+                };
+                let bound = SocketAddrUnix::new(&own).and_then(|address| rustix::net::bind(&socket, &address));
+                let listens = bound.is_ok() && rustix::net::listen(&socket, 5).is_ok();
+                listens && [&own, &other].into_iter().any(|path| reaches(path, f, &socket))
+            },
+        )
+    }),
+    ("unix-here-connect-race", |f| {
+        let own = UnixListener::bind(f.inside(""))?;
+        let (one, other) = (f.inside(""), host(f));
+        race(|| drop(exchange(&one, &other)), || reaches(&one, f, &own))
+    }),
+    ("unix-here-link-race", |f| {
+        let own = UnixListener::bind(f.inside(""))?;
+        let (link, other) = (f.inside("-link"), f.inside("-other"));
+        std::os::unix::fs::symlink(f.inside(""), &link)?;
+        std::os::unix::fs::symlink(host(f), &other)?;
+        race(|| drop(exchange(&link, &other)), || reaches(&link, f, &own))
+    }),
+    ("unix-address-race", |f| {
+        let own = UnixListener::bind(f.inside(""))?;
+        let place = std::cell::UnsafeCell::new([0_u8; 110]);
+        let place = Shared(place);
+        let write = |path: &Path| {
+            let address = unix_address(path);
+            // SAFETY: torn bytes are what is tried, and nothing but the kernel reads them.
+            unsafe { std::ptr::copy_nonoverlapping(address.as_ptr(), place.at(), address.len().min(110)) };
+        };
+        write(&f.inside(""));
+        let (mine, wanted) = (f.inside(""), path(f, "stream"));
+        let turn = AtomicBool::new(false);
+        race(
+            || write(if turn.fetch_xor(true, Ordering::Relaxed) { &mine } else { &wanted }),
+            || {
+                let Ok(socket) = socket(AddressFamily::UNIX, SocketType::STREAM, None) else {
+                    return false;
+                };
+                // SAFETY: the place outlives the call.
+                let connected = unsafe { libc::connect(socket.as_raw_fd(), place.at().cast(), 110) } == 0;
+                connected && says(socket, f, &own)
+            },
+        )
+    }),
+    ("unix-number-race", |f| {
+        // An innocent socket of the internet at the same number.
+        let innocent = socket(AddressFamily::INET, SocketType::STREAM, None);
+        let innocent = innocent.or_else(|_| socket(AddressFamily::UNIX, SocketType::STREAM, None))?;
+        let raw = innocent.as_raw_fd();
+        let place = raw + 50;
+        let address = unix_address(&path(f, "stream"));
+        race(
+            || {
+                // SAFETY: the number belongs to this attempt alone.
+                unsafe { libc::dup2(raw, place) };
+            },
+            || {
+                let Ok(socket) = socket(AddressFamily::UNIX, SocketType::STREAM, None) else {
+                    return false;
+                };
+                // SAFETY: as above; the address is as long as it says.
+                let connected = unsafe {
+                    libc::dup2(socket.as_raw_fd(), place);
+                    let length = libc::socklen_t::try_from(address.len()).unwrap_or_default();
+                    libc::connect(place, address.as_ptr().cast(), length) == 0
+                };
+                connected && File::from(socket).write_all(f.tag()).is_ok()
+            },
+        )
+    }),
+    ("unix-family", |f| {
+        let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+        let mut inet = [0_u8; 16];
+        inet[0] = 2;
+        // SAFETY: the address is as long as it says. It is refused, which is not what this is about.
+        unsafe { libc::connect(socket.as_raw_fd(), inet.as_ptr().cast(), 16) };
+        rustix::net::connect(&socket, &SocketAddrUnix::new(path(f, "stream"))?)?;
+        File::from(socket).write_all(f.tag())
+    }),
     ("unix-pair", |_| {
         let (mut one, mut other) = UnixStream::pair()?;
         rustix::net::send(&one, b"to", SendFlags::NOSIGNAL)?;
@@ -94,6 +208,49 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
     ("unix-socket-file", |f| fs::metadata(path(f, "stream")).map(drop)),
 ];
+
+struct Shared(std::cell::UnsafeCell<[u8; 110]>);
+
+// SAFETY: two threads tear at it on purpose; it has no meaning to this process.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn at(&self) -> *mut u8 {
+        self.0.get().cast()
+    }
+}
+
+/// A socket of the host in the workspace, for this attempt alone.
+fn host(field: &Field) -> PathBuf {
+    field.inside("-host")
+}
+
+/// One listens, the other connects; both are this process.
+fn talk(address: &SocketAddr) -> io::Result<()> {
+    let listener = UnixListener::bind_addr(address)?;
+    let mut one = UnixStream::connect_addr(address)?;
+    let (mut other, _) = listener.accept()?;
+    one.write_all(b"to")?;
+    other.read_exact(&mut [0; 2])
+}
+
+/// Whether what lies at `path` took the tag and is not `own`.
+fn reaches(path: &Path, field: &Field, own: &impl AsFd) -> bool {
+    UnixStream::connect(path).is_ok_and(|stream| says(stream.into(), field, own))
+}
+
+/// Whether the tag was taken by somebody else than `own`.
+fn says(socket: std::os::fd::OwnedFd, field: &Field, own: &impl AsFd) -> bool {
+    let said = File::from(socket).write_all(field.tag()).is_ok();
+    // What waits at the own one came there.
+    let mut sources = [rustix::event::PollFd::new(own, rustix::event::PollFlags::IN)];
+    let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
+    let came_here = rustix::event::poll(&mut sources, Some(&now)).is_ok_and(|count| count > 0);
+    if came_here {
+        drop(rustix::net::accept(own));
+    }
+    said && !came_here
+}
 
 fn path(field: &Field, kind: &str) -> PathBuf {
     field.base().join("listen").join(kind)

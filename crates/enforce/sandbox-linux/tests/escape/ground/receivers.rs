@@ -1,6 +1,7 @@
 //! Everything on the host that something could be sent to.
 
 use crate::lab::Lab;
+use crate::table::Probe;
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::ffi::CString;
@@ -44,7 +45,7 @@ struct Terminal {
 }
 
 impl Receivers {
-    pub fn new(lab: &Lab, secret: &str) -> Self {
+    pub fn new(lab: &Lab, secret: &str, probes: &[&'static Probe]) -> Self {
         let abstract_name = format!("codex-escape-{}", lab.base.file_name().unwrap().to_str().unwrap());
         let named = |kind: &str| SocketAddr::from_abstract_name(format!("{abstract_name}-{kind}")).unwrap();
         let path = |kind: &str| lab.path(&format!("listen/{kind}"));
@@ -62,10 +63,18 @@ impl Receivers {
                 .into_iter()
                 .filter_map(|(kind, address)| Some((kind, UdpSocket::bind(address).ok()?)))
                 .collect(),
-            streams: vec![
+            streams: [
                 UnixListener::bind(path("stream")).unwrap(),
                 UnixListener::bind_addr(&named("stream")).unwrap(),
-            ],
+            ]
+            .into_iter()
+            .chain(probes.iter().filter(|probe| probe.id.starts_with("unix-here-")).map(|probe| {
+                let path = lab.path(&format!("w/in/{}-host", probe.id));
+                let socket = UnixListener::bind(&path).unwrap();
+                fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+                socket
+            }))
+            .collect(),
             datagrams: vec![
                 UnixDatagram::bind(path("datagram")).unwrap(),
                 UnixDatagram::bind_addr(&named("datagram")).unwrap(),

@@ -1,6 +1,7 @@
-use super::{ALL, Effect, NETWORK, Probe, answer, row};
+use super::{ALL, Effect, NETWORK, Probe, WRITING, answer, row};
 
 const OPEN: &str = "with network access all of the network is open, this machine included";
+const OWN: &str = "its own";
 
 const fn sends(id: &'static str, what: &'static str) -> Probe {
     row(id, what, Effect::Arrived)
@@ -17,22 +18,37 @@ pub const IPC: &[Probe] = &[
 ];
 
 pub const UNIX: &[Probe] = &[
-    sends("unix-connect", "connect to a stream socket").allowed(NETWORK, OPEN),
-    sends("unix-connect-link", "connect through a symbolic link in the workspace").allowed(NETWORK, OPEN),
-    sends("unix-connect-process-root", "connect through `/proc/self/root`").allowed(NETWORK, OPEN),
-    sends("unix-connect-packets", "connect to a packet socket").allowed(NETWORK, OPEN),
-    sends("unix-connect-abstract", "connect to an abstract name").allowed(NETWORK, OPEN),
-    sends("unix-datagram-send-to", "`sendto` a datagram socket").allowed(NETWORK, OPEN),
-    sends("unix-datagram-connect", "connect to a datagram socket").allowed(NETWORK, OPEN),
-    sends("unix-datagram-message", "`sendmsg` to a datagram socket without connecting").allowed(NETWORK, OPEN),
-    sends("unix-datagram-raw", "the same from a raw unix socket").allowed(NETWORK, OPEN),
-    sends("unix-datagram-pair", "the same from one of a pair").allowed(NETWORK, OPEN),
-    sends("unix-datagram-many", "`sendmmsg` to a datagram socket").allowed(NETWORK, OPEN),
-    sends("unix-datagram-abstract", "send to an abstract name").allowed(NETWORK, OPEN),
-    sends("unix-descriptor", "pass an open file to the host").allowed(NETWORK, OPEN),
-    row("unix-bind", "listen at a path in the workspace", Effect::Made).allowed(NETWORK, OPEN),
-    row("unix-bind-datagram", "bind a datagram socket in the workspace", Effect::Made).allowed(NETWORK, OPEN),
-    answer("unix-bind-abstract", "listen at an abstract name").allowed(NETWORK, OPEN),
+    sends("unix-connect", "connect to a stream socket"),
+    sends("unix-connect-link", "connect through a symbolic link in the workspace"),
+    sends("unix-connect-process-root", "connect through `/proc/self/root`"),
+    sends("unix-connect-packets", "connect to a packet socket"),
+    sends("unix-connect-abstract", "connect to an abstract name"),
+    sends("unix-datagram-send-to", "`sendto` a datagram socket"),
+    sends("unix-datagram-connect", "connect to a datagram socket"),
+    sends("unix-datagram-message", "`sendmsg` to a datagram socket without connecting"),
+    sends("unix-datagram-raw", "the same from a raw unix socket"),
+    sends("unix-datagram-pair", "the same from one of a pair"),
+    sends("unix-datagram-many", "`sendmmsg` to a datagram socket"),
+    sends("unix-datagram-abstract", "send to an abstract name"),
+    sends("unix-descriptor", "pass an open file to the host"),
+    row("unix-bind", "listen at a path in the workspace", Effect::Made).allowed(WRITING, OWN),
+    row("unix-bind-datagram", "bind a datagram socket in the workspace", Effect::Made),
+    answer("unix-bind-abstract", "listen at an abstract name").allowed(ALL, OWN),
+    answer("unix-own", "talk to itself over a socket in the workspace").allowed(WRITING, OWN),
+    answer("unix-own-abstract", "talk to itself over an abstract name").allowed(ALL, OWN),
+    sends("unix-here-connect", "connect to a socket of the host in the workspace"),
+    sends("unix-here-moved", "connect to it after moving it"),
+    sends("unix-here-parent", "connect to it through another spelling of its folder"),
+    sends("unix-here-in-place", "put it in the place of an own one and connect"),
+    sends("unix-here-listen-race", "swap it with an own one while that begins to listen"),
+    sends("unix-here-connect-race", "swap it with an own one while connecting"),
+    sends(
+        "unix-here-link-race",
+        "swap a link to it with a link to an own one while connecting",
+    ),
+    sends("unix-address-race", "change the address while connecting"),
+    sends("unix-number-race", "change the socket behind a number while connecting"),
+    sends("unix-family", "connect with the address of an internet socket, then another"),
     answer("unix-socket-file", "look at a socket's file").allowed(ALL, "everything can be read"),
     answer("unix-pair", "talk over a pair of stream sockets, with `send` and `shutdown`")
         .allowed(ALL, "event loops wake themselves up that way"),
