@@ -2,7 +2,7 @@
 
 use codex_base::AbsPath;
 use codex_permissions::{PROTECTED_NAMES, PathFacts, Repository, RepositoryKind, candidate_roots, named_paths};
-use codex_protocol::settings::{FileRules, SandboxPolicy};
+use codex_protocol::settings::{FileRules, Rights, SandboxPolicy};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -29,11 +29,7 @@ pub fn path_facts(policy: &SandboxPolicy, files: &FileRules, at: Surroundings<'_
         .tmpdir
         .filter(|path| !path.as_os_str().is_empty())
         .and_then(|path| AbsPath::new(path).ok());
-    let slash_tmp = if cfg!(unix) {
-        AbsPath::new("/tmp").ok().filter(|path| path.is_dir())
-    } else {
-        None
-    };
+    let slash_tmp = slash_tmp();
     let mut real_paths = RealPaths::default();
     let home = at.home.map(|home| real_paths.of(home));
     let codex_home = real_paths.of(at.codex_home);
@@ -50,6 +46,7 @@ pub fn path_facts(policy: &SandboxPolicy, files: &FileRules, at: Surroundings<'_
         .profile
         .iter()
         .flatten()
+        .chain(files.additional.iter().filter(|line| line.rights == Rights::Write))
         .map(|line| real.get(&line.path).unwrap_or(&line.path));
     let roots: Vec<AbsPath> = existing_roots.values().chain(lines).cloned().collect();
     PathFacts {
@@ -62,6 +59,11 @@ pub fn path_facts(policy: &SandboxPolicy, files: &FileRules, at: Surroundings<'_
         existing_roots,
         real,
     }
+}
+
+/// `/tmp`, where there is one.
+pub fn slash_tmp() -> Option<AbsPath> {
+    AbsPath::new("/tmp").ok().filter(|path| cfg!(unix) && path.is_dir())
 }
 
 fn canonical(path: &Path) -> Option<AbsPath> {

@@ -43,7 +43,7 @@ pub(crate) fn of_command(base: &Environment, ids: &CallIds, terminal: Option<&Os
     .map(|(key, value)| (key, OsString::from(value)))
     .into();
     fixed.push(("TERM", terminal.unwrap_or(OsStr::new("dumb")).to_owned()));
-    if policy.confined && !policy.network {
+    if !policy.network {
         fixed.push((NETWORK_DISABLED, "1".into()));
     }
     fixed.extend(ids.permission_profile.as_ref().map(|name| (PERMISSION_PROFILE, name.into())));

@@ -400,10 +400,14 @@ fn sandbox(policy: &SandboxPolicy) -> String {
         text += &format!(" [{}]", roots.join(", "));
     }
     match policy {
-        SandboxPolicy::ReadOnly { network_access: true } | SandboxPolicy::WorkspaceWrite { network_access: true, .. } => {
-            text + " (network access enabled)"
+        SandboxPolicy::DangerFullAccess => text,
+        SandboxPolicy::ExternalSandbox { .. } | SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => {
+            if policy.network_access() {
+                text + " (network access enabled)"
+            } else {
+                text
+            }
         }
-        SandboxPolicy::DangerFullAccess | SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => text,
     }
 }
 

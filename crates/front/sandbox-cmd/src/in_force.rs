@@ -7,10 +7,13 @@
 use crate::{SandboxCmdError, State};
 use codex_base::AbsPath;
 use codex_config::{Overrides, ProcessEnv, Resolved};
+use codex_permissions::additional::{Additional, Places};
+use codex_permissions::modes::{NotAMode, as_mode};
 use codex_permissions::{PathRule, ResolvedPolicy, Rights, RuleSource, SocketRule, UnixSockets};
 use codex_process::facts::real_path;
+use codex_protocol::additional::AdditionalPermissions;
 use codex_protocol::facts::Capabilities;
-use codex_protocol::settings::{CommandLimits, FileRules, Origin, ShellEnvironmentPolicy};
+use codex_protocol::settings::{CommandLimits, FileRules, Origin, SandboxPolicy, ShellEnvironmentPolicy};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -24,6 +27,8 @@ pub struct Asked {
     pub state: Option<State>,
     /// `--allow-unix-socket`: opened besides.
     pub unix_sockets: Vec<AbsPath>,
+    /// `--additional-permissions`, JSON as a client would grant them.
+    pub additional: Option<String>,
 }
 
 /// A policy, and what a command needs besides.
@@ -37,6 +42,8 @@ pub struct InForce {
     pub chosen_by: String,
     pub shell_environment_policy: ShellEnvironmentPolicy,
     pub limits: CommandLimits,
+    /// The same in the older model, or why that has no words for it.
+    pub as_mode: Result<SandboxPolicy, NotAMode>,
     /// One sentence each, for the user: what was not done as asked, and what is wrong with the configuration.
     pub warnings: Vec<String>,
 }
@@ -52,11 +59,16 @@ impl InForce {
             cwd,
             state,
             unix_sockets,
+            additional,
         } = asked;
         let mut overrides = Overrides {
             named_mode_only: true,
             ..overrides
         };
+        if let Some(text) = additional {
+            let more = additional_permissions(&text, env, &cwd)?;
+            overrides.additional = Some((more, "--additional-permissions".to_owned()));
+        }
         let by_state = state.is_some();
         if let Some(state) = state {
             state.choose(&mut overrides);
@@ -91,7 +103,16 @@ impl InForce {
             Some(origin) => place_of(origin),
             None => "the default of codex sandbox".to_owned(),
         };
+        let (tmpdir, slash_tmp) = (facts.tmpdir.as_ref(), facts.slash_tmp.as_ref());
+        let places = places(&cwd, tmpdir, slash_tmp);
         Ok(Self {
+            as_mode: as_mode(
+                &config.sandbox_policy,
+                &config.file_rules,
+                places,
+                env.home.as_ref(),
+                &env.codex_home,
+            ),
             policy: codex_permissions::resolve(&config.sandbox_policy, &config.file_rules, &cwd, &facts),
             cwd,
             profile: config.permission_profile,
@@ -115,6 +136,15 @@ impl InForce {
         let name = self.profile.as_deref().unwrap_or_else(|| self.policy.mode.as_str());
         let network = if self.policy.network { "on" } else { "off" };
         let mut text = format!("sandbox: {name}, network {network}, chosen by {}\n", self.chosen_by);
+        match &self.as_mode {
+            Ok(mode) if self.profile.is_some() => {
+                let _ = writeln!(text, "  as a mode: {}", mode.mode().as_str());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let _ = writeln!(text, "  no mode can say this: {error}");
+            }
+        }
         if !self.policy.confined {
             text += "  nothing is confined\n";
             return text;
@@ -147,6 +177,23 @@ impl InForce {
             let _ = writeln!(text, "  not on this host, whatever the policy allows: {}", shortfall.what);
         }
         text
+    }
+}
+
+fn additional_permissions(text: &str, env: &ProcessEnv, cwd: &AbsPath) -> Result<Additional, SandboxCmdError> {
+    let wrong = |problem: String| SandboxCmdError::Additional { problem };
+    let asked: AdditionalPermissions = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let tmpdir = env.var("TMPDIR").and_then(|path| AbsPath::new(path).ok());
+    let slash_tmp = codex_process::facts::slash_tmp();
+    Additional::resolve(&asked, places(cwd, tmpdir.as_ref(), slash_tmp.as_ref())).map_err(|error| wrong(error.to_string()))
+}
+
+const fn places<'a>(cwd: &'a AbsPath, tmpdir: Option<&'a AbsPath>, slash_tmp: Option<&'a AbsPath>) -> Places<'a> {
+    Places {
+        cwd,
+        workspace_roots: std::slice::from_ref(cwd),
+        tmpdir,
+        slash_tmp,
     }
 }
 

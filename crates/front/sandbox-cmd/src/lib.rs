@@ -40,6 +40,9 @@ pub enum SandboxCmdError {
     /// `--sandbox-state-json`.
     #[error("--sandbox-state-json is not a sandbox state: {problem}")]
     State { problem: String },
+    /// `--additional-permissions`.
+    #[error("--additional-permissions cannot be kept: {problem}")]
+    Additional { problem: String },
     #[error("there is no program {program:?}")]
     NotFound { program: String },
     #[error("{program:?} cannot be executed: {why}")]
@@ -65,6 +68,7 @@ impl SandboxCmdError {
         match self {
             Self::Config(error) => error.code(),
             Self::State { .. } => "sandbox.state_invalid",
+            Self::Additional { .. } => "sandbox.additional_invalid",
             Self::NotFound { .. } => "sandbox.command_not_found",
             Self::NotExecutable { .. } => "sandbox.command_not_executable",
             Self::Cwd { .. } => "cli.no_directory",
@@ -82,6 +86,7 @@ impl SandboxCmdError {
             Self::NotExecutable { .. } => 126,
             Self::Config(_)
             | Self::State { .. }
+            | Self::Additional { .. }
             | Self::Cwd { .. }
             | Self::Unenforceable(_)
             | Self::Unrecordable(_)
@@ -96,7 +101,13 @@ impl SandboxCmdError {
             Self::Unrecordable(_) => Some("without a record the command runs: `codex sandbox -- COMMAND`"),
             Self::Unenforceable(_) => Some("`codex sandbox check` says what this system can enforce"),
             Self::NotExecutable { .. } => Some("-v says what the policy lets a command read"),
-            Self::Config(_) | Self::State { .. } | Self::NotFound { .. } | Self::Cwd { .. } | Self::Start(_) | Self::Lost => None,
+            Self::Config(_)
+            | Self::State { .. }
+            | Self::Additional { .. }
+            | Self::NotFound { .. }
+            | Self::Cwd { .. }
+            | Self::Start(_)
+            | Self::Lost => None,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn dangerous(argv: &[String]) -> String {
 pub(crate) fn patch_outside(mode: SandboxMode) -> String {
     let why = match mode {
         SandboxMode::ReadOnly => "writing is blocked by read-only sandbox",
-        SandboxMode::WorkspaceWrite | SandboxMode::DangerFullAccess => "writing outside of the project",
+        SandboxMode::WorkspaceWrite | SandboxMode::DangerFullAccess | SandboxMode::ExternalSandbox => "writing outside of the project",
     };
     format!("patch rejected: {why}; rejected by user approval settings")
 }

@@ -119,6 +119,9 @@ fn policy(mode: SandboxMode) -> ResolvedPolicy {
         SandboxMode::ReadOnly => SandboxPolicy::read_only(),
         SandboxMode::WorkspaceWrite => SandboxPolicy::workspace_write(),
         SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
+        SandboxMode::ExternalSandbox => SandboxPolicy::ExternalSandbox {
+            network_access: codex_protocol::settings::NetworkAccess::Restricted,
+        },
     };
     let slash_tmp = Some(path("/tmp"));
     let roots = candidate_roots(&sandbox, &path("/w"), None, slash_tmp.as_ref());

@@ -7,8 +7,14 @@
 //!
 //! The order of strength: what is limited beats every rule; of the rules the deepest decides; a path that no rule covers may not be used.
 
+pub mod additional;
+#[cfg(test)]
+mod additional_tests;
 mod credentials;
 mod globs;
+pub mod modes;
+#[cfg(test)]
+mod modes_tests;
 mod repositories;
 mod resolve;
 
@@ -279,6 +285,14 @@ fn within_sockets(inner: &UnixSockets, outer: &UnixSockets) -> bool {
             inner.iter().all(|rule| outer.iter().any(|known| known.path == rule.path))
         }
     }
+}
+
+/// What the deepest of some lines at or above `path` says; `None` if none covers it.
+fn rights_of_deepest<'a>(lines: impl Iterator<Item = (&'a AbsPath, Rights)>, path: &AbsPath) -> Option<Rights> {
+    let covering = lines.filter(|(line, _)| path.starts_with(line));
+    covering
+        .max_by_key(|(line, rights)| (depth(line), *rights))
+        .map(|(_, rights)| rights)
 }
 
 fn depth(path: &Path) -> usize {

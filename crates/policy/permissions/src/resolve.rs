@@ -1,6 +1,8 @@
 //! From a mode or a profile to exact paths.
 
-use crate::{DenyGlobs, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, credentials, globs, repositories, rights};
+use crate::{
+    DenyGlobs, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, credentials, globs, repositories, rights, rights_of_deepest,
+};
 use codex_base::AbsPath;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, SandboxMode, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +70,7 @@ fn sourced_roots(
     slash_tmp: Option<&AbsPath>,
 ) -> Vec<(AbsPath, RuleSource)> {
     match policy {
-        SandboxPolicy::DangerFullAccess | SandboxPolicy::ReadOnly { .. } => Vec::new(),
+        SandboxPolicy::DangerFullAccess | SandboxPolicy::ExternalSandbox { .. } | SandboxPolicy::ReadOnly { .. } => Vec::new(),
         SandboxPolicy::WorkspaceWrite {
             writable_roots,
             network_access: _,
@@ -89,7 +91,7 @@ fn sourced_roots(
 
 /// Every path that rules name as spelled; the caller finds out what they really mean.
 pub fn named_paths(files: &FileRules, home: Option<&AbsPath>, codex_home: &AbsPath) -> Vec<AbsPath> {
-    let lines = files.profile.iter().flatten().chain(&files.managed_deny);
+    let lines = files.profile.iter().flatten().chain(&files.additional).chain(&files.managed_deny);
     let mut paths: Vec<AbsPath> = lines.map(|line| line.path.clone()).collect();
     paths.extend(credentials::places(home, codex_home).into_iter().map(|(path, _)| path));
     for glob in &files.deny_globs {
@@ -109,12 +111,18 @@ pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: 
     let managed = Managed::new(files, facts);
     match (policy, &files.profile) {
         (SandboxPolicy::DangerFullAccess, _) => managed.everything_else(),
+        (SandboxPolicy::ExternalSandbox { .. }, _) => ResolvedPolicy {
+            mode: policy.mode(),
+            network: policy.network_access(),
+            ..managed.everything_else()
+        },
         (SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. }, profile) => {
             let mut rules = Rules::default();
             match profile {
                 Some(lines) => lines.iter().for_each(|line| rules.line(line, facts)),
                 None => rules.of_mode(policy, cwd, facts),
             }
+            rules.widen(&files.additional, facts);
             rules.protect(cwd, facts);
             rules.limits.extend(managed.limits);
             ResolvedPolicy {
@@ -242,6 +250,34 @@ impl Rules {
             rights: line.rights,
             source: RuleSource::Profile { place: line.place.clone() },
         });
+    }
+
+    /// Each path gets the wider of what it had and what it is given. A denial on either side stays.
+    fn widen(&mut self, lines: &[FileRule], facts: &PathFacts) {
+        let before = self.rights();
+        let mut lines: Vec<(AbsPath, &FileRule)> = lines.iter().map(|line| (facts.real(&line.path), line)).collect();
+        lines.sort_by_key(|(path, line)| (path.components().count(), line.rights == Rights::None));
+        for (path, line) in lines {
+            let had = rights_of_deepest(before.iter().map(|(path, rights)| (path, *rights)), &path).unwrap_or(Rights::None);
+            let denied = line.rights == Rights::None || before.get(&path) == Some(&Rights::None);
+            let given = if denied { Rights::None } else { had.max(line.rights) };
+            let has = rights_of_deepest(self.by_path.iter().map(|(path, rule)| (path, rule.rights)), &path);
+            if has != Some(given) {
+                self.by_path.insert(
+                    path.clone(),
+                    PathRule {
+                        spelled: (path != line.path).then(|| line.path.clone()),
+                        path,
+                        rights: given,
+                        source: RuleSource::Profile { place: line.place.clone() },
+                    },
+                );
+            }
+        }
+    }
+
+    fn rights(&self) -> BTreeMap<AbsPath, Rights> {
+        self.by_path.iter().map(|(path, rule)| (path.clone(), rule.rights)).collect()
     }
 
     fn of_mode(&mut self, policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) {

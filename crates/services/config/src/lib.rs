@@ -40,11 +40,11 @@ mod shell_env;
 mod tree;
 mod value;
 
+pub use codex_protocol::additional::MINIMAL_PATHS;
 pub use env::ProcessEnv;
 pub use error::{ConfigError, Place};
 pub use explain::{Explanation, Said, explain};
 pub use overrides::parse_override;
-pub use profiles::MINIMAL_PATHS;
 pub use schema::{json_schema, reference};
 pub use settings::{Config, Overrides, Replacement, Resolved, ToolSwitches};
 pub use shell_env::shell_environment;

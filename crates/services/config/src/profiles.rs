@@ -5,6 +5,7 @@
 use crate::tree::{Node, Table, Value, dotted};
 use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
+use codex_protocol::additional::MINIMAL_PATHS;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, Rights, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -28,18 +29,6 @@ pub(crate) struct Permissions {
     pub rules: FileRules,
     pub warnings: Vec<String>,
 }
-
-/// What `:minimal` opens: enough of a system to run programs (as observed of the reference).
-pub const MINIMAL_PATHS: [&str; 8] = [
-    "/bin",
-    "/sbin",
-    "/usr",
-    "/etc",
-    "/lib",
-    "/lib64",
-    "/nix/store",
-    "/run/current-system/sw",
-];
 
 /// One line of a profile: where it stands and what it says.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The merged tree as a [`Config`].
 
 use crate::profiles::Profiles;
-use crate::requirements::Requirements;
+use crate::requirements::{EXTERNAL, Requirements};
 use crate::tree::{Node, Table, Value, dotted};
 use crate::value::Choices;
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
@@ -34,6 +34,10 @@ impl Reader<'_> {
         self.warnings.extend(sandbox.warnings.iter().cloned());
         let mut changes: Vec<Replacement> = sandbox.change.clone().into_iter().collect();
         let mut config = self.as_asked(sandbox)?;
+        if let Some((more, place)) = &overrides.additional {
+            let widened = codex_permissions::additional::widen(&config.sandbox_policy, &config.file_rules, more, place);
+            (config.sandbox_policy, config.file_rules) = widened;
+        }
         changes.extend(requirements.constrain(&mut config, &workspace_write)?);
         if overrides.new_thread {
             changes.extend(requirements.pin_new_thread(&mut config));
@@ -302,6 +306,7 @@ impl Reader<'_> {
             SandboxMode::ReadOnly => SandboxPolicy::read_only(),
             SandboxMode::WorkspaceWrite => self.workspace_write(overrides)?,
             SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
+            SandboxMode::ExternalSandbox => EXTERNAL,
         })
     }
 

@@ -8,10 +8,15 @@ use crate::value::Choices as _;
 use crate::{Config, ConfigError, Place, ProcessEnv, Replacement};
 use codex_base::AbsPath;
 use codex_protocol::settings::{
-    ApprovalPolicy, ApprovalsReviewer, DenyGlob, FileRule, FileRules, Rights, SandboxMode, SandboxPolicy, SocketRule, UnixSockets,
-    WebSearchMode,
+    ApprovalPolicy, ApprovalsReviewer, DenyGlob, FileRule, FileRules, NetworkAccess, Rights, SandboxMode, SandboxPolicy, SocketRule,
+    UnixSockets, WebSearchMode,
 };
 use std::collections::BTreeMap;
+
+/// Of a mode without details.
+pub(crate) const EXTERNAL: SandboxPolicy = SandboxPolicy::ExternalSandbox {
+    network_access: NetworkAccess::Restricted,
+};
 
 /// Keys that are set outright: they become a layer of their own.
 const PINNED: [&str; 10] = [
@@ -187,14 +192,19 @@ impl Requirements {
                 }
                 changes.push(allowed.change("sandbox_mode", asked.as_str(), instead.as_str(), SandboxMode::as_str));
                 config.permission_profile = None;
-                config.file_rules = FileRules::default();
+                config.file_rules = FileRules {
+                    additional: std::mem::take(&mut config.file_rules.additional),
+                    ..FileRules::default()
+                };
                 config.sandbox_policy = match instead {
                     SandboxMode::ReadOnly => SandboxPolicy::read_only(),
                     SandboxMode::WorkspaceWrite => workspace_write.clone(),
                     SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
+                    SandboxMode::ExternalSandbox => EXTERNAL,
                 };
             }
         }
+        changes.extend(self.constrain_additional(config));
         changes.extend(self.constrain_web_search(config));
         changes.extend(self.close_network(config));
         changes.extend(self.close_sockets(config));
@@ -206,6 +216,29 @@ impl Requirements {
             config.developer_instructions = Some(own.map_or_else(|| more.clone(), |own| format!("{own}\n\n{more}")));
         }
         Ok(changes)
+    }
+
+    /// What opens a path for writing makes another mode of the read-only one.
+    fn constrain_additional(&self, config: &mut Config) -> Vec<Replacement> {
+        let Some(allowed) = self
+            .modes
+            .as_ref()
+            .filter(|allowed| !allowed.values.contains(&SandboxMode::WorkspaceWrite))
+        else {
+            return Vec::new();
+        };
+        let mut changes = Vec::new();
+        for line in config.file_rules.additional.iter_mut().filter(|line| line.rights == Rights::Write) {
+            line.rights = Rights::Read;
+            changes.push(Replacement {
+                key: format!("additional permissions for {}", line.path),
+                from: "write".to_owned(),
+                to: "read".to_owned(),
+                place: allowed.place.clone(),
+                allowed: vec!["read".to_owned()],
+            });
+        }
+        changes
     }
 
     /// What was asked for is replaced like everything else. Where nobody asked, nothing wider than usual comes in its place, and nobody is told.
@@ -261,18 +294,26 @@ impl Requirements {
 
     fn close_network(&self, config: &mut Config) -> Option<Replacement> {
         let place = self.network_closed.as_ref()?;
+        let change = |key: &str, from: &str, to: &str| Replacement {
+            key: key.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            place: place.clone(),
+            allowed: vec![to.to_owned()],
+        };
         match &mut config.sandbox_policy {
+            SandboxPolicy::ExternalSandbox { network_access } if *network_access == NetworkAccess::Enabled => {
+                *network_access = NetworkAccess::Restricted;
+                Some(change("networkAccess", "enabled", "restricted"))
+            }
             SandboxPolicy::ReadOnly { network_access } | SandboxPolicy::WorkspaceWrite { network_access, .. } if *network_access => {
                 *network_access = false;
-                Some(Replacement {
-                    key: "sandbox_workspace_write.network_access".to_owned(),
-                    from: "true".to_owned(),
-                    to: "false".to_owned(),
-                    place: place.clone(),
-                    allowed: vec!["false".to_owned()],
-                })
+                Some(change("sandbox_workspace_write.network_access", "true", "false"))
             }
-            SandboxPolicy::DangerFullAccess | SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => None,
+            SandboxPolicy::DangerFullAccess
+            | SandboxPolicy::ExternalSandbox { .. }
+            | SandboxPolicy::ReadOnly { .. }
+            | SandboxPolicy::WorkspaceWrite { .. } => None,
         }
     }
 }
@@ -413,7 +454,8 @@ fn allowed_modes(key: &str, node: &Node) -> Result<Allowed<SandboxMode>, ConfigE
     if !names.clone().any(|name| name == SandboxMode::ReadOnly.as_str()) {
         return Err(invalid(key, node, "must contain `read-only`"));
     }
-    allowed(key, node, SandboxMode::CHOICES)
+    const EXTERNAL: (&str, SandboxMode) = (SandboxMode::ExternalSandbox.as_str(), SandboxMode::ExternalSandbox);
+    allowed(key, node, &[SandboxMode::CHOICES, &[EXTERNAL]].concat())
 }
 
 /// The modes of the first entry of `remote_sandbox_config` that names this host.

@@ -2,6 +2,7 @@
 
 use crate::Place;
 use codex_base::AbsPath;
+use codex_permissions::additional::Additional;
 use codex_protocol::settings::{
     ApprovalPolicy, ApprovalsReviewer, CommandLimits, FileRules, HistorySettings, Origin, ProviderSettings, ReasoningSummary, SandboxMode,
     SandboxPolicy, ShellEnvironmentPolicy, Verbosity, WebSearchDetails, WebSearchMode,
@@ -80,7 +81,7 @@ impl Config {
     pub fn usual_web_search(&self) -> WebSearchMode {
         match self.sandbox_policy.mode() {
             SandboxMode::DangerFullAccess => WebSearchMode::Live,
-            SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite => WebSearchMode::Cached,
+            SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite | SandboxMode::ExternalSandbox => WebSearchMode::Cached,
         }
     }
 }
@@ -114,6 +115,8 @@ pub struct Overrides {
     pub named_mode_only: bool,
     /// A complete policy of a client; beats `sandbox_mode`.
     pub sandbox_policy: Option<SandboxPolicy>,
+    /// Permissions besides those of the policy, and where they were given.
+    pub additional: Option<(Additional, String)>,
     /// `--add-dir`: further writable roots under workspace-write.
     pub add_dirs: Vec<AbsPath>,
     pub developer_instructions: Option<String>,

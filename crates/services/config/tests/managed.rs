@@ -229,6 +229,42 @@ fn rules_about_the_network_close_it() {
 }
 
 #[test]
+fn what_is_allowed_besides_is_held_to_requirements_too() {
+    let line = |path: &str| (codex_base::AbsPath::new(path).unwrap(), codex_protocol::settings::Rights::Write);
+    let more = codex_permissions::additional::Additional {
+        lines: [line("/srv")].into(),
+        network: true,
+        ..Default::default()
+    };
+    let overrides = Overrides {
+        additional: Some((more, "a flag".to_owned())),
+        ..Overrides::default()
+    };
+    let told = |managed: &str| {
+        let world = World::new(&[(REQUIREMENTS, managed)]);
+        let resolved = world.resolved("w", &overrides);
+        let lines = &resolved.config.file_rules.additional;
+        let shown: Vec<String> = lines.iter().map(|line| format!("{} {}", line.path, line.rights.as_str())).collect();
+        let network = resolved.config.sandbox_policy.network_access();
+        world.filtered(&format!(
+            "{} network {network}\n{}\n",
+            shown.join(" "),
+            resolved.warnings.join("\n")
+        ))
+    };
+
+    insta::assert_snapshot!([told(""), told("allowed_sandbox_modes = [\"read-only\"]\n"), told("[experimental_network]\nenabled = true\n")].concat(), @r#"
+    /srv write network true
+
+    /srv read network true
+    additional permissions for /srv = "write" is not allowed by /t/etc/requirements.toml:1:1; "read" is used instead (allowed: `read`)
+    /srv write network false
+    /t/etc/requirements.toml:1:2: rules about the network cannot be enforced by this version; commands in the sandbox have no network
+    sandbox_workspace_write.network_access = "true" is not allowed by /t/etc/requirements.toml:1:2; "false" is used instead (allowed: `false`)
+    "#);
+}
+
+#[test]
 fn unix_sockets_are_closed_by_name_and_all_of_them_need_to_be_allowed() {
     let told = |managed: &str, user: &str| {
         let profile = format!("default_permissions = \"p\"\n[permissions.p]\nextends = \":workspace\"\n[permissions.p.network]\n{user}\n");

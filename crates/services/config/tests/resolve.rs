@@ -53,6 +53,7 @@ fn defaults_without_any_file() {
         },
         file_rules: FileRules {
             profile: None,
+            additional: [],
             deny_globs: [],
             managed_deny: [],
             unix_sockets: Named(

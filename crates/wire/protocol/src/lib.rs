@@ -12,12 +12,14 @@
 //! | [`assessment`] | what an automatic reviewer says about a question |
 //! | [`review`] | what a code review looks at, and what the reviewer says |
 //! | [`search`] | finding files by a few letters |
+//! | [`additional`] | permissions besides those in force |
 //! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
 //! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
 //! | [`journal`] | the record types of a rollout line |
 //! | [`limits`] | how much of an account's allowance is used |
 //! | [`errors`] | stable error codes |
 
+pub mod additional;
 pub mod assessment;
 pub mod call_items;
 pub mod errors;

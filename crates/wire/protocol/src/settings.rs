@@ -64,13 +64,16 @@ impl ApprovalsReviewer {
     }
 }
 
-/// The three named sandbox modes of config and command line.
+/// The named sandbox modes. Config and command line know the first three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxMode {
     ReadOnly,
     WorkspaceWrite,
     DangerFullAccess,
+    /// Somebody else confines commands. Only a complete [`SandboxPolicy`] of a client says so.
+    #[serde(skip_deserializing)]
+    ExternalSandbox,
 }
 
 impl SandboxMode {
@@ -79,6 +82,7 @@ impl SandboxMode {
             Self::ReadOnly => "read-only",
             Self::WorkspaceWrite => "workspace-write",
             Self::DangerFullAccess => "danger-full-access",
+            Self::ExternalSandbox => "external-sandbox",
         }
     }
 }
@@ -88,6 +92,12 @@ impl SandboxMode {
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum SandboxPolicy {
     DangerFullAccess,
+    /// Codex already runs in somebody else's sandbox and makes none of its own.
+    ExternalSandbox {
+        /// What that sandbox has, as commands and the model are told.
+        #[serde(default)]
+        network_access: NetworkAccess,
+    },
     ReadOnly {
         #[serde(default)]
         network_access: bool,
@@ -103,6 +113,14 @@ pub enum SandboxPolicy {
         #[serde(default)]
         exclude_slash_tmp: bool,
     },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkAccess {
+    #[default]
+    Restricted,
+    Enabled,
 }
 
 impl SandboxPolicy {
@@ -122,6 +140,7 @@ impl SandboxPolicy {
     pub const fn mode(&self) -> SandboxMode {
         match self {
             Self::DangerFullAccess => SandboxMode::DangerFullAccess,
+            Self::ExternalSandbox { .. } => SandboxMode::ExternalSandbox,
             Self::ReadOnly { .. } => SandboxMode::ReadOnly,
             Self::WorkspaceWrite { .. } => SandboxMode::WorkspaceWrite,
         }
@@ -130,6 +149,7 @@ impl SandboxPolicy {
     pub const fn network_access(&self) -> bool {
         match self {
             Self::DangerFullAccess => true,
+            Self::ExternalSandbox { network_access } => matches!(network_access, NetworkAccess::Enabled),
             Self::ReadOnly { network_access } | Self::WorkspaceWrite { network_access, .. } => *network_access,
         }
     }
@@ -189,6 +209,8 @@ impl Rights {
 pub struct FileRules {
     /// The lines of the profile in force, which then stand in place of the roots of the mode. The deepest one at or above a path decides.
     pub profile: Option<Vec<FileRule>>,
+    /// Lines that were allowed besides; they open, and what they deny they close. What is protected in what they open stays so.
+    pub additional: Vec<FileRule>,
     /// Names that nobody may read, whatever the profile says of the folders around them.
     pub deny_globs: Vec<DenyGlob>,
     /// What the administrator closed; nothing lifts it, not even full access.

@@ -23,6 +23,9 @@ pub fn permissions(policy: &ResolvedPolicy, approval: ApprovalPolicy, host: &Cap
 }
 
 fn files(policy: &ResolvedPolicy, host: &Capabilities) -> String {
+    if !policy.confined && policy.mode == SandboxMode::ExternalSandbox {
+        return "Commands run in a sandbox that is not codex's own: what it refuses shows when they are refused.".to_owned();
+    }
     if !policy.confined {
         return "Commands run without a sandbox. Be careful with everything outside the project.".to_owned();
     }
@@ -45,7 +48,9 @@ fn files(policy: &ResolvedPolicy, host: &Capabilities) -> String {
         .map(ToString::to_string)
         .collect();
     match (policy.mode, roots.is_empty()) {
-        (SandboxMode::DangerFullAccess, _) => format!("Commands run in a sandbox that {reads}, and write to what they can read."),
+        (SandboxMode::DangerFullAccess | SandboxMode::ExternalSandbox, _) => {
+            format!("Commands run in a sandbox that {reads}, and write to what they can read.")
+        }
         (SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite, true) => format!("Commands run in a sandbox that {reads} and write none."),
         (SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite, false) => format!(
             "Commands run in a sandbox that {reads} and write only below: {}. There `.codex`, `.agents`, `.aws` and the hooks and settings of git stay read-only{}.",

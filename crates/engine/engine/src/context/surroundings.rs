@@ -114,6 +114,10 @@ pub fn filesystem_text(cwd: &AbsPath, policy: &ResolvedPolicy) -> String {
         text.push_str("<permission_profile type=\"disabled\"><file_system type=\"unrestricted\"></file_system></permission_profile>");
         return text;
     }
+    if policy.mode == SandboxMode::ExternalSandbox && !policy.confined {
+        text.push_str("<permission_profile type=\"external\"><file_system type=\"unrestricted\"></file_system></permission_profile>");
+        return text;
+    }
     text.push_str("<permission_profile type=\"managed\"><file_system type=\"restricted\">");
     for rule in policy.rules.iter().filter(|rule| is_told(rule)) {
         let access = rule.rights.as_str();

@@ -95,6 +95,10 @@ struct Policy {
     #[arg(long, value_name = "PATH", action = ArgAction::Append)]
     allow_unix_socket: Vec<PathBuf>,
 
+    /// Permissions besides those of the policy, as a client grants them (JSON)
+    #[arg(long, value_name = "JSON")]
+    additional_permissions: Option<String>,
+
     /// What an administrator requires counts anyway; older scripts ask for it
     #[arg(long, hide = true)]
     include_managed_config: bool,
@@ -282,6 +286,7 @@ impl Policy {
         Self {
             profile: self.profile.or_else(|| outer.profile.clone()),
             cd: self.cd.or_else(|| outer.cd.clone()),
+            additional_permissions: self.additional_permissions.or_else(|| outer.additional_permissions.clone()),
             allow_unix_socket: [outer.allow_unix_socket.clone(), self.allow_unix_socket].concat(),
             ..decides
         }
@@ -296,6 +301,7 @@ impl Policy {
             cwd: state.as_ref().map_or(cwd, |state| state.cwd.clone()),
             overrides,
             state,
+            additional: self.additional_permissions.clone(),
             unix_sockets: self.allow_unix_socket.iter().map(|path| process.cwd.join(path)).collect(),
         };
         InForce::resolve(asked, process).map_err(|error| told(&error))

@@ -425,6 +425,24 @@ fn what_the_host_refuses_beyond_the_policy_is_told_to_user_and_model() {
 }
 
 #[test]
+fn permissions_besides_those_of_the_policy_open_what_they_name() {
+    let lab = Lab::new();
+    let more = lab.root().join("more");
+    fs::create_dir(&more).unwrap();
+    let grant =
+        format!(r#"{{"fileSystem":{{"write":[{more:?}],"entries":[{{"path":{{"type":"path","path":"keys"}},"access":"deny"}}]}}}}"#);
+    let workspace = lab.home.workspace();
+    fs::write(workspace.join("keys"), "secret").unwrap();
+    let run = |script: &str| sandboxed(&lab, &["--additional-permissions", &grant, "--", "sh", "-c", script]);
+
+    run(&format!("echo x > {}/new && mkdir {0}/sub", more.display())).assert_code(0);
+    assert!(run(&format!("mkdir {}/.codex/x", more.display())).end() != Ok(0));
+    assert!(run("cat keys").end() != Ok(0));
+    assert!(run("echo x > new").end() != Ok(0));
+    sandboxed(&lab, &["--additional-permissions", "{\"fileSystem\":3}", "--", "true"]).assert_code(1);
+}
+
+#[test]
 fn a_socket_is_reached_by_its_flag_and_by_its_line_and_not_by_the_network() {
     let lab = Lab::new();
     let socket = lab.root().join("s");

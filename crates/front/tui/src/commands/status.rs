@@ -49,6 +49,7 @@ pub const fn permissions(mode: SandboxMode) -> &'static str {
         SandboxMode::ReadOnly => "read everything, write nothing",
         SandboxMode::WorkspaceWrite => "write below the folder",
         SandboxMode::DangerFullAccess => "do everything: there is no sandbox",
+        SandboxMode::ExternalSandbox => "do what the sandbox around codex lets them",
     }
 }
 

@@ -61,10 +61,10 @@ impl Preset {
         if now.mode() == self.mode() {
             return now.clone();
         }
-        match self.mode() {
-            SandboxMode::ReadOnly => SandboxPolicy::read_only(),
-            SandboxMode::WorkspaceWrite => SandboxPolicy::workspace_write(),
-            SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
+        match self {
+            Self::ReadOnly => SandboxPolicy::read_only(),
+            Self::Ask | Self::AutoReview => SandboxPolicy::workspace_write(),
+            Self::FullAccess => SandboxPolicy::DangerFullAccess,
         }
     }
 

@@ -4,7 +4,7 @@ use codex_base::AbsPath;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::TokenUsageBreakdown;
 use codex_protocol::journal::WorldState;
-use codex_protocol::settings::SandboxPolicy;
+use codex_protocol::settings::{NetworkAccess, SandboxPolicy};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -125,8 +125,10 @@ impl From<Usage> for TokenUsageBreakdown {
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum SandboxPolicyLine {
     DangerFullAccess,
-    /// The program already ran in somebody else's sandbox; only read.
-    ExternalSandbox,
+    ExternalSandbox {
+        #[serde(default, deserialize_with = "lenient")]
+        network_access: NetworkAccess,
+    },
     ReadOnly {
         #[serde(default)]
         network_access: bool,
@@ -146,6 +148,9 @@ pub enum SandboxPolicyLine {
 pub fn sandbox_policy(policy: &SandboxPolicy) -> SandboxPolicyLine {
     match policy {
         SandboxPolicy::DangerFullAccess => SandboxPolicyLine::DangerFullAccess,
+        SandboxPolicy::ExternalSandbox { network_access } => SandboxPolicyLine::ExternalSandbox {
+            network_access: *network_access,
+        },
         SandboxPolicy::ReadOnly { network_access } => SandboxPolicyLine::ReadOnly {
             network_access: *network_access,
         },
@@ -166,7 +171,8 @@ pub fn sandbox_policy(policy: &SandboxPolicy) -> SandboxPolicyLine {
 impl From<SandboxPolicyLine> for SandboxPolicy {
     fn from(line: SandboxPolicyLine) -> Self {
         match line {
-            SandboxPolicyLine::DangerFullAccess | SandboxPolicyLine::ExternalSandbox => Self::DangerFullAccess,
+            SandboxPolicyLine::DangerFullAccess => Self::DangerFullAccess,
+            SandboxPolicyLine::ExternalSandbox { network_access } => Self::ExternalSandbox { network_access },
             SandboxPolicyLine::ReadOnly { network_access } => Self::ReadOnly { network_access },
             SandboxPolicyLine::WorkspaceWrite {
                 writable_roots,

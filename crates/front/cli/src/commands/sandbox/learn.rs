@@ -189,6 +189,7 @@ impl Report<'_> {
             cwd: self.in_force.cwd.clone(),
             state: None,
             unix_sockets: Vec::new(),
+            additional: None,
         };
         let in_force = InForce::resolve(asked, &self.surroundings.process).map_err(|error| error.to_string())?;
         Ok(learn::uncovered(&learned.needs, &in_force.policy, self.host, real_path)
