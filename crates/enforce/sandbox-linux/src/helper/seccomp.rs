@@ -263,28 +263,32 @@ type Filter = Vec<u64>;
 /// If there are no tables for this architecture, in words for the user.
 pub(crate) fn compile(question: Question) -> Result<Filters, String> {
     let architecture = Architecture::here().ok_or_else(|| format!("no list of calls for {}", std::env::consts::ARCH))?;
-    let refused = |lists: &[&'static [Call]]| {
-        let program = compile_refused(&rows(lists, question.recording), architecture);
+    let refused = |always: &[&'static [Call]], chosen: &[&'static [Call]]| {
+        let program = compile_refused(&rows(always, chosen, question.recording), architecture);
         program.map(words).map_err(|error| error.to_string())
     };
     if question.sockets == SocketKind::Own {
-        let on_top = |kind| refused(&[vec![DESCRIPTORS], chosen(question.system_calls, kind)].concat());
+        let on_top = |kind| refused(&[DESCRIPTORS], &chosen(question.system_calls, kind));
         return Ok(Filters {
-            first: vec![words(compile_allowed(architecture, &[call!(pidfd_getfd)])), refused(&[ALWAYS])?],
+            first: vec![
+                words(compile_allowed(architecture, &[call!(pidfd_getfd)])),
+                refused(&[ALWAYS], &[])?,
+            ],
             command: vec![on_top(SocketKind::Own)?],
             strict: vec![on_top(SocketKind::Pairs)?],
         });
     }
-    let mut lists = lists(question.system_calls, question.sockets);
+    let mut always = vec![ALWAYS, DESCRIPTORS];
     if let Some(signals) = question.without_namespaces {
-        lists.push(shared::CALLS);
+        always.push(shared::CALLS);
         match signals {
             Signals::Scoped => {}
-            Signals::OwnGroup => lists.push(shared::SIGNALS),
+            Signals::OwnGroup => always.push(shared::SIGNALS),
         }
     }
+    let chosen = chosen(question.system_calls, question.sockets);
     Ok(Filters {
-        first: vec![words(compile_allowed(architecture, &[])), refused(&lists)?],
+        first: vec![words(compile_allowed(architecture, &[])), refused(&always, &chosen)?],
         ..Filters::default()
     })
 }
@@ -383,10 +387,6 @@ pub(super) fn is_refused(system_calls: SystemCalls, sockets: SocketKind, call: i
         .any(|(refused, conditions)| refused.here() == Some(call) && conditions.iter().all(|condition| condition.holds(arguments)))
 }
 
-fn lists(system_calls: SystemCalls, sockets: SocketKind) -> Vec<&'static [Call]> {
-    [vec![ALWAYS, DESCRIPTORS], chosen(system_calls, sockets)].concat()
-}
-
 /// What the policy decides about.
 fn chosen(system_calls: SystemCalls, sockets: SocketKind) -> Vec<&'static [Call]> {
     let network: &[&[Call]] = match system_calls {
@@ -403,19 +403,12 @@ fn chosen(system_calls: SystemCalls, sockets: SocketKind) -> Vec<&'static [Call]
     [network, sockets].concat()
 }
 
-/// What the filter refuses by itself.
-fn rows(lists: &[&'static [Call]], recording: Option<Recording>) -> Vec<&'static Call> {
-    const CHOSEN: [&[Call]; 5] = [
-        NETWORK_OFF,
-        NO_DATAGRAMS,
-        PAIRS_WITHOUT_NETWORK,
-        PAIRS_WITH_NETWORK,
-        OWN_WITHOUT_NETWORK,
-    ];
-    let is_chosen = |row: &Call| CHOSEN.into_iter().flatten().any(|other| std::ptr::eq(row, other));
+/// What the filter refuses by itself. Of what the policy has `chosen`, a recorder refuses the calls that it hears of.
+fn rows(always: &[&'static [Call]], chosen: &[&'static [Call]], recording: Option<Recording>) -> Vec<&'static Call> {
     let is_told = |call: Number| call.here().is_some_and(|call| TOLD.contains(&call));
-    let told = |row: &&Call| recording.is_some() && is_told(row.0) && is_chosen(row);
-    lists.iter().copied().flatten().filter(|row| !told(row)).collect()
+    let by_filter = |row: &&Call| recording.is_none() || !is_told(row.0);
+    let always = always.iter().copied().flatten();
+    always.chain(chosen.iter().copied().flatten().filter(by_filter)).collect()
 }
 
 /// Runs of numbers, compared one after the other. The library would compare each number alone; the kernel runs a new filter for every
@@ -520,10 +513,10 @@ mod tests {
 
     #[test]
     fn the_table_of_refused_calls_compiles_to_a_filter() {
-        let own = lists(SystemCalls::NetworkOff, SocketKind::Pairs);
+        let own = chosen(SystemCalls::NetworkOff, SocketKind::Pairs);
         let refused: Vec<&Call> = own
             .into_iter()
-            .chain([shared::CALLS, shared::METADATA, shared::SIGNALS])
+            .chain([ALWAYS, DESCRIPTORS, shared::CALLS, shared::METADATA, shared::SIGNALS])
             .flatten()
             .collect();
         for architecture in ARCHITECTURES {
@@ -561,9 +554,10 @@ mod tests {
     /// A command under a recorder is refused what others are: by the filter, or by the recorder with the same rows.
     #[test]
     fn what_the_recorder_refuses_is_exactly_what_its_filter_leaves_out() {
-        let lists = lists(SystemCalls::NetworkOff, SocketKind::Pairs);
-        let all = compile_refused(&rows(&lists, None), here()).unwrap();
-        let told = compile_refused(&rows(&lists, Some(Recording::Uses)), here()).unwrap();
+        let always = [ALWAYS, DESCRIPTORS];
+        let chosen = chosen(SystemCalls::NetworkOff, SocketKind::Pairs);
+        let all = compile_refused(&rows(&always, &chosen, None), here()).unwrap();
+        let told = compile_refused(&rows(&always, &chosen, Some(Recording::Uses)), here()).unwrap();
         let refuse = u32::from(SeccompAction::Errno(libc::EPERM.cast_unsigned()));
         let values = [
             0,
@@ -666,7 +660,8 @@ mod tests {
     #[test]
     fn a_call_that_is_always_refused_is_in_no_other_row() {
         for sockets in [SocketKind::Pairs, SocketKind::Own, SocketKind::All] {
-            let calls: Vec<&Call> = lists(SystemCalls::NetworkOff, sockets).into_iter().flatten().collect();
+            let chosen = chosen(SystemCalls::NetworkOff, sockets);
+            let calls: Vec<&Call> = [ALWAYS, DESCRIPTORS].into_iter().chain(chosen).flatten().collect();
             for (call, arguments) in &calls {
                 let same = calls.iter().filter(|(other, _)| other == call).count();
                 assert!(!arguments.is_empty() || same == 1, "{call:?}");
