@@ -192,6 +192,7 @@ impl Painter {
             Job::Lend { lent, back } => {
                 self.step_aside(Vec::new())?;
                 self.device.leave()?;
+                // Whoever asked may have given up waiting.
                 let _ = lent.send(());
                 // Dropping the sender gives the terminal back, too.
                 let _ = back.recv();
