@@ -5,11 +5,13 @@ use super::{Program, process};
 use anyhow::{Context, Result, bail};
 use codex_testkit::{Answer, MockModel, TempHome, events};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 const LONG: [(usize, Option<&str>); 2] = [(1_000, Some("80")), (10_000, Some("80"))];
 const SESSIONS: usize = 10_000;
+const LONG_AGO: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// From the start of the process to its request, which holds every item.
 pub fn resume(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
@@ -59,6 +61,7 @@ pub fn sessions(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
         for number in 0..SESSIONS {
             copy_session(&model, number)?;
         }
+        age(&month(&model)?)?;
         for run in 0..=plan.loads {
             let new = to_first_request(&home, &mut exec(&home, program, SANDBOXED), 1)?;
             let resumed = to_first_request(&home, &mut resume_last(&home, program), 1)?;
@@ -78,15 +81,29 @@ fn copy_session(model: &Path, number: usize) -> Result<()> {
     let day = format!("{:02}", number % 28 + 1);
     let other = format!("0199{:04x}{}", number, &id[8..]);
     let text = fs::read_to_string(model)?.replace(id, &other);
-    let year = model
-        .parent()
-        .and_then(Path::parent)
-        .and_then(Path::parent)
-        .context("a journal lies below its year")?;
-    let folder = year.with_file_name("2026").join("01").join(&day);
+    let folder = month(model)?.join(&day);
     fs::create_dir_all(&folder)?;
     let time = &stamp["rollout-2026-01-01".len()..];
     fs::write(folder.join(format!("rollout-2026-01-{day}{time}{other}.jsonl")), text)?;
+    Ok(())
+}
+
+/// Where the copies lie.
+fn month(model: &Path) -> Result<PathBuf> {
+    let year = model.ancestors().nth(3).context("a journal lies below its year")?;
+    Ok(year.with_file_name("2026").join("01"))
+}
+
+/// What lies in `folder` was last written long ago, as sessions of earlier days are: a folder that has just changed is read again with
+/// every question, because its time may not tell the next change.
+fn age(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            age(&path)?;
+        }
+        fs::File::open(&path)?.set_modified(SystemTime::now() - LONG_AGO)?;
+    }
     Ok(())
 }
 
