@@ -10,6 +10,7 @@
 //! | [`truncate`] | cutting text to a token budget |
 //! | [`secret`] | [`Secret`]: a value that is never printed |
 //! | [`os`] | file modes, locks, atomic writes, well-known folders |
+//! | [`zone`] | time zones by name |
 
 pub mod clock;
 pub mod ids;
@@ -19,6 +20,7 @@ pub mod output;
 pub mod path;
 pub mod secret;
 pub mod truncate;
+pub mod zone;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{Ids, RandomIds};

@@ -33,19 +33,7 @@ pub struct Terminals {
 /// # Errors
 /// If there is no working directory or no home for our files.
 pub fn read() -> Result<Surroundings, ExecError> {
-    let timezone = jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned();
-    read_in(timezone)
-}
-
-/// The same without the time zone, whose search reads some forty folders: for what only runs a command.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_for_command() -> Result<Surroundings, ExecError> {
-    read_in("UTC".to_owned())
-}
-
-fn read_in(timezone: String) -> Result<Surroundings, ExecError> {
+    let timezone = codex_base::zone::system_name(std::env::var("TZ").ok().as_deref());
     let cwd = std::env::current_dir().map_err(|error| ExecError::new("cli.no_cwd", format!("no working directory: {error}")))?;
     let cwd = AbsPath::new(cwd).map_err(|error| ExecError::new("cli.no_cwd", error.to_string()))?;
     let mut process = ProcessEnv::new(std::env::vars_os(), cwd, user_shell(), timezone).map_err(config_error)?;

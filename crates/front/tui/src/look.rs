@@ -25,7 +25,7 @@ impl Look {
         Self {
             theme: Arc::new(theme),
             home,
-            timezone: TimeZone::get(timezone).unwrap_or(TimeZone::UTC),
+            timezone: codex_base::zone::named(timezone),
         }
     }
 

@@ -243,8 +243,7 @@ fn id_in(name: &str) -> Option<&str> {
 
 /// Where the file of a thread that starts at `now` goes.
 pub(crate) fn rollout_path(home: &AbsPath, thread_id: &str, now: Timestamp, timezone: &str) -> AbsPath {
-    let timezone = jiff::tz::TimeZone::get(timezone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let local = now.to_zoned(timezone);
+    let local = now.to_zoned(codex_base::zone::named(timezone));
     let name = format!("{PREFIX}{}-{thread_id}.jsonl", local.strftime("%Y-%m-%dT%H-%M-%S"));
     home.join("sessions").join(local.strftime("%Y/%m/%d").to_string()).join(name)
 }

@@ -282,8 +282,8 @@ fn turn_settings(
 }
 
 fn today(shared: &Shared) -> String {
-    let timezone = jiff::tz::TimeZone::get(&shared.env.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
-    shared.clock.now().to_zoned(timezone).date().to_string()
+    let zone = codex_base::zone::named(&shared.env.timezone);
+    shared.clock.now().to_zoned(zone).date().to_string()
 }
 
 fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: String) -> BTreeMap<String, String> {

@@ -185,7 +185,7 @@ impl Run {
             let error = ExecError::new("sandbox.no_command", "there is no command to run");
             return Err(error.with_hint("codex sandbox -- COMMAND, for example codex sandbox -- ls"));
         }
-        let surroundings = environment::read_for_command()?;
+        let surroundings = environment::read()?;
         self.notes().iter().for_each(|note| tell(note));
         let in_force = self.policy.in_force(root, &surroundings)?;
         for warning in &in_force.warnings {
@@ -333,7 +333,7 @@ impl Policy {
 
 impl Explain {
     fn run(self, outer: &Policy, root: &Root) -> Result<ExitCode, ExecError> {
-        let surroundings = environment::read_for_command()?;
+        let surroundings = environment::read()?;
         let in_force = self.policy.inside(outer).in_force(root, &surroundings)?;
         for warning in &in_force.warnings {
             tell(&format!("warning: {warning}"));

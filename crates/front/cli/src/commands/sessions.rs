@@ -286,7 +286,7 @@ fn lines(threads: &[Thread]) -> Result<String, ExecError> {
 
 /// Last use, id, name or first words; with `directories` also where.
 fn table(threads: &[Thread], directories: bool, timezone: &str) -> String {
-    let zone = jiff::tz::TimeZone::get(timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let zone = codex_base::zone::named(timezone);
     let mut text = String::new();
     for thread in threads {
         let used = Timestamp::from_second(thread.updated_at).unwrap_or_default().to_zoned(zone.clone());

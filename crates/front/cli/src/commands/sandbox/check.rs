@@ -28,7 +28,7 @@ struct Seen {
 
 impl Check {
     pub fn run(self) -> Result<ExitCode, ExecError> {
-        let surroundings = environment::read_for_command()?;
+        let surroundings = environment::read()?;
         let sandbox = wire::sandbox();
         let seen = look(sandbox.as_ref(), || demo::try_sandbox(&surroundings, sandbox.as_ref()));
         print(&if self.json { seen.json() } else { seen.text() })?;

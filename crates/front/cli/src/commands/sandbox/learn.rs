@@ -56,7 +56,7 @@ impl Learn {
             let error = ExecError::new("sandbox.no_command", "there is no command to learn from");
             return Err(error.with_hint("codex sandbox learn -- COMMAND, for example codex sandbox learn -- make"));
         };
-        let surroundings = environment::read_for_command()?;
+        let surroundings = environment::read()?;
         let file = self.file(&surroundings);
         if let Some(file) = &file {
             // Again when it is written; here so that nothing runs in vain.
