@@ -1,14 +1,13 @@
 //! Programs that are told what happened.
 //!
 //! So far one: `notify`, started after each completed turn of a root thread. It is not waited for and cannot hold anything up: its streams
-//! are null, it is in a process group of its own, and what becomes of it is nobody's business.
-//! Only that it cannot be started is told.
+//! are null and it is in a process group of its own. That it cannot be started, or ends otherwise than well, is for the log.
 
 use codex_base::{AbsPath, os};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// A completed turn, as `notify` programs get it in their last argument. Names are those that existing programs read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -85,15 +84,26 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..end]
 }
 
-/// Starts the program with the turn as its last argument. Needs a tokio runtime, which collects the ended process.
+/// A program that was started. Dropped, it goes on by itself, and the runtime sees to it that no dead process stays behind.
+#[derive(Debug)]
+pub struct Started(tokio::process::Child);
+
+impl Started {
+    /// Waits for its end: how it ended, unless that was well.
+    pub async fn failure(mut self) -> Option<ExitStatus> {
+        self.0.wait().await.ok().filter(|status| !status.success())
+    }
+}
+
+/// Starts the program with the turn as its last argument. Needs a tokio runtime.
 ///
 /// `command` is the program and its own arguments; nothing happens if it is empty. `env` is its whole environment.
 ///
 /// # Errors
 /// If the program cannot be started.
-pub fn notify(command: &[String], env: &[(OsString, OsString)], turn: &TurnEnded) -> Result<(), NotifyError> {
+pub fn notify(command: &[String], env: &[(OsString, OsString)], turn: &TurnEnded) -> Result<Option<Started>, NotifyError> {
     let Some((program, arguments)) = command.split_first() else {
-        return Ok(());
+        return Ok(None);
     };
     let mut started = Command::new(program);
     started
@@ -106,12 +116,13 @@ pub fn notify(command: &[String], env: &[(OsString, OsString)], turn: &TurnEnded
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     os::detach(&mut started);
-    // Dropped at once: the runtime sees to it that no dead process stays behind.
-    let spawned = tokio::process::Command::from(started).spawn();
-    spawned.map(drop).map_err(|source| NotifyError::Start {
-        program: program.clone(),
-        source,
-    })
+    match tokio::process::Command::from(started).spawn() {
+        Ok(child) => Ok(Some(Started(child))),
+        Err(source) => Err(NotifyError::Start {
+            program: program.clone(),
+            source,
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +199,19 @@ mod tests {
         let missing = notify(&["/nowhere/at/all".to_owned()], &[], &turn(folder.path())).unwrap_err();
 
         assert_eq!(missing.to_string(), "cannot start /nowhere/at/all");
-        notify(&[], &[], &turn(folder.path())).unwrap();
+        assert!(notify(&[], &[], &turn(folder.path())).unwrap().is_none());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn how_a_program_failed_is_known_and_that_it_went_well_is_no_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = async |script: &str| {
+            let command = ["/bin/sh", "-c", script].map(String::from);
+            let started = notify(&command, &[], &turn(folder.path())).unwrap().unwrap();
+            started.failure().await.and_then(|status| status.code())
+        };
+
+        assert_eq!((failure("exit 3").await, failure("exit 0").await), (Some(3), None));
     }
 }

@@ -312,10 +312,23 @@ impl World {
             .collect();
         tracing::debug!(program = notice.command.first(), "notify");
         // The turn went well all the same, so it is the log that tells.
-        if let Err(NotifyError::Start { program, source }) = codex_hooks::notify(&notice.command, &env, &notice.turn)
-            && self.shared.is_new_notify_failure(&notice.command)
-        {
-            tracing::error!(program, %source, "the program of `notify` cannot be started");
+        match codex_hooks::notify(&notice.command, &env, &notice.turn) {
+            Ok(None) => {}
+            Ok(Some(started)) => {
+                let (shared, command) = (Arc::clone(&self.shared), Arc::clone(&notice.command));
+                tokio::spawn(async move {
+                    if let Some(status) = started.failure().await
+                        && shared.is_new_notify_failure(&command)
+                    {
+                        tracing::error!(program = command.first(), %status, "the program of `notify` failed");
+                    }
+                });
+            }
+            Err(NotifyError::Start { program, source }) => {
+                if self.shared.is_new_notify_failure(&notice.command) {
+                    tracing::error!(program, %source, "the program of `notify` cannot be started");
+                }
+            }
         }
     }
 
