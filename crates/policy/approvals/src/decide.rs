@@ -81,11 +81,16 @@ fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &Comman
 fn allow_or_ask(facts: &ToolFacts<'_>, command: &CommandIntent, found: &CommandFacts) -> Verdict {
     let escalation = || reason(ReasonSource::Escalation, "the command asks to run outside of the sandbox");
     let granted = || run_granted(facts, "this command was allowed for the session");
-    let ask = |why: Reason| ask_command(facts, command, why);
+    let ask = |why: Reason| ask_command(facts, command, every_offer(), why);
     match (facts.approval_policy, &found.danger, found.leaves, found.granted, found.known_safe) {
         // Refused above: nothing that is dangerous or escalated gets here under `never`.
         (ApprovalPolicy::Never, _, _, _, _) => run(facts, within_policy()),
         (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, _, _, true, _) => granted(),
+        // Nobody wants to be asked about leaving the sandbox, so nothing is kept for later questions, and no is the end of the turn.
+        (ApprovalPolicy::Granular(switches), Some(danger), _, false, _) if !switches.sandbox_approval => {
+            let offers = vec![ApprovalDecision::Accept, ApprovalDecision::Cancel];
+            ask_command(facts, command, offers, danger_reason(danger))
+        }
         (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, Some(danger), _, false, _) => {
             ask(danger_reason(danger))
         }
@@ -239,7 +244,7 @@ fn grants_patch(grants: &[Grant], paths: &[AbsPath]) -> bool {
     !paths.is_empty() && paths.iter().all(allowed)
 }
 
-fn ask_command(facts: &ToolFacts<'_>, command: &CommandIntent, why: Reason) -> Verdict {
+fn ask_command(facts: &ToolFacts<'_>, command: &CommandIntent, offers: Vec<ApprovalDecision>, why: Reason) -> Verdict {
     let question = Question::Command {
         reason: command
             .justification
@@ -248,14 +253,7 @@ fn ask_command(facts: &ToolFacts<'_>, command: &CommandIntent, why: Reason) -> V
         command: quoted(&command.argv),
         cwd: command.cwd.clone(),
     };
-    verdict(
-        facts,
-        Action::Ask {
-            question,
-            offers: every_offer(),
-        },
-        why,
-    )
+    verdict(facts, Action::Ask { question, offers }, why)
 }
 
 fn ask_patch(facts: &ToolFacts<'_>, reason: Option<String>, why: Reason) -> Verdict {

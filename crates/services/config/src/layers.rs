@@ -337,20 +337,21 @@ fn session_layer(overrides: &Overrides) -> Table {
 
 /// That of the model, which even managed configuration does not beat, and that of the others.
 fn flag_layers(overrides: &Overrides) -> (Table, Table) {
-    let flag = |key: &str, flag: &str, rank: usize, value: Option<String>| {
+    let flagged = |key: &str, flag: &str, rank: usize, value: Option<toml::Value>| {
         let source = Source {
             layer: Layer::Flag,
             rank,
             place: Place::Flag(flag.to_owned()),
         };
-        Some((key.to_owned(), tree::node(toml::Value::String(value?), &source)))
+        Some((key.to_owned(), tree::node(value?, &source)))
     };
-    let approval = overrides.approval_policy.map(|policy| policy.as_str().to_owned());
+    let flag = |key, name, rank, text: Option<String>| flagged(key, name, rank, text.map(toml::Value::String));
+    let approval = overrides.approval_policy.and_then(|policy| toml::Value::try_from(policy).ok());
     let reviewer = overrides.approvals_reviewer.map(|reviewer| reviewer.as_str().to_owned());
     let mode = overrides.sandbox_mode.map(|mode| mode.as_str().to_owned());
     let others = [
         flag("model_provider", "--model-provider", FLAG_RANK, overrides.model_provider.clone()),
-        flag("approval_policy", "-a", FLAG_RANK, approval),
+        flagged("approval_policy", "-a", FLAG_RANK, approval),
         flag("approvals_reviewer", "--approve-for-me", FLAG_RANK, reviewer),
         flag("sandbox_mode", "-s", FLAG_RANK, mode),
         flag("default_permissions", "-P", FLAG_RANK, overrides.permission_profile.clone()),

@@ -117,7 +117,7 @@ impl Requirements {
                 .transpose()?,
         };
         Ok(Self {
-            approvals: read_list(table, "allowed_approval_policies", ApprovalPolicy::CHOICES)?.or(legacy_approvals(managed)?),
+            approvals: approvals(table)?.or(legacy_approvals(managed)?),
             reviewers: read_list(table, "allowed_approvals_reviewers", ApprovalsReviewer::CHOICES)?.or(legacy_reviewers(managed)?),
             modes: modes.or(legacy_modes(managed)?),
             web_search: web_search(table)?,
@@ -439,6 +439,36 @@ fn allowed<T: Copy + PartialEq>(key: &str, node: &Node, choices: &[(&str, T)]) -
         values,
         place: node.source.place.clone(),
     })
+}
+
+/// The named policies, and switches that allow just themselves.
+fn approvals(table: &Table) -> Result<Option<Allowed<ApprovalPolicy>>, ConfigError> {
+    const KEY: &str = "allowed_approval_policies";
+    let Some(node) = table.get(KEY) else { return Ok(None) };
+    let named = |text: &str| {
+        ApprovalPolicy::CHOICES
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, policy)| *policy)
+    };
+    let mut values = Vec::new();
+    for item in node.items().unwrap_or_default() {
+        let value = match item {
+            toml::Value::String(text) => named(text),
+            switches => {
+                let policy = switches.clone().try_into::<ApprovalPolicy>();
+                Some(policy.map_err(|error| invalid(KEY, node, &format!("`granular`: {}", error.message())))?)
+            }
+        };
+        values.extend(value.filter(|value| !values.contains(value)));
+    }
+    if values.is_empty() {
+        return Err(invalid(KEY, node, "names nothing that this version can use"));
+    }
+    Ok(Some(Allowed {
+        values,
+        place: node.source.place.clone(),
+    }))
 }
 
 fn invalid(key: &str, node: &Node, problem: &str) -> ConfigError {

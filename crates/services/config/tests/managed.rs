@@ -3,7 +3,7 @@
 mod support;
 
 use codex_config::Overrides;
-use codex_protocol::settings::{ApprovalPolicy, SandboxMode, UnixSockets, WebSearchMode};
+use codex_protocol::settings::{ApprovalPolicy, GranularApprovals, SandboxMode, UnixSockets, WebSearchMode};
 use pretty_assertions::assert_eq;
 use support::{TRUSTED, USER, World, cli};
 
@@ -72,6 +72,35 @@ fn a_value_that_is_not_allowed_is_replaced_by_the_first_that_is() {
     let config = world.resolved("w", &overrides).config;
     assert_eq!(config.developer_instructions.as_deref(), Some("Be quick.\n\nBe kind."));
     assert!(!config.tools.view_image, "pinned");
+}
+
+#[test]
+fn switches_of_questions_are_allowed_as_they_are_named_and_no_others() {
+    let world = World::new(&[(
+        REQUIREMENTS,
+        "allowed_approval_policies = [\"untrusted\", { granular = { sandbox_approval = false, rules = true, mcp_elicitations = true } }]\n",
+    )]);
+    let switches = |sandbox_approval| GranularApprovals {
+        sandbox_approval,
+        rules: true,
+        mcp_elicitations: true,
+        request_permissions: false,
+        skill_approval: false,
+    };
+    let asked = |policy| {
+        let overrides = Overrides {
+            approval_policy: Some(policy),
+            ..Overrides::default()
+        };
+        world.resolved("w", &overrides).config.approval_policy
+    };
+
+    let as_named = ApprovalPolicy::Granular(switches(false));
+    assert_eq!(asked(as_named), as_named);
+    assert_eq!(asked(ApprovalPolicy::Granular(switches(true))), ApprovalPolicy::Untrusted);
+    assert_eq!(asked(ApprovalPolicy::OnRequest), ApprovalPolicy::Untrusted);
+    world.write(REQUIREMENTS, "allowed_approval_policies = [{ granular = { rules = true } }]\n");
+    insta::assert_snapshot!(world.error("w", &Overrides::default()), @"[config.requirement_invalid] /t/etc/requirements.toml:1:1: allowed_approval_policies `granular`: missing field `sandbox_approval`");
 }
 
 #[test]

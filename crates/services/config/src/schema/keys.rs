@@ -239,7 +239,7 @@ static CONFINING: &[Key] = &[
     ),
 ];
 
-const GRANULAR: Kind = Table(&[
+pub(super) const GRANULAR: Kind = Table(&[
     used("sandbox_approval", Switch, "required", "to run or write outside of the sandbox"),
     used("rules", Switch, "required", ""),
     used("mcp_elicitations", Switch, "required", ""),

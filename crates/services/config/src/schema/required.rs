@@ -1,6 +1,6 @@
 //! Keys of `requirements.toml`, the constraints of an administrator.
 
-use super::keys::{PROFILE, PROVIDER, WEB_SEARCH_MODES};
+use super::keys::{GRANULAR, PROFILE, PROVIDER, WEB_SEARCH_MODES};
 use super::servers::OTEL;
 use super::{Key, Kind, PORT, SWITCH_MAP, TEXT_MAP, TEXTS, later, service, used};
 use Kind::{Any, Choice, Either, List, Map, Open, Path, Switch, Table, Text, Word};
@@ -38,7 +38,7 @@ const fn rule(name: &'static str, kind: Kind, about: &'static str) -> Key {
 pub(crate) static KEYS: &[Key] = &[
     rule(
         "allowed_approval_policies",
-        List(&Either(&[Choice(APPROVALS), Table(&[later("granular", Any)])])),
+        List(&Either(&[Choice(APPROVALS), Table(&[used("granular", GRANULAR, "", "")])])),
         "the first stands in for others",
     ),
     rule(
