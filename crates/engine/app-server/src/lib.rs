@@ -10,6 +10,7 @@ mod models;
 mod processor;
 mod store;
 mod subscriber;
+mod terminals;
 
 use codex_base::AbsPath;
 use codex_engine::Engine;

@@ -104,6 +104,7 @@ impl Processor {
                 self.reply(id, result);
             }
             ClientRequest::ReviewStart(params) => self.review_start(id, params).await,
+            ClientRequest::ThreadShellCommand(params) => self.shell_command(id, params).await,
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
@@ -320,6 +321,7 @@ impl Processor {
             ThreadReply::Steered { .. }
             | ThreadReply::CompactionStarted
             | ThreadReply::CompactionUndone
+            | ThreadReply::UserCommandStarted
             | ThreadReply::ReviewStarted(_)
             | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
         })
@@ -350,6 +352,7 @@ impl Processor {
             | ThreadReply::Steered { .. }
             | ThreadReply::CompactionStarted
             | ThreadReply::CompactionUndone
+            | ThreadReply::UserCommandStarted
             | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
         })
         .await;
@@ -365,6 +368,7 @@ impl Processor {
             ThreadReply::TurnStarted(_)
             | ThreadReply::CompactionStarted
             | ThreadReply::CompactionUndone
+            | ThreadReply::UserCommandStarted
             | ThreadReply::ReviewStarted(_)
             | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
         })
@@ -378,7 +382,7 @@ impl Processor {
     }
 
     /// Hands a request to its thread; the thread's task sends the answer, so that nothing it tells next can overtake it.
-    async fn ask_thread(
+    pub(crate) async fn ask_thread(
         &self,
         id: RequestId,
         thread_id: &str,

@@ -35,10 +35,28 @@ pub(crate) struct ExecAction {
     pub ids: CallIds,
     pub tty: bool,
     pub limits: CommandLimits,
-    pub wait: Duration,
+    pub patience: Patience,
     pub budget: Budget,
     pub turn_id: String,
     pub item: CommandExecutionItem,
+}
+
+/// What becomes of a command that takes long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// After this its call ends, and it goes on as a session of the model.
+    HandOver(Duration),
+    /// It is waited for; after this, if anything, it is killed.
+    ToTheEnd(Option<Duration>),
+}
+
+impl Patience {
+    const fn limit(self) -> Option<Duration> {
+        match self {
+            Self::HandOver(wait) => Some(wait),
+            Self::ToTheEnd(limit) => limit,
+        }
+    }
 }
 
 /// Why there is no process.
@@ -88,6 +106,12 @@ pub(crate) async fn run(
 
     let wait_begun = world.clock.monotonic();
     let waited = || world.clock.monotonic().saturating_sub(wait_begun);
+    let too_long = async {
+        match action.patience.limit() {
+            Some(limit) => world.clock.sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         biased;
         exit = session.running.exited() => {
@@ -99,11 +123,18 @@ pub(crate) async fn run(
             killed(&session, world).await;
             action.stopped(&session, waited, world)
         }
-        () = world.clock.sleep(action.wait) => {
-            let output = session.running.take_new();
-            session.hand_over(world.clock.clone());
-            ToolOutcome::text(action.text(Ending::Running(session.id), waited(), &output, world), true)
-        }
+        () = too_long => match action.patience {
+            Patience::HandOver(_) => {
+                let output = session.running.take_new();
+                session.hand_over(world.clock.clone());
+                ToolOutcome::text(action.text(Ending::Running(session.id), waited(), &output, world), true)
+            }
+            Patience::ToTheEnd(_) => {
+                let waited = waited();
+                killed(&session, world).await;
+                action.cut_off(&session, waited, "It was killed: its time was up.", world)
+            }
+        },
         never = session.pump(reports, &*world.clock) => match never {},
     }
 }
@@ -212,9 +243,20 @@ impl ExecAction {
 
     /// The call was cancelled and its command is dead.
     fn stopped(&self, session: &Session, waited: Duration, world: &ToolWorld) -> ToolOutcome {
+        if let Patience::ToTheEnd(_) = self.patience {
+            return self.cut_off(session, waited, "The user stopped it.", world);
+        }
         let code = session.running.exit().map_or(-1, |exit| exit.exit_code());
         let item = session.failed_item(code, world.clock.monotonic());
         ToolOutcome::text(interrupted_text(waited), false).with_item(item)
+    }
+
+    /// The command is dead before its time; what it printed until then counts.
+    fn cut_off(&self, session: &Session, waited: Duration, why: &str, world: &ToolWorld) -> ToolOutcome {
+        let code = session.running.exit().map_or(-1, |exit| exit.exit_code());
+        let mut text = self.text(Ending::Exited(code), waited, &session.running.take_new(), world);
+        append_lines(&mut text, why);
+        ToolOutcome::text(text, false).with_item(session.failed_item(code, world.clock.monotonic()))
     }
 
     /// The call was cancelled before there was a process.

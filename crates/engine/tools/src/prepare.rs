@@ -6,7 +6,7 @@
 use crate::args::{self, ExecArgs, ImageArgs, PatchArgs, PlanArgs, StdinArgs};
 use crate::environment::CallIds;
 use crate::error::ToolError;
-use crate::exec::ExecAction;
+use crate::exec::{ExecAction, Patience};
 use crate::login::LoginShell;
 use crate::patch::{PatchAction, PatchOrigin};
 use crate::shell::{self, Login};
@@ -140,7 +140,7 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
         },
         tty: arguments.tty.unwrap_or(false),
         limits: turn.limits,
-        wait: args::exec_wait(arguments.yield_time_ms),
+        patience: Patience::HandOver(args::exec_wait(arguments.yield_time_ms)),
         budget: Budget {
             asked_tokens: arguments.max_output_tokens,
             limit_tokens: turn.output_token_limit,
@@ -175,7 +175,7 @@ fn login_of(arguments: &ExecArgs, turn: &TurnTools) -> Result<Login, ToolError> 
     }
 }
 
-fn command_item(call_id: &str, argv: &[String], script: &str, cwd: &AbsPath) -> CommandExecutionItem {
+pub(crate) fn command_item(call_id: &str, argv: &[String], script: &str, cwd: &AbsPath) -> CommandExecutionItem {
     CommandExecutionItem {
         id: call_id.to_owned(),
         command: codex_shell_parse::quoted(argv),

@@ -31,6 +31,7 @@ pub mod pager;
 pub mod picker;
 pub mod questions;
 pub mod session;
+pub mod shell;
 pub mod state;
 pub mod transcript;
 pub mod trust;

@@ -149,13 +149,15 @@ pub struct Message {
     pub text: String,
     /// Paths of pictures.
     pub images: Vec<String>,
+    /// A command for the user's shell, with its `!`.
+    pub shell: bool,
 }
 
 impl Message {
     pub fn text(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            images: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -358,6 +360,7 @@ impl State {
         let first = prompt.map(|prompt| Message {
             text: prompt.replace("\r\n", "\n").replace('\r', "\n"),
             images: images.clone(),
+            shell: false,
         });
         let (ask_trust, effects) = match trust {
             Some(trust) => {

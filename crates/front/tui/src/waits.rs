@@ -41,12 +41,12 @@ enum Topic {
 
 impl Waits {
     /// A turn was asked for.
-    pub fn begin(now: Duration) -> Self {
+    pub fn begin(what: &str, now: Duration) -> Self {
         let mut waits = Self {
             current: None,
             running: Vec::new(),
         };
-        waits.model("sending to the model", now);
+        waits.model(what, now);
         waits
     }
 

@@ -13,6 +13,7 @@
 //! | [`review`] | what a code review looks at, and what the reviewer says |
 //! | [`search`] | finding files by a few letters |
 //! | [`additional`] | permissions besides those in force |
+//! | [`terminals`] | commands that are not the model's to wait for |
 //! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
 //! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
 //! | [`journal`] | the record types of a rollout line |
@@ -35,6 +36,7 @@ pub mod response_item;
 pub mod review;
 pub mod search;
 pub mod settings;
+pub mod terminals;
 
 /// The version that clients parse out of the user agent (some refuse less than 0.151).
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

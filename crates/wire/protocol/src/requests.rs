@@ -5,6 +5,7 @@ use crate::models::{ModelListParams, ModelListResult};
 use crate::review::{ReviewDelivery, ReviewTarget};
 use crate::search::{FileSearchIdParams, FileSearchStartParams, FileSearchUpdateParams, FuzzyFileSearchParams, FuzzyFileSearchResult};
 use crate::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
+use crate::terminals::ThreadShellCommandParams;
 use codex_base::AbsPath;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,8 @@ methods! {
     TurnSteer: "turn/steer", TurnSteerParams => TurnSteerResult;
     /// Reviews code as a turn of its own, between the items `enteredReviewMode` and `exitedReviewMode`.
     ReviewStart: "review/start", ReviewStartParams => ReviewStartResult;
+    /// Runs a command of the user's own: as a turn of its own, or beside what the running turn does.
+    ThreadShellCommand: "thread/shellCommand", ThreadShellCommandParams => Empty;
     /// Ends the running turn with status `interrupted`.
     TurnInterrupt: "turn/interrupt", TurnInterruptParams => Empty;
     /// Finds files by a few letters of their path.

@@ -6,6 +6,7 @@ use crate::compact::changes::{Changes, ChangesQuery};
 use crate::context::surroundings::Surroundings;
 use crate::reviewer::NoAssessment;
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
+use crate::turn::user_shell::UserCommand;
 use codex_base::AbsPath;
 use codex_hooks::TurnEnded;
 use codex_model::{ModelEvent, ModelRequest};
@@ -19,7 +20,7 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::questions::{ApprovalDecision, ServerRequest};
 use codex_protocol::requests::{RequestError, RequestId};
 use codex_protocol::response_item::ToolCallView;
-use codex_tools::{CallKind, ToolOutcome, ToolReport};
+use codex_tools::{CallKind, Prepared, ToolOutcome, ToolReport};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub enum ThreadRequest {
     UndoCompaction,
     /// Reviews code, as a turn of its own.
     ReviewCode(Box<Assignment>),
+    /// Runs a command of the user's own.
+    UserCommand(UserCommand),
     /// An empty id means whichever turn is running.
     Interrupt {
         turn_id: String,
@@ -58,6 +61,7 @@ pub enum ThreadReply {
     CompactionStarted,
     CompactionUndone,
     ReviewStarted(Box<Turn>),
+    UserCommandStarted,
     Interrupted,
 }
 
@@ -237,6 +241,10 @@ pub enum Effect {
     Run {
         call_id: String,
         policy: Box<ResolvedPolicy>,
+    },
+    /// A command of the user's own: nobody decides about it, and no sandbox holds it. It is finished, and cancelled, like a call.
+    RunUserCommand {
+        prepared: Box<Prepared>,
     },
     Cancel {
         call_id: String,

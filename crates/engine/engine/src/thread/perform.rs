@@ -240,6 +240,11 @@ impl World {
                 }
             }
             Effect::Run { call_id, policy } => self.run(call_id, *policy),
+            Effect::RunUserCommand { prepared } => {
+                let call_id = prepared.call_id.clone();
+                self.work.prepared.insert(call_id.clone(), *prepared);
+                self.run(call_id, ResolvedPolicy::unconfined());
+            }
             Effect::Cancel { call_id } => {
                 if let Some(cancel) = self.work.calls.remove(&call_id) {
                     cancel.cancel();

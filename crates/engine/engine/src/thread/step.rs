@@ -11,6 +11,7 @@ use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
 use crate::turn::calls::Calls;
 use crate::turn::compacting::Cause;
 use crate::turn::phase::{Phase, Task, Turn};
+use crate::turn::user_shell::UserShell;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, Record, TurnContext};
@@ -116,6 +117,7 @@ impl ThreadState {
             },
             ThreadRequest::Compact => self.on_compact(key, env, out),
             ThreadRequest::UndoCompaction => self.on_undo_compaction(key, env, out),
+            ThreadRequest::UserCommand(command) => self.on_user_command(key, command, env, out),
             ThreadRequest::ReviewCode(assignment) => self.on_review_request(key, *assignment, env, out),
             ThreadRequest::Interrupt { turn_id } => self.on_interrupt(key, &turn_id, env, out),
         }
@@ -186,6 +188,7 @@ impl ThreadState {
             steers_pending: 0,
             last_message: None,
             said: Vec::new(),
+            user_shell: UserShell::default(),
             notice: None,
             diff: String::new(),
             answered: false,
@@ -204,6 +207,7 @@ impl ThreadState {
         records.push(Record::Event(Box::new(started)));
         let reply = match self.turn.as_ref().map(|turn| &turn.task) {
             Some(Task::Compact) => ThreadReply::CompactionStarted,
+            Some(Task::UserShell) => ThreadReply::UserCommandStarted,
             Some(Task::Review(_)) => ThreadReply::ReviewStarted(Box::new(self.review_in_progress().unwrap_or_else(|| view.clone()))),
             Some(Task::Answer) | None => ThreadReply::TurnStarted(Box::new(view.clone())),
         };
@@ -259,6 +263,12 @@ impl ThreadState {
                 out.commit(vec![turn_context(turn_id, &settings)], Vec::new());
                 return self.begin_compaction(settings, Cause::Requested, env, out);
             }
+            // The model is told around what when it is asked something.
+            Task::UserShell => {
+                out.commit(vec![turn_context(turn_id, &settings)], Vec::new());
+                turn.phase = Phase::Working { settings, follow_up: false };
+                return self.start_user_commands(env, out);
+            }
             // The reviewer is told where it is; this conversation is when it goes on.
             Task::Review(_) => {
                 out.commit(vec![turn_context(turn_id, &settings)], Vec::new());
@@ -278,6 +288,7 @@ impl ThreadState {
         if !input.input.is_empty() {
             self.record_input(input, env, out);
         }
+        self.start_user_commands(env, out);
         self.go_on(env, out);
     }
 

@@ -320,7 +320,7 @@ impl ThreadState {
         let Some(turn) = &mut self.turn else { return };
         match turn.task {
             Task::Compact => self.complete(env, out),
-            Task::Answer | Task::Review(_) => {
+            Task::Answer | Task::UserShell | Task::Review(_) => {
                 turn.phase = Phase::Working { settings, follow_up: true };
                 self.go_on(env, out);
             }

@@ -1,7 +1,7 @@
 //! How turns end: completed, interrupted or failed. Every end records an output for every call and exactly one end record.
 
 use super::calls::CallState;
-use super::phase::{Outcome, Phase, Turn};
+use super::phase::{Outcome, Phase, Task, Turn};
 use super::tooling::records_of;
 use crate::context::instructions::{TURN_ABORTED, tagged};
 use crate::context::items::text_message;
@@ -36,11 +36,11 @@ impl ThreadState {
         self.end_turn(env, out);
     }
 
-    /// What the user's `notify` program is told of the turn; of sub-agents nobody is told.
+    /// What the user's `notify` program is told of the turn; of sub-agents, and of what the user ran, nobody is told.
     fn program_notice(&self) -> Option<Box<ProgramNotice>> {
         let turn = self.turn.as_ref()?;
         let settings = turn.phase.settings()?;
-        if settings.notify.is_empty() || self.info.id != self.info.session_id {
+        if settings.notify.is_empty() || self.info.id != self.info.session_id || matches!(turn.task, Task::UserShell) {
             return None;
         }
         Some(Box::new(ProgramNotice {
@@ -87,7 +87,7 @@ impl ThreadState {
         if self
             .turn
             .as_ref()
-            .is_some_and(|turn| !turn.calls.any_running() && turn.steers_pending == 0 && !turn.is_reviewer_there())
+            .is_some_and(|turn| !turn.calls.any_running() && !turn.user_shell.is_running() && turn.steers_pending == 0 && !turn.is_reviewer_there())
         {
             self.end_turn(env, out);
         }
@@ -96,6 +96,7 @@ impl ThreadState {
     /// Writes down the end and tells it. Calls that never reported are closed as lost.
     pub(crate) fn end_turn(&mut self, env: &Env, out: &mut Out) {
         self.close_lost_calls(env);
+        self.leave_lost_user_commands(env, out);
         self.leave_unfinished_review(env, out);
         let Some(mut turn) = self.turn.take() else { return };
         let ended = Phase::Ending {
@@ -118,7 +119,10 @@ impl ThreadState {
                 self.record_input(content, env, out);
             }
         }
-        if outcome == Outcome::Interrupted {
+        records.extend(self.take_user_notes(env));
+        // Of the user's own commands the notes tell how they ended.
+        let is_the_models = self.turn.as_ref().is_some_and(|turn| !matches!(turn.task, Task::UserShell));
+        if outcome == Outcome::Interrupted && is_the_models {
             let note = text_message(env.ids, "user", &tagged("turn_aborted", TURN_ABORTED));
             self.history.push(note.clone());
             records.push(Record::ResponseItem(note));

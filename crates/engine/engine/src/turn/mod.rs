@@ -9,3 +9,4 @@ pub mod phase;
 pub mod reviewing;
 pub mod sampling;
 pub mod tooling;
+pub mod user_shell;

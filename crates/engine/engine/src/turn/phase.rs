@@ -3,6 +3,7 @@
 use super::calls::Calls;
 use super::code_review::CodeReview;
 use super::compacting::Compaction;
+use super::user_shell::UserShell;
 use crate::settings::{TurnOverrides, TurnSettings, UserContent};
 use crate::thread::event::{ProgramNotice, RequestKey};
 use codex_base::Timestamp;
@@ -30,6 +31,8 @@ pub struct Turn {
     pub last_message: Option<ThreadItem>,
     /// Texts of the user that are part of the turn.
     pub said: Vec<String>,
+    /// Commands that the user runs in it.
+    pub user_shell: UserShell,
     /// Who is told when the turn has been completed.
     pub notice: Option<Box<ProgramNotice>>,
     /// Git-form diffs of the patches so far.
@@ -54,6 +57,8 @@ pub enum Task {
     Answer,
     /// Only to compact the conversation.
     Compact,
+    /// To run what the user wants to run.
+    UserShell,
     /// To tell of a code review.
     Review(Box<CodeReview>),
 }
@@ -64,6 +69,7 @@ impl Task {
         match self {
             Self::Answer => None,
             Self::Compact => Some("compacts the conversation"),
+            Self::UserShell => Some("runs a command of the user"),
             Self::Review(_) => Some("reviews code"),
         }
     }

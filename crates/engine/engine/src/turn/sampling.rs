@@ -64,7 +64,13 @@ impl ThreadState {
         for content in steers.into_values() {
             self.record_input(content, env, out);
         }
-        if !again {
+        let notes = self.take_user_notes(env);
+        if !notes.is_empty() {
+            out.commit(notes, Vec::new());
+        }
+        if !again && self.turn.as_ref().is_some_and(|turn| turn.user_shell.is_running()) {
+            // Their ends end the turn.
+        } else if !again {
             self.complete(env, out)
         } else if self.is_over_limit(&settings) {
             self.begin_compaction(settings, Cause::Limit, env, out)

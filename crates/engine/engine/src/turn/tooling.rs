@@ -129,6 +129,9 @@ impl ThreadState {
     /// What an item that is running does, for progress lines.
     pub(crate) fn what_runs(&mut self, item_id: &str) -> String {
         let Some(turn) = &mut self.turn else { return String::new() };
+        if let Some(script) = turn.user_shell.what_runs(item_id) {
+            return script.to_owned();
+        }
         let running = turn.calls.iter_mut().find_map(|call| match &call.state {
             CallState::Running { prepared } => match &prepared.started {
                 Some(ThreadItem::CommandExecution(item)) if item.id == item_id => Some(item.command.clone()),
@@ -262,6 +265,9 @@ impl ThreadState {
     }
 
     pub(crate) fn on_finished(&mut self, call_id: &str, outcome: ToolOutcome, env: &Env, out: &mut Out) {
+        if self.is_user_command(call_id) {
+            return self.on_user_command_finished(call_id, outcome, env, out);
+        }
         if let Some((explanation, steps)) = outcome.plan.clone() {
             self.carried.plan = Some(Plan { explanation, steps });
         }
@@ -325,7 +331,10 @@ impl ThreadState {
 
     /// Takes away every call that has not started and asks the running ones to stop.
     pub(crate) fn cancel_calls(&mut self, text: &str, env: &Env, out: &mut Out) {
-        let Some(Turn { calls, .. }) = &mut self.turn else { return };
+        let Some(Turn { calls, user_shell, .. }) = &mut self.turn else {
+            return;
+        };
+        out.0.extend(user_shell.running().cloned().map(|call_id| Effect::Cancel { call_id }));
         let mut withdrawn = Vec::new();
         let mut discarded = Vec::new();
         let mut closed: Vec<(String, CallKind)> = Vec::new();

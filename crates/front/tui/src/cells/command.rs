@@ -81,10 +81,14 @@ const fn rows_max(source: CommandExecutionSource) -> usize {
 /// A command that has ended.
 pub fn lines(item: &CommandExecutionItem, columns: usize, look: &Look) -> Vec<Line<'static>> {
     let glyphs = look.glyphs();
+    let ran = match item.source {
+        CommandExecutionSource::UserShell => "You ran",
+        CommandExecutionSource::Agent | CommandExecutionSource::UnifiedExecStartup | CommandExecutionSource::UnifiedExecInteraction => "Ran",
+    };
     let (verb, sign) = match item.status {
         CommandExecutionStatus::InProgress => ("Running", look.sign(glyphs.running, Role::Busy)),
-        CommandExecutionStatus::Completed => ("Ran", look.sign(glyphs.done, Role::Success)),
-        CommandExecutionStatus::Failed => ("Ran", look.sign(glyphs.done, Role::Error)),
+        CommandExecutionStatus::Completed => (ran, look.sign(glyphs.done, Role::Success)),
+        CommandExecutionStatus::Failed => (ran, look.sign(glyphs.done, Role::Error)),
         CommandExecutionStatus::Declined => ("Not run:", look.sign(glyphs.refused, Role::Error)),
     };
     let mut lines = head(verb, sign, &item.command, columns, look);

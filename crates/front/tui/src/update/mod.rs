@@ -393,7 +393,7 @@ impl State {
         self.working = Some(Working {
             turn_id: None,
             since: now.monotonic,
-            waits: Waits::begin(now.monotonic),
+            waits: Waits::begin("sending to the model", now.monotonic),
             interrupting: false,
         });
     }

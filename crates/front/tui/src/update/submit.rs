@@ -1,6 +1,7 @@
 //! From the draft to a turn.
 
 use crate::commands;
+use crate::shell;
 use crate::state::{Effect, Message, Now, Session, State, Then};
 use codex_protocol::requests::{TurnStart, TurnStartParams, TurnSteer, TurnSteerParams};
 
@@ -19,6 +20,10 @@ pub fn submit(state: &mut State, now: Now) -> Vec<Effect> {
     let Some((message, mut effects)) = take_draft(state) else {
         return Vec::new();
     };
+    if message.shell && matches!(state.session, Session::Open(_)) {
+        effects.extend(shell::run(state, &message, now));
+        return effects;
+    }
     effects.extend(match (&state.session, &state.working) {
         (Session::Open(open), Some(working)) => match &working.turn_id {
             Some(turn_id) if !working.interrupting => {
@@ -61,10 +66,12 @@ fn take_draft(state: &mut State) -> Option<(Message, Vec<Effect>)> {
     if text.is_empty() && state.images.is_empty() {
         return None;
     }
+    let shell = shell::is_command(state.editor.text()) && state.images.is_empty();
     state.editor.clear();
-    let effects = remember(state, &text);
     let images = std::mem::take(&mut state.images);
-    Some((Message { text, images }, effects))
+    let message = Message { text, images, shell };
+    let effects = remember(state, &shell::as_draft(&message));
+    Some((message, effects))
 }
 
 /// Up finds it again, here and in later sessions.
@@ -90,6 +97,9 @@ pub fn next_of_queue(state: &mut State, now: Now) -> Vec<Effect> {
     let Some(message) = state.queue.pop_front() else {
         return Vec::new();
     };
+    if message.shell {
+        return shell::run(state, &message, now);
+    }
     open.has_turns = true;
     let mut params = TurnStartParams {
         thread_id: open.thread_id.clone(),
@@ -114,8 +124,11 @@ pub fn next_of_queue(state: &mut State, now: Now) -> Vec<Effect> {
 pub fn take_back_queue(state: &mut State) {
     let waiting = std::mem::take(&mut state.queue);
     let mut texts = Vec::new();
-    for message in waiting {
-        texts.push(message.text);
+    // Of several together none is run.
+    let one = waiting.len() == 1 && state.editor.is_empty();
+    for mut message in waiting {
+        message.shell &= one;
+        texts.push(shell::as_draft(&message));
         state.images.extend(message.images);
     }
     put_before_draft(state, texts);
@@ -123,9 +136,11 @@ pub fn take_back_queue(state: &mut State) {
 
 /// Only the last one that waits.
 pub fn take_back_last(state: &mut State) {
-    if let Some(message) = state.queue.pop_back() {
+    if let Some(mut message) = state.queue.pop_back() {
+        message.shell &= state.editor.is_empty();
+        let text = shell::as_draft(&message);
         state.images.extend(message.images);
-        put_before_draft(state, vec![message.text]);
+        put_before_draft(state, vec![text]);
     }
 }
 

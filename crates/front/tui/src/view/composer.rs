@@ -1,5 +1,6 @@
 //! The field with the draft.
 
+use crate::shell;
 use crate::state::State;
 use codex_tui_kit::composer::layout;
 use codex_tui_kit::theme::Role;
@@ -17,10 +18,11 @@ pub fn rows(state: &State, height: usize) -> (Vec<Line<'static>>, (usize, usize)
     let (row, column) = layout::position(text, &rows, state.editor.cursor());
     let max = (height / 2).max(1);
     let from = if rows.len() > max { (row + 1).saturating_sub(max) } else { 0 };
+    let mark = if shell::is_command(text) { Role::Warning } else { Role::Accent };
     let mut lines = Vec::new();
     for (index, range) in rows.iter().enumerate().skip(from).take(max) {
         let prefix = if index == 0 {
-            state.look.span("› ", Role::Accent)
+            state.look.span("› ", mark)
         } else {
             Span::raw("  ")
         };

@@ -1,6 +1,7 @@
 //! The last row: model and folder, or what was just said.
 
 use crate::look;
+use crate::shell;
 use crate::state::{Now, Session, State};
 use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
@@ -12,6 +13,10 @@ pub fn row(state: &State, _: Now) -> Line<'static> {
     }
     if let Some(toast) = &state.toast {
         return Line::from(state.look.span(format!("  {}", toast.text), Role::Accent));
+    }
+    if shell::is_command(state.editor.text()) {
+        let text = "  runs in your shell, outside of the sandbox; the model reads what comes of it";
+        return Line::from(state.look.span(text, Role::Warning));
     }
     let mut parts = Vec::new();
     match &state.session {

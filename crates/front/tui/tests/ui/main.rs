@@ -5,5 +5,6 @@
 mod approvals;
 mod conversation;
 mod sessions;
+mod shell;
 mod support;
 mod windows;
