@@ -105,6 +105,18 @@ impl Processor {
             }
             ClientRequest::ReviewStart(params) => self.review_start(id, params).await,
             ClientRequest::ThreadShellCommand(params) => self.shell_command(id, params).await,
+            ClientRequest::BackgroundTerminalsList(params) => {
+                let result = self.list_terminals(params).await;
+                self.reply(id, result);
+            }
+            ClientRequest::BackgroundTerminalsTerminate(params) => {
+                let result = self.terminate(params).await;
+                self.reply(id, result);
+            }
+            ClientRequest::BackgroundTerminalsClean(params) => {
+                let result = self.clean_terminals(&params.thread_id).await;
+                self.reply(id, result);
+            }
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
@@ -405,7 +417,7 @@ impl Processor {
         thread.request(request, reply).await;
     }
 
-    fn thread(&self, thread_id: &str) -> Result<ThreadHandle, RequestError> {
+    pub(crate) fn thread(&self, thread_id: &str) -> Result<ThreadHandle, RequestError> {
         let missing = || RequestError::invalid("thread.not_found", format!("thread not found: {thread_id}"));
         self.engine.get(thread_id).ok_or_else(missing)
     }

@@ -1,10 +1,13 @@
-//! Requests about commands that the model does not wait for: the user's own.
+//! Requests about commands that no call waits for: the user's own, and those that the model left running.
 
 use crate::processor::Processor;
 use codex_engine::thread::event::ThreadRequest;
 use codex_engine::turn::user_shell::UserCommand;
 use codex_protocol::requests::{Empty, RequestError, RequestId};
-use codex_protocol::terminals::ThreadShellCommandParams;
+use codex_protocol::terminals::{
+    BackgroundTerminalsListParams, BackgroundTerminalsListResult, BackgroundTerminalsTerminateParams, BackgroundTerminalsTerminateResult,
+    ThreadShellCommandParams,
+};
 use std::time::Duration;
 
 impl Processor {
@@ -18,6 +21,43 @@ impl Processor {
             time_max: params.timeout_ms.map(Duration::from_millis),
         };
         let empty = |_| serde_json::to_value(Empty {});
-        self.ask_thread(id, &params.thread_id, ThreadRequest::UserCommand(command), empty).await;
+        self.ask_thread(id, &params.thread_id, ThreadRequest::UserCommand(command), empty)
+            .await;
+    }
+    /// The cursor is the number of those that were listed before.
+    pub(crate) async fn list_terminals(
+        &self,
+        params: BackgroundTerminalsListParams,
+    ) -> Result<BackgroundTerminalsListResult, RequestError> {
+        let mut data = self.thread(&params.thread_id)?.background_terminals().await?;
+        let bad = |cursor: &str| RequestError::invalid("request.bad_cursor", format!("{cursor:?} is no cursor of this list"));
+        let from = match &params.cursor {
+            Some(cursor) => cursor.parse().map_err(|_| bad(cursor))?,
+            None => 0,
+        };
+        let count = data.len();
+        let limit = params
+            .limit
+            .map_or(count, |limit| usize::try_from(limit).unwrap_or(usize::MAX).max(1));
+        let until = count.min(usize::saturating_add(from, limit));
+        data.truncate(until);
+        data.drain(..from.min(until));
+        Ok(BackgroundTerminalsListResult {
+            data,
+            next_cursor: (until < count).then(|| until.to_string()),
+        })
+    }
+
+    pub(crate) async fn terminate(
+        &self,
+        params: BackgroundTerminalsTerminateParams,
+    ) -> Result<BackgroundTerminalsTerminateResult, RequestError> {
+        let terminated = self.thread(&params.thread_id)?.terminate(&params.process_id).await?;
+        Ok(BackgroundTerminalsTerminateResult { terminated })
+    }
+
+    pub(crate) async fn clean_terminals(&self, thread_id: &str) -> Result<Empty, RequestError> {
+        self.thread(thread_id)?.clean_terminals().await?;
+        Ok(Empty {})
     }
 }

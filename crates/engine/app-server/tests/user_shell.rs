@@ -186,7 +186,12 @@ async fn a_command_runs_beside_the_model_and_joins_its_turn() {
     assert_eq!(ended.id, turn.id);
     let requests = mock.requests();
     assert!(requests[1].input().starts_with(requests[0].input()));
-    assert!(requests[1].input().last().unwrap()["content"][0]["text"].as_str().unwrap().contains("meanwhile"));
+    assert!(
+        requests[1].input().last().unwrap()["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("meanwhile")
+    );
     session.shutdown().await;
 }
 

@@ -19,6 +19,7 @@ use codex_protocol::notifications::{ErrorNotification, Notification, ThreadClose
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::{RequestError, RequestId, ThreadSetup};
 use codex_protocol::review::ReviewTarget;
+use codex_protocol::terminals::BackgroundTerminal;
 use codex_sessions::{Cut, Fork, Index, Journal, JournalError, Loaded};
 use codex_tools::{Terminals, ToolWorld};
 use std::collections::HashMap;
@@ -130,6 +131,38 @@ impl ThreadHandle {
     pub async fn overrides(&self) -> Result<TurnOverrides, RequestError> {
         let (reply, answer) = tokio::sync::oneshot::channel();
         drop(self.mailbox.send(Message::Overrides { reply }).await);
+        answer.await.map_err(|_| not_found(&self.id))
+    }
+
+    /// Commands of the model that go on without a call that waits for them, the oldest first.
+    ///
+    /// # Errors
+    /// If the thread has just ended.
+    pub async fn background_terminals(&self) -> Result<Vec<BackgroundTerminal>, RequestError> {
+        Ok(self.terminals().await?.background())
+    }
+
+    /// Ends one of them; `false` if there is none of this id.
+    ///
+    /// # Errors
+    /// If the thread has just ended.
+    pub async fn terminate(&self, process_id: &str) -> Result<bool, RequestError> {
+        let terminals = self.terminals().await?;
+        Ok(process_id.parse().is_ok_and(|id| terminals.kill(id)))
+    }
+
+    /// Ends all of them.
+    ///
+    /// # Errors
+    /// If the thread has just ended.
+    pub async fn clean_terminals(&self) -> Result<(), RequestError> {
+        self.terminals().await?.kill_background();
+        Ok(())
+    }
+
+    async fn terminals(&self) -> Result<Arc<Terminals>, RequestError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        drop(self.mailbox.send(Message::Terminals { reply }).await);
         answer.await.map_err(|_| not_found(&self.id))
     }
 

@@ -12,6 +12,7 @@ use codex_permissions::ResolvedPolicy;
 use codex_process::{ExitOutcome, Ladder, Running};
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, LimitReached, ThreadItem};
 use codex_protocol::settings::CommandLimits;
+use codex_protocol::terminals::BackgroundTerminal;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,6 +116,26 @@ impl Terminals {
             .filter(|(_, entry)| live(entry))
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    /// The same with what is known of them, the oldest first.
+    pub fn background(&self) -> Vec<BackgroundTerminal> {
+        let table = self.table();
+        let mut live: Vec<&Arc<Session>> = table
+            .sessions
+            .values()
+            .filter(|entry| entry.handed_over && entry.session.running.exit().is_none())
+            .map(|entry| &entry.session)
+            .collect();
+        live.sort_by_key(|session| (session.started_at, session.id));
+        live.into_iter().map(|session| session.as_background()).collect()
+    }
+
+    /// Kills the sessions, and nothing that a call waits for. Their ends are reported as usual.
+    pub fn kill_background(&self) {
+        for entry in self.table().sessions.values().filter(|entry| entry.handed_over) {
+            entry.session.running.kill(Ladder::DEFAULT);
+        }
     }
 
     /// Kills every live command of the thread. Their ends are reported as usual.
@@ -318,6 +339,16 @@ impl Session {
     /// The item of a command that was stopped.
     pub fn failed_item(&self, exit_code: i32, now: Duration) -> ThreadItem {
         self.item_as(CommandExecutionStatus::Failed, exit_code, None, now)
+    }
+
+    fn as_background(&self) -> BackgroundTerminal {
+        BackgroundTerminal {
+            item_id: self.item.id.clone(),
+            process_id: self.id.to_string(),
+            command: self.item.command.clone(),
+            cwd: self.item.cwd.clone(),
+            os_pid: Some(self.running.pid()),
+        }
     }
 
     pub fn item_id(&self) -> &str {

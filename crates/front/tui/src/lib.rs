@@ -14,6 +14,7 @@
 //! To let somebody choose: a variant of [`picker::Choice`].
 
 pub mod app;
+pub mod background;
 pub mod backtrack;
 pub mod cells;
 pub mod commands;

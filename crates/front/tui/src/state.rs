@@ -118,6 +118,10 @@ pub enum Then {
     Sessions(u64),
     /// The search for files has begun, or knows the last query.
     Files(String),
+    /// What runs in the background; a list of it, if it shall be shown.
+    Terminals {
+        shown: bool,
+    },
     /// Messages to go back to.
     Earlier,
     /// The conversation on the whole window.
@@ -296,6 +300,8 @@ pub struct State {
     pub history: Option<history::File>,
     pub transcript: Transcript,
     pub working: Option<Working>,
+    /// Items of commands that go on without being waited for.
+    pub background: Vec<String>,
     /// Sent to the running turn and not part of it yet.
     pub steering: Vec<Message>,
     /// To be sent when the turn has ended, or the session is open.
@@ -390,6 +396,7 @@ impl State {
             history,
             transcript,
             working: None,
+            background: Vec::new(),
             steering: Vec::new(),
             queue: first.into_iter().collect(),
             usage: None,

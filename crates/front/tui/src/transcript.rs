@@ -5,7 +5,7 @@
 
 use crate::cells::{self, Answer, Cell, Tail};
 use crate::look::Look;
-use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem, Turn};
+use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, ThreadItem, Turn};
 use ratatui::text::Line;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -153,6 +153,26 @@ impl Transcript {
             }
             _ => Under::Done(Cell::of(item)),
         };
+    }
+
+    /// Nothing waits for the model's commands any more: those that still run are not under way here. Their items.
+    pub fn leave_running(&mut self) -> Vec<String> {
+        let mut left = Vec::new();
+        for open in &mut self.open {
+            let Under::Command { item, tail } = &mut open.state else {
+                continue;
+            };
+            if item.source == CommandExecutionSource::UserShell {
+                continue;
+            }
+            left.push(item.id.clone());
+            let so_far = CommandExecutionItem {
+                aggregated_output: Some(tail.text()),
+                ..(**item).clone()
+            };
+            open.state = Under::Done(Some(Cell::Command(Box::new(so_far))));
+        }
+        left
     }
 
     /// Takes whatever is left of a turn that has ended: nothing of it comes any more.

@@ -13,7 +13,7 @@
 //! | [`review`] | what a code review looks at, and what the reviewer says |
 //! | [`search`] | finding files by a few letters |
 //! | [`additional`] | permissions besides those in force |
-//! | [`terminals`] | commands that are not the model's to wait for |
+//! | [`terminals`] | commands that no call waits for |
 //! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
 //! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
 //! | [`journal`] | the record types of a rollout line |

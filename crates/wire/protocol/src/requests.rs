@@ -5,7 +5,10 @@ use crate::models::{ModelListParams, ModelListResult};
 use crate::review::{ReviewDelivery, ReviewTarget};
 use crate::search::{FileSearchIdParams, FileSearchStartParams, FileSearchUpdateParams, FuzzyFileSearchParams, FuzzyFileSearchResult};
 use crate::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
-use crate::terminals::ThreadShellCommandParams;
+use crate::terminals::{
+    BackgroundTerminalsListParams, BackgroundTerminalsListResult, BackgroundTerminalsTerminateParams, BackgroundTerminalsTerminateResult,
+    ThreadShellCommandParams,
+};
 use codex_base::AbsPath;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -104,6 +107,12 @@ methods! {
     ReviewStart: "review/start", ReviewStartParams => ReviewStartResult;
     /// Runs a command of the user's own: as a turn of its own, or beside what the running turn does.
     ThreadShellCommand: "thread/shellCommand", ThreadShellCommandParams => Empty;
+    /// Lists the commands of a thread that go on without a call that waits for them.
+    BackgroundTerminalsList: "thread/backgroundTerminals/list", BackgroundTerminalsListParams => BackgroundTerminalsListResult;
+    /// Ends one of them.
+    BackgroundTerminalsTerminate: "thread/backgroundTerminals/terminate", BackgroundTerminalsTerminateParams => BackgroundTerminalsTerminateResult;
+    /// Ends all of them.
+    BackgroundTerminalsClean: "thread/backgroundTerminals/clean", ThreadIdParams => Empty;
     /// Ends the running turn with status `interrupted`.
     TurnInterrupt: "turn/interrupt", TurnInterruptParams => Empty;
     /// Finds files by a few letters of their path.

@@ -10,7 +10,7 @@ use crate::settings::TurnOverrides;
 use codex_protocol::items::Thread;
 use codex_protocol::questions::ApprovalDecision;
 use codex_protocol::requests::{RequestError, RequestId};
-use codex_tools::Prepared;
+use codex_tools::{Prepared, Terminals};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,6 +44,10 @@ pub enum Message {
     },
     Overrides {
         reply: oneshot::Sender<TurnOverrides>,
+    },
+    /// What goes on without a call that waits for it.
+    Terminals {
+        reply: oneshot::Sender<Arc<Terminals>>,
     },
     Read {
         include_turns: bool,
@@ -111,6 +115,7 @@ fn is_urgent(message: &Message) -> bool {
         | Message::Unsubscribe { .. }
         | Message::Renamed { .. }
         | Message::Overrides { .. }
+        | Message::Terminals { .. }
         | Message::Read { .. } => true,
         Message::Event(_) | Message::Request { .. } | Message::Prepared { .. } => false,
     }
@@ -169,6 +174,11 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
             Message::Overrides { reply } => {
                 // Whoever asked may have gone.
                 let _ = reply.send(state.overrides.clone());
+                continue;
+            }
+            Message::Terminals { reply } => {
+                // Whoever asked may have gone.
+                let _ = reply.send(Arc::clone(&world.tools.terminals));
                 continue;
             }
             Message::Read { include_turns, reply } => {

@@ -266,7 +266,10 @@ impl ThreadState {
             // The model is told around what when it is asked something.
             Task::UserShell => {
                 out.commit(vec![turn_context(turn_id, &settings)], Vec::new());
-                turn.phase = Phase::Working { settings, follow_up: false };
+                turn.phase = Phase::Working {
+                    settings,
+                    follow_up: false,
+                };
                 return self.start_user_commands(env, out);
             }
             // The reviewer is told where it is; this conversation is when it goes on.

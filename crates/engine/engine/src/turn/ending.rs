@@ -84,11 +84,9 @@ impl ThreadState {
 
     /// Ends the turn once every cancelled call has reported and every input that was accepted is there to be recorded.
     pub(crate) fn end_turn_if_quiet(&mut self, env: &Env, out: &mut Out) {
-        if self
-            .turn
-            .as_ref()
-            .is_some_and(|turn| !turn.calls.any_running() && !turn.user_shell.is_running() && turn.steers_pending == 0 && !turn.is_reviewer_there())
-        {
+        if self.turn.as_ref().is_some_and(|turn| {
+            !turn.calls.any_running() && !turn.user_shell.is_running() && turn.steers_pending == 0 && !turn.is_reviewer_there()
+        }) {
             self.end_turn(env, out);
         }
     }

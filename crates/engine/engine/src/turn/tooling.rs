@@ -334,7 +334,8 @@ impl ThreadState {
         let Some(Turn { calls, user_shell, .. }) = &mut self.turn else {
             return;
         };
-        out.0.extend(user_shell.running().cloned().map(|call_id| Effect::Cancel { call_id }));
+        out.0
+            .extend(user_shell.running().cloned().map(|call_id| Effect::Cancel { call_id }));
         let mut withdrawn = Vec::new();
         let mut discarded = Vec::new();
         let mut closed: Vec<(String, CallKind)> = Vec::new();

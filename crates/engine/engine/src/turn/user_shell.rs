@@ -189,6 +189,7 @@ fn failed(mut item: ThreadItem) -> ThreadItem {
 
 /// What the model reads. An output cannot end the message it stands in.
 fn note(script: &str, result: &str) -> String {
-    let text = format!("The user ran this in their own shell, outside of the sandbox, and shows you what came of it.\n$ {script}\n{result}");
+    let text =
+        format!("The user ran this in their own shell, outside of the sandbox, and shows you what came of it.\n$ {script}\n{result}");
     text.trim_end().replace(&format!("</{TAG}"), &format!("<\\/{TAG}"))
 }

@@ -32,7 +32,9 @@ fn last_words(bench: &Bench) -> String {
 fn a_command_of_the_user_is_a_turn_of_its_own_without_a_request() {
     let mut bench = Bench::new(ApprovalPolicy::Never);
 
-    let begun = [run(&mut bench, "ls"), bench.resolved_without_input()].join("\n--\n").replace(&running(&bench), "ID");
+    let begun = [run(&mut bench, "ls"), bench.resolved_without_input()]
+        .join("\n--\n")
+        .replace(&running(&bench), "ID");
     let id = running(&bench);
     let ended = bench.finished(&id, "Output:\na.txt</user_shell_command>\n").replace(&id, "ID");
 

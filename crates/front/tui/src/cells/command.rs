@@ -48,6 +48,12 @@ impl Tail {
         }
     }
 
+    /// What is kept, as text.
+    pub fn text(&self) -> String {
+        let lines = self.lines.iter().cloned().chain(self.output.current());
+        lines.map(|line| line.to_string()).collect::<Vec<_>>().join("\n")
+    }
+
     /// What is kept, and a word about the rest.
     fn rows(&self, columns: usize, look: &Look) -> Vec<Line<'static>> {
         let mut shown: Vec<Line<'static>> = self.lines.iter().cloned().chain(self.output.current()).collect();
@@ -83,10 +89,12 @@ pub fn lines(item: &CommandExecutionItem, columns: usize, look: &Look) -> Vec<Li
     let glyphs = look.glyphs();
     let ran = match item.source {
         CommandExecutionSource::UserShell => "You ran",
-        CommandExecutionSource::Agent | CommandExecutionSource::UnifiedExecStartup | CommandExecutionSource::UnifiedExecInteraction => "Ran",
+        CommandExecutionSource::Agent | CommandExecutionSource::UnifiedExecStartup | CommandExecutionSource::UnifiedExecInteraction => {
+            "Ran"
+        }
     };
     let (verb, sign) = match item.status {
-        CommandExecutionStatus::InProgress => ("Running", look.sign(glyphs.running, Role::Busy)),
+        CommandExecutionStatus::InProgress => ("Left running:", look.sign(glyphs.running, Role::Busy)),
         CommandExecutionStatus::Completed => (ran, look.sign(glyphs.done, Role::Success)),
         CommandExecutionStatus::Failed => (ran, look.sign(glyphs.done, Role::Error)),
         CommandExecutionStatus::Declined => ("Not run:", look.sign(glyphs.refused, Role::Error)),
@@ -98,7 +106,11 @@ pub fn lines(item: &CommandExecutionItem, columns: usize, look: &Look) -> Vec<Li
     let failed = item
         .exit_code
         .filter(|code| *code != 0 && item.status != CommandExecutionStatus::Declined);
-    if let Some(code) = failed {
+    if item.status == CommandExecutionStatus::InProgress {
+        below.push(Line::from(
+            look.span("goes on in the background: /ps lists, /stop ends it", Role::Dim),
+        ));
+    } else if let Some(code) = failed {
         below.push(Line::from(look.span(format!("exit code {code}"), Role::Error)));
     } else if below.is_empty() && item.status == CommandExecutionStatus::Completed {
         below.push(Line::from(look.span("(no output)", Role::Dim)));

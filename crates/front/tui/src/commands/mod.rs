@@ -19,11 +19,13 @@ mod mention;
 mod model;
 mod new;
 mod permissions;
+mod ps;
 mod pwd;
 mod rename;
 mod resume;
 pub mod review;
 mod status;
+mod stop;
 mod theme;
 mod warnings;
 
@@ -80,6 +82,8 @@ pub const COMMANDS: &[Command] = &[
     Command { argument: Argument::Optional("folder"), ..command("cd", "work in another folder", When::Always, cd::run) },
     command("pwd", "the folder commands run in", When::Always, pwd::run),
     Command { argument: Argument::Optional("name"), ..command("theme", "other colours", When::Always, theme::run) },
+    command("ps", "what runs in the background", When::Always, ps::run),
+    command("stop", "end all that runs in the background", When::Always, stop::run),
     command("warnings", "what went wrong, once more", When::Always, warnings::run),
     command("status", "model, folder, permissions, tokens", When::Always, status::run),
     command("help", "commands and keys", When::Always, help::run),

@@ -2,6 +2,7 @@
 
 use super::permissions::Preset;
 use super::{Choice, Picker, Row, themes};
+use crate::background;
 use crate::backtrack;
 use crate::cells::Notice;
 use crate::commands;
@@ -45,6 +46,7 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
             }
         }
         Choice::Draft(words) => state.editor.set_text(&words),
+        Choice::Terminate(process_id) => return background::terminate(state, process_id),
         Choice::Delete => {
             let Some(thread_id) = state.open().map(|open| open.thread_id.clone()) else {
                 return Vec::new();

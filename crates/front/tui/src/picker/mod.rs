@@ -68,6 +68,8 @@ pub enum Choice {
     Theme(String),
     /// These words are put into the field, to be completed.
     Draft(String),
+    /// This command that runs in the background ends.
+    Terminate(String),
     /// The open thread goes for good.
     Delete,
     /// Everything stays as it is.

@@ -6,6 +6,7 @@ mod submit;
 
 pub use submit::next_of_queue;
 
+use crate::background;
 use crate::backtrack;
 use crate::cells::{self, Notice};
 use crate::mention;
@@ -232,6 +233,7 @@ fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> 
             if let Some(left) = state.previous.take() {
                 state.usage = None;
                 if left.thread_id != setup.thread.id {
+                    background::forget(state);
                     let params = ThreadIdParams { thread_id: left.thread_id };
                     effects.push(Effect::ask::<ThreadUnsubscribe>(params, Then::Quiet));
                 }
@@ -241,6 +243,9 @@ fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> 
             backtrack::gone(state, setup.thread.forked_from_id.as_deref());
             choose_again(&mut open, &mut state.chosen);
             state.session = Session::Open(Box::new(open));
+            if again {
+                effects.extend(background::ask(state, Then::Terminals { shown: false }));
+            }
             effects.extend(submit::next_of_queue(state, now));
             effects
         }
@@ -298,6 +303,10 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             picker::sessions::listed(state, serial, value, now.unix_seconds);
             Vec::new()
         }
+        (Then::Terminals { shown }, Ok(value)) => {
+            background::listed(state, value, shown);
+            Vec::new()
+        }
         (Then::Earlier, Ok(value)) => {
             backtrack::listed(state, value);
             Vec::new()
@@ -328,9 +337,16 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             state.session = Session::Opening;
             open_new(state)
         }
-        (Then::Quiet, _) | (Then::Steered(_) | Then::Nothing(_), Ok(_)) => Vec::new(),
+        (Then::Quiet, _) | (Then::Terminals { shown: false }, Err(_)) | (Then::Steered(_) | Then::Nothing(_), Ok(_)) => Vec::new(),
         (
-            Then::Models | Then::Earlier | Then::Transcript | Then::Export(_) | Then::Sessions(_) | Then::Unarchived(_) | Then::PutAway(_),
+            Then::Models
+            | Then::Terminals { .. }
+            | Then::Earlier
+            | Then::Transcript
+            | Then::Export(_)
+            | Then::Sessions(_)
+            | Then::Unarchived(_)
+            | Then::PutAway(_),
             Err(failure),
         ) => {
             state.picker = None;

@@ -1,12 +1,13 @@
 //! What the server tells and asks.
 
 use super::{submit, turn_known};
+use crate::background;
 use crate::cells::Notice;
 use crate::mention;
 use crate::questions::Question;
 use crate::state::{Effect, Now, Session, State};
 use codex_protocol::items::{ThreadItem, TurnStatus};
-use codex_protocol::notifications::Notification;
+use codex_protocol::notifications::{Notification, WaitingFor};
 use codex_rpc::ServerMessage;
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
             return turn_known(state, &n.turn);
         }
         Notification::TurnCompleted(n) => {
+            background::left(state);
             state.working = None;
             state.questions.clear();
             state.plan.clear();
@@ -68,11 +70,17 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
                 let taken = state.steering.iter().position(|message| message.input() == *content);
                 taken.map(|at| state.steering.remove(at));
             }
+            background::ended(state, n.item.id());
             state.keep_answer(&n.item);
             state.transcript.completed(&n.item, &state.look);
         }
         Notification::AgentMessageDelta(n) => state.transcript.answer_delta(&n.item_id, &n.delta),
         Notification::CommandExecutionOutputDelta(n) => state.transcript.command_delta(&n.item_id, &n.delta),
+        Notification::TurnWaiting(n) => {
+            if n.waiting_for == WaitingFor::Model {
+                background::left(state);
+            }
+        }
         Notification::TurnPlanUpdated(n) => state.plan = n.plan,
         Notification::ThreadTokenUsageUpdated(n) => state.usage = Some(n.token_usage),
         Notification::ThreadNameUpdated(n) => {
@@ -98,8 +106,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         | Notification::TerminalInteraction(_)
         | Notification::AutoApprovalReviewStarted(_)
         | Notification::AutoApprovalReviewCompleted(_)
-        | Notification::AccountRateLimitsUpdated(_)
-        | Notification::TurnWaiting(_) => {}
+        | Notification::AccountRateLimitsUpdated(_) => {}
     }
     Vec::new()
 }

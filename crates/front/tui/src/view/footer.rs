@@ -1,5 +1,6 @@
 //! The last row: model and folder, or what was just said.
 
+use crate::background;
 use crate::look;
 use crate::shell;
 use crate::state::{Now, Session, State};
@@ -25,6 +26,7 @@ pub fn row(state: &State, _: Now) -> Line<'static> {
             let effort = open.effort.as_ref().map(|effort| format!(" {effort}")).unwrap_or_default();
             parts.push(format!("{}{effort}", open.model));
             parts.push(state.look.path(&open.cwd));
+            parts.extend(background::words(state));
             parts.extend(open.name.clone());
         }
     }

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod approvals;
+mod background;
 mod conversation;
 mod sessions;
 mod shell;
