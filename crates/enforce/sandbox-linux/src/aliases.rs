@@ -1,7 +1,10 @@
 //! Other names that mounts give to a path: the same folder of the same disk, seen at another place.
 
 use codex_base::AbsPath;
+use rustix::event::{PollFd, PollFlags, poll};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -15,8 +18,53 @@ pub(crate) struct Mount {
     at: AbsPath,
 }
 
-pub(crate) fn mounts() -> Vec<Mount> {
-    parse(&std::fs::read("/proc/self/mountinfo").unwrap_or_default())
+/// The mounts that this process sees. They are read again when the kernel says that they changed.
+#[derive(Debug, Default)]
+pub(crate) struct Mounts {
+    file: Option<File>,
+    known: Vec<Mount>,
+    version: u64,
+}
+
+impl Mounts {
+    pub const fn new() -> Self {
+        Self {
+            file: None,
+            known: Vec::new(),
+            version: 0,
+        }
+    }
+
+    /// With a number that is another one if they may be others than before.
+    pub fn now(&mut self) -> (&[Mount], u64) {
+        if self.file.as_ref().is_none_or(has_changed) {
+            self.version += 1;
+            let text = self.read();
+            if text.is_err() {
+                self.file = None;
+            }
+            self.known = parse(&text.unwrap_or_default());
+        }
+        (&self.known, self.version)
+    }
+
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::open("/proc/self/mountinfo")?),
+        };
+        file.rewind()?;
+        let mut text = Vec::with_capacity(16 * 1024);
+        file.read_to_end(&mut text)?;
+        Ok(text)
+    }
+}
+
+/// Since the file was opened, or asked last (proc_pid_mounts(5)).
+fn has_changed(file: &File) -> bool {
+    let mut source = [PollFd::new(file, PollFlags::PRI)];
+    let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut source, Some(&now)).is_err() || source[0].revents().intersects(PollFlags::PRI | PollFlags::ERR)
 }
 
 fn parse(text: &[u8]) -> Vec<Mount> {

@@ -1,15 +1,18 @@
 //! Looks up what a plan must know of this host.
 
-use crate::aliases;
+use crate::aliases::{self, Mount};
 use crate::landlocked::{LISTING_MAX, Listing};
-use crate::plan::{Entry, Form, HostFacts, questions};
+use crate::matches::Matched;
+use crate::plan::{Entry, Form};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// The mode of the folders that stand in for missing protected names. Nobody else makes an empty folder with exactly this mode, which is
 /// how one that outlived its helper is known. Readable, so that programs that look into it find it empty.
@@ -19,64 +22,114 @@ pub(crate) const PLACEHOLDER_FILE_MODE: u32 = 0o1444;
 /// Links on the way to one path.
 const LINKS_MAX: usize = 40;
 
-/// `matches` are the paths that the patterns of `policy` match.
-pub(crate) fn look_up(policy: &ResolvedPolicy, matches: &BTreeSet<AbsPath>) -> HostFacts {
-    let entries = questions(policy)
-        .into_iter()
-        .filter_map(|path| entry(&path).map(|entry| (path, entry)));
-    HostFacts {
-        entries: entries.collect(),
-        others: others(policy, matches),
-        links: if AbsPath::new("/").is_ok_and(|root| rights(policy, &root) == Rights::None) {
-            links(policy)
-        } else {
-            BTreeMap::new()
-        },
-        mediated: false,
+/// Device and inode.
+pub(crate) type FileId = (u64, u64);
+
+/// What lies at one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// `None`: nothing.
+    pub entry: Option<Entry>,
+    /// Of a file that has more names than this one.
+    pub linked: Option<FileId>,
+}
+
+pub(crate) fn entry(path: &Path) -> Option<Entry> {
+    look(path).entry
+}
+
+pub(crate) fn look(path: &Path) -> Seen {
+    let only = |entry| Seen { entry, linked: None };
+    // What cannot be looked at is there: it is mounted over, or the command is refused.
+    let facts = match fs::symlink_metadata(path) {
+        Ok(facts) => facts,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return only(None),
+        Err(_) => return only(Some(Entry::Other)),
+    };
+    let mode = facts.permissions().mode() & 0o7777;
+    if facts.is_symlink() {
+        return only(Some(Entry::Symlink));
+    }
+    if facts.is_dir() {
+        let stand_in = is_placeholder(path, mode);
+        return only(Some(if stand_in { Entry::Placeholder } else { Entry::Folder }));
+    }
+    let stand_in = facts.is_file() && mode == PLACEHOLDER_FILE_MODE && facts.len() <= Form::CommonDir.contents().len() as u64;
+    Seen {
+        entry: Some(if stand_in { Entry::Placeholder } else { Entry::Other }),
+        linked: (facts.is_file() && facts.nlink() > 1).then(|| (facts.dev(), facts.ino())),
     }
 }
 
-/// What matches, and other names of everything that is less than writable: of equal paths the stricter counts.
-fn others(policy: &ResolvedPolicy, matches: &BTreeSet<AbsPath>) -> BTreeMap<AbsPath, (Entry, Rights)> {
-    let mut found: BTreeMap<AbsPath, (Entry, Rights)> = BTreeMap::new();
-    let mut add = |path: &AbsPath, most: Rights| {
-        if let Some(entry) = entry(path) {
-            let known = found.entry(path.clone()).or_insert((entry, most));
-            known.1 = known.1.min(most);
-        }
-    };
-    let mounts = aliases::mounts();
+/// Other names that mounts give to `matches`, and to everything else that is less than its surroundings, with the most that may be done there.
+pub(crate) fn other_names(policy: &ResolvedPolicy, matches: &Matched, mounts: &[Mount]) -> Vec<(AbsPath, Rights)> {
     let narrower = policy.turning_points().into_iter().map(|path| (path, rights(policy, path)));
     let narrower = narrower.filter(|(path, now)| path.parent().is_some_and(|above| rights(policy, &above) > *now));
-    for (path, now) in narrower.chain(matches.iter().map(|path| (path, Rights::None))) {
-        aliases::aliases(&mounts, path).iter().for_each(|alias| add(alias, now));
+    let narrower = narrower.chain(matches.keys().map(|path| (path, Rights::None)));
+    let names = |(path, now)| aliases::aliases(mounts, path).into_iter().map(move |alias| (alias, now));
+    narrower.flat_map(names).collect()
+}
+
+/// Of equal paths the stricter counts.
+pub(crate) fn others(
+    named: impl IntoIterator<Item = (AbsPath, Rights, Option<Entry>)>,
+    matches: &Matched,
+) -> BTreeMap<AbsPath, (Entry, Rights)> {
+    let mut found: BTreeMap<AbsPath, (Entry, Rights)> = BTreeMap::new();
+    let matches = matches.iter().map(|(path, entry)| (path.clone(), Rights::None, Some(*entry)));
+    for (path, most, entry) in named.into_iter().chain(matches) {
+        if let Some(entry) = entry {
+            let known = found.entry(path).or_insert((entry, most));
+            known.1 = known.1.min(most);
+        }
     }
-    matches.iter().for_each(|path| add(path, Rights::None));
     found
 }
 
-/// What lies in each of these folders. One that cannot be listed is left out.
-pub(crate) fn listings(folders: BTreeSet<AbsPath>) -> BTreeMap<AbsPath, Listing> {
-    folders
-        .into_iter()
-        .filter_map(|folder| Some((listing(&folder)?, folder)))
-        .map(|(listing, folder)| (folder, listing))
-        .collect()
-}
-
-fn listing(folder: &AbsPath) -> Option<Listing> {
+/// What lies in a folder, and by what it is seen that this changed. `None` for one that cannot be listed.
+pub(crate) fn listing(folder: &AbsPath) -> Option<(Option<Stamp>, Listing)> {
+    let stamp = stamp(folder);
     let mut found = BTreeMap::new();
+    let own = scratch_prefix();
     for at in fs::read_dir(folder.as_path()).ok()?.flatten() {
-        if found.len() == LISTING_MAX {
-            return Some(Listing::TooMany);
-        }
         let name = at.file_name();
+        // Of one command alone.
+        if name.as_encoded_bytes().starts_with(own.as_bytes()) {
+            continue;
+        }
+        if found.len() == LISTING_MAX {
+            return Some((stamp, Listing::TooMany));
+        }
         // One that is gone by now needs no rule.
         if let Some(entry) = entry(&folder.join(&name)) {
             found.insert(name, entry);
         }
     }
-    Some(Listing::Entries(found))
+    Some((stamp, Listing::Entries(found)))
+}
+
+/// A folder, and when names in it last came or went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    folder: FileId,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// Far more than a tick of the clock by which the kernel writes times: what changes within one has the same time.
+const TICK: Duration = Duration::from_millis(50);
+
+/// `None` if it has changed just now: then the next change may not be seen.
+pub(crate) fn stamp(folder: &AbsPath) -> Option<Stamp> {
+    let settled = SystemTime::now().checked_sub(TICK)?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let facts = fs::symlink_metadata(folder.as_path()).ok()?;
+    let stamp = Stamp {
+        folder: (facts.dev(), facts.ino()),
+        modified: (facts.mtime(), facts.mtime_nsec()),
+        changed: (facts.ctime(), facts.ctime_nsec()),
+    };
+    let settled = (i64::try_from(settled.as_secs()).ok()?, i64::from(settled.subsec_nanos()));
+    (stamp.modified < settled && stamp.changed < settled).then_some(stamp)
 }
 
 /// Nobody can know it before, so nobody can take it.
@@ -84,11 +137,15 @@ pub(crate) fn scratch_name() -> String {
     use std::hash::{BuildHasher, Hasher};
     // Seeded by the system, and different at each call.
     let number = std::hash::RandomState::new().build_hasher().finish();
-    format!("codex-{}-{number:016x}", std::process::id())
+    format!("{}{number:016x}", scratch_prefix())
+}
+
+fn scratch_prefix() -> String {
+    format!("codex-{}-", std::process::id())
 }
 
 /// The links that lead from the paths as they are spelled to the real ones.
-fn links(policy: &ResolvedPolicy) -> BTreeMap<AbsPath, PathBuf> {
+pub(crate) fn links(policy: &ResolvedPolicy) -> BTreeMap<AbsPath, PathBuf> {
     let mut found = BTreeMap::new();
     for spelled in policy.rules.iter().filter_map(|rule| rule.spelled.as_ref()) {
         let Ok(mut at) = AbsPath::new("/") else { break };
@@ -124,32 +181,12 @@ fn parts(path: &Path) -> Vec<OsString> {
     names.map(|part| part.as_os_str().to_owned()).rev().collect()
 }
 
-pub(crate) fn entry(path: &Path) -> Option<Entry> {
-    // What cannot be looked at is there: it is mounted over, or the command is refused.
-    let facts = match fs::symlink_metadata(path) {
-        Ok(facts) => facts,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return None,
-        Err(_) => return Some(Entry::Other),
-    };
-    let mode = facts.permissions().mode() & 0o7777;
-    Some(if facts.is_symlink() {
-        Entry::Symlink
-    } else if !facts.is_dir() {
-        let stand_in = facts.is_file() && mode == PLACEHOLDER_FILE_MODE && facts.len() <= Form::CommonDir.contents().len() as u64;
-        if stand_in { Entry::Placeholder } else { Entry::Other }
-    } else if is_placeholder(path, mode) {
-        Entry::Placeholder
-    } else {
-        Entry::Folder
-    })
-}
-
 /// One that goes away between two looks, because its last user just ended, is still one: the helper makes it anew.
 fn is_placeholder(path: &Path, mode: u32) -> bool {
     mode & 0o7777 == PLACEHOLDER_MODE
         && match fs::read_dir(path) {
             Ok(mut entries) => entries.next().is_none(),
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
         }
 }
 

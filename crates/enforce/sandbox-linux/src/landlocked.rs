@@ -23,8 +23,8 @@ use std::path::Path;
 pub struct LandlockPlan {
     /// Everything else is closed.
     pub grants: Vec<PathGrant>,
-    /// A folder for temporary files, made for the command and removed with it: in the folder for everybody's no new name can be made.
-    pub scratch: Option<AbsPath>,
+    /// Where a command gets a folder of its own for temporary files: in the one for everybody no new name can be made.
+    pub scratch_in: Option<AbsPath>,
     pub system_calls: SystemCalls,
     /// Never [`Sockets::Own`]: the helper is no ancestor of what the command leaves behind, so it may not act for it.
     pub sockets: Sockets,
@@ -81,8 +81,6 @@ pub struct LandlockFacts {
     pub hands_over: bool,
     /// What lies in each of the [`crowded`] folders; one that is not listed here, or holds too much, is not granted.
     pub listings: BTreeMap<AbsPath, Listing>,
-    /// A name that nobody else uses.
-    pub scratch_name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,7 +163,7 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
         granting.read(&root, entry)?;
         granting.write(&root, entry);
     }
-    let scratch = granting.scratch();
+    let scratch_in = granting.scratch_in();
     let mut grants = granting.grants;
     let system = |path: &str, access| AbsPath::new(path).map(|path| PathGrant { path, access });
     grants.extend(system("/proc", Access::Read));
@@ -179,7 +177,7 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
     );
     Ok(LandlockPlan {
         grants: grants.into_iter().collect(),
-        scratch,
+        scratch_in,
         system_calls: SystemCalls::of(policy.network),
         sockets: Sockets::of(policy, false),
         signals: if facts.abi < LANDLOCK_SIGNALS {
@@ -293,15 +291,13 @@ impl Granting<'_> {
         Some(format!("{} ({source})", inside.path))
     }
 
-    /// Below the first folder for temporary files in which no name can be made.
-    fn scratch(&self) -> Option<AbsPath> {
+    /// The first folder for temporary files in which no name can be made.
+    fn scratch_in(&self) -> Option<AbsPath> {
         let is_temporary = |source: &RuleSource| matches!(source, RuleSource::Tmpdir | RuleSource::SlashTmp);
         let mut rules: Vec<_> = self.policy.rules.iter().filter(|rule| is_temporary(&rule.source)).collect();
         rules.sort_by_key(|rule| rule.source == RuleSource::SlashTmp);
         let crowded = rules.into_iter().find(|rule| rights(self.policy, &rule.path) == Rights::Write)?;
-        let scratch = crowded.path.join(&self.facts.scratch_name);
-        let is_needed = self.closed_below(&crowded.path, Rights::Write).is_some();
-        (is_needed && rights(self.policy, &scratch) == Rights::Write).then_some(scratch)
+        self.closed_below(&crowded.path, Rights::Write).map(|_| crowded.path.clone())
     }
 }
 
@@ -337,7 +333,6 @@ impl LandlockPlan {
                 list(pieces)
             ));
         }
-        lines.extend(self.scratch.iter().map(|scratch| format!("temporary files: in {scratch} (TMPDIR)")));
         lines.push(self.system_calls.title().to_owned());
         lines.push(self.sockets.title());
         lines.extend(shows());
@@ -381,7 +376,6 @@ mod tests {
         let mut host = HostFacts::default();
         let mut facts = LandlockFacts {
             abi: 7,
-            scratch_name: "codex-1".to_owned(),
             ..LandlockFacts::default()
         };
         for leaf in paths {
@@ -411,7 +405,7 @@ mod tests {
             Ok(plan) => {
                 let system = |grant: &&PathGrant| !grant.path.starts_with("/dev") && !grant.path.starts_with("/proc");
                 let grants = plan.grants.iter().filter(system);
-                let scratch = plan.scratch.iter().map(|scratch| format!("\nscratch {scratch}"));
+                let scratch = plan.scratch_in.iter().map(|folder| format!("\nscratch in {folder}"));
                 grants
                     .map(|grant| format!("{:?} {}", grant.access, grant.path))
                     .collect::<Vec<_>>()
@@ -546,7 +540,7 @@ mod tests {
         Write /tmp/old
         Read /w
         Write /w
-        scratch /t/codex-1
+        scratch in /t
         ");
         let open = policy(&[DISK, temporary[0].clone()], &[]);
         assert!(!show(&open, &tree).contains("scratch"));

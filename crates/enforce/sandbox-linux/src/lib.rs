@@ -31,6 +31,8 @@ mod matches;
 mod nested;
 mod plan;
 #[cfg(target_os = "linux")]
+mod planned;
+#[cfg(target_os = "linux")]
 mod sandbox;
 
 #[cfg(target_os = "linux")]
@@ -38,8 +40,8 @@ pub use helper::helper_main;
 pub use ladder::{HostLimits, NoLandlock, Way};
 pub use landlocked::{Access, LISTING_MAX, LandlockFacts, LandlockPlan, Listing, PathGrant, Signals, crowded, plan_landlock};
 pub use plan::{
-    Assignment, Confinement, Entry, Filters, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, OtherSocket, Placeholder,
-    SocketKind, Sockets, SystemCalls, plan, questions,
+    Assignment, Confinement, Entry, Filters, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, OtherSocket, Own,
+    Placeholder, SocketKind, Sockets, SystemCalls, plan, questions,
 };
 #[cfg(target_os = "linux")]
 pub use sandbox::{LinuxSandbox, probe};

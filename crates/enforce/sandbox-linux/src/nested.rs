@@ -3,12 +3,14 @@
 //! The folders are walked once in a session and then watched, so that the next command costs what changed since. Where they cannot be
 //! watched, or hold too much, what the first walk found is all that is known.
 
-use crate::matches::watch::Watch;
+use crate::matches::watch::{Names, Watch};
 use codex_base::AbsPath;
 use codex_permissions::{NestedRepository, ResolvedPolicy, RuleSource};
 use codex_protocol::settings::SandboxMode;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
+use std::sync::Arc;
 
 /// Entries that are looked at in one session: in large projects a walk of this many takes a tenth of a second or two.
 const ENTRIES_MAX: usize = 200_000;
@@ -17,19 +19,27 @@ const WRITABLE_MAX: usize = 4;
 /// Folders of repositories in a repository.
 const SHELVES: [&str; 2] = ["modules", "worktrees"];
 
-/// What one session has found; other writable folders start it anew.
+/// Other writable folders that are kept in mind.
+const INDICES_MAX: usize = 8;
+
+/// What one session has found.
 #[derive(Debug, Default)]
 pub(crate) struct Nested {
-    index: Option<Index>,
+    /// The last one is the one that was asked last.
+    indices: Vec<Index>,
 }
 
 #[derive(Debug)]
 struct Index {
     roots: Vec<AbsPath>,
     watch: Option<Watch>,
+    /// Entries by folder, and all of them.
+    sizes: BTreeMap<AbsPath, usize>,
     entries: usize,
     /// By folder: the repositories that its entries make.
     found: BTreeMap<AbsPath, BTreeSet<Kind>>,
+    /// What was said of this folder, as long as it is watched that nothing changed.
+    answer: Option<(AbsPath, Arc<Vec<NestedRepository>>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,28 +54,29 @@ enum Kind {
 
 impl Nested {
     pub const fn new() -> Self {
-        Self { index: None }
+        Self { indices: Vec::new() }
     }
 
-    /// `policy` with what it says of the settings of repositories said of those that lie deeper, too. Git may write in those around
-    /// `cwd` first.
-    pub fn protect(&mut self, policy: &ResolvedPolicy, cwd: &AbsPath) -> ResolvedPolicy {
-        let roots = roots(policy);
+    /// The repositories in these [`roots`]. Git may write in those around `cwd` first.
+    pub fn below(&mut self, roots: &[AbsPath], cwd: &AbsPath) -> Arc<Vec<NestedRepository>> {
         if roots.is_empty() {
-            return policy.clone();
+            return Arc::default();
         }
-        let known = self.index.take().filter(|index| index.roots == roots);
-        let mut index = known.unwrap_or_else(|| Index::new(roots));
+        let known = self.indices.iter().position(|index| index.roots == roots);
+        let mut index = known.map_or_else(|| Index::new(roots.to_vec()), |at| self.indices.remove(at));
         index.catch_up();
-        let found = index.repositories(cwd);
-        self.index = Some(index);
-        policy.with_nested(&found)
+        let found = index.answer(cwd);
+        if self.indices.len() == INDICES_MAX {
+            self.indices.remove(0);
+        }
+        self.indices.push(index);
+        found
     }
 }
 
 /// Where somebody works; not what is for temporary files, nor what is open for git's own sake. With full access, but for what an
 /// administrator closed, nothing of git's is protected; and the whole disk is nobody's workspace.
-fn roots(policy: &ResolvedPolicy) -> Vec<AbsPath> {
+pub(crate) fn roots(policy: &ResolvedPolicy) -> Vec<AbsPath> {
     if policy.mode == SandboxMode::DangerFullAccess {
         return Vec::new();
     }
@@ -90,8 +101,10 @@ impl Index {
         let mut index = Self {
             roots,
             watch: Watch::new().ok(),
+            sizes: BTreeMap::new(),
             entries: 0,
             found: BTreeMap::new(),
+            answer: None,
         };
         index.walk();
         index
@@ -99,7 +112,9 @@ impl Index {
 
     fn walk(&mut self) {
         self.found.clear();
+        self.sizes.clear();
         self.entries = 0;
+        self.answer = None;
         for root in self.roots.clone() {
             self.look_into(&root);
         }
@@ -110,10 +125,10 @@ impl Index {
         match watch.changed() {
             Some(changes) => {
                 for folder in &changes.gone {
-                    self.found.retain(|known, _| !known.starts_with(folder));
                     watch.forget(folder);
                 }
-                changes.changed.iter().for_each(|folder| self.look_into(folder));
+                changes.gone.iter().for_each(|folder| self.forget(folder));
+                changes.changed.iter().for_each(|(folder, names)| self.changed(folder, names));
             }
             None => {
                 watch.forget_all();
@@ -122,8 +137,51 @@ impl Index {
         }
     }
 
+    fn forget(&mut self, folder: &AbsPath) {
+        self.answer = None;
+        self.found.retain(|known, _| !known.starts_with(folder));
+        let entries = &mut self.entries;
+        self.sizes.retain(|known, size| {
+            let stays = !known.starts_with(folder);
+            *entries -= if stays { 0 } else { *size };
+            stays
+        });
+    }
+
+    fn changed(&mut self, folder: &AbsPath, names: &Names) {
+        let repository = folder.parent().filter(|_| folder.ends_with(".git") && !self.roots.contains(folder));
+        let repository = repository.and_then(|work| self.found.get(&work));
+        if repository.is_some_and(|kinds| kinds.contains(&Kind::Folder)) {
+            self.answer = None;
+            return;
+        }
+        match names {
+            Names::All => self.look_into(folder),
+            Names::These(names) => names.iter().for_each(|name| self.look_at(folder, name)),
+        }
+    }
+
+    /// Looks at one entry, so that the next command does not pay for all of its neighbours.
+    fn look_at(&mut self, folder: &AbsPath, name: &OsStr) {
+        let known = self.found.get(folder);
+        let is_bare = known.is_some_and(|kinds| kinds.contains(&Kind::Bare));
+        if is_bare || PARTS.iter().any(|part| name == *part) {
+            self.answer = None;
+            if known.cloned().unwrap_or_default() != kinds_of(folder) {
+                return self.look_into(folder);
+            }
+        }
+        let below = folder.join(name);
+        let is_known = self.watch.as_ref().is_some_and(|watch| watch.knows(&below));
+        let is_folder = || fs::symlink_metadata(&below).is_ok_and(|facts| facts.is_dir());
+        if !is_bare && name != ".git" && !is_known && is_folder() {
+            self.look_into(&below);
+        }
+    }
+
     /// Looks at `folder`, and at what is not watched below it.
     fn look_into(&mut self, folder: &AbsPath) {
+        self.answer = None;
         let mut left = vec![folder.clone()];
         while let Some(folder) = left.pop() {
             if self.entries > ENTRIES_MAX {
@@ -131,26 +189,31 @@ impl Index {
                 self.watch = None;
                 return;
             }
-            if self.watch.as_mut().is_some_and(|watch| watch.add(&folder).is_err()) {
-                self.watch = None;
-            }
+            self.follow(&folder);
             let below = self.entries_of(&folder);
             let knows = |folder: &AbsPath| self.watch.as_ref().is_some_and(|watch| watch.knows(folder));
             left.extend(below.into_iter().filter(|folder| !knows(folder)));
         }
     }
 
+    fn follow(&mut self, folder: &AbsPath) {
+        if self.watch.as_mut().is_some_and(|watch| watch.add(folder).is_err()) {
+            self.watch = None;
+        }
+    }
+
     /// Notes what repositories there are, and answers with the folders to look into.
     fn entries_of(&mut self, folder: &AbsPath) -> Vec<AbsPath> {
         self.found.remove(folder);
+        self.entries -= self.sizes.remove(folder).unwrap_or(0);
         let Ok(entries) = fs::read_dir(folder.as_path()) else {
             return Vec::new();
         };
         let mut kinds = BTreeSet::new();
         let mut below = Vec::new();
-        let mut parts = 0;
+        let (mut parts, mut size) = (0, 0);
         for entry in entries.flatten() {
-            self.entries += 1;
+            size += 1;
             let Ok(kind) = entry.file_type() else { continue };
             let name = entry.file_name();
             match (name.to_str(), kind.is_dir()) {
@@ -165,6 +228,12 @@ impl Index {
                 (_, false) => {}
             }
         }
+        self.entries += size;
+        self.sizes.insert(folder.clone(), size);
+        if kinds.contains(&Kind::Folder) {
+            // What makes it a repository may come later.
+            self.follow(&folder.join(".git"));
+        }
         if parts == 3 {
             kinds.insert(Kind::Bare);
             below.clear();
@@ -173,6 +242,17 @@ impl Index {
             self.found.insert(folder.clone(), kinds);
         }
         below
+    }
+
+    fn answer(&mut self, cwd: &AbsPath) -> Arc<Vec<NestedRepository>> {
+        if let Some((known, answer)) = &self.answer
+            && known == cwd
+        {
+            return Arc::clone(answer);
+        }
+        let found = Arc::new(self.repositories(cwd));
+        self.answer = self.watch.is_some().then(|| (cwd.clone(), Arc::clone(&found)));
+        found
     }
 
     fn repositories(&self, cwd: &AbsPath) -> Vec<NestedRepository> {
@@ -211,6 +291,22 @@ impl Index {
         found.extend(all);
         found
     }
+}
+
+/// What a folder makes a repository, or one of another form.
+const PARTS: [&str; 6] = [".git", "HEAD", "objects", "refs", SHELVES[0], SHELVES[1]];
+
+/// As a look at all of its entries would tell.
+fn kinds_of(folder: &AbsPath) -> BTreeSet<Kind> {
+    let kind = |name: &str| fs::symlink_metadata(folder.join(name)).ok().map(|facts| facts.file_type());
+    let git = kind(".git").and_then(|kind| match (kind.is_dir(), kind.is_file()) {
+        (true, _) => Some(Kind::Folder),
+        (false, true) => Some(Kind::File),
+        (false, false) => None,
+    });
+    let is_folder = |name| kind(name).is_some_and(|kind| kind.is_dir());
+    let is_bare = is_folder("objects") && is_folder("refs") && kind("HEAD").is_some_and(|kind| !kind.is_dir());
+    git.into_iter().chain(is_bare.then_some(Kind::Bare)).collect()
 }
 
 fn is_repository(git: &AbsPath) -> bool {
@@ -265,7 +361,7 @@ mod tests {
                 confined: true,
                 ..ResolvedPolicy::unconfined()
             };
-            let found = self.nested.protect(&policy, &self.base.join(cwd));
+            let found = policy.with_nested(&self.nested.below(&roots(&policy), &self.base.join(cwd)));
             let name = |rule: &PathRule| rule.path.strip_prefix(&self.base).unwrap().display().to_string();
             found
                 .limits
@@ -296,7 +392,49 @@ mod tests {
             world.protected(""),
             ["c/.git/config", "moved/b/.git/config", "moved/bare.git/config"]
         );
-        assert!(world.nested.index.as_ref().unwrap().watch.is_some());
+        assert!(world.nested.indices[0].watch.is_some());
+    }
+
+    #[test]
+    fn what_is_only_made_a_repository_later_is_one_and_what_comes_and_goes_costs_no_look_at_its_neighbours() {
+        let mut world = World::new();
+        fs::create_dir_all(world.base.join("a/.git")).unwrap();
+        assert_eq!(world.protected(""), [""; 0]);
+
+        world.repository("a/.git");
+        assert_eq!(world.protected(""), ["a/.git/config"]);
+        world.repository("b");
+        assert_eq!(world.protected(""), ["a/.git/config", "b/config"]);
+        fs::remove_file(world.base.join("b/HEAD")).unwrap();
+        world.repository("b/refs/deep/.git");
+        assert_eq!(world.protected(""), ["a/.git/config", "b/refs/deep/.git/config"]);
+        fs::remove_dir_all(world.base.join("a/.git/refs")).unwrap();
+        assert_eq!(world.protected(""), ["b/refs/deep/.git/config"]);
+
+        let entries = world.nested.indices[0].entries;
+        for name in [".git", ".codex"] {
+            fs::create_dir(world.base.join(name)).unwrap();
+            fs::remove_dir(world.base.join(name)).unwrap();
+        }
+        let index = &mut world.nested.indices[0];
+        index.sizes.insert(world.base.clone(), 1000);
+        index.catch_up();
+        assert_eq!((index.sizes[&world.base], index.entries), (1000, entries));
+    }
+
+    #[test]
+    fn folders_that_are_made_again_and_again_are_not_too_many() {
+        let mut world = World::new();
+        assert_eq!(world.protected(""), [""; 0]);
+        let entries = world.nested.indices[0].entries;
+        for round in 0..3 {
+            fs::create_dir_all(world.base.join(format!("build/{round}/x"))).unwrap();
+            assert_eq!(world.protected(""), [""; 0]);
+            fs::remove_dir_all(world.base.join("build")).unwrap();
+            assert_eq!(world.protected(""), [""; 0]);
+        }
+
+        assert_eq!(world.nested.indices[0].entries, entries);
     }
 
     #[test]

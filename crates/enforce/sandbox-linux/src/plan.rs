@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// What travels to the helper.
+/// What travels to the helper, the same for all commands of a plan. Behind it comes an [`Own`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     pub plan: LinuxPlan,
@@ -24,6 +24,13 @@ pub struct Assignment {
     pub recording: Option<Recording>,
     /// The folder in which a control group of the command can be made.
     pub groups: Option<PathBuf>,
+}
+
+/// What travels for one command alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// A folder for temporary files, made for the command and removed with it.
+    pub scratch: Option<AbsPath>,
 }
 
 /// What the helper does before it starts a command.

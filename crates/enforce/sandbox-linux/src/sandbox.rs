@@ -1,19 +1,17 @@
 //! The [`Sandbox`] of this system: plans, and says what this kernel lacks.
 
-use crate::helper::seccomp::{self, Question};
+use crate::helper::seccomp;
 use crate::ladder::Way;
-use crate::landlocked::{self, LandlockFacts};
-use crate::matches::Matches;
-use crate::nested::Nested;
-use crate::plan::{self, Assignment, Filters, LinuxPlan, plan};
+use crate::plan::{Assignment, Filters, LinuxPlan, Own};
+use crate::planned::{Manner, Planned, Plans, Question};
 use crate::{HELPER_ARG0, around, cgroup, facts, host};
 use codex_base::AbsPath;
-use codex_permissions::ResolvedPolicy;
+use codex_permissions::{ResolvedPolicy, Rights, rights};
 use codex_process::record::Recording;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Confines commands, and supervises also those that it does not confine.
 #[derive(Debug)]
@@ -23,11 +21,9 @@ pub struct LinuxSandbox {
     found: OnceLock<Found>,
     /// Whether a filter for system calls is around us.
     filtered: OnceLock<bool>,
-    /// Asked by one command at a time: the answer depends on what changed since the last one.
-    matches: Mutex<Matches>,
-    nested: Mutex<Nested>,
+    plans: Mutex<Plans>,
     /// Asked for by every command, and always the same few.
-    filters: Mutex<Vec<(Question, Filters)>>,
+    filters: Mutex<Vec<(seccomp::Question, Filters)>>,
     /// Where control groups of commands are made, if they are.
     groups: OnceLock<Option<PathBuf>>,
 }
@@ -55,8 +51,7 @@ impl LinuxSandbox {
             without_namespaces: false,
             found: OnceLock::new(),
             filtered: OnceLock::new(),
-            matches: Mutex::new(Matches::new()),
-            nested: Mutex::new(Nested::new()),
+            plans: Mutex::new(Plans::new()),
             filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
         }
@@ -70,8 +65,7 @@ impl LinuxSandbox {
             without_namespaces: true,
             found: OnceLock::new(),
             filtered: OnceLock::new(),
-            matches: Mutex::new(Matches::new()),
-            nested: Mutex::new(Nested::new()),
+            plans: Mutex::new(Plans::new()),
             filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
         }
@@ -111,7 +105,7 @@ impl LinuxSandbox {
             LinuxPlan::Confined(plan) => (plan.system_calls, plan.sockets.kind(), None),
             LinuxPlan::Landlocked(plan) => (plan.system_calls, plan.sockets.kind(), Some(plan.signals)),
         };
-        let question = Question {
+        let question = seccomp::Question {
             system_calls,
             sockets,
             without_namespaces,
@@ -129,53 +123,52 @@ impl LinuxSandbox {
         Ok(filters)
     }
 
-    /// The plan for `policy`, and what it enforces.
-    fn plan(&self, policy: &ResolvedPolicy, cwd: &AbsPath, recording: Option<Recording>) -> Result<(LinuxPlan, Vec<String>), SandboxError> {
+    /// The plan for a command under `policy`, as it travels, and what it enforces.
+    fn plan(&self, policy: &ResolvedPolicy, cwd: &AbsPath, recording: Option<Recording>) -> Result<Arc<Planned>, SandboxError> {
+        let encode = |plan: &LinuxPlan| self.encode(plan, recording);
         if !policy.confined {
-            return Ok((LinuxPlan::Unconfined, Vec::new()));
+            return Ok(Arc::new(Planned {
+                bytes: encode(&LinuxPlan::Unconfined)?,
+                enforced: Vec::new(),
+                scratch_in: None,
+                policy: ResolvedPolicy::unconfined(),
+            }));
         }
-        let Found {
-            way,
-            mediated,
-            capabilities,
-        } = self.found();
-        let nested = || self.nested.lock().unwrap_or_else(PoisonError::into_inner).protect(policy, cwd);
-        let policy = &if way.is_some() { nested() } else { policy.clone() };
-        let facts = || {
-            let matches = self.matches.lock().unwrap_or_else(PoisonError::into_inner).of(policy)?;
-            Ok(facts::look_up(policy, &matches))
-        };
-        match *way {
-            Some(Way::Namespaces) => {
-                let host = plan::HostFacts {
-                    // The kernel has one listener for a command, and here it is the recorder.
-                    mediated: *mediated && recording.is_none(),
-                    ..facts()?
-                };
-                let plan = plan(policy, &host)?;
-                let enforced = match &plan {
-                    LinuxPlan::Confined(confinement) => confinement.summary(),
-                    LinuxPlan::Unconfined | LinuxPlan::Landlocked(_) => Vec::new(),
-                };
-                Ok((plan, enforced))
-            }
-            Some(Way::Landlock { abi, hands_over }) => {
-                let facts = facts()?;
-                let around = LandlockFacts {
-                    abi,
-                    hands_over,
-                    listings: facts::listings(landlocked::crowded(policy, &facts)),
-                    scratch_name: facts::scratch_name(),
-                };
-                let plan = landlocked::plan_landlock(policy, &facts, &around)?;
-                let enforced = plan.summary(policy);
-                Ok((LinuxPlan::Landlocked(plan), enforced))
-            }
-            None => Err(SandboxError::Unenforceable {
+        let found = self.found();
+        let Some(way) = found.way else {
+            return Err(SandboxError::Unenforceable {
                 rule: format!("sandbox mode {}", policy.mode.as_str()),
-                missing: capabilities.missing.join("; "),
-            }),
-        }
+                missing: found.capabilities.missing.join("; "),
+            });
+        };
+        let question = Question {
+            policy,
+            cwd,
+            manner: Manner {
+                recording,
+                way,
+                // The kernel has one listener for a command, and here it is the recorder.
+                mediated: found.mediated && recording.is_none(),
+            },
+        };
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).of(question, encode)
+    }
+
+    fn encode(&self, plan: &LinuxPlan, recording: Option<Recording>) -> Result<Vec<u8>, SandboxError> {
+        let assignment = Assignment {
+            filters: self.filters(plan, recording)?,
+            plan: plan.clone(),
+            recording,
+            groups: self.groups.get_or_init(cgroup::find).clone(),
+        };
+        postcard::to_allocvec(&assignment).map_err(untold)
+    }
+}
+
+fn untold(error: postcard::Error) -> SandboxError {
+    SandboxError::Unenforceable {
+        rule: "a path of the policy".to_owned(),
+        missing: format!("it cannot be handed over: {error}"),
     }
 }
 
@@ -207,29 +200,23 @@ impl LinuxSandbox {
         policy: &ResolvedPolicy,
         recording: Option<Recording>,
     ) -> Result<PreparedCommand, SandboxError> {
-        let (plan, enforced) = self.plan(policy, &command.cwd, recording)?;
+        let planned = self.plan(policy, &command.cwd, recording)?;
         let withheld = if *self.filtered.get_or_init(host::is_filtered) {
             around::withheld(policy, &command.cwd)
         } else {
             Vec::new()
         };
-        if let LinuxPlan::Landlocked(plan) = &plan
-            && let Some(scratch) = &plan.scratch
-        {
+        let mut enforced = planned.enforced.clone();
+        let scratch = planned.scratch_in.as_ref().map(|folder| folder.join(facts::scratch_name()));
+        // A pattern may close it.
+        let scratch = scratch.filter(|scratch| rights(&planned.policy, scratch) == Rights::Write);
+        if let Some(scratch) = &scratch {
             command.env.retain(|(name, _)| name != "TMPDIR");
             command.env.push(("TMPDIR".into(), scratch.as_os_str().to_owned()));
+            enforced.push(format!("temporary files: in {scratch} (TMPDIR)"));
         }
-        let filters = self.filters(&plan, recording)?;
-        let assignment = Assignment {
-            filters,
-            plan,
-            recording,
-            groups: self.groups.get_or_init(cgroup::find).clone(),
-        };
-        let plan = postcard::to_allocvec(&assignment).map_err(|error| SandboxError::Unenforceable {
-            rule: "a path of the policy".to_owned(),
-            missing: format!("it cannot be handed over: {error}"),
-        })?;
+        let mut plan = planned.bytes.clone();
+        plan.extend(postcard::to_allocvec(&Own { scratch }).map_err(untold)?);
         let launch = Launch::Helper {
             program: self.helper.clone(),
             arg0: HELPER_ARG0.to_owned(),

@@ -9,7 +9,7 @@ use codex_permissions::{PathFacts, ResolvedPolicy};
 use codex_process::{CommandIo, CommandSpec, Expiration, Launch, PreparedCommand, Sandbox, SandboxError, SpawnError};
 use codex_protocol::facts::LackKind;
 use codex_protocol::settings::{CommandLimits, FileRules, SandboxPolicy};
-use codex_sandbox_linux::{Assignment, HELPER_ARG0, HostFacts, LinuxSandbox, plan};
+use codex_sandbox_linux::{Assignment, HELPER_ARG0, HostFacts, LinuxSandbox, Own, plan};
 use lab::{Lab, PROBE, User};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
 use std::collections::BTreeMap;
@@ -129,7 +129,8 @@ async fn without_user_namespaces_landlock_confines() {
         recording: None,
         groups: None,
     };
-    let plan = postcard::to_allocvec(&assignment).unwrap();
+    let mut plan = postcard::to_allocvec(&assignment).unwrap();
+    plan.extend(postcard::to_allocvec(&Own::default()).unwrap());
     let launch = Launch::Helper {
         program: PROBE.into(),
         arg0: HELPER_ARG0.to_owned(),

@@ -63,11 +63,11 @@ impl Handover {
     }
 
     /// Starts the thread that serves the command. It ends with the last process that could call, or with this one.
-    pub fn serve(self, plan: &LandlockPlan) -> io::Result<()> {
+    pub fn serve(self, plan: &LandlockPlan, scratch: Option<&AbsPath>) -> io::Result<()> {
         let Some(brokered) = &plan.brokered else { return Ok(()) };
         let paths = |wanted: &[Access]| -> Vec<AbsPath> {
             let grants = plan.grants.iter().filter(|grant| wanted.contains(&grant.access));
-            grants.map(|grant| grant.path.clone()).chain(plan.scratch.clone()).collect()
+            grants.map(|grant| grant.path.clone()).chain(scratch.cloned()).collect()
         };
         let (policy, closed) = (brokered.policy.clone(), brokered.closed.clone());
         let read = paths(&[Access::Read, Access::Write]);

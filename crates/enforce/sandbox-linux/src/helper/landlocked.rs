@@ -7,6 +7,7 @@ use super::exec::Streams;
 use super::{Refusal, init, seccomp};
 use crate::landlocked::{Access, LandlockPlan, PathGrant, Signals};
 use crate::plan::{Filters, Sockets, SystemCalls};
+use codex_base::AbsPath;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetError, Scope,
@@ -24,10 +25,16 @@ const NEEDED: ABI = ABI::V3;
 const KNOWN: ABI = ABI::V5;
 
 /// `handover` leads to a supervisor that is ready to do for the command what Landlock cannot grant.
-pub(super) fn apply(plan: &LandlockPlan, streams: &Streams, filters: &Filters, handover: Option<&Handover>) -> Result<(), Refusal> {
+pub(super) fn apply(
+    plan: &LandlockPlan,
+    scratch: Option<&AbsPath>,
+    streams: &Streams,
+    filters: &Filters,
+    handover: Option<&Handover>,
+) -> Result<(), Refusal> {
     init::limit_core().map_err(Refusal::of("no core dumps", "set the limit"))?;
     init::drop_privileges(rustix::thread::CapabilitySet::empty()).map_err(Refusal::of("no privileges", "drop them"))?;
-    restrict(plan, streams).map_err(|error| Refusal {
+    restrict(plan, scratch, streams).map_err(|error| Refusal {
         rule: RULE.to_owned(),
         missing: error.to_string(),
     })?;
@@ -40,7 +47,7 @@ pub(super) fn apply(plan: &LandlockPlan, streams: &Streams, filters: &Filters, h
     listener.map_or(Ok(()), |(handover, listener)| handover.give(listener.as_fd()))
 }
 
-fn restrict(plan: &LandlockPlan, streams: &Streams) -> Result<(), RulesetError> {
+fn restrict(plan: &LandlockPlan, scratch: Option<&AbsPath>, streams: &Streams) -> Result<(), RulesetError> {
     let mut rules = landlock::Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(NEEDED))?;
@@ -61,7 +68,7 @@ fn restrict(plan: &LandlockPlan, streams: &Streams) -> Result<(), RulesetError> 
     let Ok(mut folders) = Folders::new() else {
         return rules.restrict_self().map(drop);
     };
-    let scratch = plan.scratch.iter().map(|path| PathGrant {
+    let scratch = scratch.map(|path| PathGrant {
         path: path.clone(),
         access: Access::Write,
     });

@@ -9,7 +9,7 @@ use super::placeholder::Placeholders;
 use super::recorder::{self, Ear, Microphone, Tape};
 use super::scratch::Scratch;
 use super::{Refusal, exec, init, landlocked, tree};
-use crate::plan::{Assignment, LinuxPlan};
+use crate::plan::{Assignment, LinuxPlan, Own};
 use codex_process::CommandIo;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -33,16 +33,17 @@ pub(super) const PASSED_ON: [libc::c_int; 6] = [
 pub(super) fn run() -> io::Result<()> {
     let link = take_socket()?;
     let (request, stdin) = link.request()?;
-    let assignment: Assignment = postcard::from_bytes(&request.plan).map_err(io::Error::other)?;
+    let (assignment, own): (Assignment, _) = postcard::take_from_bytes(&request.plan).map_err(io::Error::other)?;
+    let own: Own = postcard::from_bytes(own).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
     limits::go_first_when_memory_runs_out();
     // Init is no process of the command.
-    let own = u64::from(matches!(assignment.plan, LinuxPlan::Confined(_)));
+    let inits = u64::from(matches!(assignment.plan, LinuxPlan::Confined(_)));
     let mut litter = Litter {
-        group: ControlGroup::make(assignment.groups.as_deref(), &request.limits, own),
+        group: ControlGroup::make(assignment.groups.as_deref(), &request.limits, inits),
         ..Litter::default()
     };
-    match start(&assignment, &request, stdin.as_ref(), &link, &mut litter) {
+    match start(&assignment, &own, &request, stdin.as_ref(), &link, &mut litter) {
         Ok((started, tape)) => Supervisor {
             link,
             tape,
@@ -143,6 +144,7 @@ impl Started {
 
 fn start(
     assignment: &Assignment,
+    own: &Own,
     request: &Request,
     stdin: Option<&OwnedFd>,
     link: &Link,
@@ -161,18 +163,18 @@ fn start(
     let started = match plan {
         LinuxPlan::Unconfined => start_here(request, stdin, link, failure, litter.group.as_ref(), |_| record())?,
         LinuxPlan::Landlocked(plan) => {
-            litter.scratch.make(plan.scratch.as_ref()).map_err(Refusal::into_report)?;
+            litter.scratch.make(own.scratch.as_ref()).map_err(Refusal::into_report)?;
             // There is one listener for all filters of a process: what is recorded, is not served.
             let is_served = plan.brokered.is_some() && assignment.recording.is_none();
             let handover = is_served.then(Handover::new).transpose();
             let handover = handover.map_err(failed("make a socket"))?;
             let started = start_here(request, stdin, link, failure, litter.group.as_ref(), |streams| {
-                landlocked::apply(plan, streams, filters, handover.as_ref()).map_err(Refusal::into_report)?;
+                landlocked::apply(plan, own.scratch.as_ref(), streams, filters, handover.as_ref()).map_err(Refusal::into_report)?;
                 record()
             })?;
             // Now that nothing is forked any more. Without the thread the command's calls fail.
             if let Some(handover) = handover
-                && let Err(error) = handover.serve(plan)
+                && let Err(error) = handover.serve(plan, own.scratch.as_ref())
             {
                 tree::end(started.main);
                 return Err(failed("start a thread")(error));

@@ -4,8 +4,10 @@ use codex_base::AbsPath;
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
 
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -19,8 +21,15 @@ pub(crate) struct Watch {
 pub(crate) struct Changes {
     /// No longer there under that name, with everything below.
     pub gone: BTreeSet<AbsPath>,
-    /// Entries came or went.
-    pub changed: BTreeSet<AbsPath>,
+    /// The entries of folders that came, went or have other attributes.
+    pub changed: BTreeMap<AbsPath, Names>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// Of the folder itself, so that everything in it may be to see or not.
+    All,
+    These(BTreeSet<OsString>),
 }
 
 impl Watch {
@@ -100,7 +109,14 @@ impl Watch {
                     if what.intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED) {
                         changes.gone.insert(folder.clone());
                     } else {
-                        changes.changed.insert(folder.clone());
+                        let names = changes
+                            .changed
+                            .entry(folder.clone())
+                            .or_insert_with(|| Names::These(BTreeSet::new()));
+                        match (event.file_name(), names) {
+                            (Some(name), Names::These(names)) => drop(names.insert(OsStr::from_bytes(name.to_bytes()).to_owned())),
+                            (_, names) => *names = Names::All,
+                        }
                     }
                 }
                 Err(rustix::io::Errno::AGAIN) => break,

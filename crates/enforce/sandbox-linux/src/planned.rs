@@ -1,0 +1,511 @@
+//! Plans of one session. What a plan depends on is looked at for every command; only if that is not as it was, it is made anew.
+//!
+//! | a plan depends on | which is looked at by |
+//! | --- | --- |
+//! | the policy, and the manner | comparing |
+//! | repositories below its roots, what its patterns match | folders that are watched: see [`crate::nested`] and [`crate::matches`] |
+//! | what lies at the paths that it names | one `lstat` for each |
+//! | other names that mounts give to them | the kernel's word that mounts changed |
+//! | what lies around closed paths (without namespaces) | the times of the folders around |
+//!
+//! So a plan that is taken again is the one that would be made now.
+
+use crate::aliases::Mounts;
+use crate::facts::{self, Seen, Stamp};
+use crate::ladder::Way;
+use crate::landlocked::{self, LandlockFacts, Listing};
+use crate::matches::{Matched, Matches};
+use crate::nested::{self, Nested};
+use crate::plan::{self, Entry, HostFacts, LinuxPlan, questions};
+use codex_base::AbsPath;
+use codex_permissions::{NestedRepository, ResolvedPolicy, Rights, rights};
+use codex_process::SandboxError;
+use codex_process::record::Recording;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Plans that are kept, for policies and places that take turns.
+const KEPT_MAX: usize = 16;
+
+/// Asked by one command at a time: the answers depend on what changed since the last one.
+#[derive(Debug, Default)]
+pub(crate) struct Plans {
+    nested: Nested,
+    matches: Matches,
+    mounts: Mounts,
+    /// The last one is the one that was asked for last.
+    kept: Vec<Kept>,
+}
+
+/// What a command is planned for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub policy: &'a ResolvedPolicy,
+    pub cwd: &'a AbsPath,
+    pub manner: Manner,
+}
+
+/// What is planned for besides a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub recording: Option<Recording>,
+    pub way: Way,
+    /// The helper can do calls for a command.
+    pub mediated: bool,
+}
+
+/// A plan as it travels.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub bytes: Vec<u8>,
+    /// For humans.
+    pub enforced: Vec<String>,
+    /// Where the command's own folder for temporary files is made, if it needs one.
+    pub scratch_in: Option<AbsPath>,
+    /// With what is said of repositories that lie deeper.
+    pub policy: ResolvedPolicy,
+}
+
+/// What is known for one policy.
+#[derive(Debug)]
+struct Kept {
+    asked: ResolvedPolicy,
+    manner: Manner,
+    roots: Vec<AbsPath>,
+    repositories: Arc<Vec<NestedRepository>>,
+    /// With what is said of these.
+    policy: ResolvedPolicy,
+    questions: Vec<AbsPath>,
+    /// Of the questions: what may not be read.
+    denied: Vec<usize>,
+    hides_disk: bool,
+    made: Option<Made>,
+}
+
+#[derive(Debug)]
+struct Made {
+    facts: Facts,
+    /// Other names, and what lies there.
+    aliases: Vec<(AbsPath, Rights, Option<Entry>)>,
+    listings: BTreeMap<AbsPath, Option<(Option<Stamp>, Listing)>>,
+    planned: Arc<Planned>,
+}
+
+/// What was looked at.
+#[derive(Debug, PartialEq, Eq)]
+struct Facts {
+    /// As the questions.
+    entries: Vec<Option<Entry>>,
+    matches: Arc<Matched>,
+    mounts: u64,
+    links: BTreeMap<AbsPath, PathBuf>,
+}
+
+impl Plans {
+    pub const fn new() -> Self {
+        Self {
+            nested: Nested::new(),
+            matches: Matches::new(),
+            mounts: Mounts::new(),
+            kept: Vec::new(),
+        }
+    }
+
+    /// `encode` makes the bytes of a plan.
+    ///
+    /// # Errors
+    /// If the policy cannot be enforced.
+    pub fn of(
+        &mut self,
+        question: Question<'_>,
+        encode: impl FnOnce(&LinuxPlan) -> Result<Vec<u8>, SandboxError>,
+    ) -> Result<Arc<Planned>, SandboxError> {
+        let Question { policy, cwd, manner } = question;
+        let same = self.kept.iter().find(|kept| kept.asked == *policy);
+        let roots = same.map_or_else(|| nested::roots(policy), |kept| kept.roots.clone());
+        let repositories = self.nested.below(&roots, cwd);
+        let is_it = |kept: &Kept| kept.manner == manner && kept.repositories == repositories && kept.asked == *policy;
+        let mut kept = match self.kept.iter().position(is_it) {
+            Some(at) => self.kept.remove(at),
+            None => Kept::new(policy, manner, roots, repositories),
+        };
+        let facts = self.look(&kept)?;
+        let planned = match kept.made.as_mut().and_then(|made| made.again(&facts)) {
+            Some(planned) => planned,
+            None => {
+                let made = kept.make(facts, &mut self.mounts, encode)?;
+                Arc::clone(&kept.made.insert(made).planned)
+            }
+        };
+        if self.kept.len() == KEPT_MAX {
+            self.kept.remove(0);
+        }
+        self.kept.push(kept);
+        Ok(planned)
+    }
+
+    fn look(&mut self, kept: &Kept) -> Result<Facts, SandboxError> {
+        let seen: Vec<Seen> = kept.questions.iter().map(|path| facts::look(path)).collect();
+        let denied = kept
+            .denied
+            .iter()
+            .filter_map(|at| Some((kept.questions.get(*at)?, *seen.get(*at)?)));
+        let denied: Vec<(&AbsPath, Seen)> = denied.collect();
+        Ok(Facts {
+            matches: self.matches.of(&kept.policy, &denied)?,
+            mounts: self.mounts.now().1,
+            links: if kept.hides_disk {
+                facts::links(&kept.policy)
+            } else {
+                BTreeMap::new()
+            },
+            entries: seen.into_iter().map(|seen| seen.entry).collect(),
+        })
+    }
+}
+
+impl Kept {
+    fn new(asked: &ResolvedPolicy, manner: Manner, roots: Vec<AbsPath>, repositories: Arc<Vec<NestedRepository>>) -> Self {
+        let policy = asked.with_nested(&repositories);
+        let questions: Vec<AbsPath> = questions(&policy).into_iter().collect();
+        let points = policy.turning_points();
+        let is_denied = |path: &AbsPath| points.contains(path) && rights(&policy, path) == Rights::None;
+        let denied = questions.iter().enumerate().filter(|(_, path)| is_denied(path)).map(|(at, _)| at);
+        let denied = denied.collect();
+        Self {
+            asked: asked.clone(),
+            manner,
+            roots,
+            repositories,
+            denied,
+            questions,
+            hides_disk: AbsPath::new("/").is_ok_and(|root| rights(&policy, &root) == Rights::None),
+            policy,
+            made: None,
+        }
+    }
+
+    fn make(
+        &self,
+        facts: Facts,
+        mounts: &mut Mounts,
+        encode: impl FnOnce(&LinuxPlan) -> Result<Vec<u8>, SandboxError>,
+    ) -> Result<Made, SandboxError> {
+        let policy = &self.policy;
+        let names = facts::other_names(policy, &facts.matches, mounts.now().0);
+        let looked = names.into_iter().map(|(path, most)| {
+            let entry = facts::entry(&path);
+            (path, most, entry)
+        });
+        let aliases: Vec<_> = looked.collect();
+        let entries = self.questions.iter().cloned().zip(&facts.entries);
+        let host = HostFacts {
+            entries: entries.filter_map(|(path, entry)| Some((path, (*entry)?))).collect(),
+            others: facts::others(aliases.iter().cloned(), &facts.matches),
+            links: facts.links.clone(),
+            mediated: self.manner.mediated,
+        };
+        let crowded = match self.manner.way {
+            Way::Namespaces => BTreeSet::new(),
+            Way::Landlock { .. } => landlocked::crowded(policy, &host),
+        };
+        let listings: BTreeMap<_, _> = crowded
+            .into_iter()
+            .map(|folder| (facts::listing(&folder), folder))
+            .map(|(listing, folder)| (folder, listing))
+            .collect();
+        let (plan, enforced, scratch_in) = match self.manner.way {
+            Way::Namespaces => {
+                let plan = plan::plan(policy, &host)?;
+                let enforced = match &plan {
+                    LinuxPlan::Confined(confinement) => confinement.summary(),
+                    LinuxPlan::Unconfined | LinuxPlan::Landlocked(_) => Vec::new(),
+                };
+                (plan, enforced, None)
+            }
+            Way::Landlock { abi, hands_over } => {
+                let around = LandlockFacts {
+                    abi,
+                    hands_over,
+                    listings: listings
+                        .iter()
+                        .filter_map(|(folder, found)| Some((folder.clone(), found.as_ref()?.1.clone())))
+                        .collect(),
+                };
+                let plan = landlocked::plan_landlock(policy, &host, &around)?;
+                let (enforced, scratch_in) = (plan.summary(policy), plan.scratch_in.clone());
+                (LinuxPlan::Landlocked(plan), enforced, scratch_in)
+            }
+        };
+        let planned = Planned {
+            bytes: encode(&plan)?,
+            enforced,
+            scratch_in,
+            policy: policy.clone(),
+        };
+        Ok(Made {
+            facts,
+            aliases,
+            listings,
+            planned: Arc::new(planned),
+        })
+    }
+}
+
+impl Made {
+    /// The plan, if it would be the same now.
+    fn again(&mut self, facts: &Facts) -> Option<Arc<Planned>> {
+        let holds = self.facts == *facts
+            && self.aliases.iter().all(|(path, _, entry)| facts::entry(path) == *entry)
+            && self.listings.iter_mut().all(|(folder, known)| {
+                if known
+                    .as_ref()
+                    .is_some_and(|(stamp, _)| stamp.is_some() && facts::stamp(folder) == *stamp)
+                {
+                    return true;
+                }
+                let now = facts::listing(folder);
+                let is_same = match (&known, &now) {
+                    (Some((_, before)), Some((_, now))) => before == now,
+                    (before, now) => before.is_none() && now.is_none(),
+                };
+                *known = now;
+                is_same
+            });
+        holds.then(|| Arc::clone(&self.planned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codex_permissions::{PathRule, RuleSource};
+    use codex_protocol::settings::{DenyGlob, SandboxMode};
+    use pretty_assertions::assert_eq;
+    use proptest::prelude::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    const LANDLOCK: Way = Way::Landlock { abi: 7, hands_over: true };
+
+    struct World {
+        _temp: tempfile::TempDir,
+        base: AbsPath,
+        plans: Plans,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let temp = tempfile::tempdir().unwrap();
+            let base = AbsPath::new(fs::canonicalize(temp.path()).unwrap()).unwrap();
+            fs::create_dir_all(base.join("w/a/b")).unwrap();
+            fs::create_dir_all(base.join("out")).unwrap();
+            Self {
+                _temp: temp,
+                base,
+                plans: Plans::new(),
+            }
+        }
+
+        fn policy(&self) -> ResolvedPolicy {
+            let rule = |path: &str, rights, source| PathRule {
+                path: self.base.join(path),
+                rights,
+                source,
+                spelled: None,
+            };
+            let profile = || RuleSource::Profile { place: "p".into() };
+            let limits = [".git", ".codex", "a/home"].map(|name| rule(&format!("w/{name}"), Rights::Read, RuleSource::ProtectedName));
+            ResolvedPolicy {
+                mode: SandboxMode::WorkspaceWrite,
+                rules: vec![
+                    PathRule {
+                        path: AbsPath::new("/").unwrap(),
+                        ..rule("", Rights::Read, RuleSource::Mode)
+                    },
+                    rule("out/secret", Rights::None, profile()),
+                    rule("w", Rights::Write, RuleSource::WorkingDirectory),
+                    rule("w/secret", Rights::None, profile()),
+                ],
+                limits: limits.into(),
+                deny_globs: vec![DenyGlob {
+                    pattern: format!("{}/w/**/*.env", self.base),
+                    place: "p".into(),
+                    managed: false,
+                    max_depth: None,
+                }]
+                .into(),
+                network: false,
+                unix_sockets: codex_permissions::UnixSockets::default(),
+                confined: true,
+            }
+        }
+
+        /// The plan, and whether it was made for this.
+        fn plan(&mut self, way: Way) -> (String, bool) {
+            let policy = self.policy();
+            let base = self.base.clone();
+            let question = Question {
+                policy: &policy,
+                cwd: &base.join("w"),
+                manner: Manner {
+                    recording: None,
+                    way,
+                    mediated: true,
+                },
+            };
+            let of = |plans: &mut Plans| {
+                let mut made = false;
+                let planned = plans.of(question, |plan| {
+                    made = true;
+                    let mut plan = plan.clone();
+                    if let LinuxPlan::Landlocked(plan) = &mut plan {
+                        // Others make and remove things around it.
+                        plan.grants.retain(|grant| grant.path.starts_with(&base));
+                    }
+                    Ok(format!("{plan:#?}").into_bytes())
+                });
+                (String::from_utf8(planned.unwrap().bytes.clone()).unwrap(), made)
+            };
+            let (anew, _) = of(&mut Plans::new());
+            let (kept, made) = of(&mut self.plans);
+            assert_eq!(kept, anew);
+            (kept, made)
+        }
+    }
+
+    #[test]
+    fn a_plan_is_made_once_until_something_that_it_depends_on_changes() {
+        let mut world = World::new();
+        let (first, made) = world.plan(Way::Namespaces);
+        assert!(made);
+        fs::write(world.base.join("w/a/b/file"), "").unwrap();
+        assert_eq!(world.plan(Way::Namespaces), (first.clone(), false));
+
+        // What stands in for missing names while a command runs.
+        for name in [".git", ".codex"] {
+            fs::create_dir(world.base.join("w").join(name)).unwrap();
+            fs::remove_dir(world.base.join("w").join(name)).unwrap();
+        }
+        assert_eq!(world.plan(Way::Namespaces), (first, false));
+
+        let changes = ["out/secret", "w/a/b/x.env", "w/a/home"];
+        for change in changes {
+            fs::write(world.base.join(change), "").unwrap();
+            let made = [(); 2].map(|()| world.plan(Way::Namespaces).1);
+            assert_eq!(made, [true, false], "{change}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_listed_is_listed_again_when_names_in_it_came_or_went() {
+        let mut world = World::new();
+        world.plan(LANDLOCK);
+        fs::create_dir(world.base.join("w/new")).unwrap();
+        let (plan, made) = world.plan(LANDLOCK);
+
+        assert!(made && plan.contains("w/new"));
+    }
+
+    #[test]
+    fn two_ways_to_record_are_two_plans() {
+        let mut world = World::new();
+        let policy = world.policy();
+        let base = world.base.clone();
+        let mut of = |recording| {
+            let question = Question {
+                policy: &policy,
+                cwd: &base,
+                manner: Manner {
+                    recording,
+                    way: Way::Namespaces,
+                    mediated: false,
+                },
+            };
+            world.plans.of(question, |_| Ok(format!("{recording:?}").into_bytes())).unwrap()
+        };
+
+        let first = [None, Some(Recording::Uses)].map(&mut of);
+        let again = [None, Some(Recording::Uses)].map(&mut of);
+        assert!(first[0].bytes != first[1].bytes);
+        assert!(first.iter().zip(&again).all(|(first, again)| Arc::ptr_eq(first, again)));
+    }
+
+    /// Something that happens between two commands.
+    #[derive(Debug, Clone)]
+    enum Change {
+        Folder(&'static str),
+        File(&'static str),
+        StandIn(&'static str),
+        Link(&'static str, &'static str),
+        Twin(&'static str, &'static str),
+        Rename(&'static str, &'static str),
+        Remove(&'static str),
+    }
+
+    impl Change {
+        /// What cannot be done is no change.
+        fn apply(&self, base: &Path) {
+            let done = match self {
+                Self::Folder(path) => fs::create_dir_all(base.join(path)),
+                Self::File(path) => fs::write(base.join(path), ""),
+                Self::StandIn(path) => fs::create_dir(base.join(path))
+                    .and_then(|()| fs::set_permissions(base.join(path), fs::Permissions::from_mode(facts::PLACEHOLDER_MODE))),
+                Self::Link(target, path) => std::os::unix::fs::symlink(base.join(target), base.join(path)),
+                Self::Twin(from, path) => fs::hard_link(base.join(from), base.join(path)),
+                Self::Rename(from, to) => fs::rename(base.join(from), base.join(to)),
+                Self::Remove(path) => fs::remove_file(base.join(path)).or_else(|_| fs::remove_dir_all(base.join(path))),
+            };
+            drop(done);
+        }
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        const PATHS: [&str; 16] = [
+            "w/.git",
+            "w/.git/HEAD",
+            "w/.git/objects",
+            "w/.git/refs",
+            "w/.codex",
+            "w/a",
+            "w/a/home",
+            "w/a/.git",
+            "w/b",
+            "w/b/c",
+            "w/secret",
+            "w/secret/x",
+            "w/a/x.env",
+            "w/b/y.env",
+            "w/plain",
+            "out/secret",
+        ];
+        let path = || proptest::sample::select(&PATHS[..]);
+        prop_oneof![
+            path().prop_map(Change::Folder),
+            path().prop_map(Change::File),
+            path().prop_map(Change::StandIn),
+            (path(), path()).prop_map(|(from, to)| Change::Link(from, to)),
+            (path(), path()).prop_map(|(from, to)| Change::Twin(from, to)),
+            (path(), path()).prop_map(|(from, to)| Change::Rename(from, to)),
+            path().prop_map(Change::Remove),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20))]
+
+        /// The comparison is in `World::plan`.
+        #[test]
+        fn a_kept_plan_is_the_one_that_would_be_made_now(changes in proptest::collection::vec(proptest::collection::vec(change(), 0..4), 1..12)) {
+            let mut world = World::new();
+            for changes in changes {
+                changes.iter().for_each(|change| change.apply(&world.base));
+                for way in [Way::Namespaces, LANDLOCK] {
+                    world.plan(way);
+                }
+            }
+        }
+    }
+}
