@@ -49,7 +49,11 @@ fn stored_login(shared: &Shared, resolved: &Resolved) -> StoredLogin {
                    provider that needs none, or ask whoever manages this machine.";
         return StoredLogin::Forbidden(why.to_owned());
     }
-    match codex_login::load(&shared.env.codex_home, settings) {
+    // Not even asked for: a store that is locked would ask its user.
+    if shared.env.var("CODEX_API_KEY").is_some_and(|key| !key.trim().is_empty()) {
+        return StoredLogin::None;
+    }
+    match codex_login::load(&shared.env.codex_home, settings).map(|stored| stored.map(|stored| stored.login)) {
         Ok(None) => StoredLogin::None,
         Ok(Some(Login::ApiKey(key))) => StoredLogin::Key(key),
         Ok(Some(login)) => {

@@ -1,5 +1,6 @@
 //! Why there is no login, or no new one.
 
+use crate::Place;
 use codex_base::AbsPath;
 use std::io;
 
@@ -13,15 +14,15 @@ pub enum LoginError {
     Forbidden,
     #[error("`allowed_login_methods` in the requirements of this machine allows no login with an API key")]
     NotAllowed,
-    #[error("the system's credential store is not in this build")]
-    Keyring,
+    #[error("the system's credential store cannot be used: {problem}")]
+    Keyring { problem: String },
     #[error("`cli_auth_credentials_store = \"ephemeral\"` stores nothing that another process could read")]
     Ephemeral,
     #[error("cannot read {file}")]
     Unreadable { file: AbsPath, source: io::Error },
     /// Says where, never what: the text is a secret.
-    #[error("{file} is damaged: {problem}")]
-    Damaged { file: AbsPath, problem: String },
+    #[error("{place} is damaged: {problem}")]
+    Damaged { place: Place, problem: String },
     #[error("another program is changing {file}")]
     Locked { file: AbsPath },
     #[error("cannot write {file}")]
@@ -35,7 +36,7 @@ impl LoginError {
             Self::NoKey => "login.no_key",
             Self::InvalidKey(_) => "login.invalid_key",
             Self::Forbidden | Self::NotAllowed => "login.forbidden",
-            Self::Keyring => "login.keyring",
+            Self::Keyring { .. } => "login.keyring",
             Self::Ephemeral => "login.ephemeral",
             Self::Unreadable { .. } => "login.unreadable",
             Self::Damaged { .. } => "login.damaged",
@@ -50,7 +51,9 @@ impl LoginError {
             Self::NoKey | Self::InvalidKey(_) => "pipe one in: printenv OPENAI_API_KEY | codex login --with-api-key",
             Self::Forbidden => "remove the key from the configuration, or ask whoever manages it",
             Self::NotAllowed => "ask whoever manages this machine",
-            Self::Keyring => "set cli_auth_credentials_store to \"file\" or \"auto\"",
+            Self::Keyring { .. } => {
+                "it is asked with `secret-tool` (Debian: libsecret-tools) in a desktop session; or set cli_auth_credentials_store to \"file\""
+            }
             Self::Ephemeral => "set CODEX_API_KEY for the process that needs it",
             Self::Unreadable { .. } | Self::Write { .. } => "check rights and space",
             Self::Damaged { .. } => "codex logout removes it; then log in again",

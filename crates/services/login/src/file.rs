@@ -40,22 +40,34 @@ struct Tokens {
 
 impl AuthFile {
     /// The text of a file that holds this key alone.
-    pub fn of_key(key: &Secret) -> String {
+    pub fn of_key(key: &Secret) -> Secret {
         let value = serde_json::json!({"auth_mode": "apikey", "OPENAI_API_KEY": key.expose()});
-        format!("{value:#}\n")
+        Secret::new(format!("{value:#}\n"))
+    }
+
+    /// Errors say where, never what.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        if text.len() as u64 > FILE_BYTES_MAX {
+            return Err("it is too large".to_owned());
+        }
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err("it does not begin with {".to_owned());
+        }
+        // The parser's own message could quote the text.
+        serde_json::from_slice(text).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            format!("it is not the JSON of a login (line {line}, column {column})")
+        })
     }
 
     /// `None` if nothing is stored. Older files have no mode: a key counts before tokens.
-    pub fn login(self, file: &AbsPath) -> Result<Option<Login>, LoginError> {
+    pub fn login(self) -> Result<Option<Login>, String> {
         let key = self
             .api_key
             .filter(|key| !key.trim().is_empty())
             .map(|key| Secret::new(key.trim().to_owned()));
         let account = self.tokens.map(|tokens| Login::Account(tokens.account()));
-        let missing = |what: &str| LoginError::Damaged {
-            file: file.clone(),
-            problem: format!("it holds no {what}"),
-        };
+        let missing = |what: &str| format!("it holds no {what}");
         match self.auth_mode.as_deref() {
             None => Ok(key.map(Login::ApiKey).or(account)),
             Some("apikey") => key.map(|key| Some(Login::ApiKey(key))).ok_or_else(|| missing("key")),
@@ -85,39 +97,18 @@ fn claims(token: &str) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// The file's content and its name; `None` if there is no file.
-pub fn read(file: &AbsPath) -> Result<Option<(AuthFile, AbsPath)>, LoginError> {
+/// The file's content, as far as it may be a login; `None` if there is no file.
+pub fn read(file: &AbsPath) -> Result<Option<Vec<u8>>, LoginError> {
     let mut bytes = Vec::new();
     let read = File::open(file).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {
-        Ok(_) => {}
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
-        Err(source) => {
-            return Err(LoginError::Unreadable {
-                file: file.clone(),
-                source,
-            });
-        }
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => Err(LoginError::Unreadable {
+            file: file.clone(),
+            source,
+        }),
     }
-    let damaged = |problem: String| LoginError::Damaged {
-        file: file.clone(),
-        problem,
-    };
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(damaged("it is too large".to_owned()));
-    }
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(damaged("it does not begin with {".to_owned()));
-    }
-    // The parser's own message could quote the file.
-    let auth = serde_json::from_slice(&bytes).map_err(|error| {
-        damaged(format!(
-            "it is not the JSON of a login (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
-    })?;
-    Ok(Some((auth, file.clone())))
 }
 
 /// Whole or not at all, for the owner alone. A symbolic link is written through.

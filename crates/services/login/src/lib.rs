@@ -1,18 +1,21 @@
-//! The credentials that a login leaves: `auth.json` in the home of codex, read, written and removed.
+//! The credentials that a login leaves, in `auth.json` in the home of codex or in the system's own store: read, written and removed.
 //!
 //! Input: the home and what configuration says about logins. Output: a [`Login`], whose key is a [`Secret`] that only a request may open.
-//! Nothing here opens a connection and nothing checks a key: a provider does that when it is asked something. The file has the form that
+//! Nothing here opens a connection and nothing checks a key: a provider does that when it is asked something. What is stored has the form that
 //! other programs write and read; a login that this program cannot use is recognised, named, and left as it is.
 //!
 //! [`load`] reads, [`save_key`] and [`forget`] change, [`Login::description`] is what a user may see.
 
 mod error;
 mod file;
+mod keyring;
 
 pub use error::LoginError;
 
 use codex_base::{AbsPath, Secret};
 use file::AuthFile;
+use keyring::Keyring;
+use std::fmt;
 
 /// What configuration says about logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,9 +34,9 @@ pub struct Settings {
 pub enum Store {
     #[default]
     File,
-    /// The system's own store: not in this build.
+    /// The system's own store.
     Keyring,
-    /// The system's own store where there is one, else the file; so the file, in this build.
+    /// The system's own store where it can be asked, else the file.
     Auto,
     /// The memory of one process: nothing is read or written.
     Ephemeral,
@@ -97,6 +100,28 @@ pub enum Login {
     },
 }
 
+/// Where a login lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    File(AbsPath),
+    Keyring,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.fmt(f),
+            Self::Keyring => f.write_str("the system's credential store"),
+        }
+    }
+}
+
+/// A login and where it was found.
+pub struct Stored {
+    pub login: Login,
+    pub place: Place,
+}
+
 /// What the tokens of an account say about it. Unverified: good for showing, not for deciding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Account {
@@ -111,17 +136,39 @@ pub const KEY_BYTES_MAX: usize = 16 * 1024;
 /// The stored login, if there is one that the settings allow.
 ///
 /// # Errors
-/// If the file cannot be read or is damaged, or the settings name a store that is not in this build.
-pub fn load(home: &AbsPath, settings: Settings) -> Result<Option<Login>, LoginError> {
-    match settings.store {
-        Store::Keyring => Err(LoginError::Keyring),
-        Store::Ephemeral => Ok(None),
-        Store::File | Store::Auto => {
-            let login = file::read(&path(home))?
-                .and_then(|(auth, file)| auth.login(&file).transpose())
-                .transpose()?;
-            Ok(login.filter(|login| settings.allows(login.method())))
-        }
+/// If it cannot be read or is damaged, or the settings want a store that cannot be asked. Blocks; a locked store asks its user.
+pub fn load(home: &AbsPath, settings: Settings) -> Result<Option<Stored>, LoginError> {
+    let stored = match settings.store {
+        Store::Ephemeral => None,
+        Store::File => in_file(home)?,
+        Store::Keyring => in_keyring(&Keyring::of(home)?)?,
+        Store::Auto => match Keyring::of(home).and_then(|keyring| in_keyring(&keyring)) {
+            Ok(None) | Err(LoginError::Keyring { .. }) => in_file(home)?,
+            found => found?,
+        },
+    };
+    Ok(stored.filter(|stored| settings.allows(stored.login.method())))
+}
+
+fn in_file(home: &AbsPath) -> Result<Option<Stored>, LoginError> {
+    let file = path(home);
+    match file::read(&file)? {
+        Some(text) => stored(&text, Place::File(file)),
+        None => Ok(None),
+    }
+}
+
+fn in_keyring(keyring: &Keyring) -> Result<Option<Stored>, LoginError> {
+    match keyring.read()? {
+        Some(text) => stored(text.expose().as_bytes(), Place::Keyring),
+        None => Ok(None),
+    }
+}
+
+fn stored(text: &[u8], place: Place) -> Result<Option<Stored>, LoginError> {
+    match AuthFile::parse(text).and_then(AuthFile::login) {
+        Ok(login) => Ok(login.map(|login| Stored { login, place })),
+        Err(problem) => Err(LoginError::Damaged { place, problem }),
     }
 }
 
@@ -129,33 +176,59 @@ pub fn load(home: &AbsPath, settings: Settings) -> Result<Option<Login>, LoginEr
 ///
 /// # Errors
 /// If it is no key, if the settings forbid it, or if it cannot be written; what was stored is then as it was.
-pub fn save_key(home: &AbsPath, settings: Settings, key: &[u8]) -> Result<AbsPath, LoginError> {
+pub fn save_key(home: &AbsPath, settings: Settings, key: &[u8]) -> Result<Place, LoginError> {
     if settings.no_keys {
         return Err(LoginError::NotAllowed);
     }
     if !allowed(Some(Method::ApiKey), settings.forced) {
         return Err(LoginError::Forbidden);
     }
+    let login = || key_in(key).map(|key| AuthFile::of_key(&key));
     match settings.store {
-        Store::Keyring => return Err(LoginError::Keyring),
-        Store::Ephemeral => return Err(LoginError::Ephemeral),
-        Store::File | Store::Auto => {}
+        Store::Ephemeral => Err(LoginError::Ephemeral),
+        Store::File => to_file(home, &login()?),
+        Store::Keyring => to_keyring(home, &login()?),
+        Store::Auto => match to_keyring(home, &login()?) {
+            Err(LoginError::Keyring { .. }) => to_file(home, &login()?),
+            stored => stored,
+        },
     }
-    let key = key_in(key)?;
-    let path = path(home);
-    file::write(&path, &AuthFile::of_key(&key))?;
-    Ok(path)
 }
 
-/// Removes the stored login, readable or not. Whether there was one.
+fn to_file(home: &AbsPath, login: &Secret) -> Result<Place, LoginError> {
+    let file = path(home);
+    file::write(&file, login.expose())?;
+    Ok(Place::File(file))
+}
+
+/// A file from before would be a second copy that nobody thinks of.
+fn to_keyring(home: &AbsPath, login: &Secret) -> Result<Place, LoginError> {
+    Keyring::of(home)?.write(login)?;
+    file::remove(&path(home))?;
+    Ok(Place::Keyring)
+}
+
+/// Removes the stored login, readable or not, from every place where the settings look. From which ones.
 ///
 /// # Errors
 /// If it cannot be removed.
-pub fn forget(home: &AbsPath) -> Result<bool, LoginError> {
-    file::remove(&path(home))
+pub fn forget(home: &AbsPath, settings: Settings) -> Result<Vec<Place>, LoginError> {
+    let from_keyring = || Keyring::of(home).and_then(|keyring| keyring.remove());
+    let in_keyring = match settings.store {
+        Store::File | Store::Ephemeral => false,
+        Store::Keyring => from_keyring()?,
+        Store::Auto => match from_keyring() {
+            Err(LoginError::Keyring { .. }) => false,
+            removed => removed?,
+        },
+    };
+    let file = path(home);
+    let in_file = file::remove(&file)?;
+    let places = [(in_keyring, Place::Keyring), (in_file, Place::File(file))];
+    Ok(places.into_iter().filter(|(removed, _)| *removed).map(|(_, place)| place).collect())
 }
 
-/// Where logins are stored.
+/// Where logins are stored that lie in a file.
 pub fn path(home: &AbsPath) -> AbsPath {
     home.join("auth.json")
 }

@@ -33,7 +33,7 @@ impl Home {
         let found = load(&self.path(), settings);
         let folder = self.path().to_string();
         found
-            .map(|login| login.map(|login| login.description()))
+            .map(|stored| stored.map(|stored| stored.login.description()))
             .map_err(|error| error.to_string().replace(&folder, "HOME"))
     }
 }
@@ -48,7 +48,7 @@ fn a_key_is_stored_in_the_form_that_others_read() {
 
     let file = save_key(&home.path(), Settings::default(), b" \n sk-proj-1234567890abcdef\r\n").unwrap();
 
-    assert_eq!(file, path(&home.path()));
+    assert_eq!(file, Place::File(path(&home.path())));
     insta::assert_snapshot!(home.text(), @r#"
     {
       "auth_mode": "apikey",
@@ -87,7 +87,6 @@ fn what_is_no_key_changes_nothing() {
     check(&vec![b'a'; KEY_BYTES_MAX + 1], plain, "login.invalid_key");
     check(b"key", settings("file", "chatgpt"), "login.forbidden");
     check(b"key", plain.within(Some(&["chatgpt".to_owned()])), "login.forbidden");
-    check(b"key", settings("keyring", ""), "login.keyring");
     check(b"key", settings("ephemeral", ""), "login.ephemeral");
 }
 
@@ -154,18 +153,17 @@ fn settings_decide_what_counts() {
     let key = Ok(Some("API key sk-01234***bcdef"));
 
     check("file", "", key);
-    check("auto", "api", key);
     check("file", "chatgpt", Ok(None));
     check("ephemeral", "", Ok(None));
-    check("keyring", "", Err("the system's credential store is not in this build"));
 }
 
 #[test]
 fn forgetting_says_whether_there_was_something() {
     let home = Home::with("damaged");
 
-    assert!(forget(&home.path()).unwrap());
-    assert!(!forget(&home.path()).unwrap());
+    let file = Place::File(path(&home.path()));
+    assert_eq!(forget(&home.path(), Settings::default()).unwrap(), [file]);
+    assert_eq!(forget(&home.path(), Settings::default()).unwrap(), []);
     assert_eq!(home.login(Settings::default()), Ok(None));
 }
 

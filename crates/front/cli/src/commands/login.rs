@@ -6,7 +6,7 @@ use crate::tell;
 use clap::Subcommand;
 use codex_config::Overrides;
 use codex_exec::ExecError;
-use codex_login::{KEY_BYTES_MAX, Login as Stored, LoginError, Settings};
+use codex_login::{KEY_BYTES_MAX, LoginError, Place, Settings, Stored};
 use std::io::Read;
 use std::process::ExitCode;
 
@@ -75,11 +75,16 @@ impl Login {
 impl Logout {
     pub fn run(&self, root: &Root) -> Result<ExitCode, ExecError> {
         let surroundings = environment::read()?;
-        settings(&surroundings, root)?;
-        let home = &surroundings.process.codex_home;
-        if codex_login::forget(home).map_err(login_error)? {
-            tell(&format!("Logged out: {} is removed.\n", codex_login::path(home)));
-        } else {
+        let settings = settings(&surroundings, root)?;
+        let removed = codex_login::forget(&surroundings.process.codex_home, settings).map_err(login_error)?;
+        for place in &removed {
+            let what = match place {
+                Place::File(file) => format!("{file} is removed"),
+                Place::Keyring => format!("the entry in {place} is removed"),
+            };
+            tell(&format!("Logged out: {what}.\n"));
+        }
+        if removed.is_empty() {
             tell("Not logged in.\n");
         }
         Ok(ExitCode::SUCCESS)
@@ -110,9 +115,9 @@ fn with_api_key(root: &Root) -> Result<ExitCode, ExecError> {
     let limit = KEY_BYTES_MAX as u64 + 1024;
     let read = std::io::stdin().lock().take(limit).read_to_end(&mut key);
     read.map_err(|error| ExecError::new("login.stdin", format!("cannot read stdin: {error}")))?;
-    let file = codex_login::save_key(&surroundings.process.codex_home, settings, &key).map_err(login_error)?;
+    let place = codex_login::save_key(&surroundings.process.codex_home, settings, &key).map_err(login_error)?;
     tell(&format!(
-        "API key stored in {file}. The provider checks it with the first request.\n"
+        "API key stored in {place}. The provider checks it with the first request.\n"
     ));
     if surroundings.process.var("CODEX_API_KEY").is_some_and(|key| !key.trim().is_empty()) {
         tell("note: CODEX_API_KEY is set and counts before it\n");
@@ -126,7 +131,7 @@ fn status(root: &Root) -> Result<ExitCode, ExecError> {
     let home = &surroundings.process.codex_home;
     let login = codex_login::load(home, settings).map_err(login_error)?;
     let (text, code) = match &login {
-        Some(login) => (logged_in(login, &codex_login::path(home).to_string()), ExitCode::SUCCESS),
+        Some(stored) => (logged_in(stored), ExitCode::SUCCESS),
         None => ("Not logged in.\n".to_owned(), ExitCode::FAILURE),
     };
     tell(&text);
@@ -139,9 +144,9 @@ fn status(root: &Root) -> Result<ExitCode, ExecError> {
     Ok(code)
 }
 
-fn logged_in(login: &Stored, file: &str) -> String {
+fn logged_in(Stored { login, place }: &Stored) -> String {
     let unusable = login.unusable().map(|why| format!("{why}\n")).unwrap_or_default();
-    format!("Logged in: {}, stored in {file}.\n{unusable}", login.description())
+    format!("Logged in: {}, stored in {place}.\n{unusable}", login.description())
 }
 
 fn login_error(error: LoginError) -> ExecError {

@@ -23,6 +23,7 @@ mod hardening;
 mod input;
 mod items;
 #[cfg(target_os = "linux")]
+mod keyring;
 mod kill_moments;
 #[cfg(target_os = "linux")]
 mod learned;

@@ -520,7 +520,8 @@ static FILES: &[Key] = &[
         "cli_auth_credentials_store",
         Choice(&["file", "keyring", "auto", "ephemeral"]),
         "`file`",
-        "where a login is kept",
+        "where a login is kept. `file`: `auth.json` in the home. `keyring`: the system's own store, asked with `secret-tool` on Linux and `security` on \
+         macOS. `auto`: that, or else the file. `ephemeral`: nowhere",
     ),
     used("forced_login_method", Choice(&["chatgpt", "api"]), "", "the only way to log in"),
     later("allow_symlinked_codex_home", Switch),

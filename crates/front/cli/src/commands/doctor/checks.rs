@@ -7,7 +7,7 @@ use crate::wire;
 use codex_base::AbsPath;
 use codex_config::{Overrides, Resolved};
 use codex_http::{HttpClient, HttpSettings, Post};
-use codex_login::{Login, Settings};
+use codex_login::{Place, Settings, Stored};
 use codex_protocol::VERSION;
 use std::fs::Metadata;
 use std::process::Command;
@@ -274,22 +274,26 @@ fn credentials(surroundings: &Surroundings, resolved: &Resolved) -> Check {
     match codex_login::load(home, settings) {
         _ if set("CODEX_API_KEY") => found(Status::Ok, "CODEX_API_KEY is set".to_owned()),
         Err(error) => found(Status::Fail, environment::with_causes(&error)).remedy(error.hint()),
-        Ok(Some(login)) => stored(&login, &codex_login::path(home), found),
+        Ok(Some(login)) => stored(&login, found),
         Ok(None) if set("OPENAI_API_KEY") => found(Status::Ok, "OPENAI_API_KEY is set".to_owned()),
         Ok(None) => found(Status::Fail, "no key and no login".to_owned()).remedy(store_key),
     }
 }
 
-fn stored(login: &Login, file: &AbsPath, found: impl Fn(Status, String) -> Check) -> Check {
-    let summary = format!("{} in {file}", login.description());
-    let readable = std::fs::metadata(file)
-        .ok()
-        .and_then(|facts| codex_base::os::mode(&facts))
-        .is_some_and(|mode| mode & 0o077 != 0);
-    match login.unusable() {
-        Some(why) => found(Status::Fail, summary).remedy(why),
-        None if readable => found(Status::Warning, format!("{summary}, which others may read")).remedy(format!("chmod 600 {file}")),
-        None => found(Status::Ok, summary),
+fn stored(Stored { login, place }: &Stored, found: impl Fn(Status, String) -> Check) -> Check {
+    let summary = format!("{} in {place}", login.description());
+    let readable = |file: &AbsPath| {
+        let facts = std::fs::metadata(file).ok();
+        facts
+            .and_then(|facts| codex_base::os::mode(&facts))
+            .is_some_and(|mode| mode & 0o077 != 0)
+    };
+    match (login.unusable(), place) {
+        (Some(why), _) => found(Status::Fail, summary).remedy(why),
+        (None, Place::File(file)) if readable(file) => {
+            found(Status::Warning, format!("{summary}, which others may read")).remedy(format!("chmod 600 {file}"))
+        }
+        (None, _) => found(Status::Ok, summary),
     }
 }
 
