@@ -164,19 +164,26 @@ pub fn overhead(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
         let subjects: Vec<Subject<'_>> = programs.iter().map(|program| Subject::new(program, files)).collect::<Result<_>>()?;
         let mut plain = Absolute::new(format!("a plain spawn of the session's `true`, {files} files"), programs);
         for case in Case::all() {
-            all.push(sessions(case, files, programs, &subjects, plan, &mut plain)?);
+            all.push(told(sessions(case, files, programs, &subjects, plan, &mut plain)?));
         }
         all.push(plain.0);
         if files == FEW {
-            all.push(bubblewrap(programs, &subjects, plan)?);
+            all.push(told(bubblewrap(programs, &subjects, plan)?));
         }
         let mut plain = Absolute::new(format!("a plain spawn of `/bin/true`, {files} files"), programs);
         for case in Case::all() {
-            all.push(one_shots(case, files, programs, &subjects, plan, &mut plain)?);
+            all.push(told(one_shots(case, files, programs, &subjects, plan, &mut plain)?));
         }
         all.push(plain.0);
     }
     Ok(all)
+}
+
+/// The table comes with the last of them, many minutes later.
+fn told(measure: Measure) -> Measure {
+    let middles = measure.samples.iter().map(|samples| format!(" {:.2}", percentile(&mut samples.clone(), 50)));
+    eprintln!("   {}:{}", measure.name, middles.collect::<String>());
+    measure
 }
 
 /// What everything else is compared with, as it is.
@@ -195,7 +202,6 @@ fn concerns(case: Case, at: usize) -> bool {
 
 fn sessions(case: Case, files: usize, programs: &[Program], subjects: &[Subject<'_>], plan: Plan, plain: &mut Absolute) -> Result<Measure> {
     let name = format!("{}: in a session, above a plain spawn", case.name(files));
-    eprintln!("   {name}");
     let aim = (case.mode != UNSANDBOXED).then_some(AIM);
     let mut measure = Measure::new(name, Unit::Milliseconds, aim, programs);
     for _ in 0..plan.commands.div_ceil(PER_RUN) {
@@ -219,7 +225,6 @@ fn one_shots(
     plain: &mut Absolute,
 ) -> Result<Measure> {
     let name = format!("{}: one `codex sandbox`, above a plain spawn", case.name(files));
-    eprintln!("   {name}");
     let mut measure = Measure::new(name, Unit::Milliseconds, None, programs);
     for (_, subject) in subjects.iter().enumerate().filter(|(at, _)| concerns(case, *at)) {
         subject.home.write_config(&case.config());
@@ -249,7 +254,6 @@ fn bubblewrap(programs: &[Program], subjects: &[Subject<'_>], plan: Plan) -> Res
         return Ok(Measure::new(name, Unit::Milliseconds, None, programs));
     };
     let name = format!("`{}`, workspace-write, {FEW} files: above a plain spawn", bwrap.display());
-    eprintln!("   {name}");
     let mut measure = Measure::new(name, Unit::Milliseconds, None, programs);
     for _ in 0..plan.commands.div_ceil(PER_RUN) {
         for (at, Subject { observed, .. }) in subjects.iter().enumerate() {
