@@ -8,6 +8,7 @@
 mod files;
 mod models;
 mod processor;
+mod skills;
 mod store;
 mod subscriber;
 mod terminals;

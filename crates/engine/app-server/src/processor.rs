@@ -120,6 +120,11 @@ impl Processor {
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
+            ClientRequest::SkillsList(params) => {
+                let result = self.skills_list(params).await;
+                self.reply(id, result);
+            }
+            ClientRequest::SkillsConfigWrite(params) => self.skills_config_write(id, params).await,
             ClientRequest::FuzzyFileSearch(params) => {
                 let roots = self.directories(&params.roots);
                 let handle = self.handle.clone();
@@ -438,7 +443,12 @@ impl Processor {
         cwd.map(|cwd| self.facts.cwd.join(cwd))
     }
 
-    fn directories(&self, roots: &[String]) -> Vec<AbsPath> {
+    /// Where relative directories count from.
+    pub(crate) fn server_cwd(&self) -> AbsPath {
+        self.facts.cwd.clone()
+    }
+
+    pub(crate) fn directories(&self, roots: &[String]) -> Vec<AbsPath> {
         roots.iter().map(|root| self.facts.cwd.join(root)).collect()
     }
 

@@ -19,6 +19,7 @@ mod opening;
 pub mod reviewer;
 pub mod settings;
 mod shared;
+mod skills;
 mod stored;
 #[cfg(test)]
 mod testing;

@@ -6,6 +6,7 @@ use codex_model::ModelInfo;
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::items::UserInput;
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, ReasoningSummary, SandboxMode, SandboxPolicy, Verbosity};
+use codex_skills::SkillSet;
 use codex_tools::TurnTools;
 use serde_json::Value;
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct TurnSettings {
     /// What there is to tell the model of its surroundings, as of the turn's start.
     pub surroundings: Surroundings,
     pub compaction: CompactionSettings,
+    /// What a message may ask for.
+    pub skills: Arc<SkillSet>,
 }
 
 /// When and with which words a conversation is compacted.
@@ -82,4 +85,6 @@ pub struct TurnSetup {
 pub struct UserContent {
     pub input: Vec<UserInput>,
     pub parts: Vec<Value>,
+    /// The skills that it asks for, each as the model reads it.
+    pub skills: Vec<String>,
 }

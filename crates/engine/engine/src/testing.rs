@@ -160,6 +160,7 @@ impl Bench {
         self.resolved_with(UserContent {
             input: Vec::new(),
             parts: Vec::new(),
+            skills: Vec::new(),
         })
     }
 
@@ -180,6 +181,7 @@ impl Bench {
         UserContent {
             input: vec![UserInput::Text { text: text.into() }],
             parts: vec![json!({"type": "input_text", "text": text})],
+            skills: Vec::new(),
         }
     }
 
@@ -230,6 +232,7 @@ impl Bench {
             notify: Arc::from(self.notify.clone()),
             tools: Arc::new(tools),
             surroundings: crate::context::surroundings::Surroundings::default(),
+            skills: Arc::default(),
             compaction: crate::settings::CompactionSettings {
                 limit_tokens: self.limit_tokens,
                 prompt: None,

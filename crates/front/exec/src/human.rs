@@ -119,6 +119,7 @@ impl HumanText {
             | Notification::ServerRequestResolved(_)
             | Notification::AccountRateLimitsUpdated(_)
             | Notification::AutoApprovalReviewStarted(_)
+            | Notification::SkillsChanged(_)
             | Notification::FileSearchUpdated(_)
             | Notification::FileSearchCompleted(_)
             | Notification::TurnWaiting(_) => String::new(),

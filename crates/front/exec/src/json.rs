@@ -81,6 +81,7 @@ impl JsonEvents {
             | Notification::AccountRateLimitsUpdated(_)
             | Notification::AutoApprovalReviewStarted(_)
             | Notification::AutoApprovalReviewCompleted(_)
+            | Notification::SkillsChanged(_)
             | Notification::FileSearchUpdated(_)
             | Notification::FileSearchCompleted(_)
             | Notification::TurnWaiting(_) => Vec::new(),

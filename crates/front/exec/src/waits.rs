@@ -130,6 +130,7 @@ impl Waits {
             | Notification::AutoApprovalReviewStarted(_)
             | Notification::AutoApprovalReviewCompleted(_)
             | Notification::Error(_)
+            | Notification::SkillsChanged(_)
             | Notification::FileSearchUpdated(_)
             | Notification::FileSearchCompleted(_)
             | Notification::Warning(_) => {}

@@ -82,7 +82,7 @@ fn row(turn: &Turn) -> Option<Row> {
 fn words_of(content: &[UserInput]) -> String {
     let texts = content.iter().filter_map(|part| match part {
         UserInput::Text { text } => Some(text.as_str()),
-        UserInput::Image { .. } | UserInput::LocalImage { .. } => None,
+        UserInput::Image { .. } | UserInput::LocalImage { .. } | UserInput::Skill { .. } => None,
     });
     texts.collect::<Vec<_>>().join("\n")
 }

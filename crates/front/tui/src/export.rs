@@ -58,6 +58,7 @@ fn said(content: &[UserInput]) -> String {
         UserInput::Text { text } => text.trim_end().to_owned(),
         UserInput::LocalImage { path } => format!("*Picture `{path}`*"),
         UserInput::Image { .. } => "*Picture*".to_owned(),
+        UserInput::Skill { name, .. } => format!("*Skill `{name}`*"),
     };
     content.iter().map(part).collect::<Vec<_>>().join("\n\n")
 }

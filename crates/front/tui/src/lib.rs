@@ -33,6 +33,7 @@ pub mod picker;
 pub mod questions;
 pub mod session;
 pub mod shell;
+pub mod skills;
 pub mod state;
 pub mod transcript;
 pub mod trust;

@@ -37,7 +37,7 @@ pub enum Taken {
 /// Begins, follows or ends the search, as the draft is now.
 pub fn follow(state: &mut State) -> Vec<Effect> {
     let word = match state.picker {
-        None => word_at(state.editor.text(), state.editor.cursor()),
+        None => word_at(state.editor.text(), state.editor.cursor(), '@'),
         Some(_) => None,
     };
     let Some(word) = word else {
@@ -217,15 +217,15 @@ fn insert(state: &mut State, completion: Completion) -> Vec<Effect> {
     end(state)
 }
 
-/// The word that the cursor is in or behind, if it begins with `@`.
-fn word_at(text: &str, cursor: usize) -> Option<Range<usize>> {
+/// The word that the cursor is in or behind, if it begins with the sign.
+pub fn word_at(text: &str, cursor: usize, sign: char) -> Option<Range<usize>> {
     let before = text.get(..cursor)?;
     let start = before.rfind(char::is_whitespace).map_or(0, |at| {
         let blank = before[at..].chars().next().map_or(1, char::len_utf8);
         at + blank
     });
     let end = text[cursor..].find(char::is_whitespace).map_or(text.len(), |at| cursor + at);
-    (text[start..].starts_with('@') && cursor > start).then_some(start..end)
+    (text[start..].starts_with(sign) && cursor > start).then_some(start..end)
 }
 
 #[cfg(test)]
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_word_is_one_if_it_begins_with_the_sign_and_the_cursor_is_behind_it() {
         let check = |text: &str, cursor: usize, expect: Option<&str>| {
-            assert_eq!(word_at(text, cursor).map(|word| &text[word]), expect, "{text:?} {cursor}");
+            assert_eq!(word_at(text, cursor, '@').map(|word| &text[word]), expect, "{text:?} {cursor}");
         };
         check("@", 1, Some("@"));
         check("@", 0, None);

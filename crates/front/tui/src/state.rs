@@ -11,6 +11,7 @@ use crate::mention::Mention;
 use crate::pager::Pager;
 use crate::picker::Picker;
 use crate::questions::Question;
+use crate::skills::Skills;
 use crate::transcript::Transcript;
 use crate::trust;
 use crate::waits::Waits;
@@ -122,6 +123,12 @@ pub enum Then {
     Terminals {
         shown: bool,
     },
+    /// The skills of the folder; a list of them, if it shall be shown.
+    Skills {
+        shown: bool,
+    },
+    /// A skill is switched on or off; the list of all comes next.
+    SkillSwitched,
     /// Messages to go back to.
     Earlier,
     /// The conversation on the whole window.
@@ -315,6 +322,7 @@ pub struct State {
     pub mention_left: Option<usize>,
     /// So many searches for files were begun.
     pub mentions_begun: u64,
+    pub skills: Skills,
     /// A list that takes all keys.
     pub picker: Option<Picker>,
     /// So many lists of stored sessions were asked for.
@@ -405,6 +413,7 @@ impl State {
             mention: None,
             mention_left: None,
             mentions_begun: 0,
+            skills: Skills::default(),
             picker: None,
             lists_asked: 0,
             chosen: Chosen::default(),

@@ -10,6 +10,7 @@ use codex_protocol::settings::{
     ApprovalPolicy, CommandLimits, EnvironmentFilter, FileRules, GranularApprovals, HistorySettings, SandboxMode, SandboxPolicy,
     ShellEnvironmentPolicy, WebSearchDetails, WebSearchLocation, WebSearchMode,
 };
+use codex_protocol::skills::{SkillNamed, SkillRule, SkillSettings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -86,6 +87,7 @@ impl Reader<'_> {
             },
             web_search: self.web_search()?,
             web_search_details: self.web_search_details()?,
+            skills: self.skills()?,
             notify: self.notify()?,
             history: HistorySettings {
                 persistence: self.named("history.persistence")?.unwrap_or(HistorySettings::default().persistence),
@@ -220,6 +222,35 @@ impl Reader<'_> {
             return Ok(false);
         };
         Ok(features::said(node.table(features::TABLE)?, feature)? == Some(true))
+    }
+
+    fn skills(&self) -> Result<SkillSettings, ConfigError> {
+        let rules = match self.find("skills.config")? {
+            Some(node) => node
+                .items()
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|entry| self.skill_rule(node, entry))
+                .collect(),
+            None => Vec::new(),
+        };
+        Ok(SkillSettings {
+            rules,
+            include_instructions: self.switch("skills.include_instructions")?,
+            max_context_tokens: self.read("skills.max_context_tokens", Node::count)?,
+            bundled: self.switch("skills.bundled.enabled")?,
+        })
+    }
+
+    /// `None` for an entry that names no skill; the check of its layer has told of it.
+    fn skill_rule(&self, list: &Node, entry: &toml::Value) -> Option<SkillRule> {
+        let text = |key: &str| entry.get(key).and_then(toml::Value::as_str).filter(|text| !text.trim().is_empty());
+        let skill = match text("path") {
+            Some(path) => SkillNamed::Path(list.path(path, self.env, self.cwd)),
+            None => SkillNamed::Name(text("name")?.to_owned()),
+        };
+        let enabled = entry.get("enabled").and_then(toml::Value::as_bool)?;
+        Some(SkillRule { skill, enabled })
     }
 
     fn notify(&self) -> Result<Vec<String>, ConfigError> {

@@ -7,6 +7,7 @@ use codex_protocol::settings::{
     ApprovalPolicy, ApprovalsReviewer, CommandLimits, FileRules, HistorySettings, Origin, ProviderSettings, ReasoningSummary, SandboxMode,
     SandboxPolicy, ShellEnvironmentPolicy, Verbosity, WebSearchDetails, WebSearchMode,
 };
+use codex_protocol::skills::SkillSettings;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -59,6 +60,7 @@ pub struct Config {
     /// As configured, or as requirements leave it; see [`Self::usual_web_search`].
     pub web_search: Option<WebSearchMode>,
     pub web_search_details: WebSearchDetails,
+    pub skills: SkillSettings,
     /// Program and arguments that are run after each completed turn.
     pub notify: Vec<String>,
     pub history: HistorySettings,

@@ -113,6 +113,12 @@ fn defaults_without_any_file() {
             allowed_domains: None,
             location: None,
         },
+        skills: SkillSettings {
+            rules: [],
+            include_instructions: true,
+            max_context_tokens: None,
+            bundled: true,
+        },
         notify: [],
         history: HistorySettings {
             persistence: SaveAll,

@@ -386,7 +386,7 @@ pub(crate) fn preview_of(record: &Record) -> Option<String> {
     };
     let text = content.iter().find_map(|input| match input {
         UserInput::Text { text } if !text.trim().is_empty() => Some(text.trim()),
-        UserInput::Text { .. } | UserInput::LocalImage { .. } | UserInput::Image { .. } => None,
+        UserInput::Text { .. } | UserInput::LocalImage { .. } | UserInput::Image { .. } | UserInput::Skill { .. } => None,
     })?;
     Some(text.chars().take(PREVIEW_CHARS_MAX).collect())
 }

@@ -159,6 +159,7 @@ fn told_again(compaction: &Compaction, now: Option<&WorldState>) -> Option<World
     Some(WorldState {
         permissions: newest(&before.permissions, &own.permissions, &now.permissions),
         project_docs: newest(&before.project_docs, &own.project_docs, &now.project_docs),
+        skills: newest(&before.skills, &own.skills, &now.skills),
         environment,
     })
 }

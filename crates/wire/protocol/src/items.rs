@@ -395,6 +395,12 @@ pub enum UserInput {
     Image {
         url: String,
     },
+    /// Asks for a skill, as `$name` in a text does.
+    Skill {
+        name: String,
+        /// Its `SKILL.md`.
+        path: String,
+    },
 }
 
 impl UserInput {
@@ -402,7 +408,7 @@ impl UserInput {
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text { text } => Some(text),
-            Self::LocalImage { .. } | Self::Image { .. } => None,
+            Self::LocalImage { .. } | Self::Image { .. } | Self::Skill { .. } => None,
         }
     }
 }

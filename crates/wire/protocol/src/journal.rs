@@ -126,6 +126,8 @@ pub struct TurnContext {
 pub struct WorldState {
     pub permissions: Option<String>,
     pub project_docs: Option<String>,
+    /// The list of skills.
+    pub skills: Option<String>,
     /// Environment facts, name to value (`cwd`, `current_date`, …).
     pub environment: std::collections::BTreeMap<String, String>,
 }

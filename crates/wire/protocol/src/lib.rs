@@ -13,6 +13,7 @@
 //! | [`review`] | what a code review looks at, and what the reviewer says |
 //! | [`search`] | finding files by a few letters |
 //! | [`additional`] | permissions besides those in force |
+//! | [`skills`] | skills, and what configuration says about them |
 //! | [`terminals`] | commands that no call waits for |
 //! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
 //! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
@@ -36,6 +37,7 @@ pub mod response_item;
 pub mod review;
 pub mod search;
 pub mod settings;
+pub mod skills;
 pub mod terminals;
 
 /// The version that clients parse out of the user agent (some refuse less than 0.151).

@@ -4,7 +4,7 @@ use crate::assessment::{ApprovalReview, ReviewedAction};
 use crate::errors::TurnError;
 use crate::items::{PlanStep, Thread, ThreadItem, ThreadStatus, ThreadTokenUsage, Turn};
 use crate::limits::RateLimitSnapshot;
-use crate::requests::RequestId;
+use crate::requests::{Empty, RequestId};
 use crate::search::{FileSearchIdParams, FileSearchUpdated};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,9 @@ pub enum Notification {
     /// All files were looked at for the last query.
     #[serde(rename = "fuzzyFileSearch/sessionCompleted")]
     FileSearchCompleted(FileSearchIdParams),
+    /// Skills were switched on or off.
+    #[serde(rename = "skills/changed")]
+    SkillsChanged(Empty),
     #[serde(rename = "account/rateLimits/updated")]
     AccountRateLimitsUpdated(AccountRateLimitsUpdated),
     /// What a turn is waiting for; ours, for progress lines.
@@ -94,7 +97,9 @@ impl Notification {
             Self::Error(n) => &n.thread_id,
             Self::TurnWaiting(n) => &n.thread_id,
             Self::Warning(n) => return n.thread_id.as_deref(),
-            Self::AccountRateLimitsUpdated(_) | Self::FileSearchUpdated(_) | Self::FileSearchCompleted(_) => return None,
+            Self::SkillsChanged(_) | Self::AccountRateLimitsUpdated(_) | Self::FileSearchUpdated(_) | Self::FileSearchCompleted(_) => {
+                return None;
+            }
         })
     }
 

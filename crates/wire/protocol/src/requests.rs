@@ -5,6 +5,7 @@ use crate::models::{ModelListParams, ModelListResult};
 use crate::review::{ReviewDelivery, ReviewTarget};
 use crate::search::{FileSearchIdParams, FileSearchStartParams, FileSearchUpdateParams, FuzzyFileSearchParams, FuzzyFileSearchResult};
 use crate::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
+use crate::skills::{SkillsConfigWriteParams, SkillsConfigWriteResult, SkillsListParams, SkillsListResult};
 use crate::terminals::{
     BackgroundTerminalsListParams, BackgroundTerminalsListResult, BackgroundTerminalsTerminateParams, BackgroundTerminalsTerminateResult,
     ThreadShellCommandParams,
@@ -115,6 +116,10 @@ methods! {
     BackgroundTerminalsClean: "thread/backgroundTerminals/clean", ThreadIdParams => Empty;
     /// Ends the running turn with status `interrupted`.
     TurnInterrupt: "turn/interrupt", TurnInterruptParams => Empty;
+    /// Lists the skills that folders see.
+    SkillsList: "skills/list", SkillsListParams => SkillsListResult;
+    /// Switches a skill on or off in the user's configuration. Counts from the next turn on.
+    SkillsConfigWrite: "skills/config/write", SkillsConfigWriteParams => SkillsConfigWriteResult;
     /// Finds files by a few letters of their path.
     FuzzyFileSearch: "fuzzyFileSearch", FuzzyFileSearchParams => FuzzyFileSearchResult;
     /// Begins to look up files for any number of queries. It ends with the connection.

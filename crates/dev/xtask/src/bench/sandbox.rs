@@ -181,7 +181,10 @@ pub fn overhead(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
 
 /// The table comes with the last of them, many minutes later.
 fn told(measure: Measure) -> Measure {
-    let middles = measure.samples.iter().map(|samples| format!(" {:.2}", percentile(&mut samples.clone(), 50)));
+    let middles = measure
+        .samples
+        .iter()
+        .map(|samples| format!(" {:.2}", percentile(&mut samples.clone(), 50)));
     eprintln!("   {}:{}", measure.name, middles.collect::<String>());
     measure
 }

@@ -13,6 +13,9 @@ use std::fmt::Write as _;
 /// Order of the environment's lines; a name that is not listed is not told.
 const ENVIRONMENT_ORDER: [&str; 5] = ["cwd", "shell", "current_date", "timezone", "filesystem"];
 
+/// The tag of the list of skills.
+const SKILLS: &str = "skills_instructions";
+
 /// What there is to tell in this turn.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Surroundings {
@@ -24,6 +27,8 @@ pub struct Surroundings {
     pub project_docs: Option<String>,
     /// Whether some of them are the project's own, not only the user's.
     pub project_docs_local: bool,
+    /// The list of skills.
+    pub skills: Option<String>,
     /// Empty when switched off.
     pub environment: BTreeMap<String, String>,
     pub cwd: Option<AbsPath>,
@@ -34,6 +39,7 @@ impl Surroundings {
         WorldState {
             permissions: self.permissions.clone(),
             project_docs: self.project_docs.clone(),
+            skills: self.skills.clone(),
             environment: self.environment.clone(),
         }
     }
@@ -46,6 +52,10 @@ pub fn messages(now: &Surroundings, told: Option<&WorldState>, ids: &dyn Ids) ->
     let mut items = Vec::new();
     if let Some(text) = now.permissions.as_ref().filter(|text| told.permissions.as_ref() != Some(*text)) {
         items.push(text_message(ids, "developer", &tagged("permissions instructions", text)));
+    }
+    if now.skills != told.skills {
+        let text = now.skills.as_deref().unwrap_or("There are no skills any more.");
+        items.push(text_message(ids, "developer", &tagged(SKILLS, text)));
     }
     let mut parts = Vec::new();
     if now.project_docs != told.project_docs {
@@ -72,6 +82,7 @@ fn first(now: &Surroundings, ids: &dyn Ids) -> Vec<ResponseItem> {
             .iter()
             .map(|text| text_part(&tagged("permissions instructions", text))),
     );
+    developer.extend(now.skills.iter().map(|text| text_part(&tagged(SKILLS, text))));
     let mut user = Vec::new();
     if now.project_docs.is_some() {
         user.push(text_part(&project_docs_block(now)));

@@ -20,6 +20,7 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::questions::{ApprovalDecision, ServerRequest};
 use codex_protocol::requests::{RequestError, RequestId};
 use codex_protocol::response_item::ToolCallView;
+use codex_skills::SkillSet;
 use codex_tools::{CallKind, Prepared, ToolOutcome, ToolReport};
 use std::sync::Arc;
 use std::time::Duration;
@@ -188,6 +189,8 @@ pub enum Effect {
         order: usize,
         /// Relative pictures count from here.
         cwd: AbsPath,
+        /// What it may ask for.
+        skills: Arc<SkillSet>,
         input: Vec<UserInput>,
     },
     Sample {

@@ -7,6 +7,7 @@ pub mod event;
 pub mod lost;
 pub mod perform;
 pub mod resolve;
+pub mod skills;
 pub mod state;
 pub mod step;
 #[cfg(test)]

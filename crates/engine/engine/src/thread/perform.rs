@@ -25,6 +25,7 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::{RequestError, RequestId};
 use codex_sessions::{Journal, JournalError, Loaded};
+use codex_skills::SkillSet;
 use codex_tools::{Prepared, ToolOutcome, ToolOutput, ToolReport, ToolWorld};
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
@@ -199,8 +200,9 @@ impl World {
                 turn_id,
                 order,
                 cwd,
+                skills,
                 input,
-            } => self.read_input(turn_id, order, cwd, input),
+            } => self.read_input(turn_id, order, cwd, skills, input),
             Effect::Sample { sampling, request } => self.sample(sampling, *request),
             Effect::FindChanges {
                 turn_id,
@@ -391,13 +393,14 @@ impl World {
         ));
     }
 
-    fn read_input(&self, turn_id: String, order: usize, cwd: AbsPath, input: Vec<codex_protocol::items::UserInput>) {
+    fn read_input(&self, turn_id: String, order: usize, cwd: AbsPath, skills: Arc<SkillSet>, input: Vec<codex_protocol::items::UserInput>) {
         self.spawn_report(async move {
             let fallback = input.clone();
-            let content = tokio::task::spawn_blocking(move || resolve::user_content(input, &cwd)).await;
+            let content = tokio::task::spawn_blocking(move || resolve::user_content(input, &cwd, &skills)).await;
             let content = content.unwrap_or_else(|_| crate::settings::UserContent {
                 input: fallback,
                 parts: Vec::new(),
+                skills: Vec::new(),
             });
             ThreadEvent::InputRead { turn_id, order, content }
         });

@@ -6,6 +6,7 @@ use crate::context::instructions;
 use crate::context::surroundings::{Surroundings, filesystem_text};
 use crate::settings::{CompactionSettings, TurnOverrides, TurnSettings, TurnSetup, UserContent};
 use crate::shared::Shared;
+use crate::thread::skills;
 use base64::Engine as _;
 use codex_base::AbsPath;
 use codex_config::{Config, ConfigError, Overrides, Resolved};
@@ -13,6 +14,7 @@ use codex_model::{Catalog, CatalogError, LocalServer, ModelInfo};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, SubAgentKind, UserInput};
 use codex_protocol::settings::{WebSearchMode, WireApi};
+use codex_skills::SkillSet;
 use codex_tools::{Terminals, ToolSet, TurnTools, UserShell, WebSearch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -165,16 +167,30 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
         .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
     let docs = project_docs(&request.shared, &cwd, &resolved);
     let mut warnings = warnings(&model_info, &docs);
+    let skills = match request.source {
+        // What it reads is the change, and how is said to it.
+        SessionSource::SubAgent(SubAgentKind::Review) => SkillSet::default(),
+        _ => skills::of_folder(&request.shared, &cwd, &resolved),
+    };
+    let (told, unfit) = skills::told(&skills, &resolved.config.skills, &model_info);
+    warnings.extend(unfit);
     let tools = turn_tools(&request, &cwd, &resolved, &model_info);
     warnings.extend(codex_approvals::shortfall_notice(
         &tools.policy,
         request.shared.sandbox.capabilities(),
     ));
-    let surroundings = surroundings(&request.shared, &resolved, docs, &tools);
-    let settings = turn_settings(&resolved, (model, model_info), tools, surroundings);
+    let surroundings = Surroundings {
+        skills: told,
+        ..surroundings(&request.shared, &resolved, docs, &tools)
+    };
+    let input = user_content(request.input, &cwd, &skills);
+    let settings = TurnSettings {
+        skills: Arc::new(skills),
+        ..turn_settings(&resolved, (model, model_info), tools, surroundings)
+    };
     Ok(TurnSetup {
         settings: Arc::new(settings),
-        input: user_content(request.input, &cwd),
+        input,
         warnings,
     })
 }
@@ -227,6 +243,7 @@ fn surroundings(shared: &Shared, resolved: &Resolved, docs: codex_skills::Projec
             .then(|| instructions::permissions(&tools.policy, config.approval_policy, shared.sandbox.capabilities())),
         project_docs: docs.text,
         project_docs_local: docs.has_project_part,
+        skills: None,
         environment,
         cwd: Some(tools.cwd.clone()),
     }
@@ -278,6 +295,7 @@ fn turn_settings(
         model_info,
         tools: Arc::new(tools),
         surroundings,
+        skills: Arc::default(),
     }
 }
 
@@ -298,8 +316,9 @@ fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: St
     values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Reads the pictures of user input and puts everything into content parts: pictures first, as the model API wants them.
-pub fn user_content(input: Vec<UserInput>, cwd: &AbsPath) -> UserContent {
+/// Reads the pictures of user input, and the skills that it asks for, and puts everything else into content parts: pictures first, as the
+/// model API wants them.
+pub fn user_content(input: Vec<UserInput>, cwd: &AbsPath, skills: &SkillSet) -> UserContent {
     let mut pictures = Vec::new();
     let mut texts = Vec::new();
     let mut count = 0;
@@ -311,10 +330,15 @@ pub fn user_content(input: Vec<UserInput>, cwd: &AbsPath) -> UserContent {
                 count += 1;
                 pictures.extend(local_image(path, count, cwd));
             }
+            UserInput::Skill { .. } => {}
         }
     }
     pictures.append(&mut texts);
-    UserContent { input, parts: pictures }
+    UserContent {
+        skills: skills::asked_for(&input, skills),
+        input,
+        parts: pictures,
+    }
 }
 
 /// Three parts around a picture, or one that says why it could not be read.

@@ -14,6 +14,7 @@ use codex_protocol::items::{
 };
 use codex_protocol::journal::{EventMsg, Record, SessionMeta, WorldState};
 use codex_protocol::response_item::ResponseItem;
+use codex_skills::SkillSet;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -107,6 +108,8 @@ pub struct ThreadState {
     pub last_turn_failed: bool,
     /// Ids under which messages and thoughts were shown; none is used twice.
     pub shown_ids: HashSet<String>,
+    /// As last looked up.
+    pub skills: Arc<SkillSet>,
     /// Warnings that were told; each is told once.
     pub warned: BTreeSet<String>,
     /// Grows with every request, so that late events of an earlier one are told apart.
@@ -239,6 +242,7 @@ impl ThreadState {
             journal_lost: false,
             last_turn_failed: false,
             shown_ids: HashSet::new(),
+            skills: Arc::default(),
             warned: BTreeSet::new(),
             sampling: 0,
             info,

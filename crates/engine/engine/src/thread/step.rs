@@ -6,6 +6,7 @@
 use super::event::{Effect, RequestKey, ThreadEvent, ThreadReply, ThreadRequest, Timer};
 use super::lost::{journal_lost, journal_lost_request, untold};
 use super::state::{Env, Life, ThreadState};
+use crate::context::instructions::tagged;
 use crate::context::surroundings;
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
 use crate::turn::calls::Calls;
@@ -18,6 +19,7 @@ use codex_protocol::journal::{EventMsg, Record, TurnContext};
 use codex_protocol::notifications::{Notification, TurnNotification, Warning};
 use codex_protocol::requests::RequestError;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long terminals of a closing thread have to report their end.
@@ -252,6 +254,7 @@ impl ThreadState {
         }
         self.model.clone_from(&settings.model);
         self.cwd.clone_from(settings.cwd());
+        self.skills = Arc::clone(&settings.skills);
         self.usage.model_context_window = i64::try_from(settings.model_info.effective_window()).ok();
 
         let Some(turn) = &mut self.turn else { return };
@@ -324,6 +327,7 @@ impl ThreadState {
             turn_id,
             order,
             cwd,
+            skills: Arc::clone(&self.skills),
             input,
         });
     }
@@ -362,7 +366,13 @@ impl ThreadState {
         }
         let completed = self.completed_record(&shown, env);
         let notifications = vec![self.item_started(&shown, env), self.item_completed(&shown, env)];
-        out.commit(vec![Record::ResponseItem(item), completed], notifications);
+        let mut records = vec![Record::ResponseItem(item), completed];
+        for skill in content.skills {
+            let item = crate::context::items::text_message(env.ids, "user", &tagged("skill", &skill));
+            self.history.push(item.clone());
+            records.push(Record::ResponseItem(item));
+        }
+        out.commit(records, notifications);
     }
 
     fn on_timer(&mut self, timer: Timer, env: &Env, out: &mut Out) {
@@ -485,7 +495,7 @@ pub(crate) fn preview(item: &ThreadItem) -> String {
     };
     let text = content.iter().find_map(|input| match input {
         UserInput::Text { text } => Some(text.as_str()),
-        UserInput::LocalImage { .. } | UserInput::Image { .. } => None,
+        UserInput::LocalImage { .. } | UserInput::Image { .. } | UserInput::Skill { .. } => None,
     });
     text.unwrap_or_default()
         .lines()

@@ -227,6 +227,7 @@ impl ThreadState {
             | Notification::ServerRequestResolved(_)
             | Notification::AutoApprovalReviewStarted(_)
             | Notification::AutoApprovalReviewCompleted(_)
+            | Notification::SkillsChanged(_)
             | Notification::FileSearchUpdated(_)
             | Notification::FileSearchCompleted(_) => return None,
         }

@@ -216,6 +216,7 @@ fn input_text(input: &UserInput) -> String {
         UserInput::LocalImage { path } => format!("(picture {path})"),
         UserInput::Image { url } if url.starts_with("data:") => "(picture)".to_owned(),
         UserInput::Image { url } => format!("(picture {url})"),
+        UserInput::Skill { name, .. } => format!("${name}"),
     }
 }
 

@@ -120,6 +120,7 @@ fn user(content: &[UserInput], columns: usize, look: &Look) -> Vec<Line<'static>
             UserInput::Text { text } => text.trim_end().to_owned(),
             UserInput::LocalImage { path } => format!("[Image {path}]"),
             UserInput::Image { .. } => "[Image]".to_owned(),
+            UserInput::Skill { name, .. } => format!("${name}"),
         })
         .collect();
     let sign = look.sign(look.glyphs().user, Role::Accent);

@@ -10,6 +10,7 @@ const KEYS: &[(&str, &str)] = &[
     ("shift-enter, ctrl-j", "new line"),
     ("esc", "interrupt the turn; twice on an empty field: back to an earlier message"),
     ("@", "a file for the message"),
+    ("$", "a skill for the message"),
     ("!", "a command for your shell; the model reads what comes of it"),
     ("ctrl-t", "the conversation on the whole window"),
     ("up, down", "earlier messages"),

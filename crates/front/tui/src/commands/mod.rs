@@ -24,6 +24,7 @@ mod pwd;
 mod rename;
 mod resume;
 pub mod review;
+mod skills;
 mod status;
 mod stop;
 mod theme;
@@ -66,6 +67,7 @@ pub const COMMANDS: &[Command] = &[
     Command { argument: Argument::Optional("name effort"), ..command("model", "another model, and how much it thinks", When::Always, model::run) },
     command("permissions", "what commands may do, and when you are asked", When::Always, permissions::run),
     Command { argument: Argument::Optional("what"), ..command("review", "have a change read and be told what is wrong with it", When::Idle, review::run) },
+    command("skills", "what special instructions there are, on and off", When::Always, skills::run),
     command("init", "have AGENTS.md written, which tells every session about the project", When::Idle, init::run),
     Command { argument: Argument::Optional("name"), ..command("rename", "name this session", When::Always, rename::run) },
     command("new", "start a new conversation", When::Idle, new::run),

@@ -6,6 +6,7 @@ use crate::background;
 use crate::backtrack;
 use crate::cells::Notice;
 use crate::commands;
+use crate::skills;
 use crate::state::{Effect, Now, State, Then};
 use crate::update;
 use codex_protocol::models::{Model, ModelListResult};
@@ -46,6 +47,7 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
             }
         }
         Choice::Draft(words) => state.editor.set_text(&words),
+        Choice::Skill { path, on } => return skills::switch(state, path, on),
         Choice::Terminate(process_id) => return background::terminate(state, process_id),
         Choice::Delete => {
             let Some(thread_id) = state.open().map(|open| open.thread_id.clone()) else {

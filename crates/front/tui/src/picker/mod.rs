@@ -12,6 +12,7 @@ mod ui_tests;
 
 use crate::Opening;
 use crate::backtrack::Earlier;
+use codex_base::AbsPath;
 use codex_file_search::fuzzy::Pattern;
 use codex_protocol::models::Model;
 use codex_protocol::review::ReviewTarget;
@@ -68,6 +69,11 @@ pub enum Choice {
     Theme(String),
     /// These words are put into the field, to be completed.
     Draft(String),
+    /// This skill is switched.
+    Skill {
+        path: AbsPath,
+        on: bool,
+    },
     /// This command that runs in the background ends.
     Terminate(String),
     /// The open thread goes for good.
@@ -123,6 +129,11 @@ impl Picker {
         self.narrow();
         let current = self.shown.iter().position(|index| self.rows[*index].current);
         self.selected = current.unwrap_or(0);
+    }
+
+    /// Selects the row of this number.
+    pub fn select(&mut self, row: usize) {
+        self.selected = self.shown.iter().position(|index| *index == row).unwrap_or(self.selected);
     }
 
     /// All answers; the first one is selected.

@@ -9,6 +9,7 @@ use crate::mention::{self, Taken};
 use crate::pager::{self, Pager};
 use crate::picker;
 use crate::questions;
+use crate::skills;
 use crate::state::{Effect, Now, State, Then};
 use crate::view;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
@@ -52,6 +53,11 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     // A line feed within something pasted is text.
     if !state.burst.enter_is_text(now.monotonic)
         && let Taken::Yes(effects) = mention::press(state, key)
+    {
+        return effects;
+    }
+    if !state.burst.enter_is_text(now.monotonic)
+        && let Taken::Yes(effects) = skills::press(state, key)
     {
         return effects;
     }

@@ -12,6 +12,7 @@ use crate::cells::{self, Notice};
 use crate::mention;
 use crate::pager::Pager;
 use crate::picker;
+use crate::skills;
 use crate::state::{Armed, Chosen, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
 use crate::waits::Waits;
 use crate::{Ended, Failure, Opening};
@@ -31,6 +32,7 @@ const ARMED_FOR: Duration = Duration::from_secs(2);
 pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     let mut effects = happen(state, event, now);
     effects.extend(mention::follow(state));
+    effects.extend(skills::follow(state));
     state.transcript.settle(state.size.columns, &state.look);
     effects
 }
@@ -307,6 +309,11 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             background::listed(state, value, shown);
             Vec::new()
         }
+        (Then::Skills { shown }, Ok(value)) => {
+            skills::listed(state, value, shown);
+            Vec::new()
+        }
+        (Then::SkillSwitched, Ok(_)) => skills::ask(state, Then::Skills { shown: true }),
         (Then::Earlier, Ok(value)) => {
             backtrack::listed(state, value);
             Vec::new()
@@ -337,10 +344,14 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             state.session = Session::Opening;
             open_new(state)
         }
-        (Then::Quiet, _) | (Then::Terminals { shown: false }, Err(_)) | (Then::Steered(_) | Then::Nothing(_), Ok(_)) => Vec::new(),
+        (Then::Quiet, _)
+        | (Then::Terminals { shown: false } | Then::Skills { shown: false }, Err(_))
+        | (Then::Steered(_) | Then::Nothing(_), Ok(_)) => Vec::new(),
         (
             Then::Models
             | Then::Terminals { .. }
+            | Then::Skills { .. }
+            | Then::SkillSwitched
             | Then::Earlier
             | Then::Transcript
             | Then::Export(_)

@@ -106,6 +106,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         | Notification::TerminalInteraction(_)
         | Notification::AutoApprovalReviewStarted(_)
         | Notification::AutoApprovalReviewCompleted(_)
+        | Notification::SkillsChanged(_)
         | Notification::AccountRateLimitsUpdated(_) => {}
     }
     Vec::new()

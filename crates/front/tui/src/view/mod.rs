@@ -5,6 +5,7 @@ mod footer;
 mod mention;
 mod picker;
 mod popup;
+mod skills;
 mod working;
 
 use crate::state::{Now, State};
@@ -65,6 +66,8 @@ fn below(state: &State, now: Now) -> Below {
     rows.extend(field);
     let files = mention::rows(state, height.saturating_sub(rows.len() + 1));
     rows.extend(files);
+    let asked_for = skills::rows(state, height.saturating_sub(rows.len() + 1));
+    rows.extend(asked_for);
     rows.push(footer::row(state, now));
     Below { rows, cursor }
 }

@@ -7,5 +7,6 @@ mod background;
 mod conversation;
 mod sessions;
 mod shell;
+mod skills;
 mod support;
 mod windows;

@@ -5,11 +5,13 @@
 
 mod document;
 mod file;
+mod skills;
 
 pub use document::{Change, changed};
 
 use crate::{ConfigError, ProcessEnv};
 use codex_base::AbsPath;
+use codex_protocol::skills::SkillNamed;
 use std::io;
 
 /// Why a file was left as it was.
@@ -48,6 +50,16 @@ impl EditError {
 /// The file is then as it was; one that is not TOML is not touched.
 pub fn user_config(env: &ProcessEnv, changes: &[Change]) -> Result<bool, EditError> {
     file::edit(&env.codex_home.join("config.toml"), changes)
+}
+
+/// Switches a skill on or off in the user's `config.toml`.
+///
+/// # Errors
+/// As of [`user_config`].
+pub fn switch_skill(env: &ProcessEnv, skill: &SkillNamed, on: bool) -> Result<bool, EditError> {
+    let file = env.codex_home.join("config.toml");
+    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    user_config(env, &[skills::switched(&text, skill, on)])
 }
 
 #[cfg(test)]

@@ -552,7 +552,7 @@ static OTHERS: &[Key] = &[
     later("mcp_oauth_callback_url", Text),
     later("mcp_optional_startup_grace_ms", COUNT),
     later("hooks", HOOKS),
-    later("skills", SKILLS),
+    used("skills", SKILLS, "", ""),
     later("memories", MEMORIES),
     later("agents", AGENTS),
     later("goals", Table(&[later("max_goal_token_budget", POSITIVE)])),

@@ -1,6 +1,6 @@
 //! Keys of servers, hooks, skills, agents, plugins: tables that other parts of the program will read.
 
-use super::{COUNT, Key, Kind, PORT, POSITIVE, SWITCH_MAP, TEXT_MAP, TEXTS, gone, later, service};
+use super::{COUNT, Key, Kind, PORT, POSITIVE, SWITCH_MAP, TEXT_MAP, TEXTS, gone, later, service, used};
 use Kind::{Any, Choice, Either, List, Map, Number, Open, Path, Switch, Table, Text, Word};
 
 const APPROVAL_MODES: Kind = Choice(&["auto", "prompt", "approve", "writes"]);
@@ -109,12 +109,33 @@ pub(super) const HOOKS: Kind = Open(
 );
 
 pub(super) const SKILLS: Kind = Table(&[
-    later("bundled", Table(&[later("enabled", Switch)])),
-    later("include_instructions", Switch),
-    later("max_context_tokens", POSITIVE),
-    later(
+    used(
+        "bundled",
+        Table(&[used(
+            "enabled",
+            Switch,
+            "true",
+            "whether skills in `$CODEX_HOME/skills/.system` count",
+        )]),
+        "",
+        "",
+    ),
+    used(
+        "include_instructions",
+        Switch,
+        "true",
+        "whether the model is told which skills there are",
+    ),
+    used("max_context_tokens", POSITIVE, "2 % of the model's window", "how much that may be"),
+    used(
         "config",
-        List(&Table(&[later("path", Path), later("name", Text), later("enabled", Switch)])),
+        List(&Table(&[
+            used("path", Path, "", "its `SKILL.md`, or the folder of that"),
+            used("name", Text, "", "instead of `path`"),
+            used("enabled", Switch, "required", ""),
+        ])),
+        "",
+        "switches skills off, or on again; the last entry counts",
     ),
 ]);
 

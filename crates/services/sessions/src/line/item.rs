@@ -206,6 +206,7 @@ fn input(input: &UserInput) -> Value {
         UserInput::Text { text } => json!({"type": "text", "text": text, "text_elements": []}),
         UserInput::LocalImage { path } => json!({"type": "local_image", "path": path}),
         UserInput::Image { url } => json!({"type": "image", "image_url": url}),
+        UserInput::Skill { name, path } => json!({"type": "skill", "name": name, "path": path}),
     }
 }
 
@@ -215,6 +216,10 @@ fn input_from(value: &Value) -> Option<UserInput> {
         "text" => Some(UserInput::Text { text: text("text")? }),
         "local_image" => Some(UserInput::LocalImage { path: text("path")? }),
         "image" => Some(UserInput::Image { url: text("image_url")? }),
+        "skill" => Some(UserInput::Skill {
+            name: text("name")?,
+            path: text("path")?,
+        }),
         _ => None,
     }
 }

@@ -252,6 +252,7 @@ pub fn world_state(state: &WorldState) -> Value {
     json!({"full": true, "state": WorldStateLine {
         permissions: state.permissions.clone(),
         project_docs: state.project_docs.clone(),
+        skills: state.skills.clone(),
         environment: state.environment.clone(),
     }})
 }
@@ -267,6 +268,7 @@ pub fn world_state_from(text: &str) -> serde_json::Result<WorldState> {
     Ok(WorldState {
         permissions: state.permissions,
         project_docs: state.project_docs,
+        skills: state.skills,
         environment: state.environment,
     })
 }
@@ -277,6 +279,8 @@ struct WorldStateLine {
     permissions: Option<String>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     project_docs: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    skills: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     environment: std::collections::BTreeMap<String, String>,
 }

@@ -476,6 +476,7 @@ fn records() -> BoxedStrategy<Record> {
         (of(text()), of(text()), environment).prop_map(|(permissions, project_docs, environment)| {
             Record::WorldState(Box::new(WorldState {
                 permissions,
+                skills: project_docs.clone(),
                 project_docs,
                 environment,
             }))

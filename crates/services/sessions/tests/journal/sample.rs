@@ -191,6 +191,7 @@ pub fn turn(turn_id: &str) -> Vec<Record> {
         Record::WorldState(Box::new(WorldState {
             permissions: Some("permissions".to_owned()),
             project_docs: None,
+            skills: None,
             environment: [("cwd".to_owned(), "/w".to_owned())].into(),
         })),
         Record::TurnContext(Box::new(TurnContext {

@@ -2,6 +2,7 @@
 
 use super::*;
 use pretty_assertions::assert_eq;
+use std::fs;
 
 struct Case {
     /// Path below the temporary directory and contents. `home/` is codex_home, `p/` the project.
