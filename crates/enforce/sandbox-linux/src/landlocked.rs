@@ -9,8 +9,9 @@
 //! the policy says, never more.
 
 use crate::ladder::{LANDLOCK_SIGNALS, shows};
-use crate::plan::{Entry, HostFacts, Sockets, SystemCalls};
+use crate::plan::{Entry, HostFacts, Sockets, SystemCalls, devices_title};
 use codex_base::AbsPath;
+use codex_permissions::devices::Device;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
 use codex_process::SandboxError;
 use serde::{Deserialize, Serialize};
@@ -257,7 +258,7 @@ impl Granting<'_> {
             return;
         }
         if self.closed_below(path, Rights::Write).is_none() {
-            self.grant(path, Access::Write);
+            self.grant(path, granted(path));
         } else if entry == Entry::Other {
             // A root that is a file: what would be protected at its top cannot be there.
             self.grant(path, Access::WriteFile);
@@ -301,6 +302,14 @@ impl Granting<'_> {
     }
 }
 
+/// Of devices none is made or taken away.
+fn granted(path: &AbsPath) -> Access {
+    match Device::of(path) {
+        Device::No => Access::Write,
+        Device::Harmless | Device::Named => Access::Device,
+    }
+}
+
 /// Case is ignored, as limits do.
 pub(crate) fn is_below(path: &Path, folder: &Path) -> bool {
     let mut parts = path.components();
@@ -333,6 +342,8 @@ impl LandlockPlan {
                 list(pieces)
             ));
         }
+        let is_device = |grant: &&PathGrant| grant.access == Access::Device && Device::of(&grant.path) == Device::Named;
+        lines.extend(devices_title(self.grants.iter().filter(is_device).map(|grant| &grant.path)));
         lines.push(self.system_calls.title().to_owned());
         lines.push(self.sockets.title());
         lines.extend(shows());

@@ -8,12 +8,13 @@
 
 use crate::landlocked::LandlockPlan;
 use codex_base::AbsPath;
+use codex_permissions::devices::Device;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource, UnixSockets, rights};
 use codex_process::SandboxError;
 use codex_process::record::Recording;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What travels to the helper, the same for all commands of a plan. Behind it comes an [`Own`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +186,8 @@ pub enum MountOp {
     /// A fresh, read-only `/proc` of the command's own process namespace.
     Proc,
     Writable(AbsPath),
+    /// A device of the host, or a folder of devices, in the private `/dev`. None is made or changed in there.
+    Device(AbsPath),
     /// Writable like its surroundings, but cannot be renamed or removed: something below it is protected.
     Pinned(AbsPath),
     /// The same for a symbolic link, which cannot be exchanged then; what it leads to has rights of its own.
@@ -343,6 +346,7 @@ enum Layer {
     Pinned,
     PinnedLink,
     Writable,
+    Device,
     ReadOnly,
     Hidden { folder: bool, quiet: bool, frame: BTreeSet<Frame> },
 }
@@ -360,6 +364,9 @@ impl Layers {
             .copied();
         match (now, above) {
             (now, above) if now == above => {}
+            // The private `/dev` stays, whoever opens the one of the host.
+            _ if now > Rights::None && path.as_path() == Path::new("/dev") => {}
+            (Rights::Write, _) if Device::of(path) == Device::Named => self.reopen(host, path, entry, Layer::Device),
             (Rights::Write, _) => self.reopen(host, path, entry, Layer::Writable),
             // Under another name it cannot be exchanged anyway: it is, or lies in, a mount.
             (Rights::Read, Rights::Write) if !host.entries.contains_key(path) && host.others.contains_key(path) => {
@@ -368,6 +375,8 @@ impl Layers {
             (Rights::Read, Rights::Write) => self.protect(policy, host, path),
             (Rights::Read, _) => self.reopen(host, path, entry, Layer::ReadOnly),
             (Rights::None, _) => match entry {
+                // In a folder of devices none is made.
+                None if Device::of(path) == Device::Named => {}
                 None | Some(Entry::Placeholder) if above == Rights::Write => self.protect(policy, host, path),
                 // What a link leads to is hidden under its own name.
                 None | Some(Entry::Placeholder | Entry::Symlink) => {}
@@ -441,7 +450,7 @@ impl Layers {
         for path in self.by_path.keys() {
             let inside_another = path.ancestors().skip(1).any(|above| self.by_path.contains_key(&above));
             let entry = host.entries.get(path).copied().unwrap_or(Entry::Folder);
-            if !inside_another {
+            if !inside_another && Device::of(path) == Device::No {
                 frame.extend(frame_of(&root, path, entry));
             }
         }
@@ -466,6 +475,7 @@ impl Layers {
             Layer::Pinned => MountOp::Pinned(path.clone()),
             Layer::PinnedLink => MountOp::PinnedLink(path.clone()),
             Layer::Writable => MountOp::Writable(path.clone()),
+            Layer::Device => MountOp::Device(path.clone()),
             Layer::ReadOnly => MountOp::ReadOnly(path.clone()),
             Layer::Hidden { folder, quiet, frame } => MountOp::Hidden {
                 path: path.clone(),
@@ -516,13 +526,25 @@ impl Confinement {
         } else {
             format!("writes: below {}", writable.join(", "))
         };
-        vec![
-            writes,
+        let devices = self.mounts.iter().filter_map(|op| match op {
+            MountOp::Device(path) => Some(path),
+            _ => None,
+        });
+        let mut lines = vec![writes];
+        lines.extend(devices_title(devices));
+        lines.extend([
             self.system_calls.title().to_owned(),
             self.sockets.title(),
             "processes: own namespace".to_owned(),
-        ]
+        ]);
+        lines
     }
+}
+
+/// The devices that a command is let use, for humans; `None` if there are only the harmless ones.
+pub(crate) fn devices_title<'a>(devices: impl Iterator<Item = &'a AbsPath>) -> Option<String> {
+    let devices: Vec<String> = devices.map(ToString::to_string).collect();
+    (!devices.is_empty()).then(|| format!("devices: {}", devices.join(", ")))
 }
 
 #[cfg(all(test, unix))]

@@ -3,6 +3,7 @@
 use crate::InForce;
 use codex_base::AbsPath;
 use codex_config::ProcessEnv;
+use codex_permissions::devices::Device;
 use codex_permissions::{Because, ResolvedPolicy, Rights, RuleSource, SocketDecision, decision, is_setting_of, repository_of_setting};
 use codex_process::facts::real_path;
 use codex_protocol::facts::Capabilities;
@@ -112,6 +113,7 @@ fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, 
     let refusal = codex_approvals::refusal(policy, &path, wanted(access));
     let grant = refusal.as_ref().and_then(|refusal| refusal.grant.clone());
     let exists = std::fs::symlink_metadata(spelled).is_ok();
+    let device = Device::of(&path);
     let change = match &decided.because {
         because if allowed => closing(&path, wanted(access), because, in_force),
         // Deny wins over every line that opens.
@@ -125,11 +127,14 @@ fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, 
     if !exists {
         notes.push("it does not exist; the policy speaks of missing paths, too".to_owned());
     }
-    if change.is_none() {
+    if change.is_none() && !allowed {
         notes.push("no setting of yours opens it".to_owned());
     }
     if allowed {
         notes.push("the system's own rights count besides".to_owned());
+    }
+    if allowed && policy.confined && device == Device::Named {
+        notes.push("what its driver does for whoever has it open is limited by nothing here".to_owned());
     }
     if allowed && policy.confined && access == Access::Write && repository_of_setting(&path).is_some() {
         notes.push(
@@ -150,7 +155,12 @@ fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, 
             || rule_path(&decided.because),
             |git| Some(format!("{git} = a repository that lies there now")),
         ),
-        layers: layers(access, allowed, policy, host),
+        layers: match layers(access, allowed, policy, host) {
+            layers if device == Device::Named && host.mechanism == NAMESPACES && !layers.is_empty() => {
+                vec!["a private /dev that does not have it".to_owned()]
+            }
+            layers => layers,
+        },
         change,
         notes,
         ..nothing(access, target)
@@ -289,6 +299,8 @@ fn rule(because: &Because<'_>, in_force: &InForce) -> String {
             | RuleSource::Managed { .. } => rule.source.to_string(),
         },
         Because::Glob(glob) => glob.place.clone(),
+        Because::Harmless => "every command has this device".to_owned(),
+        Because::Device => "a device has to be named, a line for what is around it is not enough".to_owned(),
         Because::Nothing => "no rule opens it".to_owned(),
     }
 }
@@ -297,7 +309,7 @@ fn rule_path(because: &Because<'_>) -> Option<String> {
     match because {
         Because::Rule(rule) | Because::Limit(rule) => Some(format!("{} = {}", rule.path, rule.rights.as_str())),
         Because::Glob(glob) => Some(format!("{} = deny", glob.pattern)),
-        Because::Unconfined | Because::Nothing => None,
+        Because::Unconfined | Because::Harmless | Because::Device | Because::Nothing => None,
     }
 }
 
@@ -318,7 +330,13 @@ fn closing(path: &AbsPath, wanted: Rights, because: &Because<'_>, in_force: &InF
     };
     match because {
         Because::Unconfined => Some(UNCONFINED_CHANGE.to_owned()),
-        Because::Rule(_) | Because::Limit(_) | Because::Glob(_) | Because::Nothing => Some(format!(
+        Because::Harmless => None,
+        Because::Rule(_) if Device::of(path) == Device::Named => Some(format!(
+            "[permissions.{}.filesystem] {:?} = \"deny\"",
+            profile_name(in_force),
+            path.to_string()
+        )),
+        Because::Rule(_) | Because::Limit(_) | Because::Glob(_) | Because::Device | Because::Nothing => Some(format!(
             "[permissions.{}.filesystem] {:?} = {:?}",
             profile_name(in_force),
             path.to_string(),

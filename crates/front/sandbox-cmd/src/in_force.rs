@@ -8,6 +8,7 @@ use crate::{SandboxCmdError, State};
 use codex_base::AbsPath;
 use codex_config::{Overrides, ProcessEnv, Resolved};
 use codex_permissions::additional::{Additional, Places};
+use codex_permissions::devices::Device;
 use codex_permissions::modes::{NotAMode, as_mode};
 use codex_permissions::{PathRule, ResolvedPolicy, Rights, RuleSource, SocketRule, UnixSockets};
 use codex_process::facts::real_path;
@@ -155,8 +156,13 @@ impl InForce {
         let mut rules: Vec<&PathRule> = self.policy.rules.iter().collect();
         rules.sort_by(|a, b| a.path.cmp(&b.path));
         let (credentials, others): (Vec<_>, Vec<_>) = rules.into_iter().partition(|rule| rule.source == RuleSource::Credentials);
-        for rule in others {
+        let is_missing = |rule: &&&PathRule| Device::of(&rule.path) == Device::Named && !rule.path.exists();
+        let missing = others.iter().filter(is_missing).count();
+        for rule in others.iter().filter(|rule| !is_missing(rule)) {
             line(rule.rights.as_str(), &rule.path.to_string(), &rule.source);
+        }
+        if missing > 0 {
+            line("write", &format!("{missing} more devices"), &"named, and not on this host");
         }
         let closed = credentials.iter().filter(|rule| rule.rights == Rights::None).count();
         if closed > 0 {

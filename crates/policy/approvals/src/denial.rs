@@ -2,6 +2,7 @@
 
 use crate::host;
 use codex_base::AbsPath;
+use codex_permissions::devices::{self, Device};
 use codex_permissions::{Because, PathRule, ResolvedPolicy, Rights, RuleSource, SocketDecision, decision, rights};
 use codex_protocol::facts::{Capabilities, Denial, DenialCause, DeniedAccess, Evidence, ShortfallKind};
 
@@ -331,8 +332,9 @@ fn refusal_of(policy: &ResolvedPolicy, path: &AbsPath, wanted: Rights, opens: &A
     let (rule, liftable) = match because {
         Because::Rule(rule) | Because::Limit(rule) => (rule.source.to_string(), is_liftable(&rule.source)),
         Because::Glob(glob) => (format!("the pattern {} ({})", glob.pattern, glob.place), false),
+        Because::Device => ("no line names this device".to_owned(), true),
         Because::Nothing => ("no rule opens it".to_owned(), true),
-        Because::Unconfined => return None,
+        Because::Unconfined | Because::Harmless => return None,
     };
     let named = match because {
         // The rule's own path is what a line has to name.
@@ -343,9 +345,10 @@ fn refusal_of(policy: &ResolvedPolicy, path: &AbsPath, wanted: Rights, opens: &A
     };
     Some(Refusal {
         rule,
-        grant: named
-            .filter(|_| liftable)
-            .map(|named| format!("{:?} = {:?}", named.to_string(), wanted.as_str())),
+        grant: named.filter(|_| liftable).map(|named| match Device::of(named) {
+            Device::Named => devices::grant(named),
+            Device::No | Device::Harmless => format!("{:?} = {:?}", named.to_string(), wanted.as_str()),
+        }),
     })
 }
 

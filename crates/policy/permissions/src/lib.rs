@@ -6,11 +6,13 @@
 //! Nothing here touches the file system: paths are compared by spelling, so callers hand in canonical ones.
 //!
 //! The order of strength: what is limited beats every rule; of the rules the deepest decides; a path that no rule covers may not be used.
+//! Devices have to be named: see [`devices`].
 
 pub mod additional;
 #[cfg(test)]
 mod additional_tests;
 mod credentials;
+pub mod devices;
 mod globs;
 pub mod modes;
 #[cfg(test)]
@@ -26,6 +28,7 @@ pub use resolve::{PROTECTED_NAMES, PathFacts, WORKTREES, candidate_roots, named_
 
 use codex_base::AbsPath;
 use codex_protocol::settings::SandboxMode;
+use devices::Device;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -121,6 +124,10 @@ pub enum Because<'a> {
     Rule(&'a PathRule),
     Limit(&'a PathRule),
     Glob(&'a codex_protocol::settings::DenyGlob),
+    /// A device that every command has.
+    Harmless,
+    /// A device, and no rule names it.
+    Device,
     /// No rule covers it.
     Nothing,
 }
@@ -143,16 +150,14 @@ pub fn decision<'a>(policy: &'a ResolvedPolicy, path: &AbsPath) -> Decision<'a> 
         .iter()
         .filter(|rule| path.starts_with(&rule.path))
         .max_by_key(|rule| depth(&rule.path));
-    let mut decided = rule.map_or(
-        Decision {
-            rights: Rights::None,
-            because: Because::Nothing,
-        },
-        |rule| Decision {
-            rights: rule.rights,
-            because: Because::Rule(rule),
-        },
-    );
+    let names_device = rule.filter(|rule| Device::of(&rule.path) != Device::No);
+    let (rights, because) = match (Device::of(path), rule) {
+        (Device::Harmless, _) if names_device.is_none() => (Rights::Write, Because::Harmless),
+        (Device::Named, _) if names_device.is_none_or(|rule| rule.rights == Rights::Read) => (Rights::None, Because::Device),
+        (_, None) => (Rights::None, Because::Nothing),
+        (_, Some(rule)) => (rule.rights, Because::Rule(rule)),
+    };
+    let mut decided = Decision { rights, because };
     for limit in policy.limits.iter().filter(|limit| starts_with_ignoring_case(path, &limit.path)) {
         if limit.rights < decided.rights {
             decided = Decision {
@@ -214,7 +219,7 @@ impl ResolvedPolicy {
         repositories::with_nested(self, nested)
     }
 
-    /// The folders and files that rules let be written to: the working directory, then by path. One may lie in another.
+    /// The folders and files that rules let be written to, devices apart: the working directory, then by path. One may lie in another.
     pub fn writable_roots(&self) -> impl Iterator<Item = &AbsPath> {
         let is_cwd = |rule: &&PathRule| rule.source == RuleSource::WorkingDirectory;
         let (first, others) = (
@@ -225,7 +230,13 @@ impl ResolvedPolicy {
             .chain(others)
             .filter(|rule| rule.rights == Rights::Write)
             .map(|rule| &rule.path)
-            .filter(|path| rights(self, path) == Rights::Write)
+            .filter(|path| Device::of(path) != Device::Named && rights(self, path) == Rights::Write)
+    }
+
+    /// The devices that rules open, and folders of such.
+    pub fn devices(&self) -> impl Iterator<Item = &AbsPath> {
+        let named = self.rules.iter().map(|rule| &rule.path);
+        named.filter(|path| Device::of(path) == Device::Named && rights(self, path) == Rights::Write)
     }
 
     /// Every path below a writable root that is not writable itself, although its surroundings are.

@@ -1,5 +1,6 @@
 //! From a mode or a profile to exact paths.
 
+use crate::devices::{self, Device};
 use crate::{
     DenyGlobs, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, credentials, globs, repositories, rights, rights_of_deepest,
 };
@@ -228,6 +229,10 @@ struct Rules {
 impl Rules {
     /// Of two for the same path the stricter one stays, except that a read-only one yields to a writable one.
     fn add(&mut self, rule: PathRule) {
+        let rule = PathRule {
+            rights: devices::most(&rule.path, rule.rights),
+            ..rule
+        };
         let strength = |rights: Rights| match rights {
             Rights::Read => 0,
             Rights::Write => 1,
@@ -260,7 +265,11 @@ impl Rules {
         for (path, line) in lines {
             let had = rights_of_deepest(before.iter().map(|(path, rights)| (path, *rights)), &path).unwrap_or(Rights::None);
             let denied = line.rights == Rights::None || before.get(&path) == Some(&Rights::None);
-            let given = if denied { Rights::None } else { had.max(line.rights) };
+            let given = if denied {
+                Rights::None
+            } else {
+                had.max(devices::most(&path, line.rights))
+            };
             let has = rights_of_deepest(self.by_path.iter().map(|(path, rule)| (path, rule.rights)), &path);
             if has != Some(given) {
                 self.by_path.insert(
@@ -310,7 +319,8 @@ impl Rules {
     /// Adds what stays as it is whatever roots there are.
     fn protect(&mut self, cwd: &AbsPath, facts: &PathFacts) {
         let roots = self.roots();
-        for root in &roots {
+        // Nothing is made in a folder of devices.
+        for root in roots.iter().filter(|root| Device::of(root) == Device::No) {
             self.protect_root(root, facts);
         }
         if !works_in_own_worktree(cwd, &roots, facts) {

@@ -5,6 +5,7 @@
 use crate::tree::{Node, Table, Value, dotted};
 use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
+use codex_permissions::devices::{self, Device, GPU_WORD};
 use codex_protocol::additional::MINIMAL_PATHS;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, Rights, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::BTreeMap;
@@ -175,7 +176,7 @@ impl Profiles<'_> {
                 continue;
             }
             let path = if path == ":project_roots" { WORKSPACE_ROOTS } else { path };
-            if path.starts_with(':') && ![ROOT, WORKSPACE_ROOTS, TMPDIR, SLASH_TMP, MINIMAL].contains(&path) {
+            if path.starts_with(':') && ![ROOT, WORKSPACE_ROOTS, TMPDIR, SLASH_TMP, MINIMAL, GPU_WORD].contains(&path) {
                 warnings.push(format!(
                     "{}: there is no special path `{path}`; the entry is left out",
                     node.source.place
@@ -184,7 +185,10 @@ impl Profiles<'_> {
             }
             let key = dotted(&key, path);
             match &node.value {
-                Value::Other(_) => add_rule(rules, (path, SELF), &key, node)?,
+                Value::Other(_) => {
+                    let rights = add_rule(rules, (path, SELF), &key, node)?;
+                    warnings.extend(opens_no_device(path, rights, node));
+                }
                 Value::Table(inner) => {
                     for (below, node) in inner {
                         add_rule(rules, (path, below), &dotted(&key, below), node)?;
@@ -242,7 +246,10 @@ impl Profiles<'_> {
         let mut lines = Vec::new();
         let mut deny_globs = Vec::new();
         for ((key, below), rule) in rules {
-            let place = rule.place.as_ref().map_or_else(|| format!("profile {name}"), Place::to_string);
+            let mut place = rule.place.as_ref().map_or_else(|| format!("profile {name}"), Place::to_string);
+            if key == GPU_WORD {
+                place = format!("{GPU_WORD} at {place}");
+            }
             for target in self.targets(key, below, rule, roots)? {
                 match target {
                     Target::Path(path) => lines.push(FileRule {
@@ -302,6 +309,7 @@ impl Profiles<'_> {
             WORKSPACE_ROOTS => roots.to_vec(),
             TMPDIR => self.temporary().into_iter().collect(),
             SLASH_TMP => AbsPath::new("/tmp").into_iter().collect(),
+            GPU_WORD => devices::gpu().collect(),
             MINIMAL => MINIMAL_PATHS.iter().filter_map(|path| AbsPath::new(path).ok()).collect(),
             _ => {
                 let path = if is_pattern(key) {
@@ -399,7 +407,20 @@ fn built_in(name: &str) -> Vec<((String, String), Rule)> {
     rules
 }
 
-fn add_rule(rules: &mut Rules, (path, below): (&str, &str), key: &str, node: &Node) -> Result<(), ConfigError> {
+/// What somebody wrote who wants a device, and gets none.
+fn opens_no_device(path: &str, rights: Rights, node: &Node) -> Option<String> {
+    let is_device = path == GPU_WORD || Device::of(Path::new(path)) == Device::Named;
+    let place = &node.source.place;
+    match rights {
+        Rights::Read if is_device => Some(format!("{place}: a device is opened by `write` alone, `{path}` opens nothing")),
+        Rights::Write if path.trim_end_matches('/') == "/dev" => Some(format!(
+            "{place}: devices are named one by one (`/dev/kvm`, `{GPU_WORD}`), `{path}` opens none"
+        )),
+        Rights::Read | Rights::Write | Rights::None => None,
+    }
+}
+
+fn add_rule(rules: &mut Rules, (path, below): (&str, &str), key: &str, node: &Node) -> Result<Rights, ConfigError> {
     const NAMES: [(&str, Rights); 4] = [
         ("read", Rights::Read),
         ("write", Rights::Write),
@@ -418,7 +439,7 @@ fn add_rule(rules: &mut Rules, (path, below): (&str, &str), key: &str, node: &No
     if entry.rights != Rights::None {
         *entry = rule;
     }
-    Ok(())
+    Ok(rights)
 }
 
 /// What `network` tables say of unix sockets, the inner ones over the outer ones.

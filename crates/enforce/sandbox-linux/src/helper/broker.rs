@@ -22,6 +22,7 @@ use acts::{Outcome, act};
 use call::Call;
 use caller::Caller;
 use codex_base::AbsPath;
+use codex_permissions::devices::Device;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -140,7 +141,10 @@ fn id_of(path: &AbsPath) -> Option<FileId> {
 
 impl Oracle {
     pub fn may_write(&self, path: &AbsPath) -> bool {
-        rights(&self.policy, path) == Rights::Write && !self.closed.iter().any(|closed| path.starts_with(closed))
+        // Landlock grants devices; nothing else is done to them.
+        Device::of(path) == Device::No
+            && rights(&self.policy, path) == Rights::Write
+            && !self.closed.iter().any(|closed| path.starts_with(closed))
     }
 
     /// Whether Landlock lets everything happen there. A grant is for what was there at the beginning, and not for what has its name by now.

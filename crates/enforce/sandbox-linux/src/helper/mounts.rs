@@ -91,6 +91,7 @@ fn rule(op: &MountOp) -> String {
         MountOp::Dev => "private /dev".to_owned(),
         MountOp::Proc => "private /proc".to_owned(),
         MountOp::Writable(path) => format!("writable root {path}"),
+        MountOp::Device(path) => format!("device {path}"),
         MountOp::Pinned(path) => format!("immovable folder {path}"),
         MountOp::PinnedLink(path) => format!("immovable link {path}"),
         MountOp::ReadOnly(path) => format!("read-only path {path}"),
@@ -101,12 +102,19 @@ fn rule(op: &MountOp) -> String {
 fn copy(op: &MountOp, absent: &[AbsPath]) -> io::Result<Option<OwnedFd>> {
     let (path, copied) = match op {
         MountOp::AllReadOnly | MountOp::EmptyRoot { .. } | MountOp::Dev | MountOp::Proc | MountOp::Hidden { .. } => return Ok(None),
-        MountOp::Writable(path) | MountOp::Pinned(path) | MountOp::ReadOnly(path) => (path, open(path).and_then(|at| clone(&at))),
+        MountOp::Writable(path) | MountOp::Device(path) | MountOp::Pinned(path) | MountOp::ReadOnly(path) => {
+            (path, open(path).and_then(|at| clone(&at)))
+        }
         MountOp::PinnedLink(path) => (path, open_link(path).and_then(|at| clone(&at))),
     };
     match copied {
         Ok(copy) => Ok(Some(copy)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && (absent.contains(path) || matches!(op, MountOp::Writable(_))) => Ok(None),
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound
+                && (absent.contains(path) || matches!(op, MountOp::Writable(_) | MountOp::Device(_))) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -148,6 +156,7 @@ fn execute(op: &MountOp, copy: Option<OwnedFd>, source: &Sources, number: usize)
             restrict(copy.as_fd(), "", harmless, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)?;
             put(&copy, path)
         }
+        (MountOp::Device(path), Some(copy)) => put_device(&copy, path),
         (MountOp::PinnedLink(path), Some(copy)) => put_at(&copy, &open_link(path)?),
         (MountOp::ReadOnly(path), Some(copy)) => {
             restrict(
@@ -167,7 +176,7 @@ fn execute(op: &MountOp, copy: Option<OwnedFd>, source: &Sources, number: usize)
             },
             _,
         ) => hide(path, *folder, *quiet, frame, number),
-        (MountOp::Writable(_) | MountOp::Pinned(_) | MountOp::PinnedLink(_) | MountOp::ReadOnly(_), None) => Ok(()),
+        (MountOp::Writable(_) | MountOp::Device(_) | MountOp::Pinned(_) | MountOp::PinnedLink(_) | MountOp::ReadOnly(_), None) => Ok(()),
     }
 }
 
@@ -290,11 +299,31 @@ fn copy_devices() -> Vec<(&'static str, OwnedFd)> {
     DEVICES.iter().filter_map(copy).collect()
 }
 
+/// A device can be written to in a read-only mount: what cannot is its entry, and the folder around it.
+fn put_device(copy: &OwnedFd, path: &Path) -> io::Result<()> {
+    let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
+    restrict(copy.as_fd(), "", attributes, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)?;
+    match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        target => return put_at(copy, &target?),
+    }
+    if rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(copy)?.st_mode) == rustix::fs::FileType::Directory {
+        std::fs::create_dir_all(path)?;
+    } else {
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        drop(rustix::fs::open(path, flags, Mode::from_raw_mode(0o444))?);
+    }
+    put_at(copy, &open(path)?)
+}
+
 fn mount_dev(source: &Sources) -> io::Result<()> {
     let harmless = MountFlags::NOSUID | MountFlags::NOEXEC;
     mount("tmpfs", "/dev", "tmpfs", harmless, Some(c"mode=0755,size=64k"))?;
     let folder = rustix::fs::open("/dev", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     for (name, device) in &source.devices {
+        // It is written to all the same; its mode and owner, which are those of the host's, stay.
+        restrict(device.as_fd(), "", libc::MOUNT_ATTR_RDONLY, libc::AT_EMPTY_PATH)?;
         let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
         put_at(device, &rustix::fs::openat(&folder, *name, flags, Mode::from_raw_mode(0o666))?)?;
     }

@@ -36,6 +36,8 @@ mod network;
 #[cfg(target_os = "linux")]
 mod prefix;
 #[cfg(target_os = "linux")]
+mod recipes;
+#[cfg(target_os = "linux")]
 mod recorded;
 #[cfg(target_os = "linux")]
 mod review;

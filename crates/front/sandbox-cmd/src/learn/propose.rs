@@ -13,6 +13,7 @@ use super::risk::{self, Risk};
 use super::{Folders, Need, Needs, Scope};
 use codex_base::AbsPath;
 use codex_permissions::Rights;
+use codex_permissions::devices::{self, Device};
 use codex_process::record::Address;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +66,8 @@ pub enum Target {
     Workspace(String),
     Tmpdir,
     SlashTmp,
+    /// The devices that compute and draw.
+    Gpu,
     /// Absolute, or from `~`.
     Path(String),
 }
@@ -145,7 +148,14 @@ struct Sieve<'a> {
 
 impl Sieve<'_> {
     fn need(&mut self, path: &AbsPath, need: Need) {
-        let wanted = need.rights;
+        if Device::of(path) == Device::Harmless {
+            return;
+        }
+        // Reading is no right of a device.
+        let wanted = match Device::of(path) {
+            Device::Named => Rights::Write,
+            Device::No | Device::Harmless => need.rights,
+        };
         let is_credentials = risk::of_credentials(path, self.folders);
         if is_credentials.is_some_and(|left| left >= wanted) {
             return;
@@ -280,6 +290,7 @@ impl Sieve<'_> {
         let others = self.open.iter().filter_map(|(path, rights)| line(path, *rights, self.folders));
         let mut lines: Vec<Line> = self.minimal.then_some(minimal).into_iter().chain(others).collect();
         lines.sort();
+        lines.dedup();
         lines
     }
 }
@@ -302,13 +313,15 @@ fn line(path: &AbsPath, rights: Rights, folders: &Folders) -> Option<Line> {
         Target::Tmpdir
     } else if is(&folders.slash_tmp) {
         Target::SlashTmp
+    } else if devices::is_gpu(path) {
+        Target::Gpu
     } else if let Some(below) = folders.home.as_ref().and_then(below) {
         Target::Path(if below.is_empty() { "~".to_owned() } else { format!("~/{below}") })
     } else {
         Target::Path(path.to_str()?.to_owned())
     };
     Some(Line {
-        leaves_workspace: rights == Rights::Write && matches!(target, Target::Path(_)),
+        leaves_workspace: rights == Rights::Write && matches!(target, Target::Path(_) | Target::Gpu),
         target,
         rights,
     })

@@ -2,6 +2,7 @@
 
 use super::{Folders, Need, Scope};
 use codex_base::AbsPath;
+use codex_permissions::devices::{self, Device};
 use codex_permissions::{PROTECTED_NAMES, Rights};
 use codex_process::record::Address;
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub enum Risk {
     /// What a shell or the session of the user runs at its start.
     StartUp,
     System,
+    /// A device, but for those that compute.
+    Device,
     /// The whole disk, the home, or what holds the workspace.
     Broad,
     /// A service that acts for whoever reaches it.
@@ -39,6 +42,7 @@ impl fmt::Display for Risk {
             Self::ProtectedName => "other programs run or believe this later, outside of the sandbox",
             Self::StartUp => "your shell or session runs this later, outside of the sandbox",
             Self::System => "a part of the system",
+            Self::Device => "whoever has a device open controls it",
             Self::Broad => "this is far more than the command used",
             Self::Service => "whoever reaches this service can do what it can, outside of the sandbox",
             Self::Metadata => "the rights of this machine in its cloud are handed out there",
@@ -112,6 +116,9 @@ pub(super) fn of_path(path: &AbsPath, need: Need, folders: &Folders) -> Option<R
     }
     if path.starts_with(&folders.cwd) && !is_broad_workspace(folders) {
         return None;
+    }
+    if Device::of(path) == Device::Named && !devices::is_gpu(path) {
+        return Some(Risk::Device);
     }
     let home = folders.home.as_ref();
     if writes && home.is_some_and(|home| START_UP.iter().any(|name| path.starts_with(home.join(name)))) {

@@ -93,6 +93,7 @@ fn lines(seen: &[&str]) -> String {
             Target::Workspace(below) => format!("./{below}"),
             Target::Tmpdir => ":tmpdir".to_owned(),
             Target::SlashTmp => ":slash_tmp".to_owned(),
+            Target::Gpu => ":gpu".to_owned(),
             Target::Path(path) => path.clone(),
         };
         format!("{target}={}", line.rights.as_str())
@@ -379,6 +380,7 @@ fn policy_of(proposal: &Proposal) -> ResolvedPolicy {
         Target::Workspace(below) => vec![one(folders.cwd.join(below), line.rights)],
         Target::Tmpdir => vec![one(path("/var/tmp/u"), line.rights)],
         Target::SlashTmp => vec![one(path("/tmp"), line.rights)],
+        Target::Gpu => codex_permissions::devices::gpu().map(|path| one(path, line.rights)).collect(),
         Target::Path(text) => vec![one(
             text.strip_prefix('~')
                 .map_or_else(|| path(text), |below| path(&format!("/home/u{below}"))),
@@ -474,7 +476,7 @@ proptest! {
 
         for line in &proposal.lines {
             let at = match &line.target {
-                Target::Minimal | Target::Tmpdir | Target::SlashTmp => continue,
+                Target::Minimal | Target::Tmpdir | Target::SlashTmp | Target::Gpu => continue,
                 Target::Workspace(below) if below == "." && line.rights == Rights::Read => continue,
                 Target::Workspace(below) => folders.cwd.join(below),
                 Target::Path(text) => text.strip_prefix('~').map_or_else(|| path(text), |below| path(&format!("/home/u{below}"))),

@@ -245,6 +245,7 @@ fn key(target: &Target) -> &str {
         Target::Minimal => ":minimal",
         Target::Tmpdir => ":tmpdir",
         Target::SlashTmp => ":slash_tmp",
+        Target::Gpu => codex_permissions::devices::GPU_WORD,
         Target::Workspace(below) => below,
         Target::Path(path) => path,
     }
