@@ -13,6 +13,7 @@
 //! | [`command`] | what is to run, and the trait that confines it |
 //! | [`running`] | a live command: output, input, signals, its one end |
 //! | [`output`] | what is kept of a command's output |
+//! | [`limit`] | which limit stopped a command, in words |
 //! | [`record`] | what a recorder saw of a command |
 //! | [`facts`] | looks up what a policy must know of the file system |
 //! | [`wire`] | what travels between this process and the helper that becomes the supervisor |
@@ -20,6 +21,7 @@
 pub mod command;
 mod direct;
 pub mod facts;
+pub mod limit;
 pub mod output;
 pub mod record;
 pub mod running;

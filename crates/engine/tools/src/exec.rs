@@ -2,7 +2,6 @@
 
 use crate::environment::{self, CallIds};
 use crate::error::with_causes;
-use crate::limit;
 use crate::login::LoginShell;
 use crate::outcome::{ToolOutcome, ToolReport};
 use crate::result::{Ending, exec_text, interrupted_text};
@@ -13,7 +12,7 @@ use crate::turn::ToolWorld;
 use codex_approvals::Attempt;
 use codex_base::{AbsPath, HeadTail};
 use codex_permissions::ResolvedPolicy;
-use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, spawn};
+use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, limit, spawn};
 use codex_protocol::facts::Denial;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
 use codex_protocol::settings::CommandLimits;

@@ -18,7 +18,6 @@ mod environment;
 mod error;
 mod exec;
 mod image_view;
-mod limit;
 mod login;
 mod outcome;
 mod patch;

@@ -1,13 +1,12 @@
 //! Runs `write_stdin`: writes to a session or looks at it, and tells what came out since the last look.
 
 use crate::exec::append_lines;
-use crate::limit;
 use crate::outcome::{ToolOutcome, ToolReport};
 use crate::result::{Ending, aborted_text, exec_text};
 use crate::terminals::Session;
 use crate::truncation::Budget;
 use crate::turn::ToolWorld;
-use codex_process::{ExitOutcome, WriteError};
+use codex_process::{ExitOutcome, WriteError, limit};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

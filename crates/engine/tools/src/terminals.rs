@@ -4,12 +4,11 @@
 //! dropped. Its end is reported on the thread's channel exactly once, by the watcher task that belongs to it, whoever looks at it
 //! meanwhile. Once the model has been told the exit, the id is gone.
 
-use crate::limit;
 use crate::login::LoginEnvironments;
 use crate::outcome::ToolReport;
 use codex_base::{Clock, Ids};
 use codex_permissions::ResolvedPolicy;
-use codex_process::{ExitOutcome, Ladder, Running};
+use codex_process::{ExitOutcome, Ladder, Running, limit};
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, LimitReached, ThreadItem};
 use codex_protocol::settings::CommandLimits;
 use codex_protocol::terminals::BackgroundTerminal;

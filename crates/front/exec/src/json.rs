@@ -8,7 +8,7 @@ mod calls;
 use crate::waits::Status;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{
-    CommandExecutionItem, CommandExecutionStatus, FileUpdateChange, PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus,
+    CommandExecutionItem, CommandExecutionStatus, FileUpdateChange, LimitHit, PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus,
     ThreadItem, TokenUsageBreakdown, Turn, TurnStatus,
 };
 use codex_protocol::notifications::Notification;
@@ -298,6 +298,16 @@ fn command_execution(item: &CommandExecutionItem) -> ItemKind<'_> {
             CommandExecutionStatus::Failed => "failed",
             CommandExecutionStatus::Declined => "declined",
         },
+        limit_reached: item.limit_reached.as_deref().map(|reached| Limit {
+            limit: match reached.limit {
+                LimitHit::FileSize => "file_size",
+                LimitHit::Memory => "memory",
+                LimitHit::Processes => "processes",
+            },
+            allowed: reached.allowed,
+            cpu_ms: reached.cpu_ms,
+            peak_memory_bytes: reached.peak_memory_bytes,
+        }),
     }
 }
 
@@ -347,6 +357,18 @@ struct Item<'a> {
     kind: ItemKind<'a>,
 }
 
+/// What stopped a command.
+#[derive(Serialize)]
+struct Limit {
+    limit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
+}
+
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ItemKind<'a> {
@@ -361,6 +383,8 @@ enum ItemKind<'a> {
         aggregated_output: &'a str,
         exit_code: Option<i32>,
         status: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limit_reached: Option<Limit>,
     },
     FileChange {
         changes: Vec<Change<'a>>,

@@ -64,6 +64,7 @@ fn a_whole_turn() {
             None,
             None,
         )),
+        completed(stopped("c4", "make -j", 137)),
         started(patch("p1", PatchApplyStatus::InProgress)),
         completed(patch("p1", PatchApplyStatus::Completed)),
         usage(100, 0, 10),
@@ -85,9 +86,10 @@ fn a_whole_turn() {
     {"type":"item.completed","item":{"id":"item_3","type":"command_execution","command":"/bin/bash -lc 'exit 3'","aggregated_output":"hi\nerr\n","exit_code":3,"status":"failed"}}
     {"type":"item.started","item":{"id":"item_5","type":"command_execution","command":"/bin/bash -lc 'rm -rf /'","aggregated_output":"","exit_code":null,"status":"in_progress"}}
     {"type":"item.completed","item":{"id":"item_5","type":"command_execution","command":"/bin/bash -lc 'rm -rf /'","aggregated_output":"","exit_code":null,"status":"declined"}}
-    {"type":"item.started","item":{"id":"item_6","type":"file_change","changes":[{"path":"/w/a.txt","kind":"update"}],"status":"in_progress"}}
-    {"type":"item.completed","item":{"id":"item_6","type":"file_change","changes":[{"path":"/w/a.txt","kind":"update"}],"status":"completed"}}
-    {"type":"item.completed","item":{"id":"item_7","type":"agent_message","text":"Done."}}
+    {"type":"item.completed","item":{"id":"item_6","type":"command_execution","command":"make -j","aggregated_output":"","exit_code":137,"status":"failed","limit_reached":{"limit":"memory","allowed":1048576,"cpu_ms":12,"peak_memory_bytes":1048570}}}
+    {"type":"item.started","item":{"id":"item_7","type":"file_change","changes":[{"path":"/w/a.txt","kind":"update"}],"status":"in_progress"}}
+    {"type":"item.completed","item":{"id":"item_7","type":"file_change","changes":[{"path":"/w/a.txt","kind":"update"}],"status":"completed"}}
+    {"type":"item.completed","item":{"id":"item_8","type":"agent_message","text":"Done."}}
     {"type":"turn.completed","usage":{"input_tokens":300,"cached_input_tokens":120,"cache_write_input_tokens":0,"output_tokens":30,"reasoning_output_tokens":0}}
     "#);
 }

@@ -144,6 +144,20 @@ pub fn command(id: &str, command: &str, status: CommandExecutionStatus, exit_cod
     })
 }
 
+/// A command that the memory limit stopped.
+pub fn stopped(id: &str, words: &str, exit_code: i32) -> ThreadItem {
+    let mut item = command(id, words, CommandExecutionStatus::Failed, Some(exit_code), None);
+    if let ThreadItem::CommandExecution(item) = &mut item {
+        item.limit_reached = Some(Box::new(LimitReached {
+            limit: LimitHit::Memory,
+            allowed: Some(1 << 20),
+            cpu_ms: Some(12),
+            peak_memory_bytes: Some(1_048_570),
+        }));
+    }
+    item
+}
+
 pub fn patch(id: &str, status: PatchApplyStatus) -> ThreadItem {
     let kind = PatchChangeKind::Update { move_path: None };
     let change = FileUpdateChange {

@@ -5,7 +5,8 @@ use codex_base::AbsPath;
 use codex_config::ProcessEnv;
 use codex_permissions::ResolvedPolicy;
 use codex_process::record::{Record, Recording};
-use codex_process::{CommandIo, CommandSpec, ExitCause, Expiration, PreparedCommand, Sandbox, SandboxError, SpawnError};
+use codex_process::{CommandIo, CommandSpec, ExitCause, Expiration, PreparedCommand, Sandbox, SandboxError, SpawnError, Usage};
+use codex_protocol::items::LimitReached;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -26,6 +27,10 @@ pub struct Ended {
     pub shared_signal: Option<i32>,
     /// What was seen, if that was asked for.
     pub record: Option<Record>,
+    /// The limit that stopped it.
+    pub limit: Option<LimitReached>,
+    /// `None`: nobody was there to count.
+    pub usage: Option<Usage>,
 }
 
 /// Prepares `argv` to run under the policy, with this process's streams, and with a recorder if one is asked for.
@@ -82,6 +87,8 @@ pub async fn run(prepared: PreparedCommand, mut signals: mpsc::Receiver<i32>) ->
             exit_code: u8::try_from(outcome.exit_code() & 0xff).unwrap_or(1),
             shared_signal: outcome.signal.filter(|signal| came.contains(signal)),
             record: running.record(),
+            limit: codex_process::limit::reached(&outcome, &spec.limits),
+            usage: outcome.usage,
         }),
     }
 }

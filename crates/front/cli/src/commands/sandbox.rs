@@ -209,6 +209,7 @@ impl Run {
         };
         Ok(match ended {
             Ok(ended) => {
+                tell_use(&ended, self.verbose);
                 if let Some(record) = &ended.record {
                     let denials = codex_sandbox_cmd::denials::denials(&in_force.policy, sandbox.capabilities(), record);
                     tell(codex_sandbox_cmd::denials::told(&denials, record).trim_end());
@@ -266,6 +267,15 @@ impl Execution<'_> {
         })?;
         foreground.take_back();
         Ok(ended)
+    }
+}
+
+/// The limit that stopped it, and what it used if that was asked for.
+fn tell_use(ended: &Ended, verbose: bool) {
+    match (&ended.limit, ended.usage) {
+        (Some(limit), _) => tell(&format!("note: {}", codex_process::limit::told(limit))),
+        (None, Some(usage)) if verbose => tell(&format!("sandbox: the command used {}", codex_process::limit::used(usage))),
+        (None, _) => {}
     }
 }
 

@@ -471,6 +471,33 @@ fn a_socket_is_reached_by_its_flag_and_by_its_line_and_not_by_the_network() {
 }
 
 #[test]
+fn a_limit_that_stopped_the_command_is_told_and_what_it_used_when_asked_for() {
+    let lab = Lab::new();
+    let flood = |options: &[&str]| {
+        let words = ["-s", "workspace-write", "-c", "command_limits.file_size_mb=1"];
+        let command = ["--", "dd", "if=/dev/zero", "of=big", "bs=1M", "count=2", "status=none"];
+        sandboxed(&lab, &[&words, options, &command].concat())
+    };
+
+    let stopped = flood(&[]);
+    let quiet = sandboxed(&lab, &["--", "true"]);
+    let verbose = sandboxed(&lab, &["-v", "--", "true"]);
+
+    let (told, used) = stopped.assert_code(153).stderr.split_once(" It used ").unwrap();
+    assert_eq!(
+        told,
+        "note: The command was stopped because a file grew beyond the limit of 1 MiB (`command_limits.file_size_mb` in config.toml)."
+    );
+    assert!(used.contains(" MiB of memory at its peak and "), "{used}");
+    assert_eq!(quiet.assert_code(0).stderr, "");
+    assert!(
+        verbose.assert_code(0).stderr.contains("\nsandbox: the command used "),
+        "{}",
+        verbose.all()
+    );
+}
+
+#[test]
 fn explain_names_the_rule_and_what_would_turn_the_answer_around() {
     let lab = Lab::new();
     let workspace = lab.home.workspace();

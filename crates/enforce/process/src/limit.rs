@@ -1,11 +1,11 @@
-//! Which limit stopped a command, for the model and for clients: its output cannot say so.
+//! Which limit stopped a command, for users, models and clients: its output cannot say so.
 
-use codex_process::ExitOutcome;
+use crate::running::{ExitOutcome, Usage};
 use codex_protocol::items::{LimitHit, LimitReached};
 use codex_protocol::settings::CommandLimits;
 
 /// `None`: no limit stopped it.
-pub(crate) fn reached(exit: &ExitOutcome, limits: &CommandLimits) -> Option<LimitReached> {
+pub fn reached(exit: &ExitOutcome, limits: &CommandLimits) -> Option<LimitReached> {
     let limit = exit.limit_hit()?;
     let allowed = match limit {
         LimitHit::FileSize => limits.file_bytes,
@@ -21,8 +21,7 @@ pub(crate) fn reached(exit: &ExitOutcome, limits: &CommandLimits) -> Option<Limi
 }
 
 /// What, how much, which key, and what the command used.
-pub(crate) fn told(reached: &LimitReached) -> String {
-    let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+pub fn told(reached: &LimitReached) -> String {
     let (what, allowed, key) = match reached.limit {
         LimitHit::FileSize => ("a file grew beyond the limit", reached.allowed.map(mib), "file_size_mb"),
         LimitHit::Memory => (
@@ -38,16 +37,29 @@ pub(crate) fn told(reached: &LimitReached) -> String {
     };
     let allowed = allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
     let used = match (reached.peak_memory_bytes, reached.cpu_ms) {
-        (Some(peak), Some(cpu)) => format!(" It used {} of memory at its peak and {cpu} ms of processor time.", mib(peak)),
+        (Some(peak), Some(cpu)) => format!(" It used {}.", amounts(peak, cpu.into())),
         _ => String::new(),
     };
     format!("The command was stopped because {what}{allowed} (`command_limits.{key}` in config.toml).{used}")
 }
 
+/// What a command used, in words.
+pub fn used(usage: Usage) -> String {
+    amounts(usage.peak_memory_bytes, usage.cpu.as_millis())
+}
+
+fn amounts(peak_bytes: u64, cpu_ms: u128) -> String {
+    format!("{} of memory at its peak and {cpu_ms} ms of processor time", mib(peak_bytes))
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use codex_process::{ExitCause, Usage};
+    use crate::running::ExitCause;
     use std::time::Duration;
 
     #[test]
