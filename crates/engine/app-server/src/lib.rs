@@ -5,6 +5,7 @@
 //!
 //! To add a method: its types in `protocol::requests`, its branch in [`processor`].
 
+mod config;
 mod files;
 mod models;
 mod processor;

@@ -1,5 +1,6 @@
 //! Processes the requests of one connection, in the order they come.
 
+use crate::config;
 use crate::files::FileSearches;
 use crate::models;
 use crate::subscriber::{ConnectionSubscriber, Everyone};
@@ -8,6 +9,7 @@ use codex_base::{AbsPath, os};
 use codex_engine::settings::TurnOverrides;
 use codex_engine::thread::event::{ThreadReply, ThreadRequest};
 use codex_engine::{Cut, Engine, ForkOptions, NewThread, Subscriber, ThreadHandle};
+use codex_protocol::config::ConfigBatchWriteParams;
 use codex_protocol::items::Thread;
 use codex_protocol::notifications::{Notification, ThreadStarted};
 use codex_protocol::questions::ApprovalAnswer;
@@ -101,6 +103,20 @@ impl Processor {
             }
             ClientRequest::ModelList(params) => {
                 let result = models::list(&self.engine, params).await;
+                self.reply(id, result);
+            }
+            ClientRequest::ConfigValueWrite(params) => {
+                let batch = ConfigBatchWriteParams {
+                    edits: vec![params.edit],
+                    expected_version: params.expected_version,
+                    file_path: params.file_path,
+                    reload_user_config: false,
+                };
+                let result = config::write(&self.engine, batch).await;
+                self.reply(id, result);
+            }
+            ClientRequest::ConfigBatchWrite(params) => {
+                let result = config::write(&self.engine, params).await;
                 self.reply(id, result);
             }
             ClientRequest::ReviewStart(params) => self.review_start(id, params).await,

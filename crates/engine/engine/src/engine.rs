@@ -12,6 +12,7 @@ use crate::thread::event::{ThreadEvent, ThreadRequest};
 use crate::thread::perform::{Subscriber, Subscribers, Work, World, forward};
 use crate::thread::state::{ThreadInfo, ThreadState};
 use codex_base::AbsPath;
+use codex_config::{Overrides, ProcessEnv};
 use codex_model::ModelClient;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, SubAgentKind, Thread};
@@ -184,6 +185,11 @@ impl Engine {
             threads: Mutex::new(HashMap::new()),
             index: Mutex::default(),
         })
+    }
+
+    /// What the configuration is resolved with.
+    pub fn configuration(&self) -> (&ProcessEnv, &Overrides) {
+        (&self.shared.env, &self.shared.overrides)
     }
 
     pub fn codex_home(&self) -> &AbsPath {

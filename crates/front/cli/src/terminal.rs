@@ -11,6 +11,8 @@ use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::ExecError;
 use codex_protocol::settings::{ApprovalsReviewer, HistoryPersistence, HistorySettings};
+use codex_tui::preferences::Preferences;
+use codex_tui::themes::Themes;
 use codex_tui::trust::{Decision, Trust};
 use codex_tui::{Ended, Failure, Options, Settings};
 use codex_tui_kit::terminal::inline::Narrowing;
@@ -126,6 +128,8 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
     } else {
         cwd
     };
+    let themes = Themes::read(&process.codex_home.join("themes"));
+    let preferences = Preferences::new(resolved.config.terminal, themes).map_err(error_of)?;
     let settings = Settings {
         cwd,
         model: chosen.model,
@@ -143,7 +147,8 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
         history: history(&resolved.config.history, surroundings),
         timezone: process.timezone.clone(),
         theme: theme(surroundings),
-        surface: surface(command),
+        surface: surface(command, &preferences),
+        preferences,
         trust: resolved
             .trusted
             .is_none()
@@ -157,10 +162,11 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
     })
 }
 
-const fn surface(command: &TuiCommand) -> Surface {
+const fn surface(command: &TuiCommand, preferences: &Preferences) -> Surface {
     match command.fullscreen {
         Some(true) => Surface::Fullscreen,
-        Some(false) | None => Surface::Inline,
+        Some(false) => Surface::Inline,
+        None => preferences.surface(),
     }
 }
 
@@ -263,5 +269,27 @@ fn error_of(failure: Failure) -> ExecError {
     match failure.hint {
         Some(hint) => error.with_hint(hint),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_tui::keymap::{CONTEXTS, ROWS};
+
+    #[test]
+    fn the_configuration_knows_every_action_that_has_a_key() {
+        let schema: serde_json::Value = serde_json::from_str(&codex_config::json_schema()).expect("it is JSON");
+        let keymap = &schema["properties"]["tui"]["properties"]["keymap"]["properties"];
+
+        for row in ROWS {
+            let context = CONTEXTS.iter().find(|(context, _)| *context == row.context);
+            let (_, name) = context.expect("every context has a name");
+            let action = &keymap[name]["properties"][row.name];
+            assert!(
+                action.is_object(),
+                "tui.keymap.{name}.{} is not in the tables of the configuration",
+                row.name
+            );
+        }
     }
 }

@@ -98,6 +98,16 @@ struct Binding<C, A> {
     changed: bool,
 }
 
+impl<C, A> Keymap<C, A> {
+    /// No key does anything.
+    pub const fn empty(names: &'static Names<C>) -> Self {
+        Self {
+            names,
+            bindings: Vec::new(),
+        }
+    }
+}
+
 impl<C: Copy + Eq, A: Copy + Eq> Keymap<C, A> {
     /// The table with these changes, and what stands in each other's way. `together` lists the contexts that count at the same time, each
     /// list in the order in which they are asked.

@@ -31,7 +31,12 @@ impl Desk {
     }
 
     pub fn sized(columns: u16, rows: u16) -> Self {
-        let options = Options {
+        Self::with(columns, rows, |_| {})
+    }
+
+    /// With other options.
+    pub fn with(columns: u16, rows: u16, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options {
             opening: Opening::New,
             settings: Settings {
                 cwd: path("/home/u/work"),
@@ -46,10 +51,12 @@ impl Desk {
             home: Some(path("/home/u")),
             history: None,
             timezone: "Etc/UTC".to_owned(),
+            preferences: crate::preferences::Preferences::default(),
             theme: Theme::default_for(Background::Dark, ColorDepth::TrueColor),
             surface: Surface::Inline,
             trust: None,
         };
+        change(&mut options);
         let (state, _) = State::begin(options, Size { columns, rows });
         let mut desk = Self {
             state,

@@ -1,7 +1,7 @@
 //! The tables of `docs/tui.md` are those of the code.
 
 use crate::commands::{Argument, COMMANDS, When};
-use crate::keymap::ROWS;
+use crate::keymap::{CONTEXTS, ROWS};
 
 fn commands() -> String {
     let mut table = "| command | effect | when |\n| --- | --- | --- |\n".to_owned();
@@ -24,7 +24,10 @@ fn keys() -> String {
     let mut table = "| where | action | keys |\n| --- | --- | --- |\n".to_owned();
     for row in ROWS {
         let keys: Vec<String> = row.keys.iter().map(|key| format!("`{key}`")).collect();
-        let place = format!("{:?}", row.context).to_lowercase();
+        let place = CONTEXTS
+            .iter()
+            .find(|(context, _)| *context == row.context)
+            .map_or("", |(_, name)| name);
         table += &format!("| {place} | `{}` | {} |\n", row.name, keys.join(" "));
     }
     table

@@ -1,7 +1,10 @@
 //! Which key does what. One table; `[tui.keymap]` changes its keys, never its actions.
 
+use codex_protocol::terminal::KeyChange;
 use codex_tui_kit::composer::{Edit, Motion};
-use codex_tui_kit::keys::Key;
+use codex_tui_kit::keymap::{Change, Conflict, Keymap as Bindings, KeymapError, Lookup, Names, Row};
+use codex_tui_kit::keys::{Code, Key};
+use codex_tui_kit::pager::{Find, Scroll};
 
 /// Where a key counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,8 +13,10 @@ pub enum Context {
     Chat,
     Composer,
     Editor,
-    /// What is longer than the window, in fullscreen.
+    /// What is longer than the window.
     Pager,
+    /// A list to choose from.
+    List,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,55 +24,88 @@ pub enum Action {
     ClearScreen,
     Suspend,
     Transcript,
+    CopyAnswer,
+    ToggleVim,
     Interrupt,
     EditQueued,
-    PageUp,
-    PageDown,
-    Top,
-    Latest,
     Submit,
     Queue,
     Newline,
     Edit(Edit),
+    Scroll(Scroll),
+    Close,
+    StartSearch,
+    Find(Find),
+    List(Step),
 }
 
-/// A row: where, the name in the configuration, what, and the keys unless configured.
-pub struct Row {
-    pub context: Context,
-    pub name: &'static str,
-    pub action: Action,
-    pub keys: &'static [&'static str],
+/// In a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    Accept,
+    Cancel,
 }
 
-const fn row(context: Context, name: &'static str, action: Action, keys: &'static [&'static str]) -> Row {
+pub const CONTEXTS: &Names<Context> = &[
+    (Context::Global, "global"),
+    (Context::Chat, "chat"),
+    (Context::Composer, "composer"),
+    (Context::Editor, "editor"),
+    (Context::Pager, "pager"),
+    (Context::List, "list"),
+];
+
+/// While the field has the keys, in the order in which they are asked.
+pub const FIELD: &[Context] = &[Context::Chat, Context::Composer, Context::Editor, Context::Global, Context::Pager];
+/// Contexts that count at the same time.
+const TOGETHER: &[&[Context]] = &[
+    &[Context::Chat, Context::Composer, Context::Editor, Context::Global],
+    &[Context::Pager],
+    &[Context::List],
+];
+
+const fn row(context: Context, name: &'static str, action: Action, keys: &'static [&'static str]) -> Row<Context, Action> {
     Row {
         context,
         name,
-        action,
+        action: Some(action),
         keys,
     }
 }
 
-const fn motion(name: &'static str, motion: Motion, keys: &'static [&'static str]) -> Row {
+const fn motion(name: &'static str, motion: Motion, keys: &'static [&'static str]) -> Row<Context, Action> {
     row(Context::Editor, name, Action::Edit(Edit::Move(motion)), keys)
 }
 
-const fn edit(name: &'static str, edit: Edit, keys: &'static [&'static str]) -> Row {
+const fn edit(name: &'static str, edit: Edit, keys: &'static [&'static str]) -> Row<Context, Action> {
     row(Context::Editor, name, Action::Edit(edit), keys)
+}
+
+const fn scroll(name: &'static str, scroll: Scroll, keys: &'static [&'static str]) -> Row<Context, Action> {
+    row(Context::Pager, name, Action::Scroll(scroll), keys)
+}
+
+const fn list(name: &'static str, step: Step, keys: &'static [&'static str]) -> Row<Context, Action> {
+    row(Context::List, name, Action::List(step), keys)
 }
 
 /// Every binding there is. Ctrl-C and Ctrl-D are not among them: they always mean the same. Questions have keys of their own.
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Context, Action>] = &[
+    Row { context: Context::Global, name: "leader", action: None, keys: &["ctrl-x"] },
     row(Context::Global, "clear_terminal", Action::ClearScreen, &["ctrl-l"]),
     row(Context::Global, "open_transcript", Action::Transcript, &["ctrl-t"]),
+    row(Context::Global, "copy", Action::CopyAnswer, &["ctrl-o"]),
+    row(Context::Global, "toggle_vim_mode", Action::ToggleVim, &[]),
     row(Context::Global, "suspend", Action::Suspend, &["ctrl-z"]),
     row(Context::Chat, "interrupt_turn", Action::Interrupt, &["esc"]),
     row(Context::Chat, "edit_queued_message", Action::EditQueued, &["shift-left", "alt-up"]),
-    row(Context::Pager, "page_up", Action::PageUp, &["page-up"]),
-    row(Context::Pager, "page_down", Action::PageDown, &["page-down"]),
-    row(Context::Pager, "jump_top", Action::Top, &["ctrl-home"]),
-    row(Context::Pager, "jump_bottom", Action::Latest, &["ctrl-end"]),
     row(Context::Composer, "submit", Action::Submit, &["enter"]),
     row(Context::Composer, "queue", Action::Queue, &["tab"]),
     row(Context::Editor, "insert_newline", Action::Newline, &["ctrl-j", "shift-enter", "alt-enter"]),
@@ -88,55 +126,196 @@ pub const ROWS: &[Row] = &[
     edit("kill_whole_line", Edit::KillWholeLine, &[]),
     edit("yank", Edit::Yank, &["ctrl-y"]),
     edit("undo", Edit::Undo, &["ctrl-_", "ctrl-7"]),
-    edit("redo", Edit::Redo, &["alt-r"]),
+    edit("redo", Edit::Redo, &["alt-z"]),
+    scroll("scroll_up", Scroll::Up, &["up", "k"]),
+    scroll("scroll_down", Scroll::Down, &["down", "j"]),
+    scroll("page_up", Scroll::PageUp, &["page-up", "ctrl-b"]),
+    scroll("page_down", Scroll::PageDown, &["page-down", "space", "ctrl-f"]),
+    scroll("half_page_up", Scroll::HalfPageUp, &["ctrl-u"]),
+    scroll("half_page_down", Scroll::HalfPageDown, &["ctrl-d"]),
+    scroll("jump_top", Scroll::Top, &["ctrl-home", "home", "g"]),
+    scroll("jump_bottom", Scroll::Bottom, &["ctrl-end", "end", "G"]),
+    row(Context::Pager, "find", Action::StartSearch, &["/", "f3"]),
+    row(Context::Pager, "find_next", Action::Find(Find::Next), &["n"]),
+    row(Context::Pager, "find_previous", Action::Find(Find::Previous), &["N"]),
+    row(Context::Pager, "close", Action::Close, &["q", "esc"]),
+    list("move_up", Step::Up, &["up", "ctrl-p", "ctrl-k"]),
+    list("move_down", Step::Down, &["down", "ctrl-n", "ctrl-j"]),
+    list("page_up", Step::PageUp, &["page-up", "ctrl-b"]),
+    list("page_down", Step::PageDown, &["page-down", "ctrl-f"]),
+    list("jump_top", Step::Top, &["home"]),
+    list("jump_bottom", Step::Bottom, &["end"]),
+    list("accept", Step::Accept, &["enter"]),
+    list("cancel", Step::Cancel, &["esc"]),
 ];
 
-/// The keys in force.
+/// The keys in force, and those of a binding of several keys that were pressed so far.
 #[derive(Debug, Clone)]
 pub struct Keymap {
-    bindings: Vec<(Context, Key, Action)>,
+    bindings: Bindings<Context, Action>,
+    pressed: Vec<Key>,
 }
 
 impl Default for Keymap {
     fn default() -> Self {
-        let bindings = ROWS.iter().flat_map(|row| {
-            let keys = row.keys.iter().filter_map(|key| key.parse().ok());
-            keys.map(|key| (row.context, key, row.action))
-        });
+        let table = Self::new(&[]).map(|(table, _)| table);
+        // The table itself has no faults: a test reads all of it.
+        table.unwrap_or_else(|_| Self {
+            bindings: Bindings::empty(CONTEXTS),
+            pressed: Vec::new(),
+        })
+    }
+}
+
+/// A change that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongChange {
+    /// Of the entry; empty if it stands in none.
+    pub place: String,
+    pub error: KeymapError,
+}
+
+impl Keymap {
+    /// The table with what a person wants otherwise, and what then stands in each other's way. Actions that are not in the table are left
+    /// out: other versions have them, and the configuration has told of those that nobody knows.
+    ///
+    /// # Errors
+    /// All entries that name something that is no key.
+    pub fn new(wanted: &[KeyChange]) -> Result<(Self, Vec<Conflict>), Vec<WrongChange>> {
+        let known = |change: &&KeyChange| find(&change.context, &change.action).is_some();
+        let changes: Vec<Change> = wanted.iter().filter(known).map(change).collect();
+        match Bindings::new(CONTEXTS, ROWS, &changes, TOGETHER) {
+            Ok((bindings, conflicts)) => Ok((
+                Self {
+                    bindings,
+                    pressed: Vec::new(),
+                },
+                conflicts,
+            )),
+            Err(errors) => Err(errors.into_iter().map(|error| WrongChange::of(error, wanted)).collect()),
+        }
+    }
+
+    /// What a key does, after those that were pressed before it; the first of these contexts that knows it decides. A key that leads nowhere
+    /// ends what was begun.
+    pub fn press(&mut self, contexts: &[Context], key: Key) -> Lookup<Action> {
+        let began = !self.pressed.is_empty();
+        if began && key.code == Code::Esc {
+            self.pressed.clear();
+            return Lookup::Prefix;
+        }
+        self.pressed.push(key);
+        let found = self.bindings.lookup(contexts, &self.pressed);
+        if found == Lookup::Prefix {
+            return found;
+        }
+        self.pressed.clear();
+        found
+    }
+
+    /// A binding of several keys has begun.
+    pub const fn is_under_way(&self) -> bool {
+        !self.pressed.is_empty()
+    }
+
+    /// What was pressed of it, to be shown.
+    pub fn pressed(&self) -> String {
+        self.pressed.iter().map(Key::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The first keys of an action, for hints.
+    pub fn keys(&self, action: Action) -> Option<String> {
+        self.bindings.keys(action)
+    }
+
+    pub const fn bindings(&self) -> &Bindings<Context, Action> {
+        &self.bindings
+    }
+}
+
+impl WrongChange {
+    fn of(error: KeymapError, wanted: &[KeyChange]) -> Self {
+        let place = match &error {
+            KeymapError::Context { .. } => None,
+            KeymapError::Action { context, action, .. } | KeymapError::Key { context, action, .. } => wanted
+                .iter()
+                .find(|change| change.context == *context && change.action == *action)
+                .map(|change| change.place.clone()),
+        };
         Self {
-            bindings: bindings.collect(),
+            place: place.unwrap_or_default(),
+            error,
         }
     }
 }
 
-impl Keymap {
-    /// What a key does; the first of these contexts that knows it decides.
-    pub fn action(&self, contexts: &[Context], key: Key) -> Option<Action> {
-        contexts.iter().find_map(|context| {
-            let found = self.bindings.iter().find(|(where_, bound, _)| where_ == context && *bound == key);
-            found.map(|(_, _, action)| *action)
-        })
-    }
+/// The row of an action.
+pub fn find(context: &str, action: &str) -> Option<&'static Row<Context, Action>> {
+    let (context, _) = CONTEXTS.iter().find(|(_, name)| *name == context)?;
+    ROWS.iter().find(|row| row.context == *context && row.name == action)
+}
 
-    /// The first key of an action, for hints.
-    pub fn key(&self, action: Action) -> Option<Key> {
-        self.bindings.iter().find(|(_, _, bound)| *bound == action).map(|(_, key, _)| *key)
+fn change(wanted: &KeyChange) -> Change {
+    Change {
+        context: wanted.context.clone(),
+        action: wanted.action.clone(),
+        keys: wanted.keys.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
+
+    fn wanted(context: &str, action: &str, keys: &[&str]) -> KeyChange {
+        KeyChange {
+            context: context.to_owned(),
+            action: action.to_owned(),
+            keys: keys.iter().map(|&key| key.to_owned()).collect(),
+            place: "config.toml:3:1".to_owned(),
+        }
+    }
 
     #[test]
     fn every_key_of_the_table_can_be_read_and_means_one_thing() {
-        let mut seen = HashSet::new();
-        for row in ROWS {
-            for key in row.keys {
-                assert!(key.parse::<Key>().is_ok(), "{key}");
-                assert!(seen.insert((row.context, *key)), "{key} twice in {:?}", row.context);
+        let (map, conflicts) = Keymap::new(&[]).unwrap();
+
+        assert_eq!(conflicts, []);
+        for row in ROWS.iter().filter(|row| row.action.is_some()) {
+            for keys in row.keys {
+                let mut map = map.clone();
+                let found = keys.split(' ').map(|key| map.press(&[row.context], key.parse().unwrap())).last();
+                assert_eq!(found, row.action.map(Lookup::Action), "{keys} of {}", row.name);
             }
         }
+    }
+
+    #[test]
+    fn keys_in_a_row_are_waited_for_and_esc_forgets_them() {
+        let (mut map, _) = Keymap::new(&[wanted("global", "copy", &["leader y"])]).unwrap();
+        let mut press = |key: &str| map.press(FIELD, key.parse().unwrap());
+
+        assert_eq!(press("ctrl-x"), Lookup::Prefix);
+        assert_eq!(press("y"), Lookup::Action(Action::CopyAnswer));
+        assert_eq!(press("ctrl-x"), Lookup::Prefix);
+        assert_eq!(press("esc"), Lookup::Prefix);
+        assert_eq!(press("y"), Lookup::Nothing);
+        assert_eq!(press("ctrl-o"), Lookup::Nothing);
+    }
+
+    #[test]
+    fn what_is_no_key_is_told_with_its_place_and_what_other_versions_know_is_left_alone() {
+        let told = Keymap::new(&[
+            wanted("agents", "hide", &["h"]),
+            wanted("global", "open_agents", &["f9"]),
+            wanted("global", "copy", &["strg-y"]),
+        ]);
+
+        let errors = told.unwrap_err();
+        assert_eq!(errors.len(), 1);
+        insta::assert_snapshot!(
+            format!("{}: {}", errors[0].place, errors[0].error),
+            @r#"config.toml:3:1: tui.keymap.global.copy: "strg-y" is no key; write for example "ctrl-x", "alt-enter" or "ctrl-x p""#
+        );
     }
 }

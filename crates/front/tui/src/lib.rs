@@ -25,16 +25,19 @@ pub mod export;
 #[cfg(test)]
 mod guide_tests;
 pub mod history;
+pub mod keep;
 pub mod keymap;
 pub mod look;
 pub mod mention;
 pub mod pager;
 pub mod picker;
+pub mod preferences;
 pub mod questions;
 pub mod session;
 pub mod shell;
 pub mod skills;
 pub mod state;
+pub mod themes;
 pub mod transcript;
 pub mod trust;
 pub mod update;
@@ -62,6 +65,7 @@ pub struct Options {
     /// IANA name, for times of day.
     pub timezone: String,
     pub theme: codex_tui_kit::theme::Theme,
+    pub preferences: preferences::Preferences,
     pub surface: codex_tui_kit::terminal::Surface,
     /// A checkout about which nobody has decided yet: it is asked before anything of it is read.
     pub trust: Option<trust::Trust>,

@@ -29,7 +29,7 @@ impl Look {
         }
     }
 
-    /// The terminal has told what is behind the text.
+    /// The usual theme for what is behind the text, as the terminal has told it.
     pub fn set_background(&mut self, background: Background) {
         let mut theme = Theme::default_for(background, self.theme.depth);
         theme.glyphs = self.theme.glyphs;

@@ -1,9 +1,11 @@
 //! Something long, on the whole window: scrolled and searched, left with q, Esc or Ctrl-C.
 
+use crate::keymap::{Action, Context, Keymap};
 use crate::look::Look;
 use codex_tui_kit::cells;
+use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
-use codex_tui_kit::pager::{Find, Pager as Reader, Scroll};
+use codex_tui_kit::pager::Pager as Reader;
 use codex_tui_kit::terminal::Size;
 use codex_tui_kit::theme::Role;
 use ratatui::text::Line;
@@ -33,7 +35,7 @@ impl Pager {
         }
     }
 
-    pub fn press(&mut self, key: Key) -> Pressed {
+    pub fn press(&mut self, key: Key, keymap: &mut Keymap) -> Pressed {
         if let Some(query) = &mut self.query {
             match (key.code, key.typed()) {
                 _ if key == Key::ctrl('c') => self.query = None,
@@ -51,33 +53,16 @@ impl Pager {
             }
             return Pressed::Stays;
         }
-        let scroll = match (key.code, key.typed()) {
-            _ if key == Key::ctrl('c') => return Pressed::Closed,
-            (Code::Esc, _) | (_, Some('q')) => return Pressed::Closed,
-            (Code::F(3), _) | (_, Some('/')) => {
-                self.query = Some(String::new());
-                return Pressed::Stays;
-            }
-            (_, Some('n')) => return self.find(Find::Next),
-            (_, Some('N')) => return self.find(Find::Previous),
-            (Code::Up, _) | (_, Some('k')) => Scroll::Up,
-            (Code::Down, _) | (_, Some('j')) => Scroll::Down,
-            (Code::PageUp, _) => Scroll::PageUp,
-            (Code::PageDown, _) | (_, Some(' ')) => Scroll::PageDown,
-            (Code::Home, _) | (_, Some('g')) => Scroll::Top,
-            (Code::End, _) | (_, Some('G')) => Scroll::Bottom,
-            _ if key == Key::ctrl('b') => Scroll::PageUp,
-            _ if key == Key::ctrl('f') => Scroll::PageDown,
-            _ if key == Key::ctrl('u') => Scroll::HalfPageUp,
-            _ if key == Key::ctrl('d') => Scroll::HalfPageDown,
-            _ => return Pressed::Stays,
-        };
-        self.reader.apply(scroll);
-        Pressed::Stays
-    }
-
-    fn find(&mut self, find: Find) -> Pressed {
-        self.reader.find(find);
+        if key == Key::ctrl('c') {
+            return Pressed::Closed;
+        }
+        match keymap.press(&[Context::Pager], key) {
+            Lookup::Action(Action::Close) => return Pressed::Closed,
+            Lookup::Action(Action::StartSearch) => self.query = Some(String::new()),
+            Lookup::Action(Action::Find(find)) => self.reader.find(find),
+            Lookup::Action(Action::Scroll(scroll)) => self.reader.apply(scroll),
+            Lookup::Action(_) | Lookup::Prefix | Lookup::Nothing => {}
+        }
         Pressed::Stays
     }
 

@@ -10,8 +10,10 @@ use crate::look::Look;
 use crate::mention::Mention;
 use crate::pager::Pager;
 use crate::picker::Picker;
+use crate::preferences::Preferences;
 use crate::questions::Question;
 use crate::skills::Skills;
+use crate::themes::Themes;
 use crate::transcript::Transcript;
 use crate::trust;
 use crate::waits::Waits;
@@ -20,7 +22,9 @@ use codex_protocol::VERSION;
 use codex_protocol::items::{PlanStep, Thread, ThreadTokenUsage, UserInput};
 use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
+use codex_protocol::terminal::TerminalSettings;
 use codex_rpc::ServerMessage;
+use codex_tui_kit::composer::vim::Vim;
 use codex_tui_kit::composer::{Burst, Editor};
 use codex_tui_kit::terminal::{Input, Size, Surface};
 use codex_tui_kit::theme::Theme;
@@ -139,6 +143,8 @@ pub enum Then {
     Unarchived(Opening),
     /// The open thread is in the archive, or gone: what happened to it.
     PutAway(&'static str),
+    /// What was chosen is in the configuration.
+    Kept,
     /// Not even a failure is told.
     Quiet,
     /// Nothing but a failure is told, as what was tried.
@@ -295,10 +301,15 @@ pub struct State {
     pub focused: bool,
     pub look: Look,
     pub keymap: Keymap,
+    /// What the configuration says of the interface, and what was chosen here.
+    pub wanted: TerminalSettings,
+    pub themes: Themes,
     pub settings: Settings,
     pub session: Session,
     pub editor: Editor,
     pub burst: Burst,
+    /// There while the field takes keys as Vim does.
+    pub vim: Option<Vim>,
     /// Which row of the popup above the field is chosen.
     pub popup_chosen: usize,
     /// Pictures of the next message.
@@ -339,7 +350,7 @@ pub struct State {
     pub going_back: Option<Earlier>,
     /// Oldest first; the last [`WARNINGS_MAX`].
     pub warnings: VecDeque<String>,
-    /// What was chosen here.
+    /// Configured or chosen; without one the terminal's background decides.
     pub theme_name: Option<String>,
     /// In force when the list of themes was opened.
     pub theme_before: Option<Arc<Theme>>,
@@ -358,10 +369,18 @@ impl State {
             history,
             timezone,
             theme,
+            preferences,
             surface,
             trust,
         } = options;
-        let look = Look::new(theme, home, &timezone);
+        let mut preferences = preferences;
+        let look = Look::new(preferences.apply(theme), home, &timezone);
+        let Preferences {
+            settings: wanted,
+            keymap,
+            themes,
+            warnings,
+        } = preferences;
         let mut transcript = match surface {
             Surface::Inline => Transcript::default(),
             Surface::Fullscreen => Transcript::keeping(),
@@ -383,7 +402,7 @@ impl State {
             }
             None => (None, vec![Effect::Open(opening, settings.clone())]),
         };
-        let state = Self {
+        let mut state = Self {
             size,
             surface,
             scrolled: None,
@@ -393,11 +412,15 @@ impl State {
             questions: VecDeque::new(),
             focused: true,
             look,
-            keymap: Keymap::default(),
+            keymap,
+            theme_name: wanted.theme.clone(),
+            burst: Burst::new(wanted.disable_paste_burst),
+            vim: wanted.vim_mode_default.then(Vim::default),
+            wanted,
+            themes,
             settings,
             session: Session::Opening,
             editor: Editor::default(),
-            burst: Burst::default(),
             popup_chosen: 0,
             images: if first.is_some() { Vec::new() } else { images },
             recall: Recall::default(),
@@ -423,10 +446,12 @@ impl State {
             back_armed: None,
             going_back: None,
             warnings: VecDeque::new(),
-            theme_name: None,
             theme_before: None,
             ended: None,
         };
+        for warning in warnings {
+            state.notice(Notice::warning(warning));
+        }
         (state, effects)
     }
 

@@ -69,7 +69,7 @@ fn no_such_key(key: &str) -> ConfigError {
 }
 
 /// A key as one writes it in a file; what is no TOML key is split at its dots.
-fn parse_key(key: &str) -> Vec<String> {
+pub(crate) fn parse_key(key: &str) -> Vec<String> {
     let key = key.trim();
     if key.is_empty() {
         return Vec::new();

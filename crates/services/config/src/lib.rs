@@ -13,7 +13,7 @@
 //! | `dotenv` | `$CODEX_HOME/.env` |
 //! | `layers` | which files count for a directory, trust, and their merge |
 //! | `tree`, `value` | TOML text as a tree in which every value knows its place; typed views of a value |
-//! | `read`, `providers` | the merged tree as a [`Config`] |
+//! | `read`, `providers`, `terminal` | the merged tree as a [`Config`] |
 //! | `schema` | every key that files may hold: type, default, meaning; the check of a layer, the JSON schema, the reference page |
 //! | [`features`] | the names of `[features]` |
 //! | `profiles` | what a permission profile means for a directory |
@@ -37,6 +37,7 @@ mod requirements;
 mod schema;
 mod settings;
 mod shell_env;
+mod terminal;
 mod tree;
 mod value;
 

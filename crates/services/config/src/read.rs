@@ -93,6 +93,7 @@ impl Reader<'_> {
                 persistence: self.named("history.persistence")?.unwrap_or(HistorySettings::default().persistence),
                 max_bytes: self.read("history.max_bytes", Node::count)?,
             },
+            terminal: self.terminal()?,
             sqlite_home: self.sqlite_home()?,
             log_dir: self.path("log_dir")?.unwrap_or_else(|| self.env.codex_home.join("log")),
             hide_agent_reasoning: self.switch_off("hide_agent_reasoning")?,
@@ -104,7 +105,7 @@ impl Reader<'_> {
     }
 
     /// The value at a dotted path. Something on the way that is no table is an error.
-    fn find(&self, path: &str) -> Result<Option<&Node>, ConfigError> {
+    pub(crate) fn find(&self, path: &str) -> Result<Option<&Node>, ConfigError> {
         let mut table = self.tree;
         let mut walked = String::new();
         let (folders, last) = path.rsplit_once('.').unwrap_or(("", path));
@@ -116,21 +117,21 @@ impl Reader<'_> {
         Ok(table.get(last))
     }
 
-    fn read<T>(&self, path: &str, view: impl Fn(&Node, &str) -> Result<T, ConfigError>) -> Result<Option<T>, ConfigError> {
+    pub(crate) fn read<T>(&self, path: &str, view: impl Fn(&Node, &str) -> Result<T, ConfigError>) -> Result<Option<T>, ConfigError> {
         self.find(path)?.map(|node| view(node, path)).transpose()
     }
 
     /// A switch that is on by default.
-    fn switch(&self, path: &str) -> Result<bool, ConfigError> {
+    pub(crate) fn switch(&self, path: &str) -> Result<bool, ConfigError> {
         Ok(self.read(path, Node::boolean)?.unwrap_or(true))
     }
 
     /// A switch that is off by default.
-    fn switch_off(&self, path: &str) -> Result<bool, ConfigError> {
+    pub(crate) fn switch_off(&self, path: &str) -> Result<bool, ConfigError> {
         Ok(self.read(path, Node::boolean)?.unwrap_or(false))
     }
 
-    fn named<T: Copy + Choices>(&self, path: &str) -> Result<Option<T>, ConfigError> {
+    pub(crate) fn named<T: Copy + Choices>(&self, path: &str) -> Result<Option<T>, ConfigError> {
         self.read(path, Node::named)
     }
 

@@ -8,6 +8,7 @@ use codex_protocol::settings::{
     SandboxPolicy, ShellEnvironmentPolicy, Verbosity, WebSearchDetails, WebSearchMode,
 };
 use codex_protocol::skills::SkillSettings;
+use codex_protocol::terminal::TerminalSettings;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -64,6 +65,8 @@ pub struct Config {
     /// Program and arguments that are run after each completed turn.
     pub notify: Vec<String>,
     pub history: HistorySettings,
+    /// What the terminal interface follows.
+    pub terminal: TerminalSettings,
     /// Folder of databases.
     pub sqlite_home: AbsPath,
     /// Folder of log files.

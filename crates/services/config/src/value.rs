@@ -6,6 +6,7 @@ use codex_base::AbsPath;
 use codex_protocol::settings::{
     ApprovalPolicy, ApprovalsReviewer, EnvironmentInherit, HistoryPersistence, ReasoningSummary, SandboxMode, Verbosity, WebSearchMode,
 };
+use codex_protocol::terminal::{AlternateScreen, NotificationCondition, NotificationMethod};
 use std::collections::BTreeMap;
 
 /// An enum whose values have names in files.
@@ -68,6 +69,23 @@ impl Choices for EnvironmentInherit {
 
 impl Choices for HistoryPersistence {
     const CHOICES: &'static [(&'static str, Self)] = &[("save-all", Self::SaveAll), ("none", Self::None)];
+}
+
+impl Choices for NotificationMethod {
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("osc9", Self::Osc9),
+        ("osc777", Self::Osc777),
+        ("bel", Self::Bel),
+    ];
+}
+
+impl Choices for NotificationCondition {
+    const CHOICES: &'static [(&'static str, Self)] = &[("unfocused", Self::Unfocused), ("always", Self::Always)];
+}
+
+impl Choices for AlternateScreen {
+    const CHOICES: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("always", Self::Always), ("never", Self::Never)];
 }
 
 impl Node {

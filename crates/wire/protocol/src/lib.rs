@@ -16,6 +16,8 @@
 //! | [`skills`] | skills, and what configuration says about them |
 //! | [`terminals`] | commands that no call waits for |
 //! | [`settings`] | approval policy, sandbox policy, provider and shell-environment settings, origins |
+//! | [`terminal`] | what configuration says of the terminal interface |
+//! | [`config`] | edits of the user's configuration |
 //! | [`facts`] | tool intents, capabilities, grants, denials: what decisions are made from |
 //! | [`journal`] | the record types of a rollout line |
 //! | [`limits`] | how much of an account's allowance is used |
@@ -24,6 +26,7 @@
 pub mod additional;
 pub mod assessment;
 pub mod call_items;
+pub mod config;
 pub mod errors;
 pub mod facts;
 pub mod items;
@@ -38,6 +41,7 @@ pub mod review;
 pub mod search;
 pub mod settings;
 pub mod skills;
+pub mod terminal;
 pub mod terminals;
 
 /// The version that clients parse out of the user agent (some refuse less than 0.151).

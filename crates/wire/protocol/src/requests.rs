@@ -1,5 +1,6 @@
 //! What a client may ask: method names, parameters, results.
 
+use crate::config::{ConfigBatchWriteParams, ConfigValueWriteParams, ConfigWriteErrorCode, ConfigWriteResult};
 use crate::items::{SessionSource, Thread, Turn, UserInput};
 use crate::models::{ModelListParams, ModelListResult};
 use crate::review::{ReviewDelivery, ReviewTarget};
@@ -100,6 +101,10 @@ methods! {
     ThreadCompactUndo: "thread/compact/undo", ThreadIdParams => Empty;
     /// Lists the models of a provider.
     ModelList: "model/list", ModelListParams => ModelListResult;
+    /// Sets one key in the user's configuration file; comments and layout stay.
+    ConfigValueWrite: "config/value/write", ConfigValueWriteParams => ConfigWriteResult;
+    /// Several edits of the user's configuration file, all or none.
+    ConfigBatchWrite: "config/batchWrite", ConfigBatchWriteParams => ConfigWriteResult;
     /// Adds user input and runs; on a busy thread the input joins the running turn.
     TurnStart: "turn/start", TurnStartParams => TurnStartResult;
     /// Adds input to the running turn.
@@ -493,6 +498,9 @@ pub struct RequestErrorData {
     /// The way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Of a refused edit of the configuration.
+    #[serde(default, rename = "config_write_error_code", skip_serializing_if = "Option::is_none")]
+    pub config_write_error_code: Option<ConfigWriteErrorCode>,
 }
 
 impl RequestError {
@@ -507,6 +515,7 @@ impl RequestError {
             data: Some(RequestErrorData {
                 code: code.to_owned(),
                 hint: None,
+                config_write_error_code: None,
             }),
         }
     }
@@ -518,6 +527,7 @@ impl RequestError {
             data: Some(RequestErrorData {
                 code: code.to_owned(),
                 hint: None,
+                config_write_error_code: None,
             }),
         }
     }

@@ -28,11 +28,21 @@ pub struct Burst {
     run: usize,
     held: String,
     text_until: Option<Duration>,
+    /// Every key was typed.
+    off: bool,
 }
 
 impl Burst {
+    /// Told to take every key as typed, it holds none.
+    pub fn new(off: bool) -> Self {
+        Self { off, ..Self::default() }
+    }
+
     /// A character came. A line feed stands for Enter.
     pub fn character(&mut self, c: char, now: Duration) -> Meaning {
+        if self.off {
+            return Meaning::Typed;
+        }
         let close = self.last.is_some_and(|last| now.saturating_sub(last) < KEY_GAP);
         self.last = Some(now);
         self.run = if close { self.run + 1 } else { 1 };

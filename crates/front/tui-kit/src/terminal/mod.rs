@@ -5,16 +5,19 @@
 //! | [`inline`] | live rows below finished lines in the terminal's own scrollback (pure) |
 //! | [`screen`] | the whole window on the alternate screen (pure) |
 //! | [`sgr`] | styled text as bytes (pure) |
+//! | [`notify`], [`title`] | a word to somebody who looks elsewhere, the window's title (pure) |
 //! | [`port`] | the threads: frames in, [`Input`] out |
 //! | [`process`] | the terminal of this process: raw mode, modes, size, suspension, panic |
 //!
 //! Nothing waits for a terminal's answer: what is asked of it comes back as an [`Input`], if ever.
 
 pub mod inline;
+pub mod notify;
 pub mod port;
 pub mod process;
 pub mod screen;
 pub mod sgr;
+pub mod title;
 
 pub use port::{Device, Port};
 

@@ -7,7 +7,7 @@ mod archive;
 mod cd;
 mod clear;
 mod compact;
-mod copy;
+pub mod copy;
 mod delete;
 mod diff;
 mod export;
@@ -28,6 +28,7 @@ mod skills;
 mod status;
 mod stop;
 mod theme;
+pub mod vim;
 mod warnings;
 
 #[cfg(test)]
@@ -86,6 +87,7 @@ pub const COMMANDS: &[Command] = &[
     Command { argument: Argument::Optional("name"), ..command("theme", "other colours", When::Always, theme::run) },
     command("ps", "what runs in the background", When::Always, ps::run),
     command("stop", "end all that runs in the background", When::Always, stop::run),
+    command("vim", "keys as in Vim, or no longer", When::Always, vim::run),
     command("warnings", "what went wrong, once more", When::Always, warnings::run),
     command("status", "model, folder, permissions, tokens", When::Always, status::run),
     command("help", "commands and keys", When::Always, help::run),

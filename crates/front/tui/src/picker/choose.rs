@@ -43,7 +43,7 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
         Choice::Review(target) => return commands::review::start(state, target, now),
         Choice::Theme(name) => {
             if let Ok(theme) = themes::named(state, &name) {
-                themes::take(state, &name, theme, now);
+                return themes::take(state, &name, theme, now);
             }
         }
         Choice::Draft(words) => state.editor.set_text(&words),

@@ -1,8 +1,10 @@
 //! What keys do to the list.
 
 use super::{Picker, Source, choose, sessions, themes};
+use crate::keymap::{Action, Context, Step};
 use crate::state::{Effect, Now, State};
 use codex_protocol::requests::ThreadSortKey;
+use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
 
 /// Rows of a step by page.
@@ -21,32 +23,47 @@ fn pressed(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         picker.type_char(c);
         return searched(state);
     }
+    if key == Key::ctrl('c') {
+        state.picker = None;
+        return Vec::new();
+    }
+    match state.keymap.press(&[Context::List], key) {
+        Lookup::Action(Action::List(step)) => return stepped(state, step, now),
+        Lookup::Action(_) | Lookup::Prefix => return Vec::new(),
+        Lookup::Nothing => {}
+    }
     match (key.code, key.ctrl) {
-        (Code::Esc, _) | (Code::Char('c'), true) => state.picker = None,
-        (Code::Enter, _) => {
+        (Code::Backspace, _) => {
+            let mut query = picker.query().to_owned();
+            query.pop();
+            picker.set_query(query);
+            searched(state)
+        }
+        (Code::Char('u'), true) => {
+            picker.set_query(String::new());
+            searched(state)
+        }
+        _ => switch(state, key),
+    }
+}
+
+fn stepped(state: &mut State, step: Step, now: Now) -> Vec<Effect> {
+    let Some(picker) = &mut state.picker else { return Vec::new() };
+    match step {
+        Step::Cancel => state.picker = None,
+        Step::Accept => {
             let Some(choice) = picker.selected().map(|row| row.choice.clone()) else {
                 return Vec::new();
             };
             state.picker = None;
             return choose::choose(state, choice, now);
         }
-        (Code::Down, _) | (Code::Char('n' | 'j'), true) => picker.turn(true),
-        (Code::Up, _) | (Code::Char('p' | 'k'), true) => picker.turn(false),
-        (Code::PageDown, _) | (Code::Char('f'), true) => picker.step(PAGE),
-        (Code::PageUp, _) | (Code::Char('b'), true) => picker.step(-PAGE),
-        (Code::Home, _) => picker.step(isize::MIN),
-        (Code::End, _) => picker.step(isize::MAX),
-        (Code::Backspace, _) => {
-            let mut query = picker.query().to_owned();
-            query.pop();
-            picker.set_query(query);
-            return searched(state);
-        }
-        (Code::Char('u'), true) => {
-            picker.set_query(String::new());
-            return searched(state);
-        }
-        _ => return switch(state, key),
+        Step::Down => picker.turn(true),
+        Step::Up => picker.turn(false),
+        Step::PageDown => picker.step(PAGE),
+        Step::PageUp => picker.step(-PAGE),
+        Step::Top => picker.step(isize::MIN),
+        Step::Bottom => picker.step(isize::MAX),
     }
     Vec::new()
 }

@@ -1,22 +1,19 @@
 //! Themes to choose from: the selected one is in force while the list is shown.
 
 use super::Choice;
-use crate::state::{Now, State};
-use codex_tui_kit::theme::{Theme, ThemeError, ThemeSpec};
+use crate::keep::keep;
+use crate::state::{Effect, Now, State};
+use codex_protocol::config::ConfigEdit;
+use codex_tui_kit::theme::Theme;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The theme of this name, for this terminal.
 ///
 /// # Errors
-/// If there is none.
-pub fn named(state: &State, name: &str) -> Result<Theme, ThemeError> {
-    let now = &state.look.theme;
-    let spec = ThemeSpec::built_in(name)?;
-    let mut theme = Theme::new(&spec, now.depth);
-    theme.glyphs = now.glyphs;
-    theme.motion = now.motion;
-    Ok(theme)
+/// What is wrong, for people, if there is none.
+pub fn named(state: &State, name: &str) -> Result<Theme, String> {
+    state.themes.named(name, &state.look.theme)
 }
 
 /// Shows the selected one, or what was there before if the list is gone.
@@ -37,9 +34,12 @@ pub fn preview(state: &mut State) {
     }
 }
 
-pub fn take(state: &mut State, name: &str, theme: Theme, now: Now) {
+/// Counts from now on, here and in sessions to come.
+pub fn take(state: &mut State, name: &str, theme: Theme, now: Now) -> Vec<Effect> {
     state.theme_before = None;
     state.look.theme = Arc::new(theme);
     state.theme_name = Some(name.to_owned());
-    state.toast(format!("{name}, until codex ends"), now, Duration::from_secs(4));
+    state.wanted.theme = Some(name.to_owned());
+    state.toast(name, now, Duration::from_secs(4));
+    keep(vec![ConfigEdit::replace("tui.theme", name)])
 }

@@ -1,10 +1,10 @@
 //! Keys and pastes.
 
-use super::{interrupt, leave, submit};
+use super::{interrupt, leave, submit, vim};
 use crate::backtrack;
 use crate::commands;
 use crate::dialog::Pressed;
-use crate::keymap::{Action, Context};
+use crate::keymap::{Action, Context, FIELD};
 use crate::mention::{self, Taken};
 use crate::pager::{self, Pager};
 use crate::picker;
@@ -16,14 +16,16 @@ use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
 use codex_protocol::requests::{ThreadRead, ThreadReadParams};
 use codex_tui_kit::composer::burst::Meaning;
 use codex_tui_kit::composer::{Edit, Motion};
+use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
+use codex_tui_kit::pager::Scroll;
 
 /// A paste of more characters is shown as a placeholder.
 const PASTE_SHOWN_MAX: usize = 1000;
 
 pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if let Some(pager) = &mut state.pager {
-        if pager.press(key) == pager::Pressed::Closed {
+        if pager.press(key, &mut state.keymap) == pager::Pressed::Closed {
             state.pager = None;
         }
         return Vec::new();
@@ -50,6 +52,9 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if key.code != Code::Esc {
         state.back_armed = None;
     }
+    if state.keymap.is_under_way() {
+        return bound(state, FIELD, key, now);
+    }
     // A line feed within something pasted is text.
     if !state.burst.enter_is_text(now.monotonic)
         && let Taken::Yes(effects) = mention::press(state, key)
@@ -59,6 +64,9 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if !state.burst.enter_is_text(now.monotonic)
         && let Taken::Yes(effects) = skills::press(state, key)
     {
+        return effects;
+    }
+    if let vim::Taken::Yes(effects) = vim::press(state, key) {
         return effects;
     }
     if let Some(c) = key.typed() {
@@ -81,10 +89,14 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if let Some(effects) = press_popup(state, key, now) {
         return effects;
     }
-    let contexts = [Context::Chat, Context::Composer, Context::Editor, Context::Global, Context::Pager];
-    match state.keymap.action(&contexts, key) {
-        Some(action) => act(state, action, now),
-        None => Vec::new(),
+    bound(state, FIELD, key, now)
+}
+
+/// What the key is bound to.
+fn bound(state: &mut State, contexts: &[Context], key: Key, now: Now) -> Vec<Effect> {
+    match state.keymap.press(contexts, key) {
+        Lookup::Action(action) => act(state, action, now),
+        Lookup::Prefix | Lookup::Nothing => Vec::new(),
     }
 }
 
@@ -107,7 +119,7 @@ fn press_popup(state: &mut State, key: Key, now: Now) -> Option<Vec<Effect>> {
         }
         Code::Esc => {
             state.popup_chosen = 0;
-            state.editor.clear();
+            state.clear_field();
         }
         _ => {
             state.popup_chosen = 0;
@@ -130,10 +142,7 @@ fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         }
         // The turn ends, and the question with it.
         Pressed::Nothing if key == Key::ctrl('c') => interrupt(state),
-        Pressed::Nothing => match state.keymap.action(&[Context::Global], key) {
-            Some(action) => act(state, action, now),
-            None => Vec::new(),
-        },
+        Pressed::Nothing => bound(state, &[Context::Global], key, now),
     }
 }
 
@@ -167,7 +176,7 @@ fn typed(state: &mut State, c: char) {
     state.editor.insert(c.encode_utf8(&mut [0; 4]));
 }
 
-fn flush_burst(state: &mut State) {
+pub(super) fn flush_burst(state: &mut State) {
     if let Some(text) = state.burst.take() {
         paste(state, &text);
     }
@@ -208,8 +217,8 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         Action::Suspend => vec![Effect::Suspend],
         Action::Interrupt if state.working.is_none() && state.editor.is_empty() && state.images.is_empty() => backtrack::esc(state, now),
         Action::Interrupt => interrupt(state),
-        Action::PageUp | Action::PageDown | Action::Top | Action::Latest => {
-            scroll(state, action, now);
+        Action::Scroll(step) => {
+            scroll(state, step, now);
             Vec::new()
         }
         Action::EditQueued => {
@@ -226,25 +235,34 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             edited(state, edit);
             Vec::new()
         }
+        Action::CopyAnswer => commands::copy::run(state, "", now),
+        Action::ToggleVim => commands::vim::run(state, "", now),
+        // They mean something where there is something to search or to choose from.
+        Action::Close | Action::StartSearch | Action::Find(_) | Action::List(_) => Vec::new(),
     }
 }
 
 /// Through the transcript on the whole window. Inline, the terminal scrolls.
-fn scroll(state: &mut State, action: Action, now: Now) {
+fn scroll(state: &mut State, step: Scroll, now: Now) {
     let Some(shown) = view::shown_of_transcript(state, now) else {
         return;
     };
     let page = shown.room.saturating_sub(1).max(1);
-    let top = match action {
-        Action::PageUp => shown.top.saturating_sub(page),
-        Action::PageDown => shown.top + page,
-        Action::Top => 0,
-        _ => usize::MAX,
+    let half = (page / 2).max(1);
+    let top = match step {
+        Scroll::Up => shown.top.saturating_sub(1),
+        Scroll::Down => shown.top + 1,
+        Scroll::HalfPageUp => shown.top.saturating_sub(half),
+        Scroll::HalfPageDown => shown.top + half,
+        Scroll::PageUp => shown.top.saturating_sub(page),
+        Scroll::PageDown => shown.top + page,
+        Scroll::Top => 0,
+        Scroll::Bottom => usize::MAX,
     };
     state.scrolled = (top < shown.last_top).then_some(top);
 }
 
-fn edited(state: &mut State, edit: Edit) {
+pub(super) fn edited(state: &mut State, edit: Edit) {
     state.editor.set_width(usize::from(state.size.columns).saturating_sub(2));
     match edit {
         Edit::Move(Motion::Up) if state.editor.at_edge(Motion::Up) => recall(state, Motion::Up),
@@ -286,7 +304,7 @@ fn recall(state: &mut State, direction: Motion) {
 fn ctrl_c(state: &mut State, now: Now) -> Vec<Effect> {
     if !state.editor.is_empty() || !state.images.is_empty() {
         let draft = state.editor.expanded();
-        state.editor.clear();
+        state.clear_field();
         state.images.clear();
         // Up brings it back, in this session.
         if !draft.trim().is_empty() {

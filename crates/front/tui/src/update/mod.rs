@@ -1,14 +1,18 @@
 //! What happens, happens here: an event changes the state and says what is wanted of the world. No input, no output, no clock.
 
 mod keys;
+#[cfg(test)]
+mod keys_ui_tests;
 mod server;
 mod submit;
+mod vim;
 
 pub use submit::next_of_queue;
 
 use crate::background;
 use crate::backtrack;
 use crate::cells::{self, Notice};
+use crate::keep;
 use crate::mention;
 use crate::pager::Pager;
 use crate::picker;
@@ -122,7 +126,9 @@ fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
             vec![Effect::Leave]
         }
         Input::Background { red, green, blue } => {
-            state.look.set_background(Background::of(red, green, blue));
+            if state.theme_name.is_none() && state.theme_before.is_none() {
+                state.look.set_background(Background::of(red, green, blue));
+            }
             state.transcript.set_width(state.size.columns, &state.look);
             Vec::new()
         }
@@ -343,6 +349,18 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             state.notice(Notice::info(format!("the session is {what}; here is another one")));
             state.session = Session::Opening;
             open_new(state)
+        }
+        (Then::Kept, Ok(value)) => {
+            keep::kept(state, value);
+            Vec::new()
+        }
+        (Then::Kept, Err(failure)) => {
+            let failure = Failure {
+                message: format!("it counts until codex ends: {}", failure.message),
+                ..failure
+            };
+            state.notice(Notice::from(&failure));
+            Vec::new()
         }
         (Then::Quiet, _)
         | (Then::Terminals { shown: false } | Then::Skills { shown: false }, Err(_))

@@ -10,7 +10,7 @@ pub fn submit(state: &mut State, now: Now) -> Vec<Effect> {
     let draft = state.editor.expanded();
     if let Some((name, argument)) = commands::parse(&draft) {
         let (name, argument) = (name.to_owned(), argument.to_owned());
-        state.editor.clear();
+        state.clear_field();
         let (effects, done) = commands::run(state, &name, &argument, now);
         if !done {
             state.editor.set_text(&draft);
@@ -67,7 +67,7 @@ fn take_draft(state: &mut State) -> Option<(Message, Vec<Effect>)> {
         return None;
     }
     let shell = shell::is_command(state.editor.text()) && state.images.is_empty();
-    state.editor.clear();
+    state.clear_field();
     let images = std::mem::take(&mut state.images);
     let message = Message { text, images, shell };
     let effects = remember(state, &shell::as_draft(&message));

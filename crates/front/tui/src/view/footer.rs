@@ -4,6 +4,7 @@ use crate::background;
 use crate::look;
 use crate::shell;
 use crate::state::{Now, Session, State};
+use codex_tui_kit::composer::vim::Mode;
 use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
@@ -19,7 +20,22 @@ pub fn row(state: &State, _: Now) -> Line<'static> {
         let text = "  runs in your shell, outside of the sandbox; the model reads what comes of it";
         return Line::from(state.look.span(text, Role::Warning));
     }
+    if state.keymap.is_under_way() {
+        return Line::from(state.look.span(format!("  {} …", state.keymap.pressed()), Role::Accent));
+    }
     let mut parts = Vec::new();
+    if let Some(vim) = &state.vim {
+        if let Some((sign, words)) = vim.search_prompt() {
+            return Line::from(state.look.span(format!("  {sign}{words}"), Role::Accent));
+        }
+        let mode = match vim.mode() {
+            Mode::Insert => "insert",
+            Mode::Normal => "normal",
+            Mode::Replace => "replace",
+            Mode::Search => "search",
+        };
+        parts.push(format!("{mode} {}", vim.pending()).trim_end().to_owned());
+    }
     match &state.session {
         Session::Opening => parts.push("opening the session".to_owned()),
         Session::Open(open) => {

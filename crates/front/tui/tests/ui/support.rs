@@ -78,6 +78,7 @@ impl Setup {
             timezone: "Etc/UTC".to_owned(),
             surface: Surface::Inline,
             trust: None,
+            preferences: codex_tui::preferences::Preferences::default(),
             theme: Theme::default_for(Background::Dark, ColorDepth::TrueColor),
         };
         Self {

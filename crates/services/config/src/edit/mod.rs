@@ -5,9 +5,11 @@
 
 mod document;
 mod file;
+mod json;
 mod skills;
 
 pub use document::{Change, changed};
+pub use json::{Merge, changes};
 
 use crate::{ConfigError, ProcessEnv};
 use codex_base::AbsPath;
@@ -27,6 +29,8 @@ pub enum EditError {
     Locked { file: AbsPath, lock: AbsPath },
     #[error("{file} changes faster than it can be edited")]
     Unsteady { file: AbsPath },
+    #[error("{file} is another one than the client has seen")]
+    Conflict { file: AbsPath },
     #[error("cannot write {file}")]
     Write { file: AbsPath, source: io::Error },
 }
@@ -37,6 +41,7 @@ impl EditError {
         match self {
             Self::Config(error) => error.code(),
             Self::NoTable { .. } | Self::Unwritable { .. } => "config.edit_refused",
+            Self::Conflict { .. } => "config.version_conflict",
             Self::Locked { .. } | Self::Unsteady { .. } => "config.edit_locked",
             Self::Write { .. } => "config.edit_failed",
         }
@@ -49,7 +54,36 @@ impl EditError {
 /// # Errors
 /// The file is then as it was; one that is not TOML is not touched.
 pub fn user_config(env: &ProcessEnv, changes: &[Change]) -> Result<bool, EditError> {
-    file::edit(&env.codex_home.join("config.toml"), changes)
+    let written = file::edit(&user_file(env), changes, file::Check::Syntax, None)?;
+    Ok(written.changed)
+}
+
+/// A file as an edit left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub file: AbsPath,
+    /// `sha256:` and the hash of the text.
+    pub version: String,
+    pub changed: bool,
+}
+
+/// As [`user_config`] for a client: every value must have the type of its key afterwards, and the file must be the version that the client
+/// expects, if it expects any.
+///
+/// # Errors
+/// The file is then as it was.
+pub fn write(env: &ProcessEnv, changes: &[Change], expected: Option<&str>) -> Result<Written, EditError> {
+    file::edit(&user_file(env), changes, file::Check::Types, expected)
+}
+
+/// The file that these edits are about.
+pub fn user_file(env: &ProcessEnv) -> AbsPath {
+    env.codex_home.join("config.toml")
+}
+
+/// A key as one writes it in a file, in its parts: `tui.keymap.global.copy`, `projects."/a.b".trust_level`.
+pub fn key_path(key: &str) -> Vec<String> {
+    crate::explain::parse_key(key)
 }
 
 /// Switches a skill on or off in the user's `config.toml`.

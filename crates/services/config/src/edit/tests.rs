@@ -297,3 +297,69 @@ proptest! {
         }
     }
 }
+
+fn json_changes(key: &str, value: serde_json::Value, merge: Merge) -> Option<Vec<Change>> {
+    super::changes(&key_path(key), &value, merge)
+}
+
+#[test]
+fn json_becomes_changes_of_the_file() {
+    use serde_json::json;
+    let edit = |before: &str, key: &str, value: serde_json::Value, merge: Merge| {
+        let changes = json_changes(key, value, merge).unwrap();
+        changed(before, &file(), &changes).unwrap()
+    };
+    let before = "[tui] # mine\ntheme = \"nord\"\n\n[tui.keymap.global]\ncopy = \"f2\"\n";
+
+    assert_eq!(
+        edit(before, "tui.theme", json!("dark"), Merge::Replace),
+        before.replace("nord", "dark")
+    );
+    assert_eq!(
+        edit(before, "tui.theme", json!(null), Merge::Replace),
+        before.replace("theme = \"nord\"\n", "")
+    );
+    assert_eq!(
+        edit(before, "tui.keymap", json!({"global": {"leader": "ctrl-b"}}), Merge::Upsert),
+        format!("{before}leader = \"ctrl-b\"\n")
+    );
+    assert_eq!(
+        edit(
+            before,
+            "tui.keymap.global",
+            json!({"leader": ["ctrl-b", "f1"], "copy": null}),
+            Merge::Replace
+        ),
+        before.replace("copy = \"f2\"", "leader = [\"ctrl-b\", \"f1\"]")
+    );
+    assert_eq!(
+        edit("", "projects.\"/a.b\".trust_level", json!("trusted"), Merge::Replace),
+        "[projects.\"/a.b\"]\ntrust_level = \"trusted\"\n"
+    );
+    assert_eq!(json_changes("a", json!([null]), Merge::Replace), None);
+    assert_eq!(json_changes("a", json!(u64::MAX), Merge::Replace), None);
+}
+
+#[test]
+fn a_clients_write_keeps_to_types_and_versions() {
+    let home = tempfile::tempdir().unwrap();
+    let vars = [
+        ("HOME", home.path().to_str().unwrap()),
+        ("CODEX_HOME", home.path().to_str().unwrap()),
+    ];
+    let vars = vars.map(|(name, value)| (name.into(), value.into()));
+    let env = ProcessEnv::new(vars, AbsPath::new(home.path()).unwrap(), None, "UTC".to_owned()).unwrap();
+    let write = |value: toml::Value, expected: Option<&str>| super::write(&env, &[set(&["tui", "theme"], value)], expected);
+
+    let first = write("nord".into(), None).unwrap();
+    let again = write("nord".into(), Some(&first.version)).unwrap();
+    let refused = write(1.into(), None).unwrap_err();
+    let second = write("dark".into(), Some(&first.version)).unwrap();
+    let late = write("light".into(), Some(&first.version)).unwrap_err();
+
+    assert!(first.changed && !again.changed && second.changed);
+    assert_eq!(first.version, again.version);
+    assert!(first.version.starts_with("sha256:") && first.version.len() == 71);
+    assert_eq!((refused.code(), late.code()), ("config.type", "config.version_conflict"));
+    assert_eq!(fs::read_to_string(user_file(&env)).unwrap(), "[tui]\ntheme = \"dark\"\n");
+}

@@ -115,6 +115,12 @@ impl Findings {
             Kind::Choice(choices) => node.choice(&key(), choices).map(drop),
             Kind::List(inner) => self.list(inner, node, path),
             Kind::Map(inner) => self.each(node, path, |findings, _, node, path| findings.value(inner, node, path)),
+            Kind::Names(names, inner) => self.each(node, path, |findings, name, node, path| {
+                if !names.contains(&name) {
+                    findings.unknown(path, node, nearest(name, names.iter().copied()));
+                }
+                findings.value(inner, node, path)
+            }),
             Kind::Table(keys) => self.fields(keys, node, path),
             Kind::Open(keys, other) => self.each(node, path, |findings, name, node, path| {
                 match keys.iter().find(|key| key.name == name) {
@@ -212,7 +218,7 @@ impl Kind {
             Self::Count { .. } => matches!(value, Value::Other(toml::Value::Integer(_))),
             Self::Number => matches!(value, Value::Other(toml::Value::Integer(_) | toml::Value::Float(_))),
             Self::List(_) => matches!(value, Value::Other(toml::Value::Array(_))),
-            Self::Map(_) | Self::Table(_) | Self::Open(..) | Self::Features => matches!(value, Value::Table(_)),
+            Self::Map(_) | Self::Names(..) | Self::Table(_) | Self::Open(..) | Self::Features => matches!(value, Value::Table(_)),
             Self::Either(kinds) => kinds.iter().any(|kind| kind.takes(value)),
         }
     }
@@ -233,7 +239,7 @@ impl Kind {
                 Self::Choice(choices) => format!("an array of {}", crate::value::one_of(choices)),
                 _ => "an array".to_owned(),
             },
-            Self::Map(_) | Self::Table(_) | Self::Open(..) | Self::Features => "a table".to_owned(),
+            Self::Map(_) | Self::Names(..) | Self::Table(_) | Self::Open(..) | Self::Features => "a table".to_owned(),
             Self::Either(kinds) => kinds.iter().map(Self::expected).collect::<Vec<_>>().join(", or "),
         }
     }

@@ -67,6 +67,10 @@ fn of_kind(kind: &'static Kind) -> Map<String, Value> {
         Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
         Kind::List(inner) => json!({"type": "array", "items": of_kind(inner)}),
         Kind::Map(inner) => json!({"type": "object", "additionalProperties": of_kind(inner)}),
+        Kind::Names(names, inner) => {
+            let properties: Map<String, Value> = names.iter().map(|&name| (name.to_owned(), Value::Object(of_kind(inner)))).collect();
+            json!({"type": "object", "properties": properties, "additionalProperties": false})
+        }
         Kind::Table(keys) => Value::Object(object(&keys.iter().collect::<Vec<_>>())),
         Kind::Open(keys, other) => {
             let mut schema = object(&keys.iter().collect::<Vec<_>>());
@@ -171,7 +175,7 @@ fn value(kind: &'static Kind) -> String {
         Kind::Count { .. } | Kind::Number => "number".to_owned(),
         Kind::Choice(choices) => choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", "),
         Kind::List(inner) => format!("list of {}", value(inner)),
-        Kind::Map(inner) => format!("table of {}", value(inner)),
+        Kind::Map(inner) | Kind::Names(_, inner) => format!("table of {}", value(inner)),
         Kind::Table(_) | Kind::Open(..) => "table".to_owned(),
         Kind::Either(kinds) => kinds.iter().map(value).collect::<Vec<_>>().join(", or "),
     }

@@ -62,6 +62,8 @@ pub(crate) enum Kind {
     /// A table with free names.
     Map(&'static Self),
     Table(&'static [Key]),
+    /// A table with these names only, each of the same kind.
+    Names(&'static [&'static str], &'static Self),
     /// A table with known keys in which every other name holds the second kind.
     Open(&'static [Key], &'static Self),
     Either(&'static [Self]),
@@ -199,6 +201,10 @@ fn inside(kind: &'static Kind, path: &[String], here: Found) -> Option<Found> {
         Kind::Table(keys) => below(named(keys)?),
         Kind::Open(keys, other) => named(keys).map_or_else(|| inside(other, rest, blank), below),
         Kind::Map(value) => inside(value, rest, blank),
+        Kind::Names(names, value) => {
+            names.iter().find(|name| *name == first)?;
+            inside(value, rest, blank)
+        }
         Kind::Either(kinds) => kinds.iter().find_map(|kind| inside(kind, path, here)),
         Kind::Features => {
             crate::features::find(first)?;
@@ -222,6 +228,7 @@ fn collect(key: &'static Key, prefix: &str, found: &mut Vec<String>) {
     let path = crate::tree::dotted(prefix, key.name);
     match &key.kind {
         Kind::Table(keys) | Kind::Open(keys, _) => keys.iter().for_each(|inner| collect(inner, &path, found)),
+        Kind::Names(names, _) => found.extend(names.iter().map(|name| format!("{path}.{name}"))),
         Kind::Features => found.extend(crate::features::all().map(|feature| format!("{path}.{}", feature.name))),
         _ => {}
     }

@@ -1,44 +1,163 @@
 //! Keys of the terminal interface.
 
-use super::{COUNT, Key, Kind, SWITCH_MAP, TEXTS, later};
-use Kind::{Any, Choice, Either, Map, Number, Switch, Table, Text};
+use super::{COUNT, Key, Kind, SWITCH_MAP, TEXTS, later, moved, used};
+use Kind::{Any, Choice, Either, Map, Names, Number, Switch, Table, Text, Word};
 
 /// A key name, or several; an empty list unbinds.
 const BINDING: Kind = Either(&[Text, TEXTS]);
 
+/// Names that other versions know are no mistake: they do nothing here.
 const KEYMAP: Kind = Table(&[
-    context("global"),
-    context("chat"),
-    context("composer"),
-    context("editor"),
-    context("vim_normal"),
-    context("vim_operator"),
-    context("vim_search"),
-    context("vim_text_object"),
-    context("pager"),
-    context("list"),
-    context("agents"),
-    context("approval"),
+    context(
+        "global",
+        &[
+            "leader",
+            "open_transcript",
+            "find_transcript",
+            "select_transcript",
+            "open_external_editor",
+            "copy",
+            "clear_terminal",
+            "suspend",
+            "toggle_vim_mode",
+            "toggle_fast_mode",
+            "toggle_raw_output",
+            "toggle_side_conversation",
+            "open_agents",
+            "focus_activity",
+            "change_host",
+            "hide_pane",
+            "resize_panes",
+            "submit",
+            "queue",
+            "toggle_shortcuts",
+        ],
+    ),
+    context(
+        "chat",
+        &[
+            "interrupt_turn",
+            "decrease_reasoning_effort",
+            "increase_reasoning_effort",
+            "previous_permission_mode",
+            "next_permission_mode",
+            "edit_queued_message",
+            "prompt_stack_back",
+            "skip_question",
+            "open_presets",
+            "toggle_voice",
+            "toggle_voice_mute",
+        ],
+    ),
+    context(
+        "composer",
+        &[
+            "submit",
+            "queue",
+            "toggle_shortcuts",
+            "history_search_previous",
+            "history_search_next",
+            "paste_image",
+        ],
+    ),
+    context(
+        "editor",
+        &[
+            "insert_newline",
+            "move_left",
+            "move_right",
+            "move_up",
+            "move_down",
+            "move_word_left",
+            "move_word_right",
+            "move_line_start",
+            "move_line_end",
+            "delete_backward",
+            "delete_forward",
+            "delete_backward_word",
+            "delete_forward_word",
+            "kill_line_start",
+            "kill_whole_line",
+            "kill_line_end",
+            "yank",
+            "undo",
+            "redo",
+        ],
+    ),
+    later("vim_normal", Map(&BINDING)),
+    later("vim_operator", Map(&BINDING)),
+    later("vim_search", Map(&BINDING)),
+    later("vim_text_object", Map(&BINDING)),
+    context(
+        "pager",
+        &[
+            "scroll_up",
+            "scroll_down",
+            "page_up",
+            "page_down",
+            "half_page_up",
+            "half_page_down",
+            "jump_top",
+            "jump_bottom",
+            "close",
+            "close_transcript",
+            "find",
+            "find_next",
+            "find_previous",
+        ],
+    ),
+    context(
+        "list",
+        &[
+            "move_up",
+            "move_down",
+            "move_left",
+            "move_right",
+            "page_up",
+            "page_down",
+            "jump_top",
+            "jump_bottom",
+            "accept",
+            "cancel",
+        ],
+    ),
+    later("agents", Map(&BINDING)),
+    later("approval", Map(&BINDING)),
 ]);
 
-const fn context(name: &'static str) -> Key {
-    later(name, Map(&BINDING))
+const fn context(name: &'static str, actions: &'static [&'static str]) -> Key {
+    used(name, Names(actions, &BINDING), "", "")
 }
 
 pub(super) const TUI: Kind = Table(&[
     later("notifications", Either(&[Switch, TEXTS])),
     later("notification_method", Choice(&["auto", "osc9", "osc777", "bel"])),
     later("notification_condition", Choice(&["unfocused", "always"])),
-    later("animations", Switch),
+    used("animations", Switch, "`true`", "things on the screen may move by themselves"),
     later("show_tooltips", Switch),
-    later("alternate_screen", Choice(&["auto", "always", "never"])),
-    later("theme", Text),
+    used(
+        "alternate_screen",
+        Choice(&["auto", "always", "never"]),
+        "`auto`",
+        "`always`: the whole window, as `--alt-screen`; else the terminal's own scrollback",
+    ),
+    used(
+        "theme",
+        Word,
+        "by the terminal's background",
+        "colours: a name that `/theme` lists; `NAME` may be the file `themes/NAME.toml` in CODEX_HOME",
+    ),
     later("status_line", TEXTS),
     later("status_line_use_colors", Switch),
     later("terminal_title", TEXTS),
-    later("vim_mode_default", Switch),
+    used("vim_mode_default", Switch, "`false`", "the field begins with Vim's keys"),
     later("raw_output_mode", Switch),
-    later("disable_paste_burst", Switch),
+    used(
+        "disable_paste_burst",
+        Switch,
+        "`false`",
+        "keys that come very fast are keys, not a paste",
+    ),
     later("fullscreen_transcript", Switch),
     later("collapse_turn_details", Switch),
     later("auto_recap", Switch),
@@ -60,18 +179,23 @@ pub(super) const TUI: Kind = Table(&[
     later("rendering", Table(&[later("math", Switch)])),
     later("presets", Map(&Table(&[later("input", Text), later("label", Text)]))),
     later("default_hosts", Map(&Any)),
-    later("keymap", KEYMAP),
+    used(
+        "keymap",
+        KEYMAP,
+        "",
+        "`[tui.keymap.CONTEXT]`, an action and its key, or a list of keys; an empty list unbinds. Contexts and actions: [docs/tui.md](tui.md#keys)",
+    ),
     later("model_availability_nux", Map(&COUNT)),
 ]);
 
 /// Top-level keys of the interface.
 pub(super) static KEYS: &[Key] = &[
     later("check_for_update_on_startup", Switch),
-    later("disable_paste_burst", Switch),
+    moved("disable_paste_burst", Switch, "tui.disable_paste_burst"),
     later("file_opener", Choice(&["vscode", "vscode-insiders", "windsurf", "cursor", "none"])),
     later("notice", super::servers::NOTICE),
     later("thread_unload_delay_secs", COUNT),
-    later("tui", TUI),
+    used("tui", TUI, "", ""),
     later(
         "windows",
         Table(&[
