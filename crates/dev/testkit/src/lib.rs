@@ -14,6 +14,7 @@
 //! | [`examples`] | the fenced blocks of a Markdown page, and what each of them promises |
 //! | [`network`] | a network of a test's own, and a record of every attempt to reach anything (Linux) |
 //! | [`processes`] | [`Marker`]: finds every process that a test started, to prove that none is left |
+//! | [`pty`] | [`Pty`]: a program on a terminal of its own (Unix) |
 //! | [`screen`] | [`Screen`]: a terminal without a window |
 //! | [`snapshots`] | [`snapshot_filters`]: ids, times, temporary paths and ports become words |
 //! | [`world`] | machines that are less than this one, for one program at a time (Linux) |
@@ -33,6 +34,8 @@ pub mod mock;
 pub mod network;
 pub mod processes;
 pub mod proxy;
+#[cfg(unix)]
+pub mod pty;
 pub mod screen;
 pub mod snapshots;
 pub mod sockets;
@@ -46,6 +49,8 @@ pub use home::TempHome;
 pub use mock::{Ended, MockModel, Recorded};
 pub use processes::{Marker, is_alive};
 pub use proxy::{MockProxy, ProxyManner};
+#[cfg(unix)]
+pub use pty::Pty;
 pub use screen::Screen;
 pub use snapshots::snapshot_filters;
 pub use sockets::Sockets;

@@ -3,18 +3,55 @@
 //! It is a whole terminal emulator, scrollback and the wrapping of long rows in a narrower window included, so what a test sees is what
 //! people see.
 
-use alacritty_terminal::event::VoidListener;
+use alacritty_terminal::event::{Event, EventListener};
 use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::term::test::TermSize;
 use alacritty_terminal::term::{Config, TermMode};
-use alacritty_terminal::vte::ansi::Processor;
+use alacritty_terminal::vte::ansi::{NamedColor, Processor, Rgb};
 use alacritty_terminal::{Term, term};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub struct Screen {
-    term: Term<VoidListener>,
+    term: Term<Listener>,
     parser: Processor,
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// What a terminal was asked to do beside showing text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// What the terminal answers to questions; goes back to the program.
+    pub answers: String,
+    pub titles: Vec<String>,
+    /// Texts for the clipboard.
+    pub copied: Vec<String>,
+    pub bells: usize,
+}
+
+struct Listener(Arc<Mutex<Heard>>);
+
+impl EventListener for Listener {
+    fn send_event(&self, event: Event) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::PtyWrite(answer) => heard.answers += &answer,
+            // A dark window with light text.
+            Event::ColorRequest(number, answer) => {
+                let level = if number == NamedColor::Background as usize { 0x10 } else { 0xe0 };
+                heard.answers += &answer(Rgb {
+                    r: level,
+                    g: level,
+                    b: level,
+                });
+            }
+            Event::Title(title) => heard.titles.push(title),
+            Event::ClipboardStore(_, text) => heard.copied.push(text),
+            Event::Bell => heard.bells += 1,
+            _ => {}
+        }
+    }
 }
 
 impl std::fmt::Debug for Screen {
@@ -29,10 +66,17 @@ impl Screen {
             scrolling_history: 100_000,
             ..Config::default()
         };
+        let heard = Arc::default();
         Self {
-            term: Term::new(config, &size(columns, rows), VoidListener),
+            term: Term::new(config, &size(columns, rows), Listener(Arc::clone(&heard))),
             parser: Processor::new(),
+            heard,
         }
+    }
+
+    /// What was asked for since the last call.
+    pub fn heard(&mut self) -> Heard {
+        std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What a program writes.

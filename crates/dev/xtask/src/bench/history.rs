@@ -57,11 +57,7 @@ pub fn sessions(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
         let mock = MockModel::start([Answer::message("Hello.")]);
         home.use_model(&mock, "");
         process::run(&mut exec(&home, program, SANDBOXED))?;
-        let model = home.journals().pop().context("no journal was written")?;
-        for number in 0..SESSIONS {
-            copy_session(&model, number)?;
-        }
-        age(&month(&model)?)?;
+        fill(&home)?;
         for run in 0..=plan.loads {
             let new = to_first_request(&home, &mut exec(&home, program, SANDBOXED), 1)?;
             let resumed = to_first_request(&home, &mut resume_last(&home, program), 1)?;
@@ -72,6 +68,13 @@ pub fn sessions(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
         }
     }
     Ok(vec![fresh, last])
+}
+
+/// Copies of the home's newest session: as many as somebody has after years.
+pub fn fill(home: &TempHome) -> Result<()> {
+    let model = home.journals().pop().context("no journal was written")?;
+    (0..SESSIONS).try_for_each(|number| copy_session(&model, number))?;
+    age(&month(&model)?)
 }
 
 /// The same session under another id, on one of 28 days of an earlier month.

@@ -45,13 +45,17 @@ pub fn stream(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
     Ok(vec![wall, cpu, peak])
 }
 
-struct Server {
+pub struct Server {
     child: Child,
     base_url: String,
 }
 
 impl Server {
-    fn start() -> Result<Self> {
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    pub fn start() -> Result<Self> {
         let ourselves = std::env::current_exe().context("could not find this program")?;
         let mut child = Command::new(ourselves)
             .args(["bench", SERVE])

@@ -2,7 +2,7 @@
 
 use super::plain::{self, Observed};
 use super::process::{self, Used};
-use super::{Program, history, loads, many, names, sandbox};
+use super::{Program, history, loads, many, names, sandbox, tui};
 use anyhow::{Context, Result, bail};
 use codex_testkit::{Answer, MockModel, Recorded, TempHome, events};
 use serde_json::{Value, json};
@@ -32,6 +32,9 @@ pub enum Unit {
     Milliseconds,
     Megabytes,
     Kilobytes,
+    Percent,
+    /// The name says of what.
+    Count,
 }
 
 /// A sandbox mode, as the command line names it.
@@ -42,7 +45,7 @@ pub const MODES: [&str; 3] = ["read-only", SANDBOXED, UNSANDBOXED];
 /// A part of the benchmark, by the name that `--only` takes.
 type Group = (&'static str, fn(&[Program], Plan) -> Result<Vec<Measure>>);
 
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 14] = [
     ("starts", starts),
     ("turns", turns),
     ("commands", all_commands),
@@ -55,6 +58,7 @@ const GROUPS: [Group; 13] = [
     ("resume", history::resume),
     ("sessions", history::sessions),
     ("names", names::exits),
+    ("tui", tui::conversation),
     ("size", |programs, _| Ok(vec![sizes(programs)?])),
 ];
 

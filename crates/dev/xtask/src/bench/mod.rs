@@ -12,6 +12,7 @@ mod plain;
 mod process;
 mod sandbox;
 mod table;
+mod tui;
 
 use crate::size;
 use anyhow::{Context, Result, bail};
@@ -26,7 +27,7 @@ cargo xtask bench [--bin PATH] [--against PATH] [--runs N] [--commands N] [--loa
   --runs N         starts, first requests and turns of each (default 20)
   --commands N     commands per sandbox mode of each (default 100)
   --loads N        runs of everything heavy (default 5)
-  --only GROUP,…   only these: starts turns commands sandbox many parallel stream output patch resume sessions names size
+  --only GROUP,…   only these: starts turns commands sandbox many parallel stream output patch resume sessions names tui size
 ";
 
 /// The word that makes this program its own helper; see [`plain`].

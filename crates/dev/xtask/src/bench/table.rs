@@ -24,11 +24,13 @@ pub fn render(programs: &[Program], measures: &[Measure]) -> String {
 
 fn row(measure: &Measure) -> String {
     let unit = match measure.unit {
-        Unit::Milliseconds => "ms",
-        Unit::Megabytes => "MB",
-        Unit::Kilobytes => "KB",
+        Unit::Milliseconds => ", ms",
+        Unit::Megabytes => ", MB",
+        Unit::Kilobytes => ", KB",
+        Unit::Percent => ", %",
+        Unit::Count => "",
     };
-    let mut row = format!("| {}, {unit} | {} |", measure.name, measure.aim.unwrap_or(""));
+    let mut row = format!("| {}{unit} | {} |", measure.name, measure.aim.unwrap_or(""));
     let mut middles = Vec::new();
     for samples in &measure.samples {
         let mut samples = samples.clone();

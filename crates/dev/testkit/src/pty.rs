@@ -1,0 +1,394 @@
+//! A program on a terminal of its own: keys go in, a screen comes out.
+//!
+//! The terminal is a real one of the kernel (`openpty`), so signals, job control and a window that goes away are real too; behind it stands a
+//! [`Screen`], which also answers what programs ask of terminals.
+
+use crate::screen::{Heard, Screen};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Of what a program wrote, so much is kept; the screen shows the rest.
+const BYTES_KEPT_MAX: usize = 64 << 20;
+/// Longer than any program takes two keys for a paste.
+const BETWEEN_LETTERS: Duration = Duration::from_millis(12);
+/// Longer than any program takes Enter for a part of one.
+const BEFORE_ENTER: Duration = Duration::from_millis(150);
+const READ_BYTES: usize = 64 * 1024;
+
+/// A terminal with one program, the leader of its session. Dropping it hangs up and ends the program.
+pub struct Pty {
+    child: Mutex<Child>,
+    pid: u32,
+    window: Arc<Window>,
+    /// `None` after hanging up.
+    ours: Option<Ours>,
+}
+
+struct Ours {
+    keys: File,
+    reader: JoinHandle<()>,
+    /// Dropping it ends the reader.
+    _stop: UnixStream,
+}
+
+struct Window {
+    inside: Mutex<Inside>,
+    changed: Condvar,
+}
+
+struct Inside {
+    screen: Screen,
+    heard: Heard,
+    bytes: Vec<u8>,
+    bytes_total: u64,
+    /// When the newest bytes were read.
+    read_at: Instant,
+    ended: bool,
+}
+
+/// What did not happen in time.
+#[derive(Debug)]
+pub struct TooLate {
+    pub what: String,
+    pub screen: String,
+}
+
+impl std::fmt::Display for TooLate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "waited for: {}; the screen:\n{}", self.what, self.screen)
+    }
+}
+
+impl std::error::Error for TooLate {}
+
+impl Pty {
+    /// Starts the command in a session of its own, whose terminal this is.
+    ///
+    /// # Errors
+    /// If there is no terminal to be had, or the program cannot be started.
+    pub fn start(mut command: Command, columns: u16, rows: u16) -> io::Result<Self> {
+        let (ours, theirs) = pair(columns, rows)?;
+        for stream in [Command::stdin, Command::stdout, Command::stderr] {
+            stream(&mut command, theirs.try_clone()?);
+        }
+        // SAFETY: two system calls on plain numbers.
+        unsafe {
+            command.pre_exec(|| {
+                libc::setsid();
+                libc::ioctl(0, libc::TIOCSCTTY, 0);
+                Ok(())
+            });
+        }
+        let child = command.spawn()?;
+        drop((command, theirs));
+        let window = Arc::new(Window {
+            inside: Mutex::new(Inside {
+                screen: Screen::new(columns, rows),
+                heard: Heard::default(),
+                bytes: Vec::new(),
+                bytes_total: 0,
+                read_at: Instant::now(),
+                ended: false,
+            }),
+            changed: Condvar::new(),
+        });
+        let (stop, stopped) = UnixStream::pair()?;
+        let (master, for_reader) = (File::from(ours.try_clone()?), Arc::clone(&window));
+        let reader = std::thread::spawn(move || for_reader.follow(master, &stopped));
+        Ok(Self {
+            pid: child.id(),
+            child: Mutex::new(child),
+            window,
+            ours: Some(Ours {
+                keys: ours.into(),
+                reader,
+                _stop: stop,
+            }),
+        })
+    }
+
+    pub const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// As if these bytes came from the keyboard.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn type_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        match &self.ours {
+            Some(ours) => (&ours.keys).write_all(bytes),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// As people type: no letter so soon behind another that both look pasted; before the end of a line they look up.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn type_slowly(&self, text: &str) -> io::Result<()> {
+        for letter in text.chars() {
+            let pause = if matches!(letter, '\n' | '\r') {
+                BEFORE_ENTER
+            } else {
+                BETWEEN_LETTERS
+            };
+            std::thread::sleep(pause);
+            self.type_bytes(letter.to_string().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Somebody drags the window's corner.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn resize(&self, columns: u16, rows: u16) -> io::Result<()> {
+        let ours = self.ours.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut inside = self.window.lock();
+        inside.screen.resize(columns, rows);
+        let size = window_size(columns, rows);
+        // SAFETY: the descriptor is open, the structure lives.
+        let done = unsafe { libc::ioctl(ours.keys.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Waits until the screen is so, and says when the bytes that made it so were read.
+    ///
+    /// # Errors
+    /// If it does not become so within `limit`, or the program ends before.
+    pub fn wait_until(&self, what: &str, limit: Duration, mut holds: impl FnMut(&Screen) -> bool) -> Result<Instant, TooLate> {
+        let deadline = Instant::now() + limit;
+        let mut inside = self.window.lock();
+        loop {
+            if holds(&inside.screen) {
+                return Ok(inside.read_at);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || inside.ended {
+                return Err(TooLate {
+                    what: what.to_owned(),
+                    screen: inside.screen.text(),
+                });
+            }
+            inside = self
+                .window
+                .changed
+                .wait_timeout(inside, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Waits until nothing was written for so long.
+    pub fn settle(&self, quiet: Duration) {
+        let begin = Instant::now();
+        let mut inside = self.window.lock();
+        loop {
+            let left = quiet.saturating_sub(inside.read_at.max(begin).elapsed());
+            if left.is_zero() || inside.ended {
+                return;
+            }
+            inside = self
+                .window
+                .changed
+                .wait_timeout(inside, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// The rows of the window.
+    pub fn text(&self) -> String {
+        self.window.lock().screen.text()
+    }
+
+    /// Everything that can be scrolled to, and the window.
+    pub fn lines(&self) -> Vec<String> {
+        self.window.lock().screen.lines()
+    }
+
+    pub fn with_screen<T>(&self, look: impl FnOnce(&Screen) -> T) -> T {
+        look(&self.window.lock().screen)
+    }
+
+    /// All that was written, up to 64 MiB.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.window.lock().bytes.clone()
+    }
+
+    /// How much was written.
+    pub fn bytes_total(&self) -> u64 {
+        self.window.lock().bytes_total
+    }
+
+    /// What the terminal was asked to do beside showing text.
+    pub fn heard(&self) -> Heard {
+        self.window.lock().heard.clone()
+    }
+
+    /// Whether keys are shown by the kernel and lines are made by it, as shells leave a terminal.
+    pub fn is_cooked(&self) -> bool {
+        let Some(ours) = &self.ours else { return false };
+        // SAFETY: zeros are valid, the call fills it.
+        unsafe {
+            let mut modes: libc::termios = std::mem::zeroed();
+            libc::tcgetattr(ours.keys.as_raw_fd(), &raw mut modes) == 0 && modes.c_lflag & (libc::ICANON | libc::ECHO) != 0
+        }
+    }
+
+    /// The terminal takes nothing any more, as when a connection hangs.
+    pub fn stall(&self) -> Stalled<'_> {
+        Stalled(self.window.lock())
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The window is closed: nobody holds the other end of the terminal any more.
+    pub fn hang_up(&mut self) {
+        if let Some(Ours { keys, reader, _stop }) = self.ours.take() {
+            drop((keys, _stop));
+            // A reader that panicked has said so.
+            let _ = reader.join();
+        }
+    }
+
+    /// Sends a signal to the program alone.
+    pub fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.pid).unwrap_or(libc::pid_t::MAX);
+        // SAFETY: plain numbers; the child is not reaped before this is dropped or [`Pty::ended`] says so.
+        unsafe { libc::kill(pid, signal) };
+    }
+
+    /// How the program ended, if it does within `limit`.
+    pub fn ended(&self, limit: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Ok(Some(status)) = self.child().try_wait() {
+                return Some(status);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        self.hang_up();
+        // Both fail if it has ended, which is the usual case.
+        let _ = self.child().kill();
+        let _ = self.child().wait();
+    }
+}
+
+/// As long as it lives, the terminal takes nothing: what is written to it fills the kernel's buffer and then waits.
+pub struct Stalled<'a>(#[expect(dead_code, reason = "held, not looked at")] MutexGuard<'a, Inside>);
+
+impl Window {
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(&self, mut master: File, stopped: &UnixStream) {
+        let mut buffer = vec![0; READ_BYTES];
+        while can_be_read(&master, stopped) {
+            // A terminal whose last user is gone reads as an error.
+            let Ok(count @ 1..) = master.read(&mut buffer) else { break };
+            let read_at = Instant::now();
+            let mut inside = self.lock();
+            inside.read_at = read_at;
+            inside.take(&buffer[..count]);
+            let answers = std::mem::take(&mut inside.heard.answers);
+            drop(inside);
+            self.changed.notify_all();
+            // A program that is gone needs no answer.
+            let _ = master.write_all(answers.as_bytes());
+        }
+        self.lock().ended = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Inside {
+    fn take(&mut self, bytes: &[u8]) {
+        self.screen.feed(bytes);
+        self.bytes_total += bytes.len() as u64;
+        let room = BYTES_KEPT_MAX.saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let Heard {
+            answers,
+            titles,
+            copied,
+            bells,
+        } = self.screen.heard();
+        self.heard.answers += &answers;
+        self.heard.titles.extend(titles);
+        self.heard.copied.extend(copied);
+        self.heard.bells += bells;
+    }
+}
+
+/// Waits until there is something to read; `false` if it was told to stop.
+fn can_be_read(master: &File, stopped: &UnixStream) -> bool {
+    let watch = |fd| libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let mut both = [watch(master.as_raw_fd()), watch(stopped.as_raw_fd())];
+    loop {
+        // SAFETY: the array lives and has two entries.
+        let ready = unsafe { libc::poll(both.as_mut_ptr(), 2, -1) };
+        if ready > 0 {
+            return both[1].revents == 0;
+        }
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return false;
+        }
+    }
+}
+
+const fn window_size(columns: u16, rows: u16) -> libc::winsize {
+    libc::winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
+/// A terminal: our end, and the program's.
+fn pair(columns: u16, rows: u16) -> io::Result<(OwnedFd, OwnedFd)> {
+    let size = window_size(columns, rows);
+    let (mut ours, mut theirs) = (-1, -1);
+    // SAFETY: the places live, the name is not asked for, and both descriptors are fresh when the call succeeds.
+    unsafe {
+        let made = libc::openpty(
+            &raw mut ours,
+            &raw mut theirs,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            (&raw const size).cast_mut(),
+        );
+        if made != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let pair = (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs));
+        for end in [&pair.0, &pair.1] {
+            libc::fcntl(end.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC);
+        }
+        Ok(pair)
+    }
+}
