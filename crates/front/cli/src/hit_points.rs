@@ -2,11 +2,15 @@
 //!
 //! `CODEX_TEST_HIT_POINT` is `append:NUMBER:before`, `:mid` or `:after` for a moment of the journal's NUMBERth append, or
 //! `spawn:NUMBER:before`, `:after` (its supervisor exists) or `:running` (so does what the supervisor started) for the NUMBERth command.
+//! For bugs in threads of their own it is `append:NUMBER:panic`, `paint:NUMBER:panic` (the terminal's NUMBERth piece of output) or
+//! `clock:NUMBER:panic` (the NUMBERth look of the interface's loop at the clock).
 //! Numbers count from 1. Debug builds on Linux only; any other build does not look at the variable.
 
+use codex_base::Clock;
 use codex_config::ProcessEnv;
 use codex_process::Sandbox;
 use codex_sessions::Faults;
+use codex_tui_kit::terminal::Device;
 use std::sync::Arc;
 
 /// What an engine gets: the sandbox, with a hit point around it if one is wanted, and the journal's hit points.
@@ -20,13 +24,48 @@ pub fn hook(_: &ProcessEnv, sandbox: Arc<dyn Sandbox>) -> Hooked {
     Hooked { sandbox, faults: None }
 }
 
+#[cfg(not(all(debug_assertions, target_os = "linux")))]
+pub fn hook_terminal(_: &ProcessEnv, device: Box<dyn Device>) -> Box<dyn Device> {
+    device
+}
+
+#[cfg(not(all(debug_assertions, target_os = "linux")))]
+pub fn hook_clock(_: &ProcessEnv, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
+    clock
+}
+
+#[cfg(all(debug_assertions, target_os = "linux"))]
+fn wanted(env: &ProcessEnv) -> Option<deadly::Wanted> {
+    let text = env.var(deadly::VARIABLE)?;
+    Some(deadly::Wanted::parse(text).expect("a hit point is one of those that are listed at the top of hit_points.rs"))
+}
+
+/// The terminal, which may panic when it is written to.
+#[cfg(all(debug_assertions, target_os = "linux"))]
+pub fn hook_terminal(env: &ProcessEnv, device: Box<dyn Device>) -> Box<dyn Device> {
+    match wanted(env) {
+        Some(deadly::Wanted::Paint { number }) => Box::new(panicking::Terminal::new(device, number)),
+        _ => device,
+    }
+}
+
+/// The clock of the interface's loop, which may panic when it is read.
+#[cfg(all(debug_assertions, target_os = "linux"))]
+pub fn hook_clock(env: &ProcessEnv, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
+    match wanted(env) {
+        Some(deadly::Wanted::Clock { number }) => Arc::new(panicking::Watch::new(clock, number)),
+        _ => clock,
+    }
+}
+
 #[cfg(all(debug_assertions, target_os = "linux"))]
 pub fn hook(env: &ProcessEnv, sandbox: Arc<dyn Sandbox>) -> Hooked {
-    let wanted = env.var(deadly::VARIABLE).map(|text| {
-        deadly::Wanted::parse(text).expect("CODEX_TEST_HIT_POINT is append:NUMBER:before|mid|after or spawn:NUMBER:before|after|running")
-    });
-    match wanted {
-        None => Hooked { sandbox, faults: None },
+    match wanted(env) {
+        None | Some(deadly::Wanted::Paint { .. } | deadly::Wanted::Clock { .. }) => Hooked { sandbox, faults: None },
+        Some(deadly::Wanted::AppendPanic { number }) => Hooked {
+            sandbox,
+            faults: Some(Arc::new(panicking::Journal::new(number))),
+        },
         Some(deadly::Wanted::Append { number, point }) => Hooked {
             sandbox,
             faults: Some(Arc::new(deadly::DeadlyJournal::new(number, point))),
@@ -37,6 +76,9 @@ pub fn hook(env: &ProcessEnv, sandbox: Arc<dyn Sandbox>) -> Hooked {
         },
     }
 }
+
+#[cfg(all(debug_assertions, target_os = "linux"))]
+mod panicking;
 
 #[cfg(all(debug_assertions, target_os = "linux"))]
 mod deadly {
@@ -54,6 +96,9 @@ mod deadly {
     pub enum Wanted {
         Append { number: u32, point: HitPoint },
         Spawn { number: u32, moment: Moment },
+        AppendPanic { number: u32 },
+        Paint { number: u32 },
+        Clock { number: u32 },
     }
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +117,9 @@ mod deadly {
                 ("append", "before") => Some(Self::append(number, HitPoint::BeforeAppend)),
                 ("append", "mid") => Some(Self::append(number, HitPoint::MidAppend)),
                 ("append", "after") => Some(Self::append(number, HitPoint::AfterAppend)),
+                ("append", "panic") => Some(Self::AppendPanic { number }),
+                ("paint", "panic") => Some(Self::Paint { number }),
+                ("clock", "panic") => Some(Self::Clock { number }),
                 ("spawn", "before") => Some(Self::spawn(number, Moment::Before)),
                 ("spawn", "after") => Some(Self::spawn(number, Moment::After)),
                 ("spawn", "running") => Some(Self::spawn(number, Moment::Running)),
@@ -218,6 +266,7 @@ mod deadly {
                     moment: Moment::Before
                 })
             );
+            assert_eq!(Wanted::parse("paint:2:panic"), Some(Wanted::Paint { number: 2 }));
             for broken in ["", "append", "append:x:mid", "spawn:3:mid", "append:7:mid:more", "sync:1:before"] {
                 assert_eq!(Wanted::parse(broken), None, "{broken}");
             }

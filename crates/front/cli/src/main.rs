@@ -10,6 +10,7 @@ mod environment;
 mod hardening;
 mod hit_points;
 mod local;
+mod panics;
 mod prepare;
 mod signals;
 mod stdin;

@@ -6,7 +6,7 @@ use crate::local::LocalModel;
 use crate::prepare::{self, WantedModel, tell};
 use crate::signals::Signals;
 use crate::trust::Level;
-use crate::{SHUTDOWN_LIMIT, wire};
+use crate::{SHUTDOWN_LIMIT, hit_points, panics, wire};
 use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::ExecError;
@@ -16,7 +16,7 @@ use codex_tui::themes::Themes;
 use codex_tui::trust::{Decision, Trust};
 use codex_tui::{Ended, Failure, Options, Settings};
 use codex_tui_kit::terminal::inline::Narrowing;
-use codex_tui_kit::terminal::process::ProcessTerminal;
+use codex_tui_kit::terminal::process::{self, ProcessTerminal};
 use codex_tui_kit::terminal::{Device, Port, Surface};
 use codex_tui_kit::theme::{TerminalFacts, Theme};
 use std::io::Write;
@@ -50,7 +50,7 @@ pub fn run(command: &TuiCommand) -> Result<ExitCode, ExecError> {
             size,
             client: connected.client,
             events: connected.events,
-            clock: connected.clock,
+            clock: hit_points::hook_clock(&surroundings.process, connected.clock),
             signals: signals.count.clone(),
         };
         let outcome = Box::pin(codex_tui::run(options, around)).await;
@@ -225,11 +225,13 @@ fn open_terminal(surroundings: &Surroundings) -> Result<(Port, codex_tui_kit::te
     // In tmux the rows are tmux's, whatever is around it.
     let cuts = var("TMUX").is_none() && (var("TERM") == Some("linux") || var("XTERM_VERSION").is_some());
     let narrowing = if cuts { Narrowing::Cuts } else { Narrowing::Wraps };
-    let device = ProcessTerminal::open(narrowing).map_err(failed)?;
+    let reports = surroundings.process.codex_home.join("log");
+    let device = panics::report_around(reports, || ProcessTerminal::open(narrowing)).map_err(failed)?;
     let size = device.size().map_err(failed)?;
     let reader = device.reader();
-    let port = Port::open(Box::new(device)).map_err(failed)?;
+    let port = Port::open(hit_points::hook_terminal(&surroundings.process, Box::new(device))).map_err(failed)?;
     reader.read_to(port.sender()).map_err(failed)?;
+    process::follow_job_control(&port.sender()).map_err(failed)?;
     Ok((port, size))
 }
 

@@ -24,6 +24,8 @@ use tokio::sync::{mpsc, watch};
 const FRAME_AFTER_KEY: Duration = Duration::from_millis(8);
 /// Between frames otherwise: a stream is read, not raced.
 const FRAME: Duration = Duration::from_millis(33);
+/// How long the terminal may take the last frame.
+const LEAVING_MAX: Duration = Duration::from_secs(2);
 /// Results of effects that may wait for the loop.
 const RESULTS_WAITING_MAX: usize = 64;
 
@@ -227,6 +229,7 @@ impl App {
             }
             Effect::Terminal(bytes) => self.terminal.send(bytes),
             Effect::Suspend => self.terminal.suspend(),
+            Effect::Retake => self.terminal.retake(),
             Effect::Repaint => self.shown = None,
             Effect::Leave => return Goes::Away,
         }
@@ -299,7 +302,7 @@ impl App {
 
     /// Shows what is not shown yet, and gives the terminal back.
     async fn leave(mut self) -> Outcome {
-        let ended = self.state.ended.take().unwrap_or(Ended::Left);
+        let mut ended = self.state.ended.take().unwrap_or(Ended::Left);
         let thread_id = self.state.open().filter(|open| open.has_turns).map(|open| open.thread_id.clone());
         self.state.pager = None;
         let finished = match self.state.surface {
@@ -314,8 +317,10 @@ impl App {
             let terminal = self.terminal;
             let last_words = Vec::<Line<'static>>::new();
             let left = tokio::task::spawn_blocking(move || terminal.leave(last_words));
-            // A terminal that takes nothing must not hold the process.
-            let _ = tokio::time::timeout(Duration::from_secs(2), left).await;
+            // A terminal that takes nothing must not hold the process, nor whoever writes to it next.
+            if tokio::time::timeout(LEAVING_MAX, left).await.is_err() {
+                ended = Ended::TerminalGone;
+            }
         }
         Outcome {
             ended,

@@ -2,6 +2,7 @@
 
 use crate::look::{self, Look};
 use codex_protocol::items::ThreadItem;
+use codex_tui_kit::cells;
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
@@ -104,6 +105,37 @@ impl<A: Clone> Dialog<A> {
         rows.extend(facts);
         rows.push(Line::default());
         rows.extend(choices);
+        if rows.len() > height {
+            return self.small_rows(&more, columns, height, look);
+        }
+        rows
+    }
+
+    /// For a window that has no room: one row of the title, what there is room for of the exact thing, and the answers around the chosen
+    /// one. Nobody answers a question that is not there to be read.
+    fn small_rows(&self, more: &str, columns: usize, height: usize, look: &Look) -> Vec<Line<'static>> {
+        let one = |text: &str, role| Line::from(look.span(cells::truncate(text, columns).into_owned(), role));
+        let answers = self.choices.len().min(height.saturating_sub(2).max(1));
+        let first = (self.chosen + 1).saturating_sub(answers);
+        let room = height.saturating_sub(1 + answers);
+        let width = u16::try_from(columns).unwrap_or(u16::MAX);
+        let body = self.body_rows(width, look);
+        let mut rows = vec![one(&format!("{}{more}", self.title), Role::Warning)];
+        if body.len() <= room {
+            rows.extend(body);
+        } else if let Some(shown) = room.checked_sub(1) {
+            let cut = format!("  … {} more rows: ctrl-a shows all", body.len() - shown);
+            rows.extend(body.into_iter().take(shown));
+            rows.push(one(&cut, Role::Warning));
+        }
+        for (index, choice) in self.choices.iter().enumerate().skip(first).take(answers) {
+            let (mark, role) = if index == self.chosen {
+                (look.glyphs().chosen, Role::Accent)
+            } else {
+                (" ", Role::Text)
+            };
+            rows.push(one(&format!("{mark} {} {}", choice.key, choice.label), role));
+        }
         rows
     }
 
@@ -154,6 +186,35 @@ mod tests {
             choices: vec![choice('y', "yes", "yes"), choice('a', "always", "always"), choice('n', "no", "no")],
             chosen: 0,
         }
+    }
+
+    #[test]
+    fn a_small_window_shows_what_is_asked_and_the_chosen_answer() {
+        use codex_tui_kit::theme::{Background, ColorDepth, Theme};
+        let look = Look::new(Theme::default_for(Background::Dark, ColorDepth::TrueColor), None, "Etc/UTC");
+        let mut dialog = dialog();
+        let shown = |dialog: &Dialog<&str>, height| {
+            let rows = dialog.rows(20, height, 2, &look);
+            rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+
+        insta::assert_snapshot!(shown(&dialog, 4), @r"
+        Run this? (2 more w…
+          $ ls
+        › y yes
+          a always
+        ");
+        dialog.chosen = 2;
+        dialog.body = Body::Command("for i in one two three; do echo $i; done".to_owned());
+        insta::assert_snapshot!(shown(&dialog, 3), @r"
+        Run this? (2 more w…
+          … 3 more rows: ct…
+        › n no
+        ");
+        insta::assert_snapshot!(shown(&dialog, 2), @r"
+        Run this? (2 more w…
+        › n no
+        ");
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub enum Effect {
     /// Bytes for the terminal that take no place on the screen.
     Terminal(Vec<u8>),
     Suspend,
+    /// Takes the terminal if somebody else had it while the process was stopped.
+    Retake,
     /// Everything on the screen is painted again.
     Repaint,
     /// Leaves; what the state says about it is final.

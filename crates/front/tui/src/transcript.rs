@@ -177,6 +177,12 @@ impl Transcript {
 
     /// Takes whatever is left of a turn that has ended: nothing of it comes any more.
     pub fn turn_ended(&mut self, turn: Turn, look: &Look) {
+        self.break_off(look);
+        self.push(Cell::TurnEnd(Box::new(turn)));
+    }
+
+    /// Nothing that is under way comes to its end.
+    pub fn break_off(&mut self, look: &Look) {
         for open in &mut self.open {
             let done = match &mut open.state {
                 Under::Answer(answer) => {
@@ -197,7 +203,6 @@ impl Transcript {
             };
             open.state = done;
         }
-        self.push(Cell::TurnEnd(Box::new(turn)));
     }
 
     /// Moves what is finished to the lines that are to be written.

@@ -55,3 +55,5 @@ mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod trust;
+#[cfg(target_os = "linux")]
+mod tui;

@@ -115,6 +115,11 @@ impl Inline {
         self.size = size;
     }
 
+    /// For a window that keeps changing: rather live rows are left behind than finished lines lost.
+    pub const fn take_nothing_for_wrapped(&mut self) {
+        self.written_at.columns = self.size.columns;
+    }
+
     /// Nothing is known of what stands there any more, and the cursor is at the start of an empty row.
     pub fn forget(&mut self) {
         self.rows.clear();

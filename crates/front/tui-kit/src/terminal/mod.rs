@@ -78,7 +78,11 @@ pub enum Input {
     },
     /// The frame is on its way; the next one may come.
     Painted,
-    /// The program was stopped and goes on.
+    /// Somebody wants the program to stop for a while, as `kill -TSTP` does.
+    Stop,
+    /// The program goes on, whoever stopped it; the terminal may not be as it was.
+    Continued,
+    /// The terminal is the program's again, and nothing of it is on the screen.
     Resumed,
     /// Nothing can be read or written any more.
     Gone,

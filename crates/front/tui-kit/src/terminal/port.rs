@@ -9,10 +9,31 @@ use ratatui::text::Line;
 use std::io;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Events that may wait for the program; more wait in the terminal.
 const INPUT_WAITING_MAX: usize = 256;
+
+/// A window that was as large so long ago is not being dragged.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
+/// After so many looks a frame is drawn all the same.
+const LOOKS_MAX: usize = 25;
+
+/// Name of the thread that writes.
+pub const PAINTER: &str = "painter";
+
+/// Without one of its two threads a terminal is as good as gone: should this one panic, the program hears so.
+pub(super) struct GoneInAPanic(pub mpsc::Sender<Input>);
+
+impl Drop for GoneInAPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // A program that listens no more has ended.
+            let _ = self.0.blocking_send(Input::Gone);
+        }
+    }
+}
 
 /// Where a terminal's bytes go, and what else can be done to it. A test has one of its own.
 pub trait Device: Send {
@@ -31,6 +52,11 @@ pub trait Device: Send {
     /// # Errors
     /// If the terminal is gone meanwhile.
     fn suspend(&mut self) -> io::Result<()>;
+    /// Takes the terminal again if somebody changed its modes while the program was stopped, and says whether that was so.
+    ///
+    /// # Errors
+    /// If the terminal is gone meanwhile.
+    fn retake(&mut self) -> io::Result<bool>;
     /// Takes the terminal again after somebody else had it.
     ///
     /// # Errors
@@ -48,6 +74,7 @@ enum Job {
     Frame(Frame),
     Bytes(Vec<u8>),
     Suspend,
+    Retake,
     /// Hands the terminal to another program until the sender is dropped or says so.
     Lend {
         lent: std_mpsc::Sender<()>,
@@ -76,7 +103,8 @@ impl Port {
         let (jobs, queue) = std_mpsc::channel();
         let mut painter = Painter::start(device)?;
         let report = to_program.clone();
-        let painter = thread::Builder::new().name("painter".to_owned()).spawn(move || {
+        let painter = thread::Builder::new().name(PAINTER.to_owned()).spawn(move || {
+            let _gone = GoneInAPanic(report.clone());
             while let Ok(job) = queue.recv() {
                 match painter.perform(job, &report) {
                     Ok(Goes::On) => {}
@@ -121,6 +149,11 @@ impl Port {
     /// Stops the process, as Ctrl-Z does. [`Input::Resumed`] follows when it goes on.
     pub fn suspend(&self) {
         self.job(Job::Suspend);
+    }
+
+    /// After the process went on: takes the terminal if a shell had it meanwhile. [`Input::Resumed`] follows then.
+    pub fn retake(&self) {
+        self.job(Job::Retake);
     }
 
     /// Lends the terminal to another program. The first receiver hears when it may begin; dropping the sender takes the terminal back, and
@@ -189,6 +222,13 @@ impl Painter {
                 self.device.suspend()?;
                 self.step_back(report)?;
             }
+            Job::Retake => {
+                if self.device.retake()? {
+                    // What was shown is somewhere above whatever the shell wrote.
+                    (self.inline, self.screen) = (None, None);
+                    self.step_back(report)?;
+                }
+            }
             Job::Lend { lent, back } => {
                 self.step_aside(Vec::new())?;
                 self.device.leave()?;
@@ -227,14 +267,30 @@ impl Painter {
     }
 
     /// The size, if it is another one than before.
+    ///
+    /// A window whose corner is dragged changes again before it has told the last change. Rows that wrapped in between would be taken for
+    /// wrapped still, and lines above them for live ones; so this waits until it is calm.
     fn look_at_size(&mut self) -> io::Result<Option<Size>> {
-        let size = self.device.size()?;
+        let mut size = self.device.size()?;
         if size == self.size {
             return Ok(None);
+        }
+        let mut calm = false;
+        for _ in 0..LOOKS_MAX {
+            thread::sleep(BETWEEN_LOOKS);
+            let newer = self.device.size()?;
+            calm = newer == size;
+            size = newer;
+            if calm {
+                break;
+            }
         }
         self.size = size;
         if let Some(inline) = &mut self.inline {
             inline.resize(size);
+            if !calm {
+                inline.take_nothing_for_wrapped();
+            }
         }
         if let Some(screen) = &mut self.screen {
             screen.resize(size);

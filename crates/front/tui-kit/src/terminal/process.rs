@@ -1,7 +1,7 @@
 //! The terminal of this process: raw mode and modes on, everything back as it was at the end, also after a panic.
 
 use super::inline::Narrowing;
-use super::port::Device;
+use super::port::{Device, GoneInAPanic};
 use super::{Input, Size};
 use crate::keys::Key;
 use std::io::{self, Write};
@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 
 /// Keys that come closer together than this were not typed one by one.
 pub const KEY_GAP: Duration = Duration::from_millis(if cfg!(windows) { 30 } else { 8 });
+
+/// Name of the thread that reads.
+pub const KEYS: &str = "keys";
 
 /// Bracketed paste, focus reports, keys that say more (1: no ambiguous escapes, 4: what the key types on other layouts).
 const MODES_ON: &[u8] = b"\x1b[?2004h\x1b[?1004h\x1b[>5u";
@@ -62,7 +65,8 @@ impl Reader {
     /// # Errors
     /// If there can be no thread.
     pub fn read_to(self, program: mpsc::Sender<Input>) -> io::Result<()> {
-        thread::Builder::new().name("keys".to_owned()).spawn(move || {
+        thread::Builder::new().name(KEYS.to_owned()).spawn(move || {
+            let _gone = GoneInAPanic(program.clone());
             loop {
                 match self.0.read(|_| true) {
                     Ok(event) => {
@@ -105,6 +109,16 @@ impl Device for ProcessTerminal {
         self.enter()
     }
 
+    fn retake(&mut self) -> io::Result<bool> {
+        if is_as_we_left_it() {
+            return Ok(false);
+        }
+        // Modes that are counted shall count once.
+        self.write(MODES_OFF)?;
+        self.enter()?;
+        Ok(true)
+    }
+
     fn enter(&mut self) -> io::Result<()> {
         self.terminal.enter_raw_mode()?;
         self.write(MODES_ON)
@@ -121,11 +135,50 @@ impl Device for ProcessTerminal {
     }
 }
 
+/// Passes on what others do to this job: [`Input::Stop`] and [`Input::Continued`]. Needs a tokio runtime.
+///
+/// # Errors
+/// If the system does not let us listen.
+#[cfg(unix)]
+pub fn follow_job_control(program: &mpsc::Sender<Input>) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    for (number, input) in [(libc::SIGTSTP, Input::Stop), (libc::SIGCONT, Input::Continued)] {
+        let mut signals = signal(SignalKind::from_raw(number))?;
+        let program = program.clone();
+        tokio::spawn(async move { while signals.recv().await.is_some() && program.send(input.clone()).await.is_ok() {} });
+    }
+    Ok(())
+}
+
+/// There is no job control.
+#[cfg(not(unix))]
+pub const fn follow_job_control(_: &mpsc::Sender<Input>) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether nobody made the kernel edit lines or show keys again.
+#[cfg(unix)]
+fn is_as_we_left_it() -> bool {
+    // SAFETY: zeros are valid, the call fills it.
+    unsafe {
+        let mut modes: libc::termios = std::mem::zeroed();
+        libc::tcgetattr(libc::STDOUT_FILENO, &raw mut modes) == 0 && modes.c_lflag & (libc::ICANON | libc::ECHO) == 0
+    }
+}
+
+#[cfg(not(unix))]
+const fn is_as_we_left_it() -> bool {
+    true
+}
+
 /// Stops the process and its job; returns when it goes on.
 #[cfg(unix)]
 fn stop_process() {
-    // SAFETY: plain numbers, no memory.
+    // SAFETY: the structures live, zeros are valid for them, and the handler that stood before is put back; the rest is plain numbers.
     unsafe {
+        let default: libc::sigaction = std::mem::zeroed();
+        let mut before: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut before);
         if libc::getpgrp() == libc::getpid() {
             // To this thread, so that it has happened when the call returns.
             libc::raise(libc::SIGTSTP);
@@ -134,6 +187,7 @@ fn stop_process() {
             libc::kill(0, libc::SIGTSTP);
             thread::sleep(Duration::from_millis(50));
         }
+        libc::sigaction(libc::SIGTSTP, &raw const before, std::ptr::null_mut());
     }
 }
 

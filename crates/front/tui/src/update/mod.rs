@@ -120,6 +120,8 @@ fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
             state.focused = focused;
             Vec::new()
         }
+        Input::Stop => vec![Effect::Suspend],
+        Input::Continued => vec![Effect::Retake],
         Input::Resumed => vec![Effect::Repaint],
         Input::Gone => {
             state.ended = Some(Ended::TerminalGone);

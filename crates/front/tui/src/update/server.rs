@@ -1,6 +1,7 @@
 //! What the server tells and asks.
 
 use super::{submit, turn_known};
+use crate::Failure;
 use crate::background;
 use crate::cells::Notice;
 use crate::mention;
@@ -89,12 +90,17 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
             }
         }
         Notification::Error(n) if n.will_retry => {}
+        // Of the thread as a whole: no turn tells it.
+        Notification::Error(n) if n.turn_id.is_empty() => {
+            let failure = Failure::new(n.error.code.as_deref().unwrap_or("internal.panic"), n.error.message);
+            state.notice(Notice::from(&failure));
+        }
         // The end of the turn tells it again.
         Notification::Error(_) => {}
         Notification::FileSearchUpdated(n) => mention::found(state, n),
         Notification::FileSearchCompleted(n) => mention::completed(state, &n.session_id),
         Notification::Warning(n) => state.notice(Notice::warning(n.message)),
-        Notification::ThreadClosed(_) => state.notice(Notice::warning("the server has closed this thread; /new starts another one")),
+        Notification::ThreadClosed(n) => thread_closed(state, &n.thread_id),
         Notification::ServerRequestResolved(n) => state.questions.retain(|question| question.id != n.request_id),
         Notification::ThreadStarted(_)
         | Notification::ThreadStatusChanged(_)
@@ -119,4 +125,16 @@ impl State {
             self.last_answer = Some(Arc::clone(text));
         }
     }
+}
+
+/// Its turn, if one was running, has no end of its own.
+fn thread_closed(state: &mut State, thread_id: &str) {
+    state.working = None;
+    state.questions.clear();
+    state.plan.clear();
+    state.transcript.break_off(&state.look);
+    state.queue.extend(std::mem::take(&mut state.steering));
+    submit::take_back_queue(state);
+    let way_on = format!("/resume {thread_id} opens it again, /new starts another one");
+    state.notice(Notice::warning(format!("the server has closed this session; {way_on}")));
 }

@@ -137,6 +137,10 @@ impl Device for TestDevice {
         Ok(())
     }
 
+    fn retake(&mut self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn enter(&mut self) -> io::Result<()> {
         Ok(())
     }
