@@ -19,6 +19,8 @@ pub struct Earlier {
     /// The turn that it began.
     pub turn_id: String,
     pub text: String,
+    /// Paths of its pictures.
+    pub images: Vec<String>,
 }
 
 /// Esc on an empty field while nothing runs.
@@ -63,18 +65,22 @@ pub fn listed(state: &mut State, answer: Value) {
 }
 
 fn row(turn: &Turn) -> Option<Row> {
-    let text = turn.items.iter().find_map(|item| match item {
-        ThreadItem::UserMessage { content, .. } => Some(words_of(content)),
+    let content = turn.items.iter().find_map(|item| match item {
+        ThreadItem::UserMessage { content, .. } => Some(content),
         _ => None,
     })?;
+    let (text, images) = (words_of(content), pictures_of(content));
     let answer = turn.items.iter().rev().find_map(|item| match item {
         ThreadItem::AgentMessage { text, .. } => Some(text.split_whitespace().collect::<Vec<_>>().join(" ")),
         _ => None,
     });
-    let label = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = text.split_whitespace().map(str::to_owned);
+    let label: Vec<String> = words.chain(images.iter().map(|path| format!("[Image {path}]"))).collect();
+    let label = label.join(" ");
     let earlier = Earlier {
         turn_id: turn.id.clone(),
         text,
+        images,
     };
     Some(Row::new(label, answer.unwrap_or_default(), Choice::Back(earlier)))
 }
@@ -85,6 +91,15 @@ fn words_of(content: &[UserInput]) -> String {
         UserInput::Image { .. } | UserInput::LocalImage { .. } | UserInput::Skill { .. } => None,
     });
     texts.collect::<Vec<_>>().join("\n")
+}
+
+/// Those that lie in files. What came in another way is in the journal of the session that is left.
+fn pictures_of(content: &[UserInput]) -> Vec<String> {
+    let paths = content.iter().filter_map(|part| match part {
+        UserInput::LocalImage { path } => Some(path.clone()),
+        UserInput::Text { .. } | UserInput::Image { .. } | UserInput::Skill { .. } => None,
+    });
+    paths.collect()
 }
 
 /// The copy is opened; the message stands in the field when it is.
@@ -108,4 +123,5 @@ pub fn gone(state: &mut State, from: Option<&str>) {
         update::first_words(&earlier.text)
     )));
     state.editor.set_text(&earlier.text);
+    state.images = earlier.images;
 }

@@ -65,6 +65,32 @@ fn esc_twice_goes_back_to_before_a_message_in_a_copy() {
 }
 
 #[test]
+fn the_pictures_of_a_message_come_back_with_it() {
+    let mut thread = serde_json::to_value(thread("t-1", "first", 10)).unwrap();
+    thread["turns"] = json!([{"id": "1", "status": "completed", "items": [
+        {"type": "userMessage", "id": "u", "content": [
+            {"type": "localImage", "path": "/pictures/a.png"}, {"type": "image", "url": "data:,"}, {"type": "text", "text": "What is this?"}
+        ]}
+    ]}]);
+    let mut desk = Desk::new().with_turns();
+    desk.skip();
+    desk.press("esc");
+    desk.press("esc");
+    desk.answer(json!({ "thread": thread }));
+    assert!(desk.screen().contains("What is this? [Image /pictures/a.png]"));
+
+    desk.press("enter");
+    desk.skip();
+    let copy = setup("t-2", Vec::new());
+    let mut copied = copy.thread.clone();
+    copied.forked_from_id = Some("t-1".into());
+    desk.open(ThreadSetup { thread: copied, ..copy });
+
+    assert_eq!(desk.state.images, ["/pictures/a.png"]);
+    assert!(desk.screen().contains("[Image /pictures/a.png]"));
+}
+
+#[test]
 fn without_messages_there_is_nothing_to_go_back_to_and_with_a_draft_esc_leaves_it() {
     let mut desk = Desk::new();
     desk.skip();
