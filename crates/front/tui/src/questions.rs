@@ -3,18 +3,43 @@
 use crate::cells;
 use crate::dialog::{Body, Choice, Dialog};
 use crate::look::Look;
+use codex_protocol::additional::{AdditionalPermissions, FileSystemEntry, FileSystemPath, FileSystemSpecialPath};
 use codex_protocol::items::ThreadItem;
-use codex_protocol::questions::{ApprovalDecision, CommandExecutionApprovalParams, FileChangeApprovalParams, ServerRequest};
+use codex_protocol::questions::{
+    ApprovalAnswer, ApprovalDecision, CommandExecutionApprovalParams, FileChangeApprovalParams, NetworkApprovalContext,
+    NetworkApprovalProtocol, PermissionGrantScope, PermissionsAnswer, PermissionsApprovalParams, ServerRequest,
+};
 use codex_protocol::requests::RequestId;
+use codex_protocol::settings::Rights;
+use serde_json::Value;
+
+#[cfg(test)]
+#[path = "questions_tests.rs"]
+mod tests;
 
 /// A question that waits for its answer.
 #[derive(Debug, Clone)]
 pub struct Question {
     pub id: RequestId,
     pub item_id: String,
-    /// What is told of the answer, e.g. `to run ls`.
-    pub about: String,
-    pub dialog: Dialog<ApprovalDecision>,
+    pub dialog: Dialog<Answer>,
+}
+
+/// An answer: what the server is sent, and what the transcript tells of it. A new kind of question needs nothing else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub value: Value,
+    pub told: String,
+}
+
+impl Answer {
+    fn new(answer: impl serde::Serialize, told: String) -> Self {
+        Self {
+            // Plain data; should it not be writable, null is no permission.
+            value: serde_json::to_value(answer).unwrap_or_default(),
+            told,
+        }
+    }
 }
 
 impl Question {
@@ -23,10 +48,14 @@ impl Question {
         match request {
             ServerRequest::CommandExecutionApproval(params) => Self::command(id, params, item, look),
             ServerRequest::FileChangeApproval(params) => Self::patch(id, params, item, look),
+            ServerRequest::PermissionsApproval(params) => Self::permissions(id, params, look),
         }
     }
 
-    fn command(id: RequestId, params: CommandExecutionApprovalParams, item: Option<&ThreadItem>, look: &Look) -> Self {
+    fn command(id: RequestId, mut params: CommandExecutionApprovalParams, item: Option<&ThreadItem>, look: &Look) -> Self {
+        if let Some(access) = params.network_approval_context.take() {
+            return Self::network(id, params, &access);
+        }
         let known = match item {
             Some(ThreadItem::CommandExecution(item)) => Some(item.command.clone()),
             _ => None,
@@ -36,6 +65,8 @@ impl Question {
         let mut facts = Vec::new();
         facts.extend(params.reason.map(|reason| ("why", reason)));
         facts.extend(params.cwd.map(|cwd| ("in", look.path(&cwd))));
+        let more = params.additional_permissions.map(|more| wanted(&more).join("; "));
+        facts.extend(more.map(|more| ("and lets it", more)));
         let offered = params.available_decisions.unwrap_or_else(|| ALL.to_vec());
         let labels = Labels {
             accept: "Yes, this time",
@@ -44,12 +75,11 @@ impl Question {
         Self {
             id,
             item_id: params.item_id,
-            about: format!("to run {}", first_line(&command)),
             dialog: Dialog {
                 title: "Run this command?".to_owned(),
+                choices: choices(&offered, &labels, &format!("to run {}", first_line(&command))),
                 body: Body::Command(command),
                 facts,
-                choices: choices(&offered, &labels),
                 chosen: 0,
             },
         }
@@ -79,12 +109,84 @@ impl Question {
         Self {
             id,
             item_id: params.item_id,
-            about: format!("to change {files}"),
             dialog: Dialog {
                 title: format!("Change {files}?"),
                 body,
                 facts,
-                choices: choices(&ALL, &labels),
+                choices: choices(&ALL, &labels, &format!("to change {files}")),
+                chosen: 0,
+            },
+        }
+    }
+
+    fn network(id: RequestId, params: CommandExecutionApprovalParams, access: &NetworkApprovalContext) -> Self {
+        let host = &exact(&access.host);
+        let (address, how) = match access.protocol {
+            NetworkApprovalProtocol::Http => (format!("http://{host}"), "a request that is not encrypted"),
+            NetworkApprovalProtocol::Https => (format!("https://{host}"), "an encrypted connection"),
+            NetworkApprovalProtocol::Socks5Tcp => (host.clone(), "a TCP connection"),
+            NetworkApprovalProtocol::Socks5Udp => (host.clone(), "UDP packets"),
+        };
+        let mut facts = vec![("what", how.to_owned())];
+        facts.extend(params.reason.map(|reason| ("why", reason)));
+        let offered = params.available_decisions.unwrap_or_else(|| ALL.to_vec());
+        let labels = Labels {
+            accept: "Yes, this time",
+            session: "Yes, this host for the whole session",
+        };
+        Self {
+            id,
+            item_id: params.item_id,
+            dialog: Dialog {
+                title: "May a command reach this host?".to_owned(),
+                choices: choices(&offered, &labels, &format!("to reach {host}")),
+                body: Body::Text(address),
+                facts,
+                chosen: 0,
+            },
+        }
+    }
+
+    fn permissions(id: RequestId, params: PermissionsApprovalParams, look: &Look) -> Self {
+        let wanted = wanted(&params.permissions);
+        let mut facts = Vec::new();
+        facts.extend(params.reason.map(|reason| ("why", reason)));
+        facts.push(("in", look.path(&params.cwd)));
+        let about = match &wanted[..] {
+            [one] => format!("to {one}"),
+            all => format!("{} more permissions", all.len()),
+        };
+        let grant = |key, label: &str, scope, told: &str| Choice {
+            key,
+            label: label.to_owned(),
+            answer: Answer::new(
+                PermissionsAnswer {
+                    permissions: params.permissions.clone(),
+                    scope,
+                },
+                format!("you allowed codex {about}, {told}"),
+            ),
+        };
+        let choices = vec![
+            grant('y', "Yes, for this turn", PermissionGrantScope::Turn, "for this turn"),
+            grant('a', "Yes, for the whole session", PermissionGrantScope::Session, "for this session"),
+            Choice {
+                key: 'n',
+                label: "No, go on without it".to_owned(),
+                answer: Answer::new(
+                    PermissionsAnswer::default(),
+                    format!("you did not allow codex {about}; it goes on without"),
+                ),
+            },
+        ];
+        Self {
+            id,
+            item_id: params.item_id,
+            dialog: Dialog {
+                title: "Allow this from now on?".to_owned(),
+                body: Body::Text(wanted.join("\n")),
+                facts,
+                choices,
                 chosen: 0,
             },
         }
@@ -103,10 +205,10 @@ struct Labels {
     session: &'static str,
 }
 
-/// What is offered, the most careful answer last.
-fn choices(offered: &[ApprovalDecision], labels: &Labels) -> Vec<Choice<ApprovalDecision>> {
-    let choice = |answer: ApprovalDecision| {
-        let (key, label) = match answer {
+/// What is offered, the most careful answer last. `about` is what is told of the answer, e.g. `to run ls`.
+fn choices(offered: &[ApprovalDecision], labels: &Labels, about: &str) -> Vec<Choice<Answer>> {
+    let choice = |decision: ApprovalDecision| {
+        let (key, label) = match decision {
             ApprovalDecision::Accept => ('y', labels.accept),
             ApprovalDecision::AcceptForSession => ('a', labels.session),
             ApprovalDecision::Decline => ('d', "No, go on without it"),
@@ -115,20 +217,72 @@ fn choices(offered: &[ApprovalDecision], labels: &Labels) -> Vec<Choice<Approval
         Choice {
             key,
             label: label.to_owned(),
-            answer,
+            answer: Answer::new(ApprovalAnswer { decision }, record(decision, about)),
         }
     };
     ALL.into_iter().filter(|answer| offered.contains(answer)).map(choice).collect()
 }
 
 /// What is told in the transcript of an answer.
-pub fn record(decision: ApprovalDecision, about: &str) -> String {
+fn record(decision: ApprovalDecision, about: &str) -> String {
     match decision {
         ApprovalDecision::Accept => format!("you allowed codex {about}, this time"),
         ApprovalDecision::AcceptForSession => format!("you allowed codex {about}, for this session"),
         ApprovalDecision::Decline => format!("you did not allow codex {about}; it goes on without"),
         ApprovalDecision::Cancel => format!("you did not allow codex {about}"),
     }
+}
+
+/// Each permission in a few words, e.g. `write /w/out`.
+fn wanted(permissions: &AdditionalPermissions) -> Vec<String> {
+    let mut words = Vec::new();
+    if permissions.network.is_some_and(|network| network.enabled == Some(true)) {
+        words.push("use the network".to_owned());
+    }
+    if let Some(files) = &permissions.file_system {
+        let named = |verb: &str, paths: &Option<Vec<String>>| -> Vec<String> {
+            paths.iter().flatten().map(|path| format!("{verb} {}", exact(path))).collect()
+        };
+        words.extend(named("read", &files.read));
+        words.extend(named("write", &files.write));
+        words.extend(files.entries.iter().flatten().map(entry));
+    }
+    if words.is_empty() {
+        words.push("do nothing more than before".to_owned());
+    }
+    words
+}
+
+fn entry(entry: &FileSystemEntry) -> String {
+    let verb = match entry.access {
+        Rights::None => "no longer see",
+        Rights::Read => "read",
+        Rights::Write => "write",
+    };
+    let place = match &entry.path {
+        FileSystemPath::Path { path } => path.clone(),
+        FileSystemPath::GlobPattern { pattern } => format!("what matches {pattern}"),
+        FileSystemPath::Special { value } => match value {
+            FileSystemSpecialPath::Root => "the whole file system".to_owned(),
+            FileSystemSpecialPath::Minimal => "what programs need of the system".to_owned(),
+            FileSystemSpecialPath::Tmpdir => "the folder for temporary files".to_owned(),
+            FileSystemSpecialPath::SlashTmp => "/tmp".to_owned(),
+            FileSystemSpecialPath::CurrentWorkingDirectory => "the working folder".to_owned(),
+            FileSystemSpecialPath::ProjectRoots { subpath: None } => "the project".to_owned(),
+            FileSystemSpecialPath::ProjectRoots { subpath: Some(subpath) } => format!("{subpath} of the project"),
+            FileSystemSpecialPath::Unknown { path, subpath: None } => path.clone(),
+            FileSystemSpecialPath::Unknown {
+                path,
+                subpath: Some(subpath),
+            } => format!("{subpath} of {path}"),
+        },
+    };
+    format!("{verb} {}", exact(&place))
+}
+
+/// A name of which every character is seen, and which stays in its row: a path must not pass for two.
+fn exact(name: &str) -> String {
+    codex_tui_kit::sanitize::exact(name).replace('\n', "␊")
 }
 
 fn first_line(text: &str) -> String {

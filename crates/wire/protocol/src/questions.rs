@@ -1,5 +1,6 @@
 //! Questions to the client: the parameters and results of server requests. A verdict's question is exactly this data.
 
+use crate::additional::AdditionalPermissions;
 use crate::requests::RequestId;
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ pub enum ServerRequest {
     CommandExecutionApproval(CommandExecutionApprovalParams),
     #[serde(rename = "item/fileChange/requestApproval")]
     FileChangeApproval(FileChangeApprovalParams),
+    /// More than what is in force, for a turn or for the session. Answered with a [`PermissionsAnswer`].
+    #[serde(rename = "item/permissions/requestApproval")]
+    PermissionsApproval(PermissionsApprovalParams),
 }
 
 impl ServerRequest {
@@ -19,6 +23,7 @@ impl ServerRequest {
         match self {
             Self::CommandExecutionApproval(params) => &params.thread_id,
             Self::FileChangeApproval(params) => &params.thread_id,
+            Self::PermissionsApproval(params) => &params.thread_id,
         }
     }
 
@@ -26,6 +31,7 @@ impl ServerRequest {
         match self {
             Self::CommandExecutionApproval(params) => &params.item_id,
             Self::FileChangeApproval(params) => &params.item_id,
+            Self::PermissionsApproval(params) => &params.item_id,
         }
     }
 }
@@ -48,6 +54,57 @@ pub struct CommandExecutionApprovalParams {
     pub cwd: Option<AbsPath>,
     #[serde(default)]
     pub available_decisions: Option<Vec<ApprovalDecision>>,
+    /// What the command gets besides what is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub additional_permissions: Option<Box<AdditionalPermissions>>,
+    /// The question is about this access, not about the command; `item_id` is then no item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_approval_context: Option<NetworkApprovalContext>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkApprovalContext {
+    pub host: String,
+    pub protocol: NetworkApprovalProtocol,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NetworkApprovalProtocol {
+    Http,
+    Https,
+    Socks5Tcp,
+    Socks5Udp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PermissionsApprovalParams {
+    pub thread_id: String,
+    pub turn_id: String,
+    pub item_id: String,
+    pub started_at_ms: i64,
+    /// Relative paths count from here.
+    pub cwd: AbsPath,
+    pub permissions: AdditionalPermissions,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What is granted of what was asked for; what is left out is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermissionsAnswer {
+    pub permissions: AdditionalPermissions,
+    #[serde(default)]
+    pub scope: PermissionGrantScope,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PermissionGrantScope {
+    #[default]
+    Turn,
+    Session,
 }
 
 fn command_kind() -> String {

@@ -167,6 +167,8 @@ impl ThreadState {
                 command: Some(command),
                 cwd: Some(cwd),
                 available_decisions: Some(offers),
+                additional_permissions: None,
+                network_approval_context: None,
             }),
             Question::FileChange { reason } => ServerRequest::FileChangeApproval(FileChangeApprovalParams {
                 thread_id,

@@ -8,11 +8,10 @@ use crate::keymap::{Action, Context, FIELD};
 use crate::mention::{self, Taken};
 use crate::pager::{self, Pager};
 use crate::picker;
-use crate::questions;
+use crate::questions::Answer;
 use crate::skills;
 use crate::state::{Effect, Now, State, Then};
 use crate::view;
-use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
 use codex_protocol::requests::{ThreadRead, ThreadReadParams};
 use codex_tui_kit::composer::burst::Meaning;
 use codex_tui_kit::composer::{Edit, Motion};
@@ -134,7 +133,7 @@ fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         return Vec::new();
     };
     match question.dialog.press(key) {
-        Pressed::Answered(decision) => answer(state, decision),
+        Pressed::Answered(given) => answer(state, given),
         Pressed::ShowAll => {
             let lines = question.dialog.body_rows(state.size.columns, &state.look);
             state.pager = Some(Pager::new(question.dialog.title.clone(), lines, state.size));
@@ -147,16 +146,15 @@ fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 }
 
 /// Answers the first question.
-fn answer(state: &mut State, decision: ApprovalDecision) -> Vec<Effect> {
+fn answer(state: &mut State, given: Answer) -> Vec<Effect> {
     let Some(question) = state.questions.pop_front() else {
         return Vec::new();
     };
-    state
-        .transcript
-        .insert_note(&question.item_id, questions::record(decision, &question.about));
-    let answer = serde_json::to_value(ApprovalAnswer { decision });
-    let respond = answer.map(|answer| Effect::Respond { id: question.id, answer });
-    respond.into_iter().collect()
+    state.transcript.insert_note(&question.item_id, given.told);
+    vec![Effect::Respond {
+        id: question.id,
+        answer: given.value,
+    }]
 }
 
 /// The whole conversation on the whole window.
