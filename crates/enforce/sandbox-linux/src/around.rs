@@ -7,8 +7,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-/// One sentence each. Asked where a filter is around us; elsewhere nothing is.
-pub(crate) fn withheld(policy: &ResolvedPolicy, cwd: &AbsPath) -> Vec<String> {
+/// One sentence each. Asked where a filter is around us; elsewhere nothing is. `hands_over`: the kernel hands calls of a command over to its
+/// helper, which it does to one alone; a sandbox around us is that one.
+pub(crate) fn withheld(policy: &ResolvedPolicy, cwd: &AbsPath, hands_over: bool) -> Vec<String> {
     let closed = if policy.confined {
         let own = |root: &&AbsPath| !is_gits(policy, root);
         policy.writable_roots().filter(own).filter(|root| is_closed(root)).collect()
@@ -20,6 +21,13 @@ pub(crate) fn withheld(policy: &ResolvedPolicy, cwd: &AbsPath) -> Vec<String> {
     let mut found: Vec<String> = closed.into_iter().map(|root| format!("nothing new is made in {root}")).collect();
     if policy.network && is_without_network() {
         found.push("there is no network".to_owned());
+    }
+    if policy.confined && !hands_over && policy.writable_roots().any(|root| !is_gits(policy, root) && !is_closed(root)) {
+        let less = [
+            "beside protected names nothing is made, and permissions and times of files do not change",
+            "unix sockets come in connected pairs only",
+        ];
+        found.extend(less.map(str::to_owned));
     }
     found
 }

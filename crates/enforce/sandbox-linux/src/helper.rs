@@ -14,11 +14,13 @@
 mod broker;
 mod cgroup;
 mod exec;
+mod hearing;
 mod init;
 mod landlock;
 mod landlocked;
 mod limits;
 mod link;
+mod listener;
 mod mounts;
 mod namespaces;
 mod placeholder;

@@ -147,8 +147,7 @@ impl LinuxSandbox {
             manner: Manner {
                 recording,
                 way,
-                // The kernel has one listener for a command, and here it is the recorder.
-                mediated: found.mediated && recording.is_none(),
+                mediated: found.mediated,
             },
         };
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).of(question, encode)
@@ -202,7 +201,7 @@ impl LinuxSandbox {
     ) -> Result<PreparedCommand, SandboxError> {
         let planned = self.plan(policy, &command.cwd, recording)?;
         let withheld = if *self.filtered.get_or_init(host::is_filtered) {
-            around::withheld(policy, &command.cwd)
+            around::withheld(policy, &command.cwd, policy.confined && self.found().mediated)
         } else {
             Vec::new()
         };

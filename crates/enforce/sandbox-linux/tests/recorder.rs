@@ -7,7 +7,7 @@ mod lab;
 use codex_permissions::ResolvedPolicy;
 use codex_process::record::{Address, FileUse, Record, Recording, SeenAddress};
 use codex_process::{CommandIo, ExitCause, Expiration, Sandbox};
-use codex_protocol::settings::SandboxPolicy;
+use codex_protocol::settings::{FileRules, SandboxPolicy, SocketRule, UnixSockets};
 use lab::{Lab, USERS, User, eventually, processes_with};
 use pretty_assertions::assert_eq;
 use std::fs;
@@ -51,11 +51,7 @@ fn addresses(record: &Record) -> Vec<(&Address, bool)> {
 #[tokio::test]
 async fn what_a_command_asks_for_is_seen_whether_it_gets_it_or_not() {
     for user in USERS {
-        for (lab, attributes) in [
-            (lab(Lab::new(user)), &["Write out/there"][..]),
-            // There nobody changes attributes, whatever the policy says, and the filter refuses it without a word.
-            (lab(Lab::without_namespaces(user)), &[]),
-        ] {
+        for lab in [lab(Lab::new(user)), lab(Lab::without_namespaces(user))] {
             let policy = lab.resolve(&SandboxPolicy::read_only());
             let (ran, record) = lab.record(&policy, Recording::Uses, SCRIPT).await;
 
@@ -64,17 +60,14 @@ async fn what_a_command_asks_for_is_seen_whether_it_gets_it_or_not() {
             assert_eq!(
                 files(&lab, &record),
                 [
-                    &[
-                        "Read out",
-                        "Read out/there",
-                        "Read w/tool",
-                        "Rename out/new",
-                        "Rename w/made",
-                        "Run w/tool"
-                    ],
-                    attributes
-                ]
-                .concat(),
+                    "Read out",
+                    "Read out/there",
+                    "Read w/tool",
+                    "Rename out/new",
+                    "Rename w/made",
+                    "Run w/tool",
+                    "Write out/there"
+                ],
                 "{user:?} {ran:?}"
             );
             assert!(
@@ -123,8 +116,13 @@ async fn a_socket_of_the_host_stays_closed_and_is_named() {
         for call in (lambda: s.connect(os.environ['BASE'] + '/out/socket'), lambda: s.connect('\\0host'), lambda: s.bind('own'), \
         lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), lambda: socket.socket(socket.AF_INET)):\n\
         \x20   try:\n        call()\n        print('open')\n    except OSError as error:\n        print(error.errno)\n";
+    let refused = [1; 5].as_slice();
     for user in USERS {
-        for lab in [Lab::new(user), Lab::without_namespaces(user)] {
+        // With namespaces there is an own name for everything abstract, and own sockets may have names.
+        for (lab, own, codes) in [
+            (Lab::new(user), true, [13, 111, 0, 1, 1].as_slice()),
+            (Lab::without_namespaces(user), false, refused),
+        ] {
             lab.make_folder("out");
             let listener = UnixListener::bind(lab.path("out/socket")).unwrap();
             fs::set_permissions(lab.path("out/socket"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
@@ -134,19 +132,85 @@ async fn a_socket_of_the_host_stays_closed_and_is_named() {
             let policy = lab.workspace(false);
             let (ran, record) = lab.record(&policy, Recording::Uses, "python3 ../out/connect.py").await;
 
-            assert_eq!(ran.output, "1\n1\n1\n1\n1\n", "{user:?}");
+            let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                ran.output.replace("open", "0").trim().split('\n').collect::<Vec<_>>(),
+                codes,
+                "{user:?}"
+            );
             let mut seen = addresses(&record);
             seen.sort();
             assert_eq!(
                 seen,
                 [
                     (&Address::Unix(lab.path("out/socket")), true),
-                    (&Address::Abstract("host".to_owned()), true),
+                    (&Address::Abstract("host".to_owned()), !own),
                     (&Address::Socket, true)
                 ]
             );
-            assert!(listener.accept().is_err() && !lab.exists("w/own"));
+            assert!(listener.accept().is_err() && lab.exists("w/own") == own);
         }
+    }
+}
+
+/// What the supervisor does for a command without namespaces, it does under a recorder, too.
+#[tokio::test]
+async fn names_modes_and_times_change_in_a_recorded_command_and_are_seen() {
+    const CHANGES: &str = "echo x > made && chmod 600 made && touch -d @0 made && mv made moved && mkdir -p sub/.git && stat -c '%a %Y' moved; \
+        echo x > .git/config; mkdir .codex; chmod 600 ../out/there; echo x > ../out/new";
+    for user in USERS {
+        for lab in [Lab::new(user), Lab::without_namespaces(user)] {
+            let (ran, record) = lab.record(&lab.workspace(false), Recording::Uses, CHANGES).await;
+
+            assert!(ran.output.starts_with("600 0\n"), "{user:?} {ran:?}");
+            let seen = files(&lab, &record);
+            for line in [
+                "Rename w/made",
+                "Rename w/moved",
+                "Write w/made",
+                "Rename w/.codex",
+                "Rename out/new",
+                "Write out/there",
+            ] {
+                assert!(seen.iter().any(|seen| seen == line), "{user:?} {line}: {seen:#?} {ran:?}");
+            }
+            assert!(!lab.exists("w/.codex") && !lab.exists("out/new") && !lab.exists("w/made"));
+        }
+    }
+}
+
+/// Sockets of its own are nobody's business, others are.
+#[tokio::test]
+async fn a_recorded_command_has_its_own_sockets_and_those_that_are_named() {
+    const TALK: &str = "exec 3< <($PROBE serve stream s); read line <&3; $PROBE connect stream s; cat <&3
+        $PROBE connect stream $BASE/out/named; echo $?; $PROBE connect stream $BASE/out/closed; echo $?; $PROBE connect stream missing; echo $?";
+    for user in USERS {
+        let lab = Lab::new(user);
+        lab.make_folder("out");
+        let listen = |name: &str| {
+            let listener = UnixListener::bind(lab.path(name)).unwrap();
+            fs::set_permissions(lab.path(name), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+            listener.set_nonblocking(true).unwrap();
+            listener
+        };
+        let (named, closed) = (listen("out/named"), listen("out/closed"));
+        let files = FileRules {
+            unix_sockets: UnixSockets::Named(vec![SocketRule {
+                path: lab.path("out/named"),
+                place: "test".to_owned(),
+            }]),
+            ..FileRules::default()
+        };
+        let policy = lab.resolve_files(&SandboxPolicy::workspace_write(), &files);
+
+        let (ran, record) = lab.record(&policy, Recording::Uses, TALK).await;
+
+        assert_eq!(ran.output, "hello\n0\n13\n2\n", "{user:?}");
+        let mut seen = addresses(&record);
+        seen.sort();
+        let unix = |name: &str| Address::Unix(lab.path(name));
+        assert_eq!(seen, [(&unix("out/closed"), true), (&unix("out/named"), false)]);
+        assert!(named.accept().is_ok() && closed.accept().is_err());
     }
 }
 

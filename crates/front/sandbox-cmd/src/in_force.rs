@@ -124,14 +124,6 @@ impl InForce {
         })
     }
 
-    /// What a recorded command does without on this host: the kernel has one listener for its calls, which is the recorder's then.
-    pub fn recorded_note(&self, host: &Capabilities) -> Option<&'static str> {
-        let is_landlocked = self.policy.confined && host.mechanism == "linux-landlock";
-        is_landlocked.then_some(
-            "note: without namespaces a recorded command makes no names beside protected ones and changes no modes and times; others do",
-        )
-    }
-
     /// The policy in the user's words, line by line, and what this host makes of it.
     pub fn describe(&self, enforced: &[String], host: &Capabilities) -> String {
         let name = self.profile.as_deref().unwrap_or_else(|| self.policy.mode.as_str());

@@ -13,99 +13,62 @@
 
 mod acts;
 mod call;
-mod caller;
+pub(super) mod caller;
 mod places;
 
-use super::Refusal;
+use super::listener::{Listener, Outcome};
 use crate::landlocked::{Access, LandlockPlan};
-use acts::{Outcome, act};
+use acts::act;
 use call::Call;
 use caller::Caller;
 use codex_base::AbsPath;
 use codex_permissions::devices::Device;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
-    SocketType,
-};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::cell::OnceCell;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// The two ends of the socket through which the command, before it is one, gives the supervisor its calls.
-pub(super) struct Handover {
-    ours: OwnedFd,
-    theirs: OwnedFd,
+/// Serves one command.
+pub(super) struct Broker {
+    oracle: Oracle,
 }
 
-impl Handover {
-    pub fn new() -> io::Result<Self> {
-        let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        Ok(Self { ours, theirs })
-    }
-
-    /// Called by the command, when all its filters are in place.
-    pub fn give(&self, listener: BorrowedFd<'_>) -> Result<(), Refusal> {
-        let refuse = |step: &'static str| Refusal::of("what the supervisor does for a command", step);
-        let filters = caller::filters_of("self").ok_or(io::ErrorKind::NotFound.into());
-        let filters = filters.map_err(refuse("count its filters"))?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let files = [listener];
-        ancillary.push(SendAncillaryMessage::ScmRights(&files));
-        let bytes = filters.to_le_bytes();
-        let sent = rustix::net::sendmsg(&self.theirs, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL);
-        sent.map(drop).map_err(|error| refuse("hand its calls over")(error.into()))
-    }
-
-    /// Starts the thread that serves the command. It ends with the last process that could call, or with this one.
-    pub fn serve(self, plan: &LandlockPlan, scratch: Option<&AbsPath>) -> io::Result<()> {
-        let Some(brokered) = &plan.brokered else { return Ok(()) };
+impl Broker {
+    /// `None`: nothing is done for a command of this plan.
+    pub fn of(plan: &LandlockPlan, scratch: Option<&AbsPath>) -> Option<Self> {
+        let brokered = plan.brokered.as_ref()?;
         let paths = |wanted: &[Access]| -> Vec<AbsPath> {
             let grants = plan.grants.iter().filter(|grant| wanted.contains(&grant.access));
             grants.map(|grant| grant.path.clone()).chain(scratch.cloned()).collect()
         };
-        let (policy, closed) = (brokered.policy.clone(), brokered.closed.clone());
-        let read = paths(&[Access::Read, Access::Write]);
         let written = paths(&[Access::Write]).into_iter().filter_map(|path| Some((id_of(&path)?, path)));
-        let written = written.map(|(id, path)| (path, id)).collect();
-        let Self { ours, theirs } = self;
-        drop(theirs);
-        let run = move || {
-            let Some((listener, filters)) = receive(&ours) else { return };
-            drop(ours);
-            let Ok(policy) = serde_json::from_str(&policy) else { return };
-            let oracle = Oracle {
-                policy,
-                closed,
-                all_closed: OnceCell::new(),
-                written,
-                read,
-            };
-            if drop_rights().is_ok() {
-                answer_all(&listener, filters, &oracle);
-            }
-            // The end of the listener makes whatever still waits fail.
+        let oracle = Oracle {
+            policy: OnceCell::new(),
+            text: brokered.policy.clone(),
+            closed: brokered.closed.clone(),
+            all_closed: OnceCell::new(),
+            written: written.map(|(id, path)| (path, id)).collect(),
+            read: paths(&[Access::Read, Access::Write]),
         };
-        std::thread::Builder::new().name("broker".to_owned()).spawn(run).map(drop)
+        Some(Self { oracle })
     }
-}
 
-fn receive(socket: &OwnedFd) -> Option<(OwnedFd, u32)> {
-    let mut bytes = [0; 4];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC).ok()?;
-    let listener = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
-        _ => None,
-    });
-    (received.bytes == bytes.len()).then_some((listener?, u32::from_le_bytes(bytes)))
+    /// For a thread that does nothing else, before it serves.
+    pub fn drop_rights(&self) -> io::Result<()> {
+        drop_rights()
+    }
+
+    /// `filters` are those of a process that is served.
+    pub fn outcome(&self, listener: &Listener, filters: u32, request: &libc::seccomp_notif) -> Outcome {
+        let Some(call) = Call::of(&request.data) else {
+            return Outcome::GoOn;
+        };
+        let Some(caller) = Caller::of(listener, request, filters) else {
+            return call.without_us();
+        };
+        act(&call, &caller, &self.oracle).unwrap_or_else(|error| call.failed(error))
+    }
 }
 
 /// This thread alone: no rights of root.
@@ -121,7 +84,9 @@ fn drop_rights() -> io::Result<()> {
 
 /// What the policy says of a path that was found.
 pub(super) struct Oracle {
-    policy: ResolvedPolicy,
+    /// Made of the text when it is first asked; nothing is allowed by a text that means none.
+    policy: OnceCell<Option<ResolvedPolicy>>,
+    text: String,
     /// Other names of what is closed, and what matches a pattern.
     closed: Vec<AbsPath>,
     /// Every path that is less than writable, looked for when it is first asked.
@@ -140,10 +105,14 @@ fn id_of(path: &AbsPath) -> Option<FileId> {
 }
 
 impl Oracle {
+    fn policy(&self) -> Option<&ResolvedPolicy> {
+        self.policy.get_or_init(|| serde_json::from_str(&self.text).ok()).as_ref()
+    }
+
     pub fn may_write(&self, path: &AbsPath) -> bool {
         // Landlock grants devices; nothing else is done to them.
         Device::of(path) == Device::No
-            && rights(&self.policy, path) == Rights::Write
+            && self.policy().is_some_and(|policy| rights(policy, path) == Rights::Write)
             && !self.closed.iter().any(|closed| path.starts_with(closed))
     }
 
@@ -161,76 +130,13 @@ impl Oracle {
     /// Whether something closed lies below `path`, or would if it was there.
     pub fn holds_closed(&self, path: &AbsPath) -> bool {
         let found = self.all_closed.get_or_init(|| {
-            let points = self.policy.turning_points().into_iter().chain(&self.closed);
+            let points = self
+                .policy()
+                .into_iter()
+                .flat_map(ResolvedPolicy::turning_points)
+                .chain(&self.closed);
             points.filter(|point| !self.may_write(point)).cloned().collect()
         });
         found.iter().any(|closed| crate::landlocked::is_below(closed, path))
     }
-}
-
-fn answer_all(listener: &OwnedFd, filters: u32, oracle: &Oracle) {
-    loop {
-        let mut sources = [PollFd::new(listener, PollFlags::IN)];
-        match poll(&mut sources, None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(_) => return,
-        }
-        let events = sources[0].revents();
-        if events.contains(PollFlags::IN) {
-            // SAFETY: the structure is plain numbers, and the kernel wants it empty.
-            let mut request: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-            // SAFETY: the kernel fills the live structure that it is given.
-            let received = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut request) };
-            if received == 0 {
-                let outcome = outcome(listener, filters, oracle, &request);
-                reply(listener, request.id, outcome);
-            }
-        } else if events.intersects(PollFlags::HUP | PollFlags::ERR) {
-            return;
-        }
-    }
-}
-
-fn outcome(listener: &OwnedFd, filters: u32, oracle: &Oracle, request: &libc::seccomp_notif) -> Outcome {
-    let Some(call) = Call::of(&request.data) else {
-        return Outcome::GoOn;
-    };
-    let Some(caller) = Caller::of(listener.as_fd(), request, filters) else {
-        return call.without_us();
-    };
-    act(&call, &caller, oracle).unwrap_or_else(|error| call.failed(error))
-}
-
-fn reply(listener: &OwnedFd, id: u64, outcome: Outcome) {
-    let (val, error, flags) = match outcome {
-        Outcome::GoOn => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
-        Outcome::Done => (0, 0, 0),
-        Outcome::Failed(error) => (0, -error.raw_os_error(), 0),
-        Outcome::Opened { file, close_on_exec } => match hand_in(listener, id, file.as_fd(), close_on_exec) {
-            Ok(()) => return,
-            Err(error) => (0, -error.raw_os_error(), 0),
-        },
-    };
-    let mut response = libc::seccomp_notif_resp { id, val, error, flags };
-    // Whoever asked may be gone.
-    // SAFETY: the kernel reads the live structure that it is given.
-    let _ = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response) };
-}
-
-/// Makes `file` one of the caller's, which is the result of its call.
-fn hand_in(listener: &OwnedFd, id: u64, file: BorrowedFd<'_>, close_on_exec: bool) -> Result<(), Errno> {
-    let request = libc::seccomp_notif_addfd {
-        id,
-        flags: libc::SECCOMP_ADDFD_FLAG_SEND as u32,
-        srcfd: file.as_raw_fd().cast_unsigned(),
-        newfd: 0,
-        newfd_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
-    };
-    // SAFETY: the kernel reads the live structure that it is given.
-    let added = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request) };
-    if added < 0 {
-        let error = io::Error::last_os_error().raw_os_error();
-        return Err(error.map_or(Errno::IO, Errno::from_raw_os_error));
-    }
-    Ok(())
 }

@@ -4,19 +4,21 @@
 //! ends every process of the namespace.
 
 use super::cgroup::Holds;
+use super::hearing::Heard;
 use super::limits::{self, Processes};
 use super::link::{Link, pass, take};
-use super::recorder::Microphone;
+use super::listener::{self, Handover};
 use super::{Refusal, exec, landlock, mounts, quit, seccomp, sockets};
 use crate::plan::{Confinement, Filters, Sockets};
 use codex_base::AbsPath;
 use codex_process::CommandIo;
+use codex_process::record::Recording;
 use codex_process::wire::{Report, Request};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::{Pid, WaitOptions};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// What init has from its parent.
@@ -26,7 +28,13 @@ pub(super) struct Inside<'a> {
     pub request: &'a Request,
     pub stdin: Option<&'a OwnedFd>,
     pub link: &'a Link,
-    pub recorder: Option<&'a Microphone>,
+    pub recording: Option<Recording>,
+    /// Of sockets only pairs, because of the standard streams.
+    pub strict: bool,
+    /// To a supervisor that hears.
+    pub supervisor: Option<&'a Handover>,
+    /// From it come calls that it has heard.
+    pub heard: Option<OwnedFd>,
     /// Placeholders that could not be made, because nobody could make anything there.
     pub absent: &'a [AbsPath],
     pub failure: &'a OwnedFd,
@@ -67,26 +75,35 @@ fn start(inside: &Inside<'_>, holds: Holds) -> Result<(Pid, Option<OwnedFd>), Re
     let fork = |confine: &dyn Fn() -> Result<(), Report>| {
         exec::fork_command(request, &streams, inside.failure, None, |_| confine()).map_err(failed("a process", "fork"))
     };
-    let (command, calls) = match &confinement.sockets {
-        Sockets::Pairs | Sockets::All => {
-            let settle = || limit().and_then(|()| inside.recorder.map_or(Ok(()), Microphone::install));
-            (fork(&settle)?, None)
+    let own = matches!(confinement.sockets, Sockets::Own { .. });
+    let done = if own && !inside.strict { sockets::rows() } else { Vec::new() };
+    let heard = Heard {
+        recording: inside.recording,
+        confined: true,
+        done,
+        supervisor: inside.supervisor,
+    };
+    let (hears, says) = listener::pair().map_err(failed(sockets::RULE, "make a pair of them"))?;
+    let command = fork(&|| {
+        limit()?;
+        if own {
+            hold(CapabilitySet::empty()).map_err(failed("no privileges", "drop them"))?;
+            seccomp::apply_to_command(inside.filters, inside.strict).map_err(Refusal::into_report)?;
         }
-        Sockets::Own { .. } => {
-            let strict = sockets::inherits_others(inside.stdin);
-            let (hears, says) = sockets::pair().map_err(failed(sockets::RULE, "make a pair of them"))?;
-            let command = fork(&|| {
-                limit()?;
-                hold(CapabilitySet::empty()).map_err(failed("no privileges", "drop them"))?;
-                match seccomp::apply_to_command(inside.filters, strict).map_err(Refusal::into_report)? {
-                    Some(calls) => pass(&says, &calls).map_err(failed(sockets::RULE, "hand them over")),
-                    None => Ok(()),
-                }
-            })?;
-            drop(says);
-            // Nothing comes if the command could not be confined, which it reports itself.
-            (command, take(&hears).map_err(failed(sockets::RULE, "take them over"))?)
+        let listener = heard.install(0)?;
+        if heard.done.is_empty() {
+            return Ok(());
         }
+        let listener = listener.ok_or(io::ErrorKind::Unsupported.into());
+        let passed = listener.and_then(|listener| pass(&says, listener.as_fd(), &[0]));
+        passed.map_err(failed(sockets::RULE, "hand them over"))
+    })?;
+    drop(says);
+    // Nothing comes if the command could not be confined, which it reports itself.
+    let calls = if heard.done.is_empty() {
+        None
+    } else {
+        take(&hears, &mut [0]).map_err(failed(sockets::RULE, "take them over"))?
     };
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
     // Only now: until here signals wait, and the copy must not take our handler for its own.
@@ -194,26 +211,29 @@ fn pass_signals_on(io: CommandIo) {
 fn serve(inside: &Inside<'_>, command: Pid, calls: Option<OwnedFd>) -> ! {
     const WORD: libc::c_int = 3;
     const CALLS: libc::c_int = 4;
+    const HEARD: libc::c_int = 5;
     // If there is no /dev/null any more the output only ends later.
     let _ = exec::forget_output();
     // SAFETY: no other descriptor is used from here on, and their owners are never dropped: this function ends with the process.
     // The folders of the host among them must not outlive the start.
-    let (word, calls) = unsafe {
+    let (word, calls, heard) = unsafe {
         // One may lie where another goes.
-        let status = libc::fcntl(inside.status.as_raw_fd(), libc::F_DUPFD_CLOEXEC, CALLS + 1);
-        let calls = calls.map(|calls| libc::fcntl(calls.as_raw_fd(), libc::F_DUPFD_CLOEXEC, CALLS + 1));
-        libc::dup2(status, WORD);
-        let calls = calls.map(|calls| libc::dup2(calls, CALLS));
-        let kept = if calls.is_some() { CALLS } else { WORD };
-        libc::close_range(kept.cast_unsigned() + 1, libc::c_uint::MAX, 0);
-        (
-            BorrowedFd::borrow_raw(WORD),
-            calls.filter(|calls| *calls == CALLS).map(|calls| OwnedFd::from_raw_fd(calls)),
-        )
+        let apart = |file: libc::c_int| libc::fcntl(file, libc::F_DUPFD_CLOEXEC, HEARD + 1);
+        let status = apart(inside.status.as_raw_fd());
+        let calls = calls.map(|calls| apart(calls.into_raw_fd()));
+        let heard = inside.heard.as_ref().map(|heard| apart(heard.as_raw_fd()));
+        libc::close_range(WORD.cast_unsigned(), HEARD.cast_unsigned(), 0);
+        let put = |file: libc::c_int, at: libc::c_int| libc::dup2(file, at) == at;
+        put(status, WORD);
+        let calls = calls.filter(|calls| put(*calls, CALLS)).map(|_| OwnedFd::from_raw_fd(CALLS));
+        let heard = heard.filter(|heard| put(*heard, HEARD)).map(|_| OwnedFd::from_raw_fd(HEARD));
+        libc::close_range(HEARD.cast_unsigned() + 1, libc::c_uint::MAX, 0);
+        (BorrowedFd::borrow_raw(WORD), calls, heard)
     };
     // Without it every such call fails: the end of its descriptor is the answer.
     if let (Some(calls), Sockets::Own { others }) = (calls, &inside.confinement.sockets) {
-        sockets::serve(calls, others, inside.confinement.system_calls);
+        let source = heard.map_or(sockets::Source::Kernel, sockets::Source::Supervisor);
+        sockets::serve(calls, source, others, inside.confinement.system_calls);
     }
     loop {
         match rustix::process::wait(WaitOptions::empty()) {

@@ -2,12 +2,13 @@
 //!
 //! Every grant is opened without following a symbolic link. What is gone or was exchanged meanwhile gets none.
 
-use super::broker::Handover;
 use super::exec::Streams;
+use super::hearing::Heard;
 use super::{Refusal, init, seccomp};
 use crate::landlocked::{Access, LandlockPlan, PathGrant, Signals};
 use crate::plan::{Filters, Sockets, SystemCalls};
 use codex_base::AbsPath;
+use codex_process::wire::Report;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetError, Scope,
@@ -24,27 +25,29 @@ const RULE: &str = "files that the policy opens only";
 const NEEDED: ABI = ABI::V3;
 const KNOWN: ABI = ABI::V5;
 
-/// `handover` leads to a supervisor that is ready to do for the command what Landlock cannot grant.
+/// What cannot be `heard` is not done for the command either.
 pub(super) fn apply(
     plan: &LandlockPlan,
     scratch: Option<&AbsPath>,
     streams: &Streams,
     filters: &Filters,
-    handover: Option<&Handover>,
-) -> Result<(), Refusal> {
-    init::limit_core().map_err(Refusal::of("no core dumps", "set the limit"))?;
-    init::drop_privileges(rustix::thread::CapabilitySet::empty()).map_err(Refusal::of("no privileges", "drop them"))?;
-    restrict(plan, scratch, streams).map_err(|error| Refusal {
+    heard: &Heard<'_>,
+) -> Result<(), Report> {
+    init::limit_core().map_err(|error| Refusal::of("no core dumps", "set the limit")(error).into_report())?;
+    init::drop_privileges(rustix::thread::CapabilitySet::empty())
+        .map_err(|error| Refusal::of("no privileges", "drop them")(error).into_report())?;
+    let refuse = |error: RulesetError| Refusal {
         rule: RULE.to_owned(),
         missing: error.to_string(),
-    })?;
+    };
+    restrict(plan, scratch, streams).map_err(|error| refuse(error).into_report())?;
+    let unserved = heard.done.is_empty();
+    let listener = heard.install(filters.first.len() + usize::from(unserved))?;
     // There is one listener for all filters of a process. Where somebody around us has it, the command does without.
-    let listener = handover.and_then(|handover| Some((handover, seccomp::handed_over::listen().ok()?)));
-    if listener.is_none() {
-        seccomp::refuse_metadata()?;
+    if listener.is_none() || unserved {
+        seccomp::refuse_metadata().map_err(Refusal::into_report)?;
     }
-    seccomp::apply(&filters.first)?;
-    listener.map_or(Ok(()), |(handover, listener)| handover.give(listener.as_fd()))
+    seccomp::apply(&filters.first).map_err(Refusal::into_report)
 }
 
 fn restrict(plan: &LandlockPlan, scratch: Option<&AbsPath>, streams: &Streams) -> Result<(), RulesetError> {

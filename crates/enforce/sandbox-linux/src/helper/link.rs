@@ -68,30 +68,25 @@ impl Link {
     }
 
     fn tell_with(&self, report: &Report, file: BorrowedFd<'_>) -> io::Result<()> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let files = [file];
-        ancillary.push(SendAncillaryMessage::ScmRights(&files));
-        rustix::net::sendmsg(&self.0, &[IoSlice::new(&report.encode())], &mut ancillary, SendFlags::NOSIGNAL)?;
-        Ok(())
+        pass(&self.0, file, &report.encode())
     }
 }
 
-/// Passes a descriptor.
-pub(super) fn pass(socket: &OwnedFd, file: &OwnedFd) -> io::Result<()> {
+/// Passes a descriptor with a few bytes, at least one.
+pub(super) fn pass(socket: &OwnedFd, file: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let files = [file.as_fd()];
+    let files = [file];
     ancillary.push(SendAncillaryMessage::ScmRights(&files));
-    rustix::net::sendmsg(socket, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 
 /// Takes what [`pass`] gave; nothing if the other end is closed.
-pub(super) fn take(socket: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+pub(super) fn take(socket: &OwnedFd, bytes: &mut [u8]) -> io::Result<Option<OwnedFd>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut [0])], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    rustix::net::recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
     let files = ancillary.drain().flat_map(|message| match message {
         RecvAncillaryMessage::ScmRights(files) => files.collect(),
         _ => Vec::new(),

@@ -1,40 +1,27 @@
-//! Sees the calls of a command before they are made (seccomp user notification), and keeps what they ask for.
+//! Keeps what a command asks for, before it gets it (seccomp user notification, see [`super::hearing`]).
 //!
-//! ```text
-//! command --(a call of the table)--> kernel --(notification)--> our thread: read the arguments, keep them --(go on)--> kernel makes the call
-//! ```
+//! It observes and never grants: what comes after it is what would come without it. What is kept may differ from what was done, since
+//! another thread of the command can change the arguments in between. It has one answer of its own, for the calls that a filter cannot
+//! refuse and tell ([`seccomp::is_refused`]); that is the filter's, and depends on registers alone.
 //!
-//! It observes and never grants: the answer is to go on, and then mounts, Landlock and the filter decide as they would without a recorder.
-//! What is kept may differ from what was done, since another thread of the command can change the arguments in between. The one answer
-//! that is not to go on is the filter's own, for the calls that a filter cannot refuse and tell ([`seccomp::is_refused`]); it depends on
-//! registers alone.
-//!
-//! When the recorder is gone, the kernel answers these calls with `ENOSYS`: nothing is opened any more. The kernel has one listener for a chain
-//! of filters, so there is no recorder in a recorded command.
+//! When the supervisor is gone, the kernel answers these calls with `ENOSYS`: nothing is opened any more. The kernel has one listener for a
+//! chain of filters, so there is no recorder in a recorded command.
 
 mod calls;
 mod names;
 mod places;
 
+use super::listener::{Row, When};
 use super::seccomp;
-use crate::plan::{LinuxPlan, SocketKind, SystemCalls};
+use crate::plan::{SocketKind, SystemCalls};
 use calls::Deed;
 use codex_base::AbsPath;
 use codex_process::record::{Address, FileKind, FileUse, Record, Recording, SeenAddress, SeenFile};
-use codex_process::wire::{Failure, Report};
 use places::{Caller, Located, Unread};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, FromRawFd, OwnedFd};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
-    SocketType,
-};
-use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Different things of one kind that are kept; far more than a build of a large program uses.
@@ -42,18 +29,11 @@ const KEPT_MAX: usize = 100_000;
 /// Programs that name programs that name programs.
 const INTERPRETERS_MAX: usize = 4;
 
-/// The end in the process that becomes the command.
-pub(super) struct Microphone {
-    pub recording: Recording,
-    confined: bool,
-    channel: OwnedFd,
-}
-
-/// Our own end.
-pub(super) struct Ear {
-    channel: OwnedFd,
+/// Of one command.
+pub(super) struct Recorder {
     system_calls: SystemCalls,
     sockets: SocketKind,
+    tape: Tape,
 }
 
 /// What there is so far. The thread that adds to it ends with this process.
@@ -69,64 +49,34 @@ struct Kept {
     left_out: u64,
 }
 
-/// The two ends, before the command's process is made.
-pub(super) fn make(recording: Recording, plan: &LinuxPlan) -> io::Result<(Microphone, Ear)> {
-    let (theirs, ours) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-    let (system_calls, sockets) = match plan {
-        LinuxPlan::Unconfined => (SystemCalls::NetworkOn, SocketKind::All),
-        LinuxPlan::Confined(plan) => (plan.system_calls, plan.sockets.kind()),
-        LinuxPlan::Landlocked(plan) => (plan.system_calls, plan.sockets.kind()),
-    };
-    let microphone = Microphone {
-        recording,
-        confined: !matches!(plan, LinuxPlan::Unconfined),
-        channel: theirs,
-    };
-    let ear = Ear {
-        channel: ours,
-        system_calls,
-        sockets,
-    };
-    Ok((microphone, ear))
+/// Readies a process whose calls will be told. `confined`: a filter closes ways around already.
+pub(super) fn prepare(confined: bool) -> Result<(), String> {
+    let failed = |step: &str, error: rustix::io::Errno| format!("failed to {step}: {error}");
+    rustix::thread::set_no_new_privs(true).map_err(|error| failed("give up new privileges", error))?;
+    // Else nobody could read what this process asks for before its program runs, which is dumpable again.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)
+        .map_err(|error| failed("let its calls be read", error))?;
+    if !confined {
+        let ways_around = ways_around().map_err(|error| error.to_string())?;
+        seccompiler::apply_filter(&ways_around).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
-impl Microphone {
-    /// From here on this process and whatever it starts is heard; the last step before the program. What it asks meanwhile waits for
-    /// [`Ear::listen`].
-    pub fn install(&self) -> Result<(), Report> {
-        self.installed()
-            .map_err(|missing| Report::Failed(Failure::Unrecordable { missing }))
-    }
-
-    fn installed(&self) -> Result<(), String> {
-        fn failed(step: &str) -> impl FnOnce(io::Error) -> String {
-            move |error| format!("failed to {step}: {error}")
-        }
-        let filter = |error: &dyn std::error::Error| error.to_string();
-        rustix::thread::set_no_new_privs(true).map_err(|error| failed("give up new privileges")(error.into()))?;
-        // Else nobody could read what this process asks for before its program runs, which is dumpable again.
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)
-            .map_err(|error| failed("let its calls be read")(error.into()))?;
-        if !self.confined {
-            let ways_around = ways_around().map_err(|error| filter(&error))?;
-            seccompiler::apply_filter(&ways_around).map_err(|error| filter(&error))?;
-        }
-        let told = told(self.recording).map_err(|error| filter(&error))?;
-        let listener = listen(told).map_err(|error| explain(&error))?;
-        self.pass_on(&listener).map_err(failed("pass the listener on"))
-    }
-
-    fn pass_on(&self, listener: &OwnedFd) -> io::Result<()> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let files = [listener.as_fd()];
-        ancillary.push(SendAncillaryMessage::ScmRights(&files));
-        rustix::net::sendmsg(&self.channel, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)?;
-        Ok(())
-    }
+/// What is told to it.
+pub(super) fn rows(recording: Recording) -> impl Iterator<Item = Row> {
+    calls::told(recording).map(move |call| Row {
+        call,
+        // Without an address it is a write to the peer.
+        when: if call == libc::SYS_sendto && recording == Recording::Uses {
+            When::IsNotNull { argument: 4 }
+        } else {
+            When::Always
+        },
+    })
 }
 
-fn explain(error: &io::Error) -> String {
+pub(super) fn explain(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EBUSY) => {
             "something around codex records already (a recorded command, a container's own filter), and the kernel has one \
@@ -147,98 +97,53 @@ fn ways_around() -> Result<BpfProgram, seccompiler::BackendError> {
     compile(rules, SeccompAction::Errno(libc::ENOSYS.cast_unsigned()))
 }
 
-/// The library knows no such action, so another one that nobody uses holds its place.
-fn told(recording: Recording) -> Result<BpfProgram, seccompiler::BackendError> {
-    const RETURN: u16 = 0x06;
-    const PLACE: SeccompAction = SeccompAction::Trace(0);
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = calls::told(recording).map(|call| (call, Vec::new())).collect();
-    if recording == Recording::Uses {
-        let to_address = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
-        rules.insert(libc::SYS_sendto, vec![SeccompRule::new(vec![to_address])?]);
-    }
-    let mut program = compile(rules, PLACE)?;
-    for step in &mut program {
-        if step.code == RETURN && step.k == u32::from(PLACE) {
-            step.k = libc::SECCOMP_RET_USER_NOTIF;
-        }
-    }
-    Ok(program)
-}
-
 fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, action: SeccompAction) -> Result<BpfProgram, seccompiler::BackendError> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
     SeccompFilter::new(rules, SeccompAction::Allow, action, architecture)?.try_into()
 }
 
-/// Installs the filter for this thread, which is alone.
-fn listen(mut program: BpfProgram) -> io::Result<OwnedFd> {
-    let filter = libc::sock_fprog {
-        len: u16::try_from(program.len()).map_err(io::Error::other)?,
-        // The same structure of the kernel under two names.
-        filter: program.as_mut_ptr().cast(),
-    };
-    let install = |flags: libc::c_ulong| {
-        // SAFETY: the program and the structure outlive the call; it returns a fresh descriptor or -1.
-        unsafe {
-            match libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) {
-                -1 => Err(io::Error::last_os_error()),
-                listener => Ok(OwnedFd::from_raw_fd(i32::try_from(listener).map_err(io::Error::other)?)),
-            }
-        }
-    };
-    // With the second flag (Linux 5.19) only a fatal signal ends a wait for our answer: else a program with a timer may never get further.
-    // One that comes before we take the call up still interrupts it.
-    match install(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => install(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER),
-        installed => installed,
-    }
+/// What was seen of a call, and of whom.
+pub(super) struct Sight {
+    caller: Caller,
+    seen: Option<Result<Vec<Seen>, Unread>>,
 }
 
-impl Ear {
-    /// In a thread of its own: what it looks up may wait for a disk, while the supervisor must hear its parent.
-    pub fn listen(self) -> io::Result<Tape> {
-        let tape = Tape::default();
-        let own = tape.clone();
-        std::thread::Builder::new().name("recorder".to_owned()).spawn(move || {
-            if let Ok(listener) = self.receive() {
-                while let Some(call) = next(&listener) {
-                    self.hear(&listener, &call, &own);
-                }
-            }
-        })?;
-        Ok(tape)
+impl Recorder {
+    /// `sockets` are those that the command has really.
+    pub fn of(system_calls: SystemCalls, sockets: SocketKind) -> Self {
+        Self {
+            system_calls,
+            sockets,
+            tape: Tape::default(),
+        }
     }
 
-    fn receive(&self) -> io::Result<OwnedFd> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        rustix::net::recvmsg(
-            &self.channel,
-            &mut [IoSliceMut::new(&mut [0])],
-            &mut ancillary,
-            RecvFlags::CMSG_CLOEXEC,
-        )?;
-        let file = ancillary.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut files) => files.next(),
-            _ => None,
-        });
-        file.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    pub fn tape(&self) -> Tape {
+        self.tape.clone()
     }
 
-    fn hear(&self, listener: &OwnedFd, call: &libc::seccomp_notif, tape: &Tape) {
-        let number = i64::from(call.data.nr);
-        let refused = seccomp::TOLD.contains(&number) && seccomp::is_refused(self.system_calls, self.sockets, number, &call.data.args);
+    pub fn look(&self, call: &libc::seccomp_notif) -> Sight {
         let caller = Caller::new(call.pid);
-        let seen = calls::deed(number, &call.data.args).map(|deed| look(&caller, &deed));
-        // The process may be another one by now, if the caller was killed meanwhile.
-        if is_waiting(listener, call.id) {
-            match seen {
-                Some(Ok(seen)) => seen.into_iter().for_each(|seen| tape.add(seen, &caller, refused)),
-                Some(Err(Unread::Closed)) => tape.kept().unread += 1,
-                // What is no address and no path fails by itself.
-                Some(Err(Unread::Nothing)) | None => {}
-            }
-            answer(listener, call.id, refused);
+        let deed = calls::deed(call.data.nr.into(), &call.data.args);
+        Sight {
+            seen: deed.map(|deed| look(&caller, &deed)),
+            caller,
+        }
+    }
+
+    /// Whether the filter would, if it did not leave that to us.
+    pub fn refuses(&self, call: &libc::seccomp_notif) -> bool {
+        let number = i64::from(call.data.nr);
+        seccomp::TOLD.contains(&number) && seccomp::is_refused(self.system_calls, self.sockets, number, &call.data.args)
+    }
+
+    /// While the caller is known to wait.
+    pub fn keep(&self, sight: Sight, refused: bool) {
+        match sight.seen {
+            Some(Ok(seen)) => seen.into_iter().for_each(|seen| self.tape.add(seen, &sight.caller, refused)),
+            Some(Err(Unread::Closed)) => self.tape.kept().unread += 1,
+            // What is no address and no path fails by itself.
+            Some(Err(Unread::Nothing)) | None => {}
         }
     }
 }
@@ -390,66 +295,12 @@ fn put<K: std::hash::Hash + Eq, V>(map: &mut HashMap<K, V>, key: K, value: impl 
     }
 }
 
-/// The next call that waits; `None` when nobody is left who could make one.
-fn next(listener: &OwnedFd) -> Option<libc::seccomp_notif> {
-    loop {
-        let mut sources = [PollFd::new(listener, PollFlags::IN)];
-        match poll(&mut sources, None) {
-            Ok(_) if sources[0].revents().contains(PollFlags::IN) => {}
-            Err(rustix::io::Errno::INTR) => continue,
-            Ok(_) | Err(_) => return None,
-        }
-        // SAFETY: the kernel wants the structure to be zero, and fills it.
-        let received = unsafe {
-            let mut call: libc::seccomp_notif = std::mem::zeroed();
-            match libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call) {
-                -1 => Err(io::Error::last_os_error()),
-                _ => Ok(call),
-            }
-        };
-        match received {
-            Ok(call) => return Some(call),
-            // Whoever called has been killed meanwhile.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
-            Err(_) => return None,
-        }
-    }
-}
-
-fn is_waiting(listener: &OwnedFd, id: u64) -> bool {
-    // SAFETY: reads one number.
-    unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) == 0 }
-}
-
-fn answer(listener: &OwnedFd, id: u64, refused: bool) {
-    let go_on = libc::seccomp_notif_resp {
-        id,
-        val: 0,
-        error: 0,
-        flags: u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap_or(0),
-    };
-    let refuse = libc::seccomp_notif_resp {
-        error: -libc::EPERM,
-        flags: 0,
-        ..go_on
-    };
-    let response = if refused { refuse } else { go_on };
-    // SAFETY: reads the structure. A caller that is gone needs no answer.
-    unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_filters_compile_and_tell_instead_of_tracing() {
-        for recording in [Recording::Uses, Recording::Everything] {
-            let program = told(recording).unwrap();
-            assert!(program.len() < 4096);
-            let ends: BTreeSet<u32> = program.iter().filter(|step| step.code == 0x06).map(|step| step.k).collect();
-            assert!(ends.contains(&libc::SECCOMP_RET_USER_NOTIF) && !ends.contains(&u32::from(SeccompAction::Trace(0))));
-        }
+    fn what_closes_ways_around_compiles() {
         assert!(!ways_around().unwrap().is_empty());
     }
 

@@ -15,10 +15,8 @@ use crate::landlocked::Signals;
 use crate::plan::{Filters, SocketKind, SystemCalls};
 use codex_process::record::Recording;
 use number::{Architecture, Number, call, older};
-use rustix::fd::{FromRawFd, OwnedFd};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 
 const RULE: &str = "refused system calls";
 
@@ -208,7 +206,7 @@ const NO_DATAGRAMS: &[Call] = &[
 ];
 
 /// What init does for a command.
-const HANDED_OVER: [i64; 2] = [libc::SYS_connect, libc::SYS_listen];
+pub(super) const HANDED_OVER: [i64; 2] = [libc::SYS_connect, libc::SYS_listen];
 
 /// Refused by what the policy says of the network and of sockets, and worth telling. The kernel tells a recorder nothing of what a filter
 /// refuses, so that in a recorded command it is the recorder that refuses these, by the same rows ([`is_refused`]). Without a recorder to
@@ -341,42 +339,9 @@ fn refuse(missing: impl std::fmt::Display) -> Refusal {
     }
 }
 
-/// What comes on top of it for a command whose calls are handed over, and the descriptor from which they are heard. `strict`: of sockets
-/// only pairs, and nothing is handed over.
-pub(super) fn apply_to_command(filters: &Filters, strict: bool) -> Result<Option<OwnedFd>, Refusal> {
-    if strict {
-        return apply(&filters.strict).map(|()| None);
-    }
-    apply(&filters.command)?;
-    hand_over().map(Some).map_err(refuse)
-}
-
-/// Whoever makes one of [`HANDED_OVER`] waits until somebody answers it through the descriptor, and no signal but the last one interrupts
-/// that (Linux 5.19): the call would be made twice.
-fn hand_over() -> io::Result<OwnedFd> {
-    let mut program = vec![step(LOAD_NUMBER, 0, 0, 0)];
-    for (index, call) in HANDED_OVER.iter().enumerate() {
-        let number = u32::try_from(*call).map_err(io::Error::other)?;
-        let left = u8::try_from(HANDED_OVER.len() - index).map_err(io::Error::other)?;
-        program.push(step(IS, number, left, 0));
-    }
-    program.push(step(RETURN, SeccompAction::Allow.into(), 0, 0));
-    program.push(step(RETURN, libc::SECCOMP_RET_USER_NOTIF, 0, 0));
-    let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-    let length = u16::try_from(program.len()).map_err(io::Error::other)?;
-    // Of the same form as the kernel's.
-    let filter = libc::sock_fprog {
-        len: length,
-        filter: program.as_mut_ptr().cast(),
-    };
-    rustix::thread::set_no_new_privs(true)?;
-    // SAFETY: the program lives as long as the call, and a result that is no error is a fresh descriptor.
-    unsafe {
-        match libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) {
-            -1 => Err(io::Error::last_os_error()),
-            fd => Ok(OwnedFd::from_raw_fd(i32::try_from(fd).map_err(io::Error::other)?)),
-        }
-    }
+/// What comes on top of it for a command with sockets of its own. `strict`: of sockets only pairs.
+pub(super) fn apply_to_command(filters: &Filters, strict: bool) -> Result<(), Refusal> {
+    apply(if strict { &filters.strict } else { &filters.command })
 }
 
 /// Whether the tables refuse this call of the [`TOLD`] ones, by what the kernel copied out of the registers: nobody can change that meanwhile.
@@ -428,7 +393,6 @@ fn compile_allowed(architecture: Architecture, more: &[Number]) -> BpfProgram {
 }
 
 const LOAD_NUMBER: u16 = 0x20;
-const IS: u16 = 0x15;
 const IS_AT_LEAST: u16 = 0x35;
 const IS_MORE_THAN: u16 = 0x25;
 const RETURN: u16 = 0x06;

@@ -7,14 +7,17 @@
 //!
 //! A socket is the command's own if init made it listen ([`Known`]). Everything else that is no unix socket is passed through.
 
+mod files;
+
+use super::listener::{Listener, Outcome, Row, When, last_error};
+use super::seccomp::HANDED_OVER;
 use crate::plan::{OtherSocket, SystemCalls};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::sockopt::{socket_domain, socket_type};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::collections::VecDeque;
-use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -29,14 +32,10 @@ const ADDRESS_MAX: usize = 128;
 /// Of a thread that waits in one call.
 const STACK_BYTES: usize = 128 << 10;
 
-/// For [`super::link::pass`].
-pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )?)
+/// What is done for a command.
+pub(super) fn rows() -> Vec<Row> {
+    let row = |call| Row { call, when: When::Always };
+    HANDED_OVER.map(row).into()
 }
 
 /// Whether a standard stream is a socket through which the command could reach others by calls that are not handed over: one for
@@ -58,10 +57,51 @@ fn is_connecting(kind: SocketType) -> bool {
     kind == SocketType::STREAM || kind == SocketType::SEQPACKET
 }
 
+/// Where init hears of calls.
+pub(super) enum Source {
+    Kernel,
+    /// From the supervisor, which has heard of them first and recorded them.
+    Supervisor(OwnedFd),
+}
+
+/// What the supervisor is told of a call before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Of the command's own sockets, which is nobody's business.
+    Own,
+    /// The policy refuses it.
+    Closed,
+    Open,
+}
+
+/// Has init do `call`, which answers it. `None` if nobody is there.
+pub(super) fn ask(init: &OwnedFd, call: &libc::seccomp_notif) -> Option<Verdict> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", call.pid)).ok()?;
+    // Its number in the innermost of its namespaces, which is init's: a command makes none.
+    let thread = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:")?.split_whitespace().last());
+    let call = Call {
+        thread: thread?.parse().ok()?,
+        ..Call::heard(call)
+    };
+    rustix::net::send(init, &call.encode(), rustix::net::SendFlags::NOSIGNAL).ok()?;
+    let mut verdict = [0];
+    match rustix::net::recv(init, &mut verdict, rustix::net::RecvFlags::empty()) {
+        Ok((1, _)) => Some(match verdict {
+            [0] => Verdict::Own,
+            [1] => Verdict::Closed,
+            _ => Verdict::Open,
+        }),
+        Ok(_) | Err(_) => None,
+    }
+}
+
 /// Answers from now on, in a thread of its own. If that cannot be started, nobody answers and every such call fails.
-pub(super) fn serve(calls: OwnedFd, others: &[OtherSocket], system_calls: SystemCalls) {
+pub(super) fn serve(calls: OwnedFd, source: Source, others: &[OtherSocket], system_calls: SystemCalls) {
     let served = Served {
-        calls: Arc::new(calls),
+        listener: Arc::new(Listener(calls)),
+        source,
         others: others.iter().map(Other::of).collect(),
         known: Known::default(),
         names_are_apart: system_calls == SystemCalls::NetworkOff || keeps_names_apart(),
@@ -71,7 +111,8 @@ pub(super) fn serve(calls: OwnedFd, others: &[OtherSocket], system_calls: System
 }
 
 struct Served {
-    calls: Arc<OwnedFd>,
+    listener: Arc<Listener>,
+    source: Source,
     others: Vec<Other>,
     known: Known,
     /// The kernel lets nobody connect to an abstract name of somebody outside.
@@ -107,6 +148,7 @@ impl Other {
 }
 
 /// One call that waits for its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Call {
     id: u64,
     /// The thread that makes it.
@@ -115,55 +157,137 @@ struct Call {
     arguments: [u64; 6],
 }
 
-/// What is to be done with the copy of the socket.
-enum Act {
-    /// To these bytes.
-    Connect(Vec<u8>),
-    /// To this file.
-    ConnectTo(OwnedFd),
-}
+impl Call {
+    const BYTES: usize = 72;
 
-impl Served {
-    fn run(mut self) {
-        loop {
-            match self.next() {
-                Ok(call) => self.answer(&call),
-                // Its maker died, or a signal came.
-                Err(Errno::NOENT | Errno::INTR) => {}
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn next(&self) -> Result<Call, Errno> {
-        // SAFETY: the kernel wants a structure of zeros and fills it.
-        let heard = unsafe {
-            let mut heard: libc::seccomp_notif = std::mem::zeroed();
-            ioctl(&self.calls, NOTIF_RECV, (&raw mut heard).cast())?;
-            heard
-        };
-        Ok(Call {
+    fn heard(heard: &libc::seccomp_notif) -> Self {
+        Self {
             id: heard.id,
             thread: heard.pid.cast_signed(),
             number: heard.data.nr.into(),
             arguments: heard.data.args,
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let words = [self.id, i64::from(self.thread).cast_unsigned(), self.number.cast_unsigned()];
+        words.into_iter().chain(self.arguments).flat_map(u64::to_le_bytes).collect()
+    }
+
+    fn decode(bytes: &[u8; Self::BYTES]) -> Option<Self> {
+        let mut words = bytes
+            .chunks_exact(8)
+            .filter_map(|bytes| bytes.try_into().ok())
+            .map(u64::from_le_bytes);
+        let mut word = || words.next();
+        Some(Self {
+            id: word()?,
+            thread: i32::try_from(word()?.cast_signed()).ok()?,
+            number: word()?.cast_signed(),
+            arguments: [word()?, word()?, word()?, word()?, word()?, word()?],
         })
+    }
+}
+
+/// What is to be done with the copy of the socket.
+enum Act {
+    /// To these bytes.
+    Connect(Vec<u8>),
+    /// To this file, which is a socket of the command itself, or not.
+    ConnectTo { file: OwnedFd, own: bool },
+}
+
+impl Act {
+    const fn verdict(&self) -> Verdict {
+        match self {
+            Self::ConnectTo { own: true, .. } => Verdict::Own,
+            Self::ConnectTo { own: false, .. } | Self::Connect(_) => Verdict::Open,
+        }
+    }
+}
+
+/// Why nothing is done.
+enum Not {
+    /// The policy.
+    Closed,
+    Failed(Errno),
+}
+
+impl From<Errno> for Not {
+    fn from(error: Errno) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Served {
+    fn run(mut self) {
+        while let Some(call) = self.next() {
+            self.answer(&call);
+        }
+    }
+
+    fn next(&self) -> Option<Call> {
+        match &self.source {
+            Source::Kernel => self.listener.next().map(|heard| Call::heard(&heard)),
+            Source::Supervisor(socket) => {
+                let mut bytes = [0; Call::BYTES];
+                loop {
+                    match rustix::net::recv(socket, &mut bytes, rustix::net::RecvFlags::empty()) {
+                        Err(Errno::INTR) => {}
+                        Ok((Call::BYTES, _)) => return Call::decode(&bytes),
+                        Ok(_) | Err(_) => return None,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Once for each call, before it is answered: then it is written down when the command goes on.
+    fn tell(&self, verdict: Verdict) {
+        if let Source::Supervisor(socket) = &self.source {
+            let verdict = match verdict {
+                Verdict::Own => 0,
+                Verdict::Closed => 1,
+                Verdict::Open => 2,
+            };
+            // It is gone, and the command with it.
+            let _ = rustix::net::send(socket, &[verdict], rustix::net::SendFlags::NOSIGNAL);
+        }
+    }
+
+    fn reply(&self, call: &Call, done: Result<(), Errno>) {
+        self.listener.answer(call.id, done.into());
     }
 
     fn answer(&mut self, call: &Call) {
         let socket = match self.copy(call) {
             Ok(socket) => socket,
-            Err(error) => return reply(&self.calls, call.id, Err(error)),
+            Err(error) => {
+                self.tell(Verdict::Open);
+                return self.reply(call, Err(error));
+            }
         };
         let done = match call.number {
-            libc::SYS_listen => self.listen(call, &socket),
-            _ => match self.decide(call, &socket) {
-                Ok(act) if may_wait(&socket) => return self.connect_apart(call.id, socket, act),
-                Ok(act) => connect(&socket, &act),
-                Err(error) => Err(error),
-            },
+            libc::SYS_listen => {
+                self.tell(Verdict::Open);
+                self.listen(call, &socket)
+            }
+            _ => {
+                let decided = self.decide(call, &socket);
+                self.tell(match &decided {
+                    Ok(act) => act.verdict(),
+                    Err(Not::Closed) => Verdict::Closed,
+                    Err(Not::Failed(_)) => Verdict::Open,
+                });
+                match decided {
+                    Ok(act) if may_wait(&socket) => return self.connect_apart(call.id, socket, act),
+                    Ok(act) => connect(&socket, &act),
+                    Err(Not::Closed) => Err(Errno::ACCESS),
+                    Err(Not::Failed(error)) => Err(error),
+                }
+            }
         };
-        reply(&self.calls, call.id, done);
+        self.reply(call, done);
     }
 
     /// The socket that the call is about.
@@ -184,37 +308,37 @@ impl Served {
     }
 
     fn is_waiting(&self, call: &Call) -> Result<(), Errno> {
-        let mut id = call.id;
-        ioctl(&self.calls, NOTIF_ID_VALID, (&raw mut id).cast())
+        if self.listener.waits(call.id) { Ok(()) } else { Err(Errno::NOENT) }
     }
 
-    fn decide(&self, call: &Call, socket: &OwnedFd) -> Result<Act, Errno> {
+    fn decide(&self, call: &Call, socket: &OwnedFd) -> Result<Act, Not> {
         let address = self.address(call)?;
         if socket_domain(socket)? != AddressFamily::UNIX {
             return Ok(Act::Connect(address));
         }
         let Some(name) = unix_name(&address) else {
-            return Err(Errno::INVAL);
+            return Err(Errno::INVAL.into());
         };
         if !is_connecting(socket_type(socket)?) {
-            return Err(Errno::ACCESS);
+            return Err(Not::Closed);
         }
         if name.first().is_none_or(|byte| *byte == 0) {
             return if self.names_are_apart {
                 Ok(Act::Connect(address))
             } else {
-                Err(Errno::ACCESS)
+                Err(Not::Closed)
             };
         }
-        let target = self.open_for(call, name, OFlags::empty())?;
-        let id = id(&target)?;
-        if self.known.holds(id) || self.others.iter().any(|other| other.is(id)) {
-            return Ok(Act::ConnectTo(target));
+        let file = self.open_for(call, name, OFlags::empty())?;
+        let id = id(&file)?;
+        let own = self.known.holds(id);
+        if own || self.others.iter().any(|other| other.is(id)) {
+            return Ok(Act::ConnectTo { file, own });
         }
-        Err(match listens(&target, socket_type(socket)?) {
-            Ok(()) => Errno::ACCESS,
+        Err(match listens(&file, socket_type(socket)?) {
+            Ok(()) => Not::Closed,
             // As without anybody in between: nobody listens, or it is something else.
-            Err(error) => error,
+            Err(error) => error.into(),
         })
     }
 
@@ -259,10 +383,10 @@ impl Served {
 
     /// In a thread of its own: whoever is called may not answer for long.
     fn connect_apart(&self, id: u64, socket: OwnedFd, act: Act) {
-        let calls = Arc::clone(&self.calls);
-        let work = move || reply(&calls, id, connect(&socket, &act));
+        let listener = Arc::clone(&self.listener);
+        let work = move || listener.answer(id, connect(&socket, &act).into());
         if std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work).is_err() {
-            reply(&self.calls, id, Err(Errno::AGAIN));
+            self.listener.answer(id, Outcome::Failed(Errno::AGAIN));
         }
     }
 
@@ -298,7 +422,7 @@ impl Served {
             return None;
         }
         let file = self.open_for(call, name, OFlags::NOFOLLOW).ok()?;
-        (bound_to(socket).ok()? == kernel_id(&file).ok()?).then_some(file)
+        (files::bound_to(socket).ok()? == files::kernel_id(&file).ok()?).then_some(file)
     }
 }
 
@@ -369,7 +493,7 @@ fn listens(file: &OwnedFd, kind: SocketType) -> Result<(), Errno> {
 fn connect(socket: &OwnedFd, act: &Act) -> Result<(), Errno> {
     match act {
         Act::Connect(address) => connect_bytes(socket, address),
-        Act::ConnectTo(file) => connect_to(socket, file),
+        Act::ConnectTo { file, .. } => connect_to(socket, file),
     }
 }
 
@@ -414,71 +538,6 @@ fn pidfd(thread: i32) -> Result<OwnedFd, Errno> {
     })
 }
 
-/// Disk and number of a file as the kernel keeps them, the number shortened.
-fn kernel_id(file: &OwnedFd) -> io::Result<(u32, u32)> {
-    const MOUNT: StatxFlags = StatxFlags::from_bits_retain(0x1000);
-    let found = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::INO | MOUNT)?;
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
-    let mount = found.stx_mnt_id.to_string();
-    let disk = mounts.lines().find_map(|line| {
-        let mut words = line.split(' ');
-        (words.next() == Some(&mount)).then(|| words.nth(1))?
-    });
-    let (major, minor) = disk.and_then(|disk| disk.split_once(':')).ok_or(io::ErrorKind::NotFound)?;
-    let number = |text: &str| text.parse::<u32>().map_err(io::Error::other);
-    let shortened = u32::try_from(found.stx_ino & u64::from(u32::MAX)).map_err(io::Error::other)?;
-    Ok((number(major)? << 20 | number(minor)?, shortened))
-}
-
-/// Disk and number of the file that a socket is bound to, as `sock_diag(7)` tells them.
-fn bound_to(socket: &OwnedFd) -> io::Result<(u32, u32)> {
-    const BY_FAMILY: u16 = 20;
-    const REQUEST: u16 = 1;
-    const SHOW_FILE: u32 = 2;
-    const FILE: u16 = 1;
-    const HEADER: usize = 16;
-    const ANSWER: usize = 16;
-    let socket = rustix::fs::fstat(socket)?.st_ino;
-    let socket = u32::try_from(socket).map_err(io::Error::other)?;
-    let kernel = rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        Some(rustix::net::netlink::SOCK_DIAG),
-    )?;
-    let mut request = Vec::new();
-    // The header: length, kind, flags, sequence, port.
-    request.extend(40_u32.to_ne_bytes());
-    request.extend(BY_FAMILY.to_ne_bytes());
-    request.extend(REQUEST.to_ne_bytes());
-    request.extend([0; 8]);
-    // Family, protocol and padding; states; the socket; what to show; its cookie, any.
-    request.extend([u8::try_from(libc::AF_UNIX).unwrap_or_default(), 0, 0, 0]);
-    for word in [u32::MAX, socket, SHOW_FILE, u32::MAX, u32::MAX] {
-        request.extend(word.to_ne_bytes());
-    }
-    rustix::net::send(&kernel, &request, rustix::net::SendFlags::empty())?;
-    let mut answer = [0; 4096];
-    let (count, _) = rustix::net::recv(&kernel, &mut answer, rustix::net::RecvFlags::empty())?;
-    let short = |at: &[u8]| at.first_chunk().copied().map(u16::from_ne_bytes);
-    let word = |at: &[u8]| at.first_chunk().copied().map(u32::from_ne_bytes);
-    let parse = || {
-        let message = answer.get(..count)?;
-        if short(message.get(4..)?)? != BY_FAMILY {
-            return None;
-        }
-        let mut rest = message.get(HEADER + ANSWER..)?;
-        loop {
-            let (length, kind) = (usize::from(short(rest)?), short(rest.get(2..)?)?);
-            if kind == FILE && length == 12 {
-                return Some((word(rest.get(8..)?)?, word(rest.get(4..)?)?));
-            }
-            rest = rest.get(length.max(4).next_multiple_of(4)..)?;
-        }
-    };
-    parse().ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
 /// Landlock keeps abstract names apart from this version on (Linux 6.12).
 fn keeps_names_apart() -> bool {
     const VERSION: libc::c_uint = 1;
@@ -492,31 +551,19 @@ const fn low_int(argument: u64) -> i32 {
     i32::from_le_bytes([a, b, c, d])
 }
 
-fn reply(calls: &OwnedFd, id: u64, done: Result<(), Errno>) {
-    let mut answer = libc::seccomp_notif_resp {
-        id,
-        val: 0,
-        error: done.map_or_else(|error| -error.raw_os_error(), |()| 0),
-        flags: 0,
-    };
-    // Who asked may have died meanwhile.
-    let _ = ioctl(calls, NOTIF_SEND, (&raw mut answer).cast());
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn last_error() -> Errno {
-    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
-}
-
-// `linux/seccomp.h`: direction, size and letter.
-const NOTIF_RECV: u64 = 0xC000_2100 | (size_of::<libc::seccomp_notif>() as u64) << 16;
-const NOTIF_SEND: u64 = 0xC000_2101 | (size_of::<libc::seccomp_notif_resp>() as u64) << 16;
-const NOTIF_ID_VALID: u64 = 0x4000_2102 | (size_of::<u64>() as u64) << 16;
-
-/// `argument` is what the request wants, and lives as long as the call.
-fn ioctl(calls: &OwnedFd, request: u64, argument: *mut libc::c_void) -> Result<(), Errno> {
-    // SAFETY: as above.
-    match unsafe { libc::syscall(libc::SYS_ioctl, calls.as_raw_fd(), request, argument) } {
-        -1 => Err(last_error()),
-        _ => Ok(()),
+    #[test]
+    fn a_call_survives_its_journey() {
+        let call = Call {
+            id: u64::MAX,
+            thread: 7,
+            number: libc::SYS_connect,
+            arguments: [1, u64::MAX, 3, 4, 5, 6],
+        };
+        let bytes: [u8; Call::BYTES] = call.encode().try_into().unwrap();
+        assert_eq!(Call::decode(&bytes), Some(call));
     }
 }

@@ -1,15 +1,17 @@
 //! The supervisor: starts the command or its init, hears its parent, walks the kill ladder, tells the one end.
 
-use super::broker::Handover;
+use super::broker::Broker;
 use super::cgroup::{self, Group as ControlGroup};
+use super::hearing::{self, Doer, Heard, Recorded};
 use super::limits::{self, Processes};
-use super::link::{Heard, Link, Pipe};
+use super::link::{self, Link, Pipe};
+use super::listener::{self, Handover};
 use super::namespaces::{self, Entered};
 use super::placeholder::Placeholders;
-use super::recorder::{self, Ear, Microphone, Tape};
+use super::recorder::Recorder;
 use super::scratch::Scratch;
-use super::{Refusal, exec, init, landlocked, tree};
-use crate::plan::{Assignment, LinuxPlan, Own};
+use super::{Refusal, exec, init, landlocked, seccomp, sockets, tree};
+use crate::plan::{Assignment, LinuxPlan, Own, SocketKind, Sockets, SystemCalls};
 use codex_process::CommandIo;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -44,9 +46,9 @@ pub(super) fn run() -> io::Result<()> {
         ..Litter::default()
     };
     match start(&assignment, &own, &request, stdin.as_ref(), &link, &mut litter) {
-        Ok((started, tape)) => Supervisor {
+        Ok((started, recorded)) => Supervisor {
             link,
-            tape,
+            recorded,
             signals,
             started,
             start: Start::Pending,
@@ -149,75 +151,99 @@ fn start(
     stdin: Option<&OwnedFd>,
     link: &Link,
     litter: &mut Litter,
-) -> Result<(Started, Option<Tape>), Report> {
+) -> Result<(Started, Option<Recorded>), Report> {
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
     let failure = Pipe::new().map_err(failed("make a pipe"))?;
-    let Assignment { plan, filters, .. } = assignment;
-    let (microphone, ear) = assignment
-        .recording
-        .map(|recording| recorder::make(recording, plan))
-        .transpose()
-        .map_err(failed("make a recorder"))?
-        .unzip();
-    let record = || microphone.as_ref().map_or(Ok(()), Microphone::install);
-    let started = match plan {
-        LinuxPlan::Unconfined => start_here(request, stdin, link, failure, litter.group.as_ref(), |_| record())?,
+    let Assignment {
+        plan, filters, recording, ..
+    } = assignment;
+    let recording = *recording;
+    let handover = || Handover::new().map_err(failed("make a socket"));
+    let recorder = |system_calls, sockets| recording.map(|_| Recorder::of(system_calls, sockets));
+    let (started, hearing) = match plan {
+        LinuxPlan::Unconfined => {
+            let handover = recording.map(|_| handover()).transpose()?;
+            let heard = Heard {
+                recording,
+                confined: false,
+                done: Vec::new(),
+                supervisor: handover.as_ref(),
+            };
+            let started = start_here(request, stdin, link, failure, litter.group.as_ref(), |_| heard.install(0).map(drop))?;
+            let recorder = recorder(SystemCalls::NetworkOn, SocketKind::All);
+            (started, handover.map(|handover| (handover, recorder, Doer::Nobody)))
+        }
         LinuxPlan::Landlocked(plan) => {
             litter.scratch.make(own.scratch.as_ref()).map_err(Refusal::into_report)?;
-            // There is one listener for all filters of a process: what is recorded, is not served.
-            let is_served = plan.brokered.is_some() && assignment.recording.is_none();
-            let handover = is_served.then(Handover::new).transpose();
-            let handover = handover.map_err(failed("make a socket"))?;
+            let broker = Broker::of(plan, own.scratch.as_ref());
+            let is_heard = recording.is_some() || broker.is_some();
+            let handover = is_heard.then(handover).transpose()?;
+            let heard = Heard {
+                recording,
+                confined: true,
+                done: broker.as_ref().map_or_else(Vec::new, |_| seccomp::handed_over::rows()),
+                supervisor: handover.as_ref(),
+            };
             let started = start_here(request, stdin, link, failure, litter.group.as_ref(), |streams| {
-                landlocked::apply(plan, own.scratch.as_ref(), streams, filters, handover.as_ref()).map_err(Refusal::into_report)?;
-                record()
+                landlocked::apply(plan, own.scratch.as_ref(), streams, filters, &heard)
             })?;
-            // Now that nothing is forked any more. Without the thread the command's calls fail.
-            if let Some(handover) = handover
-                && let Err(error) = handover.serve(plan, own.scratch.as_ref())
-            {
-                tree::end(started.main);
-                return Err(failed("start a thread")(error));
-            }
-            started
+            let recorder = recorder(plan.system_calls, plan.sockets.kind());
+            let doer = broker.map_or(Doer::Nobody, |broker| Doer::Broker(Box::new(broker)));
+            (started, handover.map(|handover| (handover, recorder, doer)))
         }
         LinuxPlan::Confined(confinement) => {
             let (placeholders, group) = (&mut litter.placeholders, litter.group.as_ref());
             placeholders.make(&confinement.placeholders).map_err(Refusal::into_report)?;
             let status = Pipe::new().map_err(failed("make a pipe"))?;
+            let handover = recording.map(|_| handover()).transpose()?;
+            let strict = matches!(confinement.sockets, Sockets::Own { .. }) && sockets::inherits_others(stdin);
+            let sockets = if strict { SocketKind::Pairs } else { confinement.sockets.kind() };
+            let is_asked = handover.is_some() && sockets == SocketKind::Own;
+            let pair = is_asked.then(listener::pair).transpose().map_err(failed("make a socket"))?;
+            let (asks, heard) = pair.unzip();
             let inside = init::Inside {
                 confinement,
                 filters,
                 request,
                 stdin,
                 link,
-                recorder: microphone.as_ref(),
+                recording,
+                strict,
+                supervisor: handover.as_ref(),
+                heard,
                 absent: placeholders.absent(),
                 failure: &failure.writer,
                 status: &status.writer,
             };
             let main = match namespaces::enter(&confinement.namespaces, group).map_err(Refusal::into_report)? {
                 Entered::Outside(init) => init,
-                Entered::Inside(settled) => init::run(&inside, settled),
+                Entered::Inside(settled) => {
+                    // Ours alone: its end is how init knows that nobody asks any more.
+                    drop(asks);
+                    init::run(&inside, settled)
+                }
             };
-            Started {
+            let started = Started {
                 main,
                 failure: failure.reader,
                 status: Some(status.reader),
-            }
+            };
+            let recorder = recorder(confinement.system_calls, sockets);
+            let doer = asks.map_or(Doer::Nobody, Doer::Init);
+            (started, handover.map(|handover| (handover, recorder, doer)))
         }
     };
     // The output ends with its last holder, which is not us.
     exec::forget_output().map_err(failed("open /dev/null"))?;
     // From here on nothing forks. A command whose calls nobody answers would wait for ever.
-    let tape = match ear.map(Ear::listen).transpose() {
-        Ok(tape) => tape,
+    let hearing = hearing.map(|(handover, recorder, doer)| hearing::start(handover, recorder, doer));
+    match hearing.transpose() {
+        Ok(recorded) => Ok((started, recorded.flatten())),
         Err(error) => {
             tree::end(started.main);
-            return Err(failed("start a recorder")(error));
+            Err(failed("start a thread")(error))
         }
-    };
-    Ok((started, tape))
+    }
 }
 
 /// Without namespaces: the command is our own child, and whoever it leaves becomes that.
@@ -246,8 +272,7 @@ fn start_here(
 
 struct Supervisor {
     link: Link,
-    /// What the recorder has so far.
-    tape: Option<Tape>,
+    recorded: Option<Recorded>,
     signals: OwnedFd,
     started: Started,
     start: Start,
@@ -299,9 +324,9 @@ impl Supervisor {
         match self.start {
             Start::Failed(report) => self.link.tell_bytes(&report),
             Start::Pending | Start::Running => {
-                if let Some(tape) = &self.tape {
+                if let Some(recorded) = &self.recorded {
                     // Without it the record is missing, which its reader says.
-                    let _ = self.link.tell_record(&tape.record());
+                    let _ = self.link.tell_record(&recorded.record());
                 }
                 self.link.tell(&Report::Ended {
                     status: self.started.command_status(main_status),
@@ -377,8 +402,8 @@ impl Supervisor {
 
     fn hear_parent(&mut self) {
         match self.link.hear() {
-            Heard::Order(Order::Interrupt) => self.signal(Signal::INT),
-            Heard::Order(Order::Signal { number }) => {
+            link::Heard::Order(Order::Interrupt) => self.signal(Signal::INT),
+            link::Heard::Order(Order::Signal { number }) => {
                 self.hear_signals();
                 let heard = match &mut self.group {
                     Group::Own => false,
@@ -386,8 +411,8 @@ impl Supervisor {
                 };
                 self.pass_on(number, heard);
             }
-            Heard::Order(Order::Kill { grace_ms }) => self.climb(Duration::from_millis(grace_ms.into())),
-            Heard::Gone => {
+            link::Heard::Order(Order::Kill { grace_ms }) => self.climb(Duration::from_millis(grace_ms.into())),
+            link::Heard::Gone => {
                 self.parent_gone = true;
                 self.climb(Duration::ZERO);
             }

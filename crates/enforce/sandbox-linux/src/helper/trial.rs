@@ -1,7 +1,7 @@
 //! The helper's other job: finds out whether namespaces and mounts can be made here, by making them around nothing.
 
 use super::namespaces::{self, Entered};
-use super::{LISTENS, Refusal, TRIAL, mounts, quit, seccomp};
+use super::{LISTENS, Refusal, TRIAL, listener, mounts, quit};
 use crate::plan::{MountOp, Namespace};
 use std::io::Write;
 
@@ -41,10 +41,7 @@ fn listens() -> bool {
     // SAFETY: this process has one thread, so the copy may do whatever it likes.
     match unsafe { libc::fork() } {
         -1 => false,
-        0 => {
-            let listens = rustix::thread::set_no_new_privs(true).is_ok() && seccomp::handed_over::listen().is_ok();
-            quit(i32::from(!listens))
-        }
+        0 => quit(i32::from(!listener::is_to_be_had())),
         pid => {
             let ended = rustix::process::waitpid(rustix::process::Pid::from_raw(pid), rustix::process::WaitOptions::empty());
             matches!(ended, Ok(Some((_, status))) if status.exit_status() == Some(0))

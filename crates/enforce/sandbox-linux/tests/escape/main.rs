@@ -1,5 +1,5 @@
-//! The escape suite: everything in `table.rs` is tried without a sandbox, where it must succeed, and in every mode on every rung, where it
-//! must end as the table says. `docs/sandbox-probes.md` is written from the same table.
+//! The escape suite: everything in `table.rs` is tried without a sandbox, where it must succeed, and in every mode on every rung, and under a
+//! recorder, where it must end as the table says. `docs/sandbox-probes.md` is written from the same table.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
@@ -11,6 +11,7 @@ mod page;
 mod table;
 
 use codex_permissions::{ResolvedPolicy, Rights};
+use codex_process::record::Recording;
 use codex_process::{CommandIo, Expiration};
 use codex_protocol::settings::SandboxPolicy;
 use ground::{Ground, has_root, hidden_paths, is_about_hiding};
@@ -26,15 +27,18 @@ const KILLED: &str = "leak-daemon-killed";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Setting {
     Control,
-    Confined(Rung, Mode),
+    Confined(Rung, Mode, Option<Recording>),
 }
+
+/// A recorder takes calls off the filters, and hears of those that others do for a command: it must open nothing by that.
+const RECORDED: [Mode; 3] = [Mode::WorkspaceWrite, Mode::Network, Mode::Hiding];
 
 impl Setting {
     /// Without a sandbox it does not matter.
     const fn rung(self) -> Rung {
         match self {
             Self::Control => Rung::Namespaces,
-            Self::Confined(rung, _) => rung,
+            Self::Confined(rung, ..) => rung,
         }
     }
 }
@@ -51,14 +55,27 @@ struct Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_attempt_ends_as_the_table_says() {
+    let outcomes = outcomes(&MODES, None).await;
+
+    all_right(&outcomes);
+    let cannot_run = cannot_run(&outcomes);
+    println!("cannot run here: {}", cannot_run.iter().copied().collect::<Vec<_>>().join(", "));
+    page::write_if_asked(&cannot_run);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_attempt_ends_as_the_table_says_under_a_recorder() {
+    all_right(&outcomes(&RECORDED, Some(Recording::Uses)).await);
+}
+
+/// Of everybody, without a sandbox and in these modes on every rung.
+async fn outcomes(modes: &[Mode], recording: Option<Recording>) -> Vec<Outcome> {
     let mut runs = Vec::new();
     for user in users() {
         runs.push((user, Setting::Control));
-        runs.extend(
-            RUNGS
-                .iter()
-                .flat_map(|rung| MODES.map(|mode| (user, Setting::Confined(*rung, mode)))),
-        );
+        for rung in RUNGS {
+            runs.extend(modes.iter().map(|mode| (user, Setting::Confined(rung, *mode, recording))));
+        }
     }
     let tasks: Vec<_> = runs
         .into_iter()
@@ -68,15 +85,15 @@ async fn every_attempt_ends_as_the_table_says() {
     for task in tasks {
         outcomes.push(task.await.unwrap());
     }
+    outcomes
+}
 
+fn all_right(outcomes: &[Outcome]) {
     let wrong: Vec<String> = outcomes
         .iter()
-        .flat_map(|outcome| probes().filter_map(|probe| wrong(outcome, probe, control_works(&outcomes, outcome.user, probe))))
+        .flat_map(|outcome| probes().filter_map(|probe| wrong(outcome, probe, control_works(outcomes, outcome.user, probe))))
         .collect();
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    let cannot_run = cannot_run(&outcomes);
-    println!("cannot run here: {}", cannot_run.iter().copied().collect::<Vec<_>>().join(", "));
-    page::write_if_asked(&cannot_run);
 }
 
 #[test]
@@ -144,7 +161,7 @@ async fn run(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effect
             let output = command.stdin(Stdio::null()).output().await.unwrap();
             String::from_utf8(output.stdout).unwrap()
         }
-        Setting::Confined(_, mode) => {
+        Setting::Confined(_, mode, recording) => {
             let instructions = ground.instructions();
             let spec = ground
                 .lab
@@ -155,7 +172,7 @@ async fn run(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effect
             };
             let running = ground
                 .lab
-                .start(&policy(&ground.lab, mode, probes), spec, expiration)
+                .start_and(&policy(&ground.lab, mode, probes), recording, spec, expiration)
                 .await
                 .unwrap();
             running.exited().await;
@@ -170,7 +187,7 @@ async fn run(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effect
 async fn run_limited(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effects, BTreeMap<String, String>) {
     let mut ground = Ground::new(user, setting.rung(), probes);
     let last = probes.last().unwrap().id;
-    let Setting::Confined(_, mode) = setting else {
+    let Setting::Confined(_, mode, recording) = setting else {
         let output = tokio::process::Command::from(ground.unconfined()).output().await.unwrap();
         let said = parse(&String::from_utf8(output.stdout).unwrap());
         return (ground.effects(&said), said);
@@ -180,7 +197,7 @@ async fn run_limited(user: User, setting: Setting, probes: &[&'static Probe]) ->
     spec.limits = ground::LIMITS;
     let running = ground
         .lab
-        .start(&policy(&ground.lab, mode, probes), spec, Expiration::default())
+        .start_and(&policy(&ground.lab, mode, probes), recording, spec, Expiration::default())
         .await
         .unwrap();
     lab::within(Duration::from_secs(60), "the attempts are made", || {
@@ -201,7 +218,7 @@ async fn run_limited(user: User, setting: Setting, probes: &[&'static Probe]) ->
 /// Kills what stands between the host and the command as soon as the attempts are made.
 async fn run_and_kill(user: User, setting: Setting, probes: &[&'static Probe]) -> (Effects, BTreeMap<String, String>) {
     let mut ground = Ground::new(user, setting.rung(), probes);
-    let Setting::Confined(rung, mode) = setting else {
+    let Setting::Confined(rung, mode, recording) = setting else {
         // Nothing stands in between.
         let output = tokio::process::Command::from(ground.unconfined()).output().await.unwrap();
         let said = parse(&String::from_utf8(output.stdout).unwrap());
@@ -211,7 +228,7 @@ async fn run_and_kill(user: User, setting: Setting, probes: &[&'static Probe]) -
     let spec = ground.lab.spec(&["/bin/sh", "-c", &script], CommandIo::Pipes);
     let running = ground
         .lab
-        .start(&policy(&ground.lab, mode, probes), spec, Expiration::default())
+        .start_and(&policy(&ground.lab, mode, probes), recording, spec, Expiration::default())
         .await
         .unwrap();
     lab::eventually("the attempts are made", || running.aggregated().to_text().contains(KILLED)).await;
@@ -286,7 +303,7 @@ fn wrong(outcome: &Outcome, probe: &Probe, control_works: bool) -> Option<String
             Control::With(_) | Control::RootWith(_) => true,
         },
         // What this host cannot do at all need not work confined.
-        Setting::Confined(rung, mode) if probe.is_allowed(rung, mode) => !another(ordinary) && (worked || !control_works),
+        Setting::Confined(rung, mode, _) if probe.is_allowed(rung, mode) => !another(ordinary) && (worked || !control_works),
         Setting::Confined(..) => !another(None) && !worked,
     };
     (!is_right || said == "nothing").then(|| {

@@ -17,7 +17,7 @@ const INTRODUCTION: &str = "\
 <!-- Written by `cargo xtask sandbox-probes-docs` from the table of the escape suite. Do not edit. -->
 
 Each probe is a compiled attempt to get out, or to do something that must keep working. It is made without a sandbox first, where it must
-succeed (the control), and then in every mode on every rung; each time as root and as an ordinary user, with the same result (*more taken*: as an ordinary user alone, with small limits and without a
+succeed (the control), and then in every mode on every rung, in all that write or hide also under a recorder (`--log-denials`); each time as root and as an ordinary user, with the same result (*more taken*: as an ordinary user alone, with small limits and without a
 control group). Whether it worked is judged from
 outside by what it did, and by what the system answered only where nothing outside could show it (*own answer*). A refused attempt must
 leave no other trace either.

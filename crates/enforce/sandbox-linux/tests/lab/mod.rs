@@ -263,7 +263,21 @@ impl Lab {
     }
 
     pub async fn start(&self, policy: &ResolvedPolicy, spec: CommandSpec, expiration: Expiration) -> Result<Running, SpawnError> {
-        codex_process::spawn(self.sandbox.prepare(spec, policy)?, expiration).await
+        self.start_and(policy, None, spec, expiration).await
+    }
+
+    pub async fn start_and(
+        &self,
+        policy: &ResolvedPolicy,
+        recording: Option<Recording>,
+        spec: CommandSpec,
+        expiration: Expiration,
+    ) -> Result<Running, SpawnError> {
+        let prepared = match recording {
+            Some(recording) => self.sandbox.prepare_recorded(spec, policy, recording)?,
+            None => self.sandbox.prepare(spec, policy)?,
+        };
+        codex_process::spawn(prepared, expiration).await
     }
 
     /// Runs a shell script in the workspace to its end, with a recorder beside.

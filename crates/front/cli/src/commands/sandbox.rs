@@ -213,9 +213,6 @@ impl Run {
                 if let Some(record) = &ended.record {
                     let denials = codex_sandbox_cmd::denials::denials(&in_force.policy, sandbox.capabilities(), record);
                     tell(codex_sandbox_cmd::denials::told(&denials, record).trim_end());
-                    if let Some(note) = in_force.recorded_note(sandbox.capabilities()) {
-                        tell(note);
-                    }
                 }
                 ended_with(&ended)
             }

@@ -4,28 +4,10 @@ use super::Oracle;
 use super::call::{Call, Named, Target, Times};
 use super::caller::Caller;
 use super::places::{Found, Last, Place, follow, link, path_of};
+use crate::helper::listener::Outcome;
 use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
-
-/// What becomes of a call.
-pub(super) enum Outcome {
-    /// The kernel goes on with it.
-    GoOn,
-    Done,
-    Failed(Errno),
-    /// Its result is this file.
-    Opened {
-        file: OwnedFd,
-        close_on_exec: bool,
-    },
-}
-
-impl From<Result<(), Errno>> for Outcome {
-    fn from(result: Result<(), Errno>) -> Self {
-        result.map_or_else(Self::Failed, |()| Self::Done)
-    }
-}
 
 /// # Errors
 /// If it cannot be found out what is wanted.

@@ -1,6 +1,6 @@
 //! What a caller wants, out of the registers of its call.
 
-use super::acts::Outcome;
+use crate::helper::listener::Outcome;
 use rustix::io::Errno;
 
 /// A path in the caller's memory, and the descriptor from which it counts.

@@ -1,6 +1,7 @@
 //! The process that waits for our answer: its memory, its descriptors, its mask for new files.
 
-use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use crate::helper::listener::Listener;
+use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
@@ -12,7 +13,7 @@ const PATH_BYTES_MAX: usize = libc::PATH_MAX as usize;
 const PAGE: u64 = 4096;
 
 pub(super) struct Caller<'a> {
-    listener: BorrowedFd<'a>,
+    listener: &'a Listener,
     id: u64,
     /// Of the thread that calls.
     tid: u32,
@@ -23,7 +24,7 @@ pub(super) struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// `None` if nothing is done for it: it has more filters than the command was given, or is gone.
-    pub fn of(listener: BorrowedFd<'a>, request: &libc::seccomp_notif, filters: u32) -> Option<Self> {
+    pub fn of(listener: &'a Listener, request: &libc::seccomp_notif, filters: u32) -> Option<Self> {
         let status = status(&request.pid.to_string())?;
         let caller = Self {
             listener,
@@ -37,9 +38,7 @@ impl<'a> Caller<'a> {
 
     /// Whether it still waits. Only then is what was read under its number its own.
     pub fn waits(&self) -> bool {
-        let id = self.id;
-        // SAFETY: the kernel reads the live number that it is given.
-        unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) == 0 }
+        self.listener.waits(self.id)
     }
 
     /// A text that ends with a zero, without it.
@@ -116,7 +115,7 @@ impl<'a> Caller<'a> {
 }
 
 /// How many filters a process has; filters are never taken off.
-pub(super) fn filters_of(process: &str) -> Option<u32> {
+pub(in crate::helper) fn filters_of(process: &str) -> Option<u32> {
     field(&status(process)?, "Seccomp_filters:", 10)
 }
 

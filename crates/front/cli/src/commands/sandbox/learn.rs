@@ -104,9 +104,6 @@ impl Learn {
             }
         };
         notices.iter().for_each(|notice| tell(notice));
-        if let Some(note) = in_force.recorded_note(sandbox.capabilities()) {
-            tell(note);
-        }
         if let Err(error) = kept {
             // What was learned is not lost for that.
             tell(&error.report());
