@@ -14,7 +14,7 @@ use codex_base::Clock;
 use codex_protocol::items::ThreadTokenUsage;
 use codex_protocol::requests::ClientRequest;
 use codex_rpc::{Client, Events};
-use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface};
+use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, title};
 use ratatui::text::Line;
 use std::sync::Arc;
 use std::time::Duration;
@@ -213,6 +213,9 @@ impl App {
             }
             Effect::Remember { session_id, text } => self.remember(session_id, text),
             Effect::Trust(trust, decision) => self.block(move || Event::Trusted((trust.record)(decision))),
+            Effect::ReadBranch(cwd) => {
+                self.block(move || Event::BranchRead(codex_git::facts(&cwd).and_then(|facts| facts.branch)));
+            }
             Effect::ReadDiff(cwd) => self.block(move || Event::DiffRead(diff(&cwd))),
             Effect::LookAtFolder(folder) => {
                 self.block(move || {
@@ -302,6 +305,9 @@ impl App {
 
     /// Shows what is not shown yet, and gives the terminal back.
     async fn leave(mut self) -> Outcome {
+        if self.state.title_shown.is_some() {
+            self.terminal.send(title::give_back());
+        }
         let mut ended = self.state.ended.take().unwrap_or(Ended::Left);
         let thread_id = self.state.open().filter(|open| open.has_turns).map(|open| open.thread_id.clone());
         self.state.pager = None;

@@ -56,6 +56,8 @@ impl Desk {
             surface: Surface::Inline,
             trust: None,
         };
+        // The title is told with every change of what goes on; who is about it asks for it.
+        options.preferences.settings.terminal_title = Some(Vec::new());
         change(&mut options);
         let (state, _) = State::begin(options, Size { columns, rows });
         let mut desk = Self {

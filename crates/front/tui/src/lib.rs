@@ -25,6 +25,9 @@ pub mod export;
 #[cfg(test)]
 mod guide_tests;
 pub mod history;
+pub mod items;
+#[cfg(test)]
+mod items_ui_tests;
 pub mod keep;
 pub mod keymap;
 pub mod look;
@@ -38,6 +41,7 @@ pub mod shell;
 pub mod skills;
 pub mod state;
 pub mod themes;
+pub mod title;
 pub mod transcript;
 pub mod trust;
 pub mod update;

@@ -18,6 +18,10 @@ pub struct Look {
     pub theme: Arc<Theme>,
     pub home: Option<AbsPath>,
     pub timezone: TimeZone,
+    /// Answers are shown as they were written.
+    pub raw: bool,
+    /// Files below it are named from here.
+    pub cwd: Option<AbsPath>,
 }
 
 impl Look {
@@ -26,6 +30,8 @@ impl Look {
             theme: Arc::new(theme),
             home,
             timezone: codex_base::zone::named(timezone),
+            raw: false,
+            cwd: None,
         }
     }
 
@@ -70,6 +76,15 @@ impl Look {
             Some(below) if below.as_os_str().is_empty() => "~".to_owned(),
             Some(below) => format!("~/{}", below.display()),
             None => path.to_string(),
+        }
+    }
+
+    /// A file: from the working directory on if it lies below it.
+    pub fn file(&self, path: &AbsPath) -> String {
+        let below = self.cwd.as_ref().and_then(|cwd| path.as_path().strip_prefix(cwd.as_path()).ok());
+        match below {
+            Some(below) if !below.as_os_str().is_empty() => below.display().to_string(),
+            Some(_) | None => self.path(path),
         }
     }
 

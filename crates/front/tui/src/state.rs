@@ -62,6 +62,8 @@ pub enum Event {
     Trusted(Result<(), Failure>),
     /// What was changed in the work tree, as git says it.
     DiffRead(Result<String, Failure>),
+    /// The branch that is checked out.
+    BranchRead(Option<String>),
     /// A folder to work in is there, or what is wrong with it.
     FolderSeen(codex_base::AbsPath, Result<(), String>),
     /// The conversation is in this file, or why not.
@@ -96,6 +98,8 @@ pub enum Effect {
     },
     /// Writes the decision about the checkout down; [`Event::Trusted`] follows.
     Trust(trust::Trust, trust::Decision),
+    /// Reads which branch is checked out there; [`Event::BranchRead`] follows.
+    ReadBranch(codex_base::AbsPath),
     /// Reads what was changed in this work tree; [`Event::DiffRead`] follows.
     ReadDiff(codex_base::AbsPath),
     /// Looks whether there is such a folder; [`Event::FolderSeen`] follows.
@@ -354,6 +358,14 @@ pub struct State {
     pub warnings: VecDeque<String>,
     /// Configured or chosen; without one the terminal's background decides.
     pub theme_name: Option<String>,
+    /// Of the working directory, where something shows it.
+    pub git_branch: Option<String>,
+    /// For which folder it was asked, and whether a turn ran then.
+    pub branch_asked: Option<(codex_base::AbsPath, bool)>,
+    /// The keys worth knowing are shown.
+    pub shortcuts: bool,
+    /// The window's title, as it was set.
+    pub title_shown: Option<String>,
     /// In force when the list of themes was opened.
     pub theme_before: Option<Arc<Theme>>,
     pub ended: Option<Ended>,
@@ -376,7 +388,9 @@ impl State {
             trust,
         } = options;
         let mut preferences = preferences;
-        let look = Look::new(preferences.apply(theme), home, &timezone);
+        let mut look = Look::new(preferences.apply(theme), home, &timezone);
+        look.raw = preferences.settings.raw_output_mode;
+        look.cwd = Some(settings.cwd.clone());
         let Preferences {
             settings: wanted,
             keymap,
@@ -448,6 +462,10 @@ impl State {
             back_armed: None,
             going_back: None,
             warnings: VecDeque::new(),
+            git_branch: None,
+            branch_asked: None,
+            shortcuts: false,
+            title_shown: None,
             theme_before: None,
             ended: None,
         };

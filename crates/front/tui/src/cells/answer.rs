@@ -1,5 +1,6 @@
 //! An answer of the model, whole or while it comes.
 
+use super::raw::RawText;
 use crate::look::Look;
 use codex_tui_kit::cells::Row;
 use codex_tui_kit::markdown::MarkdownStream;
@@ -10,10 +11,17 @@ use std::sync::Arc;
 /// Columns before the text.
 const INDENT: usize = 2;
 
+/// How the text becomes rows.
+#[derive(Debug)]
+enum Stream {
+    Markdown(Box<MarkdownStream>),
+    Raw(RawText),
+}
+
 /// An answer that is still coming. Rows that cannot change any more are handed out once.
 #[derive(Debug)]
 pub struct Answer {
-    stream: MarkdownStream,
+    stream: Stream,
     /// Final, not handed out yet.
     ready: Vec<Row>,
     /// The first row was handed out.
@@ -25,7 +33,11 @@ pub struct Answer {
 impl Answer {
     pub fn new(width: u16, look: &Look) -> Self {
         Self {
-            stream: MarkdownStream::new(text_width(width), Arc::clone(&look.theme)),
+            stream: if look.raw {
+                Stream::Raw(RawText::new(usize::from(width)))
+            } else {
+                Stream::Markdown(Box::new(MarkdownStream::new(text_width(width), Arc::clone(&look.theme))))
+            },
             ready: Vec::new(),
             began: false,
             bytes: 0,
@@ -41,12 +53,18 @@ impl Answer {
 
     pub fn push(&mut self, delta: &str) {
         self.bytes += delta.len();
-        self.ready.extend(self.stream.push(delta));
+        self.ready.extend(match &mut self.stream {
+            Stream::Markdown(stream) => stream.push(delta),
+            Stream::Raw(text) => text.push(delta),
+        });
     }
 
     /// Rows that are not final yet are for a window of this width.
     pub fn set_width(&mut self, width: u16) {
-        self.stream.set_width(text_width(width));
+        match &mut self.stream {
+            Stream::Markdown(stream) => stream.set_width(text_width(width)),
+            Stream::Raw(text) => text.set_width(usize::from(width)),
+        }
     }
 
     /// Takes the rows that are final and were not taken before.
@@ -54,20 +72,34 @@ impl Answer {
         let rows = std::mem::take(&mut self.ready);
         let first = !self.began && !rows.is_empty();
         self.began |= first;
-        indented(rows, first, look)
+        self.dressed(rows, first, look)
     }
 
     /// What was not taken yet, as it looks now.
     pub fn rest(&self, look: &Look) -> Vec<Line<'static>> {
-        let rows = self.ready.iter().cloned().chain(self.stream.preview()).collect();
-        indented(rows, !self.began, look)
+        let preview = match &self.stream {
+            Stream::Markdown(stream) => stream.preview(),
+            Stream::Raw(text) => text.rest(),
+        };
+        let rows = self.ready.iter().cloned().chain(preview).collect();
+        self.dressed(rows, !self.began, look)
     }
 
     /// Takes all that is left.
     pub fn end(&mut self, look: &Look) -> Vec<Line<'static>> {
-        let last = self.stream.finish();
+        let last = match &mut self.stream {
+            Stream::Markdown(stream) => stream.finish(),
+            Stream::Raw(text) => text.finish(),
+        };
         self.ready.extend(last);
         self.commit(look)
+    }
+
+    fn dressed(&self, rows: Vec<Row>, first: bool, look: &Look) -> Vec<Line<'static>> {
+        match self.stream {
+            Stream::Markdown(_) => indented(rows, first, look),
+            Stream::Raw(_) => rows.into_iter().map(|row| row.line).collect(),
+        }
     }
 
     /// What the whole text has beyond the pieces that came.

@@ -5,6 +5,7 @@ mod answer;
 mod command;
 mod notice;
 mod patch;
+mod raw;
 
 pub use answer::Answer;
 pub use command::{Tail, live_command, without_shell};

@@ -31,9 +31,9 @@ fn changed(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usiz
     for change in changes {
         let content = content(change);
         let (added, removed) = diff::counts(&content);
-        let path = look.path(&change.path);
+        let path = look.file(&change.path);
         let to = match &change.kind {
-            PatchChangeKind::Update { move_path: Some(to) } => format!(" to {}", look.path(to)),
+            PatchChangeKind::Update { move_path: Some(to) } => format!(" to {}", look.file(to)),
             PatchChangeKind::Update { move_path: None } | PatchChangeKind::Add | PatchChangeKind::Delete => String::new(),
         };
         let title = format!("{} {path}{to} (+{added} -{removed})", verb(&change.kind, status));

@@ -21,13 +21,16 @@ mod new;
 mod permissions;
 mod ps;
 mod pwd;
+pub mod raw;
 mod rename;
 mod resume;
 pub mod review;
 mod skills;
 mod status;
+mod statusline;
 mod stop;
 mod theme;
+mod title;
 pub mod vim;
 mod warnings;
 
@@ -87,6 +90,9 @@ pub const COMMANDS: &[Command] = &[
     Command { argument: Argument::Optional("name"), ..command("theme", "other colours", When::Always, theme::run) },
     command("ps", "what runs in the background", When::Always, ps::run),
     command("stop", "end all that runs in the background", When::Always, stop::run),
+    command("statusline", "what the last row says", When::Always, statusline::run),
+    command("title", "what the window's title says", When::Always, title::run),
+    command("raw", "answers as they were written, to be copied", When::Always, raw::run),
     command("vim", "keys as in Vim, or no longer", When::Always, vim::run),
     command("warnings", "what went wrong, once more", When::Always, warnings::run),
     command("status", "model, folder, permissions, tokens", When::Always, status::run),
@@ -128,14 +134,16 @@ pub fn find(name: &str) -> Option<&'static Command> {
         .find(|command| command.name == name || command.aliases.contains(&name))
 }
 
-/// The commands that a draft may become: it begins with `/` and is one word so far.
+/// The commands that a draft may become: it begins with `/` and is one word so far. The one that it is already comes first.
 pub fn matching(draft: &str) -> Vec<&'static Command> {
     let Some(word) = draft.strip_prefix('/').filter(|word| !word.contains(char::is_whitespace)) else {
         return Vec::new();
     };
     let starts = |name: &str| name.starts_with(word);
     let matches = |command: &&Command| starts(command.name) || command.aliases.iter().any(|alias| starts(alias));
-    COMMANDS.iter().filter(matches).collect()
+    let mut found: Vec<&'static Command> = COMMANDS.iter().filter(matches).collect();
+    found.sort_by_key(|command| command.name != word);
+    found
 }
 
 /// Name and argument of a draft that is a command. A path is none.

@@ -55,7 +55,8 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
             };
             return vec![Effect::ask::<ThreadDelete>(ThreadIdParams { thread_id }, Then::PutAway("deleted"))];
         }
-        Choice::Keep => {}
+        // Taken with all others at once.
+        Choice::Item(_) | Choice::Keep => {}
     }
     Vec::new()
 }

@@ -1,6 +1,6 @@
 //! What keys do to the list.
 
-use super::{Picker, Source, choose, sessions, themes};
+use super::{Picker, Source, choose, sessions, several, themes};
 use crate::keymap::{Action, Context, Step};
 use crate::state::{Effect, Now, State};
 use codex_protocol::requests::ThreadSortKey;
@@ -24,9 +24,12 @@ fn pressed(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         return searched(state);
     }
     if key == Key::ctrl('c') {
-        state.picker = None;
+        return stepped(state, Step::Cancel, now);
+    }
+    if several::press(state, key) {
         return Vec::new();
     }
+    let Some(picker) = &mut state.picker else { return Vec::new() };
     match state.keymap.press(&[Context::List], key) {
         Lookup::Action(Action::List(step)) => return stepped(state, step, now),
         Lookup::Action(_) | Lookup::Prefix => return Vec::new(),
@@ -48,6 +51,22 @@ fn pressed(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 }
 
 fn stepped(state: &mut State, step: Step, now: Now) -> Vec<Effect> {
+    if matches!(
+        state.picker,
+        Some(Picker {
+            source: Source::Several(_),
+            ..
+        })
+    ) {
+        match step {
+            Step::Cancel => {
+                several::cancel(state);
+                return Vec::new();
+            }
+            Step::Accept => return several::accept(state),
+            Step::Up | Step::Down | Step::PageUp | Step::PageDown | Step::Top | Step::Bottom => {}
+        }
+    }
     let Some(picker) = &mut state.picker else { return Vec::new() };
     match step {
         Step::Cancel => state.picker = None,

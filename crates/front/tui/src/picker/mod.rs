@@ -6,6 +6,7 @@ pub mod choose;
 pub mod keys;
 pub mod permissions;
 pub mod sessions;
+pub mod several;
 pub mod themes;
 #[cfg(test)]
 mod ui_tests;
@@ -18,6 +19,7 @@ use codex_protocol::models::Model;
 use codex_protocol::review::ReviewTarget;
 use permissions::Preset;
 use sessions::Sessions;
+use several::Several;
 
 /// A row that can be taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +69,8 @@ pub enum Choice {
     Back(Earlier),
     Review(ReviewTarget),
     Theme(String),
+    /// One of those of which several are taken.
+    Item(&'static str),
     /// These words are put into the field, to be completed.
     Draft(String),
     /// This skill is switched.
@@ -89,6 +93,8 @@ pub enum Source {
     Here,
     /// A question with a few answers: nothing is searched, digits take a row.
     Question,
+    /// Several rows are taken, in an order.
+    Several(Several),
     /// The server lists stored sessions.
     Sessions(Sessions),
 }
@@ -149,7 +155,7 @@ impl Picker {
 
     pub fn set_query(&mut self, query: String) {
         self.query = query;
-        if self.source == Source::Here {
+        if self.is_here() {
             self.narrow();
             self.selected = 0;
         }
@@ -193,9 +199,19 @@ impl Picker {
         };
     }
 
+    /// Selects the first row that is shown and meant.
+    pub fn select_where(&mut self, meant: impl Fn(&Row) -> bool) {
+        let at = self.shown.iter().position(|index| meant(&self.rows[*index]));
+        self.selected = at.unwrap_or(self.selected);
+    }
+
+    const fn is_here(&self) -> bool {
+        matches!(self.source, Source::Here | Source::Several(_))
+    }
+
     fn narrow(&mut self) {
         let all = 0..self.rows.len();
-        if self.query.trim().is_empty() || self.source != Source::Here {
+        if self.query.trim().is_empty() || !self.is_here() {
             self.shown = all.collect();
             return;
         }

@@ -68,6 +68,12 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if let vim::Taken::Yes(effects) = vim::press(state, key) {
         return effects;
     }
+    if std::mem::take(&mut state.shortcuts) && (key.code == Code::Esc || toggles_shortcuts(state, key)) {
+        return Vec::new();
+    }
+    if state.editor.is_empty() && state.images.is_empty() && toggles_shortcuts(state, key) {
+        return act(state, Action::ToggleShortcuts, now);
+    }
     if let Some(c) = key.typed() {
         match state.burst.character(c, now.monotonic) {
             Meaning::Held => {}
@@ -89,6 +95,11 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         return effects;
     }
     bound(state, FIELD, key, now)
+}
+
+/// A sign that is typed opens the keys worth knowing, where the field is empty.
+fn toggles_shortcuts(state: &State, key: Key) -> bool {
+    state.keymap.bindings().lookup(&[Context::Composer], &[key]) == Lookup::Action(Action::ToggleShortcuts)
 }
 
 /// What the key is bound to.
@@ -234,6 +245,11 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             Vec::new()
         }
         Action::CopyAnswer => commands::copy::run(state, "", now),
+        Action::ToggleRaw => commands::raw::run(state, "", now),
+        Action::ToggleShortcuts => {
+            state.shortcuts = true;
+            Vec::new()
+        }
         Action::ToggleVim => commands::vim::run(state, "", now),
         // They mean something where there is something to search or to choose from.
         Action::Close | Action::StartSearch | Action::Find(_) | Action::List(_) => Vec::new(),

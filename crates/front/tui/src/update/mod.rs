@@ -12,12 +12,14 @@ pub use submit::next_of_queue;
 use crate::background;
 use crate::backtrack;
 use crate::cells::{self, Notice};
+use crate::items;
 use crate::keep;
 use crate::mention;
 use crate::pager::Pager;
 use crate::picker;
 use crate::skills;
 use crate::state::{Armed, Chosen, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
+use crate::title;
 use crate::waits::Waits;
 use crate::{Ended, Failure, Opening};
 use codex_protocol::items::Turn;
@@ -37,6 +39,9 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     let mut effects = happen(state, event, now);
     effects.extend(mention::follow(state));
     effects.extend(skills::follow(state));
+    let branch = items::follow_branch(state, &effects);
+    effects.extend(branch);
+    effects.extend(title::follow(state));
     state.transcript.settle(state.size.columns, &state.look);
     effects
 }
@@ -67,12 +72,17 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             diff_read(state, result);
             Vec::new()
         }
+        Event::BranchRead(branch) => {
+            state.git_branch = branch;
+            Vec::new()
+        }
         Event::FolderSeen(folder, Ok(())) => {
             state.toast(
                 format!("{} from the next turn on", state.look.path(&folder)),
                 now,
                 Duration::from_secs(4),
             );
+            state.look.cwd = Some(folder.clone());
             state.choose(|open, chosen| {
                 open.cwd = folder.clone();
                 chosen.cwd = Some(folder);
@@ -224,6 +234,7 @@ fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> 
     match result {
         Ok(setup) => {
             let again = matches!(state.session, Session::Opening) && !setup.thread.turns.is_empty();
+            state.look.cwd = Some(setup.cwd.clone());
             for turn in &setup.thread.turns {
                 state.replay(turn);
             }

@@ -1,7 +1,6 @@
 //! The last row: model and folder, or what was just said.
 
-use crate::background;
-use crate::look;
+use crate::items;
 use crate::shell;
 use crate::state::{Now, Session, State};
 use codex_tui_kit::composer::vim::Mode;
@@ -36,26 +35,20 @@ pub fn row(state: &State, _: Now) -> Line<'static> {
         };
         parts.push(format!("{mode} {}", vim.pending()).trim_end().to_owned());
     }
+    said_after(state, parts)
+}
+
+/// What the configured items say.
+pub fn said(state: &State) -> Line<'static> {
+    said_after(state, Vec::new())
+}
+
+fn said_after(state: &State, mut parts: Vec<String>) -> Line<'static> {
     match &state.session {
         Session::Opening => parts.push("opening the session".to_owned()),
-        Session::Open(open) => {
-            let effort = open.effort.as_ref().map(|effort| format!(" {effort}")).unwrap_or_default();
-            parts.push(format!("{}{effort}", open.model));
-            parts.push(state.look.path(&open.cwd));
-            parts.extend(background::words(state));
-            parts.extend(open.name.clone());
-        }
-    }
-    if let Some(usage) = &state.usage {
-        let total = usage.total;
-        let cached = if total.input_tokens > 0 {
-            total.cached_input_tokens * 100 / total.input_tokens
-        } else {
-            0
-        };
-        parts.push(format!("{} tokens, {cached}% of input cached", look::tokens(total.total_tokens)));
-        if let Some(window) = usage.model_context_window.filter(|window| *window > 0) {
-            parts.push(format!("context {}%", (usage.last.total_tokens * 100 / window).clamp(0, 100)));
+        Session::Open(_) => {
+            let names = items::names(state.wanted.status_line.as_ref(), items::STATUS_LINE);
+            parts.extend(items::say(state, names));
         }
     }
     // What does not fit is left out whole.

@@ -5,6 +5,7 @@ mod footer;
 mod mention;
 mod picker;
 mod popup;
+mod shortcuts;
 mod skills;
 mod working;
 
@@ -68,6 +69,8 @@ fn below(state: &State, now: Now) -> Below {
     rows.extend(files);
     let asked_for = skills::rows(state, height.saturating_sub(rows.len() + 1));
     rows.extend(asked_for);
+    let shortcuts = shortcuts::rows(state, height.saturating_sub(rows.len() + 1));
+    rows.extend(shortcuts);
     rows.push(footer::row(state, now));
     Below { rows, cursor }
 }

@@ -1,7 +1,10 @@
 //! A list to choose from, in place of the field.
 
+use super::footer;
+use crate::picker::several::Place;
 use crate::picker::{Picker, Row, Source};
 use crate::state::State;
+use crate::title;
 use codex_protocol::requests::ThreadSortKey;
 use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
@@ -56,11 +59,18 @@ pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>
     }
     let keys = match picker.source {
         Source::Here | Source::Question => "enter takes · esc leaves",
+        Source::Several(_) => "tab takes or leaves · alt-up, alt-down move · enter keeps · esc leaves",
         Source::Sessions(_) => "enter takes · tab folder/all · ctrl-a archive · ctrl-s order · esc leaves",
     };
     lines.push(Line::from(
         look.span(cells::truncate(&format!("  {keys}"), width).into_owned(), Role::Dim),
     ));
+    if let Source::Several(several) = &picker.source {
+        lines.push(match several.place {
+            Place::StatusLine => footer::said(state),
+            Place::Title => Line::from(look.span(format!("  {}", title::of(state).unwrap_or_default()), Role::Dim)),
+        });
+    }
     (lines, cursor)
 }
 

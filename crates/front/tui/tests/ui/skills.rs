@@ -34,7 +34,7 @@ fn a_skill_is_completed_and_asked_for() {
       scripted · ~/work
     ");
     ui.press("tab");
-    ui.wait_for("$deploy ");
+    ui.wait_gone("Takes it back.");
     ui.type_text("it");
     ui.press("enter");
     ui.wait_for("worked for");

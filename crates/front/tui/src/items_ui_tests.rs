@@ -1,0 +1,187 @@
+//! What the last row and the title say, and the keys worth knowing: keys in, live rows and bytes out.
+
+use crate::desk::Desk;
+use crate::preferences::Preferences;
+use crate::state::Effect;
+use crate::themes::Themes;
+use codex_protocol::terminal::TerminalSettings;
+use insta::assert_snapshot;
+
+fn desk(settings: TerminalSettings, columns: u16, rows: u16) -> Desk {
+    let preferences = Preferences::new(settings, Themes::default()).unwrap();
+    Desk::with(columns, rows, |options| options.preferences = preferences)
+}
+
+/// What went to the terminal since the last look.
+fn bytes(desk: &mut Desk) -> String {
+    let mut bytes = Vec::new();
+    for effect in std::mem::take(&mut desk.effects) {
+        match effect {
+            Effect::Terminal(piece) => bytes.extend(piece),
+            other => desk.effects.push(other),
+        }
+    }
+    String::from_utf8(bytes).unwrap().replace('\x1b', "^[")
+}
+
+#[test]
+fn items_of_the_last_row_are_taken_left_and_moved_and_seen_at_once() {
+    let mut desk = Desk::new();
+    desk.skip();
+    desk.say("/statusline");
+    assert_snapshot!(desk.screen(), @r"
+    What the last row says
+    › type to search
+    ❯ [x] model-with-reasoning  model and how much it thinks
+      [x] current-dir           folder that commands run in
+      [x] background-terminals  how many commands run in the background
+      [x] thread-name           name of this session
+      [x] used-tokens           tokens of this session, and how much of the input w…
+      [x] context-used          share of the context that is full
+      [ ] model                 model
+      [ ] reasoning             how much the model thinks
+      [ ] provider              who runs the model
+      [ ] project-name          name of the folder
+      [ ] git-branch            branch that is checked out
+      [ ] thread-id             id of this session
+      tab takes or leaves · alt-up, alt-down move · enter keeps · esc leaves
+      small · ~/work
+    ");
+    desk.type_text("project");
+    desk.press("tab");
+    desk.press("alt-up");
+    assert_snapshot!(desk.screen(), @r"
+    What the last row says
+    › project
+    ❯ [x] project-name  name of the folder
+      tab takes or leaves · alt-up, alt-down move · enter keeps · esc leaves
+      small · ~/work · work
+    ");
+    desk.press("esc");
+    assert_eq!(desk.state.wanted.status_line, None);
+
+    desk.say("/statusline");
+    desk.press("tab");
+    desk.press("enter");
+    assert_eq!(
+        desk.asked_one().0,
+        r#"config/batchWrite {"edits":[{"keyPath":"tui.status_line","mergeStrategy":"replace","value":["current-dir","background-terminals","thread-name","used-tokens","context-used"]}],"reloadUserConfig":true}"#
+    );
+    assert_snapshot!(desk.screen(), @r"
+    › Ask for something
+      ~/work
+    ");
+}
+
+#[test]
+fn the_title_is_kept_set_and_follows_what_goes_on() {
+    let mut desk = desk(TerminalSettings::default(), 120, 40);
+    assert_snapshot!(bytes(&mut desk), @r"^[[22;2t^[]2;work^[\");
+    desk.say("hello");
+    assert_snapshot!(bytes(&mut desk), @r"^[]2;◦ work^[\");
+    desk.say("/title");
+    assert_snapshot!(desk.screen(), @r"
+    >_ codex 0.200.0
+       ~/work
+       /help names all commands
+
+    ◦ Sending to the model (0s · esc interrupts)
+
+    What the window's title says
+    › type to search
+    ❯ [x] activity              a sign while a turn runs or something is asked
+      [x] thread-name           name of this session
+      [x] project-name          name of the folder
+      [ ] model-with-reasoning  model and how much it thinks
+      [ ] model                 model
+      [ ] reasoning             how much the model thinks
+      [ ] provider              who runs the model
+      [ ] current-dir           folder that commands run in
+      [ ] git-branch            branch that is checked out
+      [ ] background-terminals  how many commands run in the background
+      [ ] thread-id             id of this session
+      [ ] run-state             ready, working or waiting for you
+      tab takes or leaves · alt-up, alt-down move · enter keeps · esc leaves
+      ◦ work
+    ");
+    for _ in 0..3 {
+        desk.press("tab");
+    }
+    assert_snapshot!(bytes(&mut desk), @r"^[]2;work^[\^[]2;^[\^[[23;2t");
+    desk.press("enter");
+    assert!(
+        desk.asked()
+            .last()
+            .unwrap()
+            .0
+            .contains(r#"{"keyPath":"tui.terminal_title","mergeStrategy":"replace","value":[]}"#)
+    );
+}
+
+#[test]
+fn a_title_that_nobody_wants_is_left_alone() {
+    let settings = TerminalSettings {
+        terminal_title: Some(Vec::new()),
+        ..TerminalSettings::default()
+    };
+    let mut desk = desk(settings, 80, 24);
+    desk.say("hello");
+    assert_eq!(bytes(&mut desk), "");
+}
+
+#[test]
+fn a_question_mark_on_an_empty_field_shows_the_keys_worth_knowing() {
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        let mut desk = Desk::sized(columns, rows);
+        desk.skip();
+        desk.press("?");
+        if columns == 80 {
+            assert_snapshot!(desk.screen(), @r"
+            › Ask for something
+              /           commands                  shift-left  edit a queued message
+              @           files                     ctrl-_      undo
+              ctrl-c      clear, interrupt, leave   ctrl-t      the whole conversation
+              enter       send                      ctrl-o      copy the last answer
+              tab         send after the turn       alt-r       answers as written
+              ctrl-j      new line                  ctrl-l      clear the window
+              esc         interrupt; twice: back    ctrl-z      suspend codex
+              small · ~/work
+            ");
+        } else {
+            assert_snapshot!(desk.screen(), @r"
+            › Ask for something
+              /           commands                  ctrl-j      new line                  ctrl-o      copy the last answer
+              @           files                     esc         interrupt; twice: back    alt-r       answers as written
+              ctrl-c      clear, interrupt, leave   shift-left  edit a queued message     ctrl-l      clear the window
+              enter       send                      ctrl-_      undo                      ctrl-z      suspend codex
+              tab         send after the turn       ctrl-t      the whole conversation
+              small · ~/work
+            ");
+        }
+        desk.type_text("why?");
+        assert_eq!(desk.state.editor.text(), "why?");
+        assert!(!desk.state.shortcuts);
+    }
+}
+
+#[test]
+fn answers_are_shown_as_they_were_written_where_that_is_wanted() {
+    let mut desk = Desk::sized(80, 24).with_turns();
+    let item = |text: &str| serde_json::json!({"type": "agentMessage", "id": "a", "text": text});
+    let turn = serde_json::json!({"id": "1", "status": "interrupted", "items": [item("# Title\n\n- *one*\n- `two`")]});
+    desk.say("/raw");
+    desk.skip();
+    desk.state.transcript.replay(&serde_json::from_value(turn).unwrap());
+    desk.press("left");
+    assert_snapshot!(desk.screen(), @r"
+    # Title
+
+    - *one*
+    - `two`
+
+    ■ interrupted; say what to do instead
+
+    › Ask for something
+      answers as they were written
+    ");
+}
