@@ -16,6 +16,7 @@ use codex_protocol::requests::ClientRequest;
 use codex_rpc::{Client, Events};
 use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, title};
 use ratatui::text::Line;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -24,6 +25,10 @@ use tokio::sync::{mpsc, watch};
 const FRAME_AFTER_KEY: Duration = Duration::from_millis(8);
 /// Between frames otherwise: a stream is read, not raced.
 const FRAME: Duration = Duration::from_millis(33);
+/// Finished lines that one frame takes along: a terminal shows them in a few milliseconds, and then what was typed meanwhile.
+const LINES_PER_FRAME_MAX: usize = 400;
+/// While so many finished lines wait for the terminal, the server is not listened to: it pauses the answer.
+const LINES_WAITING_MAX: usize = 50_000;
 /// How long the terminal may take the last frame.
 const LEAVING_MAX: Duration = Duration::from_secs(2);
 /// Results of effects that may wait for the loop.
@@ -70,6 +75,7 @@ pub async fn run(options: Options, around: Surroundings) -> Outcome {
         results,
         painting: false,
         shown: None,
+        outgoing: VecDeque::new(),
         drawn_at: None,
         dirty: true,
         urgent: true,
@@ -91,6 +97,8 @@ struct App {
     painting: bool,
     /// The live rows that were sent last.
     shown: Option<Frame>,
+    /// Finished, not sent yet.
+    outgoing: VecDeque<Line<'static>>,
     drawn_at: Option<Duration>,
     dirty: bool,
     urgent: bool,
@@ -128,7 +136,7 @@ impl App {
                 }
                 // We hold a sender, so there is always a next one.
                 Some(event) = inbox.recv() => event,
-                message = events.next(), if !server_gone => match message {
+                message = events.next(), if !server_gone && !self.terminal_is_far_behind() => match message {
                     Some(message) => Event::Server(Box::new(message)),
                     None => {
                         server_gone = true;
@@ -157,6 +165,10 @@ impl App {
         }
     }
 
+    fn terminal_is_far_behind(&self) -> bool {
+        self.painting && self.outgoing.len() + self.state.transcript.finished_count() > LINES_WAITING_MAX
+    }
+
     /// When the loop has something to do although nothing comes.
     fn wake_at(&self) -> Option<Duration> {
         let frame = (self.dirty && !self.painting).then(|| self.frame_due());
@@ -164,6 +176,10 @@ impl App {
     }
 
     fn frame_due(&self) -> Duration {
+        if !self.outgoing.is_empty() {
+            // The terminal alone says how fast.
+            return Duration::ZERO;
+        }
         let pause = if self.urgent { FRAME_AFTER_KEY } else { FRAME };
         self.drawn_at.map_or(Duration::ZERO, |drawn| drawn + pause)
     }
@@ -177,10 +193,15 @@ impl App {
         self.urgent = false;
         let live = view::frame(&self.state, now);
         // What is finished waits until it can be written where it belongs.
-        let finished = match live.surface {
-            Surface::Inline => self.state.transcript.take_finished(),
+        let finished: Vec<_> = match live.surface {
+            Surface::Inline => {
+                self.outgoing.extend(self.state.transcript.take_finished());
+                let count = self.outgoing.len().min(LINES_PER_FRAME_MAX);
+                self.outgoing.drain(..count).collect()
+            }
             Surface::Fullscreen => Vec::new(),
         };
+        self.dirty = !self.outgoing.is_empty() && live.surface == Surface::Inline;
         if finished.is_empty() && self.shown.as_ref() == Some(&live) {
             return;
         }
@@ -311,8 +332,8 @@ impl App {
         let mut ended = self.state.ended.take().unwrap_or(Ended::Left);
         let thread_id = self.state.open().filter(|open| open.has_turns).map(|open| open.thread_id.clone());
         self.state.pager = None;
-        let finished = match self.state.surface {
-            Surface::Inline => self.state.transcript.take_finished(),
+        let finished: Vec<_> = match self.state.surface {
+            Surface::Inline => self.outgoing.drain(..).chain(self.state.transcript.take_finished()).collect(),
             Surface::Fullscreen => Vec::new(),
         };
         if !finished.is_empty() {

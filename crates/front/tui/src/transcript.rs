@@ -275,6 +275,10 @@ impl Transcript {
         &self.finished
     }
 
+    pub const fn finished_count(&self) -> usize {
+        self.finished.len()
+    }
+
     /// The lines that are finished and not written yet.
     pub fn take_finished(&mut self) -> Vec<Line<'static>> {
         std::mem::take(&mut self.finished)

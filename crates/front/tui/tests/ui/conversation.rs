@@ -289,3 +289,19 @@ fn nothing_is_written_while_nothing_happens() {
 
     assert_eq!(ui.bytes().len(), before);
 }
+
+/// A key is shown behind the frame that is on its way: no frame may be so large that somebody notices.
+#[test]
+fn a_flood_of_lines_reaches_the_terminal_in_small_frames() {
+    let lines: Vec<String> = (0..6_000).map(|number| format!("- line {number:05}")).collect();
+    let script = serde_json::json!({ "items": [{ "message": lines.join("\n") }] }).to_string();
+    let ui = Setup::new(&script).start();
+
+    ui.say("count");
+    ui.wait_for("worked for");
+
+    let shown: Vec<String> = ui.lines().into_iter().filter(|line| line.contains("line ")).collect();
+    assert_eq!(shown.len(), lines.len());
+    assert!(shown.iter().zip(&lines).all(|(shown, line)| shown.ends_with(&line[2..])));
+    assert!(ui.largest_write() < 64 * 1024, "{}", ui.largest_write());
+}

@@ -113,6 +113,7 @@ struct Inside {
     screen: Screen,
     written_at: Instant,
     bytes: Vec<u8>,
+    largest_write: usize,
 }
 
 struct TestDevice(Arc<Window>);
@@ -127,6 +128,7 @@ impl Device for TestDevice {
         let mut inside = self.0.inside.lock().unwrap();
         inside.screen.feed(bytes);
         inside.bytes.extend_from_slice(bytes);
+        inside.largest_write = inside.largest_write.max(bytes.len());
         inside.written_at = Instant::now();
         drop(inside);
         self.0.changed.notify_all();
@@ -170,6 +172,7 @@ impl Ui {
                 screen,
                 written_at: Instant::now(),
                 bytes: Vec::new(),
+                largest_write: 0,
             }),
             changed: Condvar::new(),
         });
@@ -291,6 +294,11 @@ impl Ui {
     /// All that was ever written.
     pub fn bytes(&self) -> Vec<u8> {
         self.window.inside.lock().unwrap().bytes.clone()
+    }
+
+    /// Bytes of the largest frame so far.
+    pub fn largest_write(&self) -> usize {
+        self.window.inside.lock().unwrap().largest_write
     }
 
     pub fn home(&self) -> &TempHome {
