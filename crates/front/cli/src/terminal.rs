@@ -11,11 +11,14 @@ use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::ExecError;
 use codex_protocol::settings::{ApprovalsReviewer, HistoryPersistence, HistorySettings};
+use codex_tui::alert;
+use codex_tui::editor::Editor;
 use codex_tui::preferences::Preferences;
 use codex_tui::themes::Themes;
 use codex_tui::trust::{Decision, Trust};
 use codex_tui::{Ended, Failure, Options, Settings};
 use codex_tui_kit::terminal::inline::Narrowing;
+use codex_tui_kit::terminal::notify::Method;
 use codex_tui_kit::terminal::process::{self, ProcessTerminal};
 use codex_tui_kit::terminal::{Device, Port, Surface};
 use codex_tui_kit::theme::{TerminalFacts, Theme};
@@ -129,7 +132,11 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
         cwd
     };
     let themes = Themes::read(&process.codex_home.join("themes"));
-    let preferences = Preferences::new(resolved.config.terminal, themes).map_err(error_of)?;
+    let preferences = Preferences {
+        terminal: terminal_facts(surroundings),
+        editor: editor(surroundings),
+        ..Preferences::new(resolved.config.terminal, themes).map_err(error_of)?
+    };
     let settings = Settings {
         cwd,
         model: chosen.model,
@@ -210,6 +217,27 @@ fn theme(surroundings: &Surroundings) -> Theme {
         colorfgbg: var("COLORFGBG"),
     };
     Theme::default_for(facts.background().unwrap_or_default(), facts.depth())
+}
+
+/// How the terminal tells somebody who looks at another window.
+fn terminal_facts(surroundings: &Surroundings) -> alert::Terminal {
+    let var = |name: &str| surroundings.process.var(name).filter(|value| !value.is_empty());
+    let program = var("TERM_PROGRAM").filter(|program| *program != "tmux").or_else(|| var("TERM"));
+    alert::Terminal {
+        method: program.map(Method::of_terminal).unwrap_or_default(),
+        in_tmux: var("TMUX").is_some(),
+        toasts: var("WT_SESSION").is_some() && var("WSL_DISTRO_NAME").is_some(),
+    }
+}
+
+/// `VISUAL`, then `EDITOR`.
+fn editor(surroundings: &Surroundings) -> Option<Editor> {
+    let var = |name: &str| surroundings.process.var(name).filter(|value| !value.trim().is_empty());
+    let command = var("VISUAL").or_else(|| var("EDITOR"))?;
+    Some(Editor {
+        command: command.to_owned(),
+        folder: surroundings.process.codex_home.join("tmp"),
+    })
 }
 
 fn history(settings: &HistorySettings, surroundings: &Surroundings) -> Option<codex_tui::history::File> {

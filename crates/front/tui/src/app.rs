@@ -3,13 +3,17 @@
 //! Nothing here decides anything. A frame is made when something changed, the last one is on its way, and enough time has passed; without
 //! changes the loop sleeps.
 
+use crate::alert;
 use crate::cells::Notice;
+use crate::editor;
 use crate::export;
 use crate::history;
 use crate::session;
 use crate::state::{Effect, Event, Now, State, Then};
 use crate::update::update;
 use crate::{Ended, Failure, Options, view};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use codex_base::Clock;
 use codex_protocol::items::ThreadTokenUsage;
 use codex_protocol::requests::ClientRequest;
@@ -17,6 +21,7 @@ use codex_rpc::{Client, Events};
 use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, title};
 use ratatui::text::Line;
 use std::collections::VecDeque;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -31,6 +36,8 @@ const LINES_PER_FRAME_MAX: usize = 400;
 const LINES_WAITING_MAX: usize = 50_000;
 /// How long the terminal may take the last frame.
 const LEAVING_MAX: Duration = Duration::from_secs(2);
+/// How long Windows may take to show a word.
+const TOAST_LIMIT: Duration = Duration::from_secs(20);
 /// Results of effects that may wait for the loop.
 const RESULTS_WAITING_MAX: usize = 64;
 
@@ -74,6 +81,7 @@ pub async fn run(options: Options, around: Surroundings) -> Outcome {
         clock,
         results,
         painting: false,
+        lent: None,
         shown: None,
         outgoing: VecDeque::new(),
         drawn_at: None,
@@ -95,6 +103,8 @@ struct App {
     results: mpsc::Sender<Event>,
     /// A frame is under way.
     painting: bool,
+    /// There while an editor has the terminal; its end takes the terminal back.
+    lent: Option<std::sync::mpsc::Sender<()>>,
     /// The live rows that were sent last.
     shown: Option<Frame>,
     /// Finished, not sent yet.
@@ -145,6 +155,9 @@ impl App {
                 },
                 () = until(&clock, wake) => Event::Tick,
             };
+            if matches!(event, Event::DraftEdited(_)) {
+                self.lent = None;
+            }
             self.dirty = true;
             let mut now = self.now();
             if let Event::Input(Input::Key(_, read_at)) = &event {
@@ -252,6 +265,17 @@ impl App {
                 self.block(move || Event::Exported(export::to_file(&target, &thread)));
             }
             Effect::Terminal(bytes) => self.terminal.send(bytes),
+            Effect::EditDraft(program, draft) => {
+                let (may_begin, give_back) = self.terminal.lend();
+                self.lent = Some(give_back);
+                self.block(move || {
+                    Event::DraftEdited(match may_begin.recv() {
+                        Ok(()) => editor::edit(&program, &draft),
+                        Err(_) => Err(Failure::new("tui.editor", "the terminal is gone")),
+                    })
+                });
+            }
+            Effect::Toast(text) => self.toast(text),
             Effect::Suspend => self.terminal.suspend(),
             Effect::Retake => self.terminal.retake(),
             Effect::Repaint => self.shown = None,
@@ -306,6 +330,23 @@ impl App {
         });
     }
 
+    /// Asks Windows, from its Linux. Whether anything came of it is nobody's matter.
+    fn toast(&self, text: String) {
+        let script: Vec<u8> = alert::toast_script(&text).encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut shell = tokio::process::Command::new("powershell.exe");
+        shell
+            .args(["-NoProfile", "-NonInteractive", "-EncodedCommand"])
+            .arg(BASE64.encode(script));
+        shell
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        if let Ok(mut child) = shell.spawn() {
+            tokio::spawn(async move { tokio::time::timeout(TOAST_LIMIT, child.wait()).await });
+        }
+    }
+
     /// Work that waits for files or programs.
     fn block(&self, work: impl FnOnce() -> Event + Send + 'static) {
         let results = self.results.clone();
@@ -326,6 +367,7 @@ impl App {
 
     /// Shows what is not shown yet, and gives the terminal back.
     async fn leave(mut self) -> Outcome {
+        self.lent = None;
         if self.state.title_shown.is_some() {
             self.terminal.send(title::give_back());
         }

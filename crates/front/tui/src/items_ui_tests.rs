@@ -138,23 +138,24 @@ fn a_question_mark_on_an_empty_field_shows_the_keys_worth_knowing() {
         if columns == 80 {
             assert_snapshot!(desk.screen(), @r"
             › Ask for something
-              /           commands                  shift-left  edit a queued message
-              @           files                     ctrl-_      undo
+              /           commands                  ctrl-_      undo
+              @           files                     ctrl-g      write in your editor
               ctrl-c      clear, interrupt, leave   ctrl-t      the whole conversation
               enter       send                      ctrl-o      copy the last answer
               tab         send after the turn       alt-r       answers as written
               ctrl-j      new line                  ctrl-l      clear the window
               esc         interrupt; twice: back    ctrl-z      suspend codex
+              shift-left  edit a queued message
               small · ~/work
             ");
         } else {
             assert_snapshot!(desk.screen(), @r"
             › Ask for something
-              /           commands                  ctrl-j      new line                  ctrl-o      copy the last answer
-              @           files                     esc         interrupt; twice: back    alt-r       answers as written
-              ctrl-c      clear, interrupt, leave   shift-left  edit a queued message     ctrl-l      clear the window
-              enter       send                      ctrl-_      undo                      ctrl-z      suspend codex
-              tab         send after the turn       ctrl-t      the whole conversation
+              /           commands                  ctrl-j      new line                  ctrl-t      the whole conversation
+              @           files                     esc         interrupt; twice: back    ctrl-o      copy the last answer
+              ctrl-c      clear, interrupt, leave   shift-left  edit a queued message     alt-r       answers as written
+              enter       send                      ctrl-_      undo                      ctrl-l      clear the window
+              tab         send after the turn       ctrl-g      write in your editor      ctrl-z      suspend codex
               small · ~/work
             ");
         }

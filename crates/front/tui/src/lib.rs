@@ -13,6 +13,7 @@
 //! To add a slash command: a row in [`commands`] and a file beside it. To show a new item: a variant of [`cells::Cell`].
 //! To let somebody choose: a variant of [`picker::Choice`].
 
+pub mod alert;
 pub mod app;
 pub mod background;
 pub mod backtrack;
@@ -21,6 +22,7 @@ pub mod commands;
 #[cfg(test)]
 mod desk;
 pub mod dialog;
+pub mod editor;
 pub mod export;
 #[cfg(test)]
 mod guide_tests;

@@ -1,6 +1,8 @@
 //! What a person wants of the interface, from the configuration: read and checked before it begins.
 
 use crate::Failure;
+use crate::alert;
+use crate::editor::Editor;
 use crate::keymap::Keymap;
 use crate::themes::Themes;
 use codex_protocol::terminal::{AlternateScreen, KeyChange, TerminalSettings};
@@ -12,6 +14,9 @@ pub struct Preferences {
     pub settings: TerminalSettings,
     pub keymap: Keymap,
     pub themes: Themes,
+    pub terminal: alert::Terminal,
+    /// For a long draft.
+    pub editor: Option<Editor>,
     /// What cannot be followed as it stands there; told once.
     pub warnings: Vec<String>,
 }
@@ -25,6 +30,8 @@ impl Preferences {
             settings,
             keymap,
             themes,
+            terminal: alert::Terminal::default(),
+            editor: None,
             warnings,
         })
     }

@@ -1,5 +1,6 @@
 //! Everything the interface knows, what can happen to it, and what it wants done.
 
+use crate::alert;
 use crate::backtrack::Earlier;
 use crate::cells::{Cell, Level, Notice};
 use crate::dialog::Dialog;
@@ -62,6 +63,8 @@ pub enum Event {
     Trusted(Result<(), Failure>),
     /// What was changed in the work tree, as git says it.
     DiffRead(Result<String, Failure>),
+    /// What the editor left of the draft.
+    DraftEdited(Result<String, Failure>),
     /// The branch that is checked out.
     BranchRead(Option<String>),
     /// A folder to work in is there, or what is wrong with it.
@@ -106,6 +109,10 @@ pub enum Effect {
     LookAtFolder(codex_base::AbsPath),
     /// Writes a conversation into a new file; [`Event::Exported`] follows.
     Export(export::Target, Box<Thread>),
+    /// Shows a word beside the terminal, as Windows does.
+    Toast(String),
+    /// Gives the draft to an editor, which has the terminal meanwhile; [`Event::DraftEdited`] follows.
+    EditDraft(crate::editor::Editor, String),
     /// Bytes for the terminal that take no place on the screen.
     Terminal(Vec<u8>),
     Suspend,
@@ -310,6 +317,8 @@ pub struct State {
     /// What the configuration says of the interface, and what was chosen here.
     pub wanted: TerminalSettings,
     pub themes: Themes,
+    pub terminal: alert::Terminal,
+    pub editor_program: Option<crate::editor::Editor>,
     pub settings: Settings,
     pub session: Session,
     pub editor: Editor,
@@ -395,6 +404,8 @@ impl State {
             settings: wanted,
             keymap,
             themes,
+            terminal,
+            editor: editor_program,
             warnings,
         } = preferences;
         let mut transcript = match surface {
@@ -434,6 +445,8 @@ impl State {
             vim: wanted.vim_mode_default.then(Vim::default),
             wanted,
             themes,
+            terminal,
+            editor_program,
             settings,
             session: Session::Opening,
             editor: Editor::default(),

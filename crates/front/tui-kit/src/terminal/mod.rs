@@ -5,12 +5,14 @@
 //! | [`inline`] | live rows below finished lines in the terminal's own scrollback (pure) |
 //! | [`screen`] | the whole window on the alternate screen (pure) |
 //! | [`sgr`] | styled text as bytes (pure) |
+//! | [`gate`] | keeps the keys for whoever has the terminal |
 //! | [`notify`], [`title`] | a word to somebody who looks elsewhere, the window's title (pure) |
 //! | [`port`] | the threads: frames in, [`Input`] out |
 //! | [`process`] | the terminal of this process: raw mode, modes, size, suspension, panic |
 //!
 //! Nothing waits for a terminal's answer: what is asked of it comes back as an [`Input`], if ever.
 
+pub mod gate;
 pub mod inline;
 pub mod notify;
 pub mod port;

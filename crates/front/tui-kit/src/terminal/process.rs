@@ -1,10 +1,12 @@
 //! The terminal of this process: raw mode and modes on, everything back as it was at the end, also after a panic.
 
+use super::gate::Gate;
 use super::inline::Narrowing;
 use super::port::{Device, GoneInAPanic};
 use super::{Input, Size};
 use crate::keys::Key;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use termina::escape::osc::{ColorOrQuery, DynamicColorNumber, Osc};
@@ -30,6 +32,7 @@ const PANIC_OFF: &[u8] = b"\x1b[?2026l\x1b[?1049l\r\n\x1b[J";
 pub struct ProcessTerminal {
     terminal: PlatformTerminal,
     narrowing: Narrowing,
+    gate: Arc<Gate>,
 }
 
 impl ProcessTerminal {
@@ -43,7 +46,8 @@ impl ProcessTerminal {
             // The terminal may be gone; the panic is what counts.
             let _ = handle.write_all(PANIC_OFF).and_then(|()| handle.write_all(MODES_OFF));
         });
-        let mut device = Self { terminal, narrowing };
+        let gate = Arc::default();
+        let mut device = Self { terminal, narrowing, gate };
         device.enter()?;
         device.write(ASK_BACKGROUND)?;
         Ok(device)
@@ -51,13 +55,13 @@ impl ProcessTerminal {
 
     /// What is typed, for a thread of its own.
     pub fn reader(&self) -> Reader {
-        Reader(self.terminal.event_reader())
+        Reader(self.terminal.event_reader(), Arc::clone(&self.gate))
     }
 }
 
 /// What comes from the terminal.
 #[derive(Debug)]
-pub struct Reader(termina::EventReader);
+pub struct Reader(termina::EventReader, Arc<Gate>);
 
 impl Reader {
     /// Reads on a thread of its own, until the terminal or the program is gone.
@@ -67,7 +71,9 @@ impl Reader {
     pub fn read_to(self, program: mpsc::Sender<Input>) -> io::Result<()> {
         thread::Builder::new().name(KEYS.to_owned()).spawn(move || {
             let _gone = GoneInAPanic(program.clone());
+            let _ended = Ended(Arc::clone(&self.1));
             loop {
+                self.1.pass();
                 match self.0.read(|_| true) {
                     Ok(event) => {
                         if let Some(input) = input_of(event)
@@ -86,6 +92,16 @@ impl Reader {
             }
         })?;
         Ok(())
+    }
+}
+
+/// Says so when the reader has ended, however it did.
+#[derive(Debug)]
+struct Ended(Arc<Gate>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -120,11 +136,18 @@ impl Device for ProcessTerminal {
     }
 
     fn enter(&mut self) -> io::Result<()> {
+        self.gate.open();
         self.terminal.enter_raw_mode()?;
         self.write(MODES_ON)
     }
 
     fn leave(&mut self) -> io::Result<()> {
+        // Whoever has the terminal next shall get its keys.
+        let waker = self.terminal.event_reader().waker();
+        self.gate.close(|| {
+            // A reader that cannot be woken gives up at the next key.
+            let _ = waker.wake();
+        });
         let written = self.write(MODES_OFF);
         self.terminal.enter_cooked_mode()?;
         written

@@ -2,8 +2,10 @@
 
 use super::{interrupt, leave, submit, vim};
 use crate::backtrack;
+use crate::cells::Notice;
 use crate::commands;
 use crate::dialog::Pressed;
+use crate::editor;
 use crate::keymap::{Action, Context, FIELD};
 use crate::mention::{self, Taken};
 use crate::pager::{self, Pager};
@@ -250,6 +252,13 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             state.shortcuts = true;
             Vec::new()
         }
+        Action::ExternalEditor => match &state.editor_program {
+            Some(editor) => vec![Effect::EditDraft(editor.clone(), state.editor.expanded())],
+            None => {
+                state.notice(Notice::from(&editor::none()));
+                Vec::new()
+            }
+        },
         Action::ToggleVim => commands::vim::run(state, "", now),
         // They mean something where there is something to search or to choose from.
         Action::Close | Action::StartSearch | Action::Find(_) | Action::List(_) => Vec::new(),

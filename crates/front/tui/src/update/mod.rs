@@ -9,6 +9,7 @@ mod vim;
 
 pub use submit::next_of_queue;
 
+use crate::alert;
 use crate::background;
 use crate::backtrack;
 use crate::cells::{self, Notice};
@@ -36,12 +37,14 @@ const ARMED_FOR: Duration = Duration::from_secs(2);
 
 /// Changes the state by one event.
 pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
+    let before = alert::Before::of(state);
     let mut effects = happen(state, event, now);
     effects.extend(mention::follow(state));
     effects.extend(skills::follow(state));
     let branch = items::follow_branch(state, &effects);
     effects.extend(branch);
     effects.extend(title::follow(state));
+    effects.extend(alert::follow(state, before));
     state.transcript.settle(state.size.columns, &state.look);
     effects
 }
@@ -70,6 +73,14 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         }
         Event::DiffRead(result) => {
             diff_read(state, result);
+            Vec::new()
+        }
+        Event::DraftEdited(Ok(text)) => {
+            state.editor.set_text(text.trim_end());
+            Vec::new()
+        }
+        Event::DraftEdited(Err(failure)) => {
+            state.notice(Notice::from(&failure));
             Vec::new()
         }
         Event::BranchRead(branch) => {

@@ -17,6 +17,7 @@ const WORTH_KNOWING: &[(Action, &str)] = &[
     (Action::Interrupt, "interrupt; twice: back"),
     (Action::EditQueued, "edit a queued message"),
     (Action::Edit(Edit::Undo), "undo"),
+    (Action::ExternalEditor, "write in your editor"),
     (Action::Transcript, "the whole conversation"),
     (Action::CopyAnswer, "copy the last answer"),
     (Action::ToggleRaw, "answers as written"),

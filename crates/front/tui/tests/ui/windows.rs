@@ -2,6 +2,7 @@
 
 use crate::support::Setup;
 use codex_base::AbsPath;
+use codex_tui::editor::Editor;
 use codex_tui::trust::{Decision, Trust};
 use codex_tui_kit::terminal::Surface;
 use insta::assert_snapshot;
@@ -193,4 +194,31 @@ fn commands_are_offered_while_one_is_typed() {
     ui.wait_for("› /copy");
     ui.press("enter");
     ui.wait_for("there is no answer to copy yet");
+}
+
+#[test]
+fn the_draft_is_written_on_in_an_editor_and_comes_back() {
+    let mut setup = Setup::new("");
+    let script = setup.home.home().join("editor.sh");
+    std::fs::write(&script, "printf ' and more\\n\\n' >> \"$1\"\n").unwrap();
+    setup.options.preferences.editor = Some(Editor {
+        command: format!("sh {}", script.display()),
+        folder: AbsPath::new(setup.home.codex_home().join("tmp")).unwrap(),
+    });
+    let ui = setup.start();
+    ui.wait_for("scripted");
+
+    ui.type_text("a draft");
+    ui.press("ctrl-g");
+    ui.wait_for("a draft and more");
+    ui.settle();
+
+    assert_snapshot!(ui.screen(), @r"
+    >_ codex 0.200.0
+       ~/work
+       /help names all commands
+
+    › a draft and more
+      scripted · ~/work
+    ");
 }

@@ -130,9 +130,24 @@ const fn context(name: &'static str, actions: &'static [&'static str]) -> Key {
 }
 
 pub(super) const TUI: Kind = Table(&[
-    later("notifications", Either(&[Switch, TEXTS])),
-    later("notification_method", Choice(&["auto", "osc9", "osc777", "bel"])),
-    later("notification_condition", Choice(&["unfocused", "always"])),
+    used(
+        "notifications",
+        Either(&[Switch, TEXTS]),
+        "`true`",
+        "what is told to somebody who looks at another window: all, nothing, or a list of `agent-turn-complete`, `approval-requested`",
+    ),
+    used(
+        "notification_method",
+        Choice(&["auto", "osc9", "osc777", "bel"]),
+        "`auto`",
+        "how: `auto` is what the terminal is known to show, else a bell; a toast in Windows Terminal under WSL",
+    ),
+    used(
+        "notification_condition",
+        Choice(&["unfocused", "always"]),
+        "`unfocused`",
+        "when: `always` also while somebody looks",
+    ),
     used("animations", Switch, "`true`", "things on the screen may move by themselves"),
     later("show_tooltips", Switch),
     used(
