@@ -2,14 +2,14 @@
 //!
 //! The server looks for them anew with every `$` that begins a word.
 
-use crate::cells::Notice;
+use crate::cells::{Cell, Notice};
 use crate::mention::{Taken, word_at};
 use crate::picker::{Choice, Picker, Row};
 use crate::shell;
 use crate::state::{Effect, State, Then};
 use codex_base::AbsPath;
 use codex_protocol::requests::{SkillsConfigWrite, SkillsList};
-use codex_protocol::skills::{SkillMetadata, SkillsConfigWriteParams, SkillsListParams, SkillsListResult};
+use codex_protocol::skills::{SkillErrorInfo, SkillMetadata, SkillsConfigWriteParams, SkillsListParams, SkillsListResult};
 use codex_tui_kit::keys::{Code, Key};
 use serde_json::Value;
 use std::ops::Range;
@@ -68,14 +68,23 @@ pub fn listed(state: &mut State, answer: Value, shown: bool) {
     let Ok(SkillsListResult { data }) = serde_json::from_value(answer) else {
         return;
     };
+    let errors: Vec<SkillErrorInfo> = data.iter().flat_map(|entry| entry.errors.iter().cloned()).collect();
     state.skills.known = data.into_iter().flat_map(|entry| entry.skills).collect();
     if !shown {
         return;
     }
-    if state.skills.known.is_empty() {
+    // Of these a turn warns, too, but once.
+    for error in errors.iter().filter(|_| state.skills.switched.is_none()).collect::<Vec<_>>() {
+        let path = state.look.path(&error.path);
+        state.push(Cell::Notice(Notice::warning(format!("{path} is not used as a skill: {}", error.message))));
+    }
+    if state.skills.known.is_empty() && errors.is_empty() {
         let notice = Notice::info("there are no skills here");
         return state
             .notice(notice.with_hint("a skill is a folder with a SKILL.md, in ~/.agents/skills or in .agents/skills of the project"));
+    }
+    if state.skills.known.is_empty() {
+        return;
     }
     let rows = state.skills.known.iter().map(|skill| {
         let choice = Choice::Skill {

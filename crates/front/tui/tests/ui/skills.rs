@@ -55,6 +55,28 @@ fn a_skill_is_completed_and_asked_for() {
 }
 
 #[test]
+fn a_file_that_is_no_skill_says_why() {
+    let setup = Setup::new("");
+    setup.home.write(".agents/skills/broken/SKILL.md", "no head");
+    let ui = setup.start();
+    ui.wait_for("scripted");
+
+    ui.say("/skills");
+    ui.wait_for("is not used as a skill");
+    assert_snapshot!(ui.screen(), @r"
+    >_ codex 0.200.0
+       ~/work
+       /help names all commands
+
+    ✗ ~/work/.agents/skills/broken/SKILL.md is not used as a skill: it does not
+      begin with a block between two lines of `---`
+
+    › Ask for something
+      scripted · ~/work
+    ");
+}
+
+#[test]
 fn skills_are_listed_and_switched() {
     let mut setup = setup();
     (setup.columns, setup.rows) = (120, 40);
