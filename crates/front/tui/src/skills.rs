@@ -76,7 +76,10 @@ pub fn listed(state: &mut State, answer: Value, shown: bool) {
     // Of these a turn warns, too, but once.
     for error in errors.iter().filter(|_| state.skills.switched.is_none()).collect::<Vec<_>>() {
         let path = state.look.path(&error.path);
-        state.push(Cell::Notice(Notice::warning(format!("{path} is not used as a skill: {}", error.message))));
+        state.push(Cell::Notice(Notice::warning(format!(
+            "{path} is not used as a skill: {}",
+            error.message
+        ))));
     }
     if state.skills.known.is_empty() && errors.is_empty() {
         let notice = Notice::info("there are no skills here");

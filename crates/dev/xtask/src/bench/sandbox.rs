@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const FEW: usize = 10;
-const MANY: usize = 100_000;
+pub const MANY: usize = 100_000;
 const FILES_PER_FOLDER: usize = 100;
 const PATTERNS: usize = 50;
 /// Of the patterns, how many match a file.
@@ -132,7 +132,7 @@ impl<'a> Subject<'a> {
 const TRUE: [&str; 1] = ["/bin/true"];
 
 /// So many files, in folders of a hundred; some of them match patterns.
-fn fill(workspace: &Path, files: usize) -> Result<()> {
+pub fn fill(workspace: &Path, files: usize) -> Result<()> {
     for number in 0..files {
         let folder = workspace.join(format!("folder{}", number / FILES_PER_FOLDER));
         if number % FILES_PER_FOLDER == 0 {

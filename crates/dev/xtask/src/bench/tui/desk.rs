@@ -115,7 +115,21 @@ impl Desk {
         Ok(millis(shown.saturating_duration_since(pressed)))
     }
 
-    fn clear_field(&mut self) -> Result<()> {
+    /// Types these letters. How long it took until this was on the screen, from the first of them and from the last, in milliseconds.
+    pub fn time_list(&mut self, letters: &str, shown: &str) -> Result<(f64, f64)> {
+        let mut pressed = Vec::new();
+        for letter in letters.chars() {
+            std::thread::sleep(BETWEEN_KEYS);
+            self.typed.push(letter);
+            pressed.push(Instant::now());
+            self.pty.type_bytes(letter.to_string().as_bytes())?;
+        }
+        let seen = self.wait_for(shown)?;
+        let since = |pressed: Option<&Instant>| pressed.map_or(0.0, |pressed| millis(seen.saturating_duration_since(*pressed)));
+        Ok((since(pressed.first()), since(pressed.last())))
+    }
+
+    pub fn clear_field(&mut self) -> Result<()> {
         let typed = std::mem::take(&mut self.typed);
         std::thread::sleep(BETWEEN_KEYS);
         // Ctrl-U, in both programs.

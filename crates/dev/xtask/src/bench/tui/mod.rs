@@ -5,6 +5,7 @@
 //! bytes were read that made it so.
 
 mod desk;
+mod files;
 mod usage;
 
 use super::loads::Server;
@@ -28,7 +29,7 @@ const LONG_TRANSCRIPT: usize = 5_000;
 /// All of them.
 pub fn conversation(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
     let mut all = Vec::new();
-    for part in [starts, waiting, streaming, remembering, flooded] {
+    for part in [starts, waiting, streaming, remembering, flooded, files::mentioning] {
         all.extend(part(programs, plan)?);
     }
     Ok(all)
