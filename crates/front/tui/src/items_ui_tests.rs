@@ -138,24 +138,25 @@ fn a_question_mark_on_an_empty_field_shows_the_keys_worth_knowing() {
         if columns == 80 {
             assert_snapshot!(desk.screen(), @r"
             › Ask for something
-              /           commands                  ctrl-_      undo
-              @           files                     ctrl-g      write in your editor
-              ctrl-c      clear, interrupt, leave   ctrl-t      the whole conversation
-              enter       send                      ctrl-o      copy the last answer
-              tab         send after the turn       alt-r       answers as written
-              ctrl-j      new line                  ctrl-l      clear the window
-              esc         interrupt; twice: back    ctrl-z      suspend codex
-              shift-left  edit a queued message
+              /           commands                  ctrl-r      search earlier messages
+              @           files                     ctrl-_      undo
+              ctrl-c      clear, interrupt, leave   ctrl-g      write in your editor
+              enter       send                      ctrl-t      the whole conversation
+              tab         send after the turn       ctrl-o      copy the last answer
+              ctrl-j      new line                  alt-r       answers as written
+              esc         interrupt; twice: back    ctrl-l      clear the window
+              shift-left  edit a queued message     ctrl-z      suspend codex
               small · ~/work
             ");
         } else {
             assert_snapshot!(desk.screen(), @r"
             › Ask for something
-              /           commands                  ctrl-j      new line                  ctrl-t      the whole conversation
-              @           files                     esc         interrupt; twice: back    ctrl-o      copy the last answer
-              ctrl-c      clear, interrupt, leave   shift-left  edit a queued message     alt-r       answers as written
-              enter       send                      ctrl-_      undo                      ctrl-l      clear the window
-              tab         send after the turn       ctrl-g      write in your editor      ctrl-z      suspend codex
+              /           commands                  esc         interrupt; twice: back    ctrl-o      copy the last answer
+              @           files                     shift-left  edit a queued message     alt-r       answers as written
+              ctrl-c      clear, interrupt, leave   ctrl-r      search earlier messages   ctrl-l      clear the window
+              enter       send                      ctrl-_      undo                      ctrl-z      suspend codex
+              tab         send after the turn       ctrl-g      write in your editor
+              ctrl-j      new line                  ctrl-t      the whole conversation
               small · ~/work
             ");
         }

@@ -1,5 +1,6 @@
 //! Which key does what. One table; `[tui.keymap]` changes its keys, never its actions.
 
+use crate::search::Way;
 use codex_protocol::terminal::KeyChange;
 use codex_tui_kit::composer::{Edit, Motion};
 use codex_tui_kit::keymap::{Change, Conflict, Keymap as Bindings, KeymapError, Lookup, Names, Row};
@@ -29,6 +30,7 @@ pub enum Action {
     ToggleVim,
     ToggleRaw,
     ToggleShortcuts,
+    SearchHistory(Way),
     Interrupt,
     EditQueued,
     Submit,
@@ -114,6 +116,8 @@ pub const ROWS: &[Row<Context, Action>] = &[
     row(Context::Composer, "submit", Action::Submit, &["enter"]),
     row(Context::Composer, "queue", Action::Queue, &["tab"]),
     row(Context::Composer, "toggle_shortcuts", Action::ToggleShortcuts, &["?"]),
+    row(Context::Composer, "history_search_previous", Action::SearchHistory(Way::Older), &["ctrl-r"]),
+    row(Context::Composer, "history_search_next", Action::SearchHistory(Way::Newer), &["ctrl-s"]),
     row(Context::Editor, "insert_newline", Action::Newline, &["ctrl-j", "shift-enter", "alt-enter"]),
     motion("move_left", Motion::Left, &["left", "ctrl-b"]),
     motion("move_right", Motion::Right, &["right", "ctrl-f"]),

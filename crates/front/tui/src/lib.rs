@@ -38,6 +38,8 @@ pub mod pager;
 pub mod picker;
 pub mod preferences;
 pub mod questions;
+pub mod rebind;
+pub mod search;
 pub mod session;
 pub mod shell;
 pub mod skills;

@@ -13,6 +13,8 @@ use crate::pager::Pager;
 use crate::picker::Picker;
 use crate::preferences::Preferences;
 use crate::questions::Question;
+use crate::rebind::Bound;
+use crate::search::Search;
 use crate::skills::Skills;
 use crate::themes::Themes;
 use crate::transcript::Transcript;
@@ -371,6 +373,10 @@ pub struct State {
     pub git_branch: Option<String>,
     /// For which folder it was asked, and whether a turn ran then.
     pub branch_asked: Option<(codex_base::AbsPath, bool)>,
+    /// Something written before is searched for.
+    pub search: Option<Search>,
+    /// The next key is the one for this.
+    pub binding: Option<Bound>,
     /// The keys worth knowing are shown.
     pub shortcuts: bool,
     /// The window's title, as it was set.
@@ -477,6 +483,8 @@ impl State {
             warnings: VecDeque::new(),
             git_branch: None,
             branch_asked: None,
+            search: None,
+            binding: None,
             shortcuts: false,
             title_shown: None,
             theme_before: None,

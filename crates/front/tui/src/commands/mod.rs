@@ -14,6 +14,7 @@ mod export;
 mod fork;
 mod help;
 mod init;
+mod keymap;
 mod leave;
 mod mention;
 mod model;
@@ -93,6 +94,7 @@ pub const COMMANDS: &[Command] = &[
     command("statusline", "what the last row says", When::Always, statusline::run),
     command("title", "what the window's title says", When::Always, title::run),
     command("raw", "answers as they were written, to be copied", When::Always, raw::run),
+    command("keymap", "which key does what, and another one for it", When::Always, keymap::run),
     command("vim", "keys as in Vim, or no longer", When::Always, vim::run),
     command("warnings", "what went wrong, once more", When::Always, warnings::run),
     command("status", "model, folder, permissions, tokens", When::Always, status::run),

@@ -6,9 +6,12 @@ use crate::background;
 use crate::backtrack;
 use crate::cells::Notice;
 use crate::commands;
+use crate::keep::keep;
+use crate::rebind;
 use crate::skills;
 use crate::state::{Effect, Now, State, Then};
 use crate::update;
+use codex_protocol::config::ConfigEdit;
 use codex_protocol::models::{Model, ModelListResult};
 use codex_protocol::requests::{ThreadDelete, ThreadIdParams, ThreadUnarchive};
 use serde_json::Value;
@@ -24,10 +27,14 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
                 efforts(state, &model);
             } else {
                 let effort = model.supported_reasoning_efforts.first().map(|only| only.reasoning_effort.clone());
-                set_model(state, &model.model, effort, now);
+                set_model(state, &model.model, effort.clone(), now);
+                return keep_model(state, &model.model, effort);
             }
         }
-        Choice::Effort { model, effort } => set_model(state, &model, Some(effort), now),
+        Choice::Effort { model, effort } => {
+            set_model(state, &model, Some(effort.clone()), now);
+            return keep_model(state, &model, Some(effort));
+        }
         Choice::Permissions(preset) => set_permissions(state, preset, now),
         Choice::Session { opening, archived: None } => return update::open_other(state, opening),
         Choice::Session {
@@ -55,6 +62,8 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
             };
             return vec![Effect::ask::<ThreadDelete>(ThreadIdParams { thread_id }, Then::PutAway("deleted"))];
         }
+        Choice::Binding(bound) => rebind::ask(state, bound),
+        Choice::Bind(bound, wish) => return rebind::wish(state, bound, wish, now),
         // Taken with all others at once.
         Choice::Item(_) | Choice::Keep => {}
     }
@@ -110,6 +119,17 @@ pub fn set_model(state: &mut State, model: &str, effort: Option<String>, now: No
     });
     let effort = effort.map(|effort| format!(" {effort}")).unwrap_or_default();
     state.toast(format!("{model}{effort} from the next turn on"), now, SAID_FOR);
+}
+
+/// For the sessions to come, unless the command line named model or provider: then this one is for them alone.
+fn keep_model(state: &State, model: &str, effort: Option<String>) -> Vec<Effect> {
+    if state.settings.model.is_some() || state.settings.model_provider.is_some() {
+        return Vec::new();
+    }
+    keep(vec![
+        ConfigEdit::replace("model", model),
+        ConfigEdit::replace("model_reasoning_effort", effort),
+    ])
 }
 
 fn set_permissions(state: &mut State, preset: Preset, now: Now) {

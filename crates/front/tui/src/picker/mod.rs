@@ -13,6 +13,7 @@ mod ui_tests;
 
 use crate::Opening;
 use crate::backtrack::Earlier;
+use crate::rebind::{Bound, Wish};
 use codex_base::AbsPath;
 use codex_file_search::fuzzy::Pattern;
 use codex_protocol::models::Model;
@@ -69,6 +70,9 @@ pub enum Choice {
     Back(Earlier),
     Review(ReviewTarget),
     Theme(String),
+    /// Its keys shall be others.
+    Binding(Bound),
+    Bind(Bound, Wish),
     /// One of those of which several are taken.
     Item(&'static str),
     /// These words are put into the field, to be completed.

@@ -49,6 +49,11 @@ fn a_model_and_its_effort_are_chosen_for_the_next_turn() {
       large high from the next turn on
     ");
 
+    assert_eq!(
+        desk.asked_one().0,
+        r#"config/batchWrite {"edits":[{"keyPath":"model","mergeStrategy":"replace","value":"large"},{"keyPath":"model_reasoning_effort","mergeStrategy":"replace","value":"high"}],"reloadUserConfig":true}"#
+    );
+
     desk.say("hello");
     let (request, _) = desk.asked_one();
     assert_eq!(

@@ -11,6 +11,8 @@ use crate::mention::{self, Taken};
 use crate::pager::{self, Pager};
 use crate::picker;
 use crate::questions::Answer;
+use crate::rebind;
+use crate::search;
 use crate::skills;
 use crate::state::{Effect, Now, State, Then};
 use crate::view;
@@ -44,6 +46,12 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     }
     if state.picker.is_some() {
         return picker::keys::press(state, key, now);
+    }
+    if let Some(bound) = state.binding {
+        return rebind::press(state, bound, key, now);
+    }
+    if search::press(state, key) == search::Taken::Yes {
+        return Vec::new();
     }
     if key == Key::ctrl('c') {
         flush_burst(state);
@@ -250,6 +258,10 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         Action::ToggleRaw => commands::raw::run(state, "", now),
         Action::ToggleShortcuts => {
             state.shortcuts = true;
+            Vec::new()
+        }
+        Action::SearchHistory(_) => {
+            search::begin(state);
             Vec::new()
         }
         Action::ExternalEditor => match &state.editor_program {

@@ -1,6 +1,7 @@
 //! The last row: model and folder, or what was just said.
 
 use crate::items;
+use crate::search;
 use crate::shell;
 use crate::state::{Now, Session, State};
 use codex_tui_kit::composer::vim::Mode;
@@ -18,6 +19,18 @@ pub fn row(state: &State, _: Now) -> Line<'static> {
     if shell::is_command(state.editor.text()) {
         let text = "  runs in your shell, outside of the sandbox; the model reads what comes of it";
         return Line::from(state.look.span(text, Role::Warning));
+    }
+    if let Some(bound) = state.binding {
+        let words = format!("  press the key for {}.{} · esc leaves", bound.context, bound.action);
+        return Line::from(state.look.span(words, Role::Accent));
+    }
+    if let Some(words) = search::words(state) {
+        let width = usize::from(state.size.columns).saturating_sub(2);
+        return Line::from(
+            state
+                .look
+                .span(format!("  {}", cells::truncate(&sanitize::label(&words), width)), Role::Accent),
+        );
     }
     if state.keymap.is_under_way() {
         return Line::from(state.look.span(format!("  {} …", state.keymap.pressed()), Role::Accent));

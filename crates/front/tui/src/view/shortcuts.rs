@@ -1,6 +1,7 @@
 //! Below the field, after `?`: the keys worth knowing.
 
 use crate::keymap::Action;
+use crate::search::Way;
 use crate::state::State;
 use codex_tui_kit::cells;
 use codex_tui_kit::composer::Edit;
@@ -16,6 +17,7 @@ const WORTH_KNOWING: &[(Action, &str)] = &[
     (Action::Newline, "new line"),
     (Action::Interrupt, "interrupt; twice: back"),
     (Action::EditQueued, "edit a queued message"),
+    (Action::SearchHistory(Way::Older), "search earlier messages"),
     (Action::Edit(Edit::Undo), "undo"),
     (Action::ExternalEditor, "write in your editor"),
     (Action::Transcript, "the whole conversation"),
