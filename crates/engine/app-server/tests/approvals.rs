@@ -285,6 +285,7 @@ async fn a_second_subscriber_is_asked_too_and_told_when_it_is_answered() {
         events,
         server: session.server.clone(),
         seen: Vec::new(),
+        policies: std::sync::Arc::default(),
     };
     second.resume(&thread.id).await;
     let (again, _) = second.until_question().await;

@@ -13,10 +13,12 @@ use codex_base::{AbsPath, Timestamp};
 use codex_config::Resolved;
 use codex_login::Login;
 use codex_model::{ModelClient, ModelInfo, ModelRequest, RequestMetadata, StoredLogin};
+use codex_permissions::modes::NotAMode;
 use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadItem, ThreadStatus, Turn, TurnStatus};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta};
-use codex_protocol::requests::{RequestError, ThreadSetup};
+use codex_protocol::requests::{ActivePermissionProfile, RequestError, SandboxInexact, ThreadSetup};
 use codex_protocol::response_item::ResponseItem;
+use codex_protocol::settings::SandboxPolicy;
 use codex_sessions::Loaded;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -32,6 +34,8 @@ pub struct Opening {
     pub tools: Box<RawValue>,
     pub git: Option<GitInfo>,
     pub instruction_sources: Vec<AbsPath>,
+    /// The policy in the words of modes.
+    pub as_mode: Result<SandboxPolicy, NotAMode>,
     /// Of configuration, model and project documents; told with the thread's set-up.
     pub warnings: Vec<String>,
 }
@@ -107,6 +111,7 @@ impl Opening {
         let docs = resolve::project_docs(shared, &cwd, &resolved);
         Ok(Self {
             tools: codex_tools::specs(&resolve::tool_set(&resolved, &model_info, source)),
+            as_mode: resolve::as_mode(shared, &cwd, &resolved.config),
             git: git_info(&cwd),
             warnings: resolved
                 .warnings
@@ -293,7 +298,12 @@ impl Opening {
             cwd: self.cwd.clone(),
             approval_policy: config.approval_policy,
             approvals_reviewer: config.approvals_reviewer,
-            sandbox: config.sandbox_policy.clone(),
+            sandbox: self.as_mode.clone().unwrap_or_else(|_| config.sandbox_policy.clone()),
+            active_permission_profile: config.permission_profile.clone().map(|id| ActivePermissionProfile { id }),
+            sandbox_inexact: self.as_mode.as_ref().err().map(|error| SandboxInexact {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            }),
             instruction_sources: self.instruction_sources.clone(),
             reasoning_effort: config
                 .model_reasoning_effort

@@ -198,6 +198,7 @@ impl Bench {
         let tools = TurnTools {
             tools: ToolSet {
                 shell: true,
+                additional_permissions: false,
                 update_plan: true,
                 view_image: true,
                 apply_patch: true,
@@ -206,6 +207,7 @@ impl Bench {
             },
             cwd: cwd(),
             policy,
+            widening: None,
             shell: UserShell { path: "/bin/sh".into() },
             env: Arc::default(),
             allow_login_shell: true,
@@ -316,11 +318,13 @@ impl Bench {
             script: "make x".into(),
             cwd: cwd(),
             sandbox_permissions: permissions,
+            additional_permissions: None,
             justification: Some("it needs the network".into()),
             prefix_rule: None,
         });
         let prepared = PreparedCall {
             intent,
+            widened: None,
             started: Some(ThreadItem::CommandExecution(item)),
             parallel: true,
         };

@@ -2,6 +2,7 @@
 //!
 //! Unknown arguments are ignored; missing, wrong and broken ones are answered with serde's own words (as observed of the reference).
 
+use codex_protocol::additional::AdditionalPermissions;
 use codex_protocol::facts::SandboxPermissions;
 use codex_protocol::items::PlanStep;
 use serde::Deserialize;
@@ -25,6 +26,7 @@ pub(crate) struct ExecArgs {
     pub yield_time_ms: Option<u64>,
     pub max_output_tokens: Option<usize>,
     pub sandbox_permissions: Option<SandboxPermissions>,
+    pub additional_permissions: Option<AdditionalPermissions>,
     pub justification: Option<String>,
     pub prefix_rule: Option<Vec<String>>,
 }

@@ -15,6 +15,9 @@ pub enum ToolError {
     Arguments(#[from] serde_json::Error),
     #[error("exec_command failed: login shells are switched off (allow_login_shell = false); leave `login` out")]
     LoginShellOff,
+    /// Nothing of it is done.
+    #[error("exec_command failed: additional_permissions cannot be used: {why}")]
+    Additional { why: String },
     /// The patch is malformed or does not fit the files.
     #[error("{}", .0.to_model())]
     Patch(#[from] PatchError),

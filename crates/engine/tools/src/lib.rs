@@ -31,6 +31,7 @@ mod terminals;
 mod truncation;
 mod turn;
 mod user_shell;
+mod widening;
 
 pub use error::ToolError;
 pub use image_view::{IMAGE_FILE_BYTES_MAX, IMAGE_SIDE_MAX};
@@ -42,3 +43,4 @@ pub use specs::{SPECS_BYTES_MAX, ToolSet, WebSearch, specs};
 pub use terminals::{SESSIONS_MAX, Terminals};
 pub use turn::{Environment, ToolWorld, TurnTools, UserShell};
 pub use user_shell::user_command;
+pub use widening::{Widened, Widening};

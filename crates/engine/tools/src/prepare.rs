@@ -13,8 +13,10 @@ use crate::shell::{self, Login};
 use crate::stdin::StdinAction;
 use crate::truncation::Budget;
 use crate::turn::TurnTools;
+use crate::widening::Widened;
 use codex_base::AbsPath;
-use codex_protocol::facts::{CommandIntent, ToolIntent};
+use codex_permissions::ResolvedPolicy;
+use codex_protocol::facts::{CommandIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, PlanStep, ThreadItem};
 use codex_protocol::response_item::ToolCallView;
 
@@ -33,6 +35,8 @@ pub struct Prepared {
     pub call_id: String,
     /// What a verdict is made from.
     pub intent: ToolIntent,
+    /// What the turn's policy becomes with the permissions that the call asks for besides.
+    pub widened: Option<Box<ResolvedPolicy>>,
     /// The item as clients see it begin. Its id is the call's. `None` for calls without one (`write_stdin`, plans) or with a final form
     /// only (`view_image`).
     pub started: Option<ThreadItem>,
@@ -127,6 +131,7 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
     if codex_shell_parse::is_bare_patch(&arguments.cmd) {
         return Err(ToolError::BarePatch);
     }
+    let more = more_of(&arguments, &cwd, turn)?;
     let login = login_of(&arguments, turn)?;
     let invocation = shell::invocation(&turn.shell, arguments.shell.as_deref(), &arguments.cmd, login, &turn.env);
     let action = ExecAction {
@@ -154,6 +159,7 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
         script: arguments.cmd,
         cwd,
         sandbox_permissions: arguments.sandbox_permissions.unwrap_or_default(),
+        additional_permissions: more.as_ref().map(|more| Box::new(more.permissions.clone())),
         justification: arguments.justification,
         prefix_rule: arguments.prefix_rule,
     };
@@ -161,9 +167,27 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
     let prepared = Prepared::new(call, turn, ToolIntent::Command(intent), Action::Exec(Box::new(action)));
     Ok(Prepared {
         started: Some(started),
+        widened: more.map(|more| Box::new(more.policy)),
         parallel: true,
         ..prepared
     })
+}
+
+/// The permissions that a call asks for besides, and the turn's policy with them.
+fn more_of(arguments: &ExecArgs, cwd: &AbsPath, turn: &TurnTools) -> Result<Option<Widened>, ToolError> {
+    let wrong = |why: String| ToolError::Additional { why };
+    let asks = arguments.sandbox_permissions == Some(SandboxPermissions::WithAdditionalPermissions);
+    match (asks, &arguments.additional_permissions, &turn.widening) {
+        (false, None, _) => Ok(None),
+        (false, Some(_), _) => Err(wrong(
+            "it counts with `sandbox_permissions: \"with_additional_permissions\"` only".to_owned(),
+        )),
+        (true, _, None) => Err(wrong(
+            "it is not offered here; leave it out, or ask for `require_escalated`".to_owned(),
+        )),
+        (true, None, Some(_)) => Err(wrong("it is missing".to_owned())),
+        (true, Some(asked), Some(widening)) => widening.widened(asked, cwd).map(Some).map_err(wrong),
+    }
 }
 
 fn login_of(arguments: &ExecArgs, turn: &TurnTools) -> Result<Login, ToolError> {
@@ -252,6 +276,7 @@ impl Prepared {
         Self {
             call_id: call.call_id.clone(),
             intent,
+            widened: None,
             started: None,
             parallel: false,
             action,

@@ -17,6 +17,8 @@ pub const SPECS_BYTES_MAX: usize = 4608;
 pub struct ToolSet {
     /// `exec_command` and `write_stdin`.
     pub shell: bool,
+    /// `exec_command` takes permissions for one command.
+    pub additional_permissions: bool,
     pub update_plan: bool,
     pub view_image: bool,
     pub apply_patch: bool,
@@ -39,6 +41,7 @@ impl Default for ToolSet {
     fn default() -> Self {
         Self {
             shell: true,
+            additional_permissions: false,
             update_plan: true,
             view_image: true,
             apply_patch: true,
@@ -51,7 +54,8 @@ impl Default for ToolSet {
 /// The JSON array for a request, in a fixed order.
 pub fn specs(set: &ToolSet) -> Box<RawValue> {
     let offered = [
-        (set.shell, exec_command as fn() -> Value),
+        (set.shell && !set.additional_permissions, exec_command as fn() -> Value),
+        (set.shell && set.additional_permissions, exec_command_with_permissions),
         (set.shell, write_stdin),
         (set.update_plan, update_plan),
         (set.apply_patch, apply_patch),
@@ -83,6 +87,40 @@ fn exec_command() -> Value {
             "justification": text("With require_escalated: a short question to the user, why this is needed."),
         }),
     )
+}
+
+/// The same where single permissions may be asked for.
+fn exec_command_with_permissions() -> Value {
+    let mut spec = exec_command();
+    let paths = |description: &str| json!({"type": "array", "items": {"type": "string"}, "description": description});
+    let properties = &mut spec["parameters"]["properties"];
+    properties["sandbox_permissions"] = json!({
+        "type": "string",
+        "enum": ["use_default", "require_escalated", "with_additional_permissions"],
+        "description": "with_additional_permissions asks to stay in the sandbox with additional_permissions on top, require_escalated to run without it.",
+    });
+    properties["additional_permissions"] = json!({
+        "type": "object",
+        "description": "With with_additional_permissions: the least that the command needs besides.",
+        "properties": {
+            "file_system": {
+                "type": "object",
+                "properties": {
+                    "read": paths("Files or folders to read."),
+                    "write": paths("Files or folders to write."),
+                },
+                "additionalProperties": false,
+            },
+            "network": {
+                "type": "object",
+                "properties": { "enabled": flag("Open the network.") },
+                "additionalProperties": false,
+            },
+        },
+        "additionalProperties": false,
+    });
+    properties["justification"] = text("With either: a short question to the user, why this is needed.");
+    spec
 }
 
 fn write_stdin() -> Value {

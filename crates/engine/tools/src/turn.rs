@@ -2,6 +2,7 @@
 
 use crate::specs::ToolSet;
 use crate::terminals::Terminals;
+use crate::widening::Widening;
 use codex_base::{AbsPath, Clock, Ids};
 use codex_permissions::ResolvedPolicy;
 use codex_process::Sandbox;
@@ -22,6 +23,8 @@ pub struct TurnTools {
     pub cwd: AbsPath,
     /// The turn's policy. A verdict may give a call a wider one; the login profile is always read under this one.
     pub policy: ResolvedPolicy,
+    /// For calls that ask for more than that; `None` where that is not offered.
+    pub widening: Option<Arc<dyn Widening>>,
     pub shell: UserShell,
     /// The parent's variables as the shell environment policy lets them through; the fixed ones are added per call.
     pub env: Arc<Environment>,

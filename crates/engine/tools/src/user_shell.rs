@@ -25,6 +25,7 @@ pub fn user_command(id: &str, script: &str, time_max: Option<Duration>, turn: &T
         script: script.to_owned(),
         cwd: turn.cwd.clone(),
         sandbox_permissions: SandboxPermissions::RequireEscalated,
+        additional_permissions: None,
         justification: None,
         prefix_rule: None,
     };
@@ -52,6 +53,7 @@ pub fn user_command(id: &str, script: &str, time_max: Option<Duration>, turn: &T
     Prepared {
         call_id: id.to_owned(),
         intent: ToolIntent::Command(intent),
+        widened: None,
         started: Some(started),
         parallel: true,
         action: Action::Exec(Box::new(action)),

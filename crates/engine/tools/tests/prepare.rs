@@ -19,6 +19,7 @@ fn turn(cwd: &str) -> TurnTools {
         tools: ToolSet::default(),
         cwd: AbsPath::new(cwd).unwrap(),
         policy: ResolvedPolicy::unconfined(),
+        widening: None,
         shell: UserShell { path: "/bin/bash".into() },
         env: Arc::new(vec![("PATH".into(), "/usr/bin:/bin".into())]),
         allow_login_shell: true,
@@ -186,6 +187,7 @@ fn a_command_becomes_an_argument_vector() {
         script: "ls | head".into(),
         cwd: AbsPath::new("/w/x").unwrap(),
         sandbox_permissions: SandboxPermissions::RequireEscalated,
+        additional_permissions: None,
         justification: Some("May I?".into()),
         prefix_rule: Some(vec!["ls".into()]),
     };

@@ -44,6 +44,7 @@ impl Bench {
             tools: ToolSet::default(),
             cwd,
             policy: ResolvedPolicy::unconfined(),
+            widening: None,
             shell: UserShell { path: "/bin/bash".into() },
             env: Arc::new(env),
             allow_login_shell: true,

@@ -49,6 +49,8 @@ pub fn setup() -> ThreadSetup {
             exclude_tmpdir_env_var: false,
             exclude_slash_tmp: false,
         },
+        active_permission_profile: None,
+        sandbox_inexact: None,
         instruction_sources: vec![],
         reasoning_effort: Some("medium".to_owned()),
         reasoning_summary: Some("auto".to_owned()),

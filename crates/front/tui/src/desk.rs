@@ -202,6 +202,8 @@ pub fn setup(id: &str, turns: Vec<Turn>) -> ThreadSetup {
         approval_policy: ApprovalPolicy::OnRequest,
         approvals_reviewer: ApprovalsReviewer::User,
         sandbox: SandboxPolicy::workspace_write(),
+        active_permission_profile: None,
+        sandbox_inexact: None,
         instruction_sources: Vec::new(),
         reasoning_effort: None,
         reasoning_summary: None,

@@ -29,7 +29,7 @@ pub fn decide(facts: &ToolFacts<'_>) -> Verdict {
 /// What matters about a command, each fact found once.
 struct CommandFacts {
     danger: Option<Danger>,
-    /// It wants out of a sandbox that is there.
+    /// It wants out of a sandbox that is there, or more than it allows.
     leaves: bool,
     known_safe: bool,
     granted: bool,
@@ -54,7 +54,8 @@ fn danger_of(command: &CommandIntent) -> Option<Danger> {
 
 /// What no answer can allow.
 fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &CommandFacts) -> Option<Verdict> {
-    let escalates = asks_to_escalate(command.sandbox_permissions);
+    let widens = found.leaves && facts.widened.is_some();
+    let escalates = asks_to_escalate(command.sandbox_permissions) || widens;
     match (facts.approval_policy, &found.danger) {
         (ApprovalPolicy::Never, Some(danger)) => Some(refuse(facts, danger_reason(danger), texts::dangerous(&command.argv))),
         (ApprovalPolicy::Never, None) if escalates => {
@@ -65,7 +66,7 @@ fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &Comman
             Some(refuse(facts, switched_off(), texts::SANDBOX_APPROVAL_OFF.to_owned()))
         }
         (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted | ApprovalPolicy::Granular(_), _) => {
-            let unenforceable = !found.leaves && facts.policy.confined && !facts.capabilities.confines;
+            let unenforceable = (!found.leaves || widens) && facts.policy.confined && !facts.capabilities.confines;
             unenforceable.then(|| {
                 let message = texts::unenforceable(facts.policy.mode, facts.capabilities);
                 refuse(
@@ -79,7 +80,10 @@ fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &Comman
 }
 
 fn allow_or_ask(facts: &ToolFacts<'_>, command: &CommandIntent, found: &CommandFacts) -> Verdict {
-    let escalation = || reason(ReasonSource::Escalation, "the command asks to run outside of the sandbox");
+    let escalation = || match &command.additional_permissions {
+        Some(more) => reason(ReasonSource::Escalation, &format!("the command asks for more: {}", more.summary())),
+        None => reason(ReasonSource::Escalation, "the command asks to run outside of the sandbox"),
+    };
     let granted = || run_granted(facts, "this command was allowed for the session");
     let ask = |why: Reason| ask_command(facts, command, every_offer(), why);
     match (facts.approval_policy, &found.danger, found.leaves, found.granted, found.known_safe) {
@@ -145,6 +149,7 @@ fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_san
                     reason,
                     command: quoted(&["write_stdin".to_owned(), chars.to_owned()]),
                     cwd,
+                    additional_permissions: None,
                 };
                 let offers = vec![ApprovalDecision::Accept, ApprovalDecision::Decline, ApprovalDecision::Cancel];
                 verdict(facts, Action::Ask { question, offers }, outside)
@@ -181,7 +186,10 @@ fn decide_read(facts: &ToolFacts<'_>, path: &AbsPath) -> Verdict {
 /// Whether allowing the call means to go beyond the turn's policy.
 fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
     match facts.intent {
-        ToolIntent::Command(command) => facts.policy.confined && asks_to_escalate(command.sandbox_permissions),
+        ToolIntent::Command(command) => {
+            let asks = asks_to_escalate(command.sandbox_permissions);
+            facts.policy.confined && (asks || facts.widened.is_some_and(|widened| !widened.is_within(facts.policy)))
+        }
         ToolIntent::Patch(patch) => not_writable(facts, &patch.paths).next().is_some(),
         ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => false,
     }
@@ -190,7 +198,9 @@ fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
 /// What the call runs with once the client allowed it. A patch outside of the roots touches the paths it names and no others, so it needs no
 /// confinement either.
 pub(crate) fn policy_if_allowed(facts: &ToolFacts<'_>) -> ResolvedPolicy {
-    if leaves_policy(facts) {
+    if let Some(widened) = facts.widened {
+        widened.clone()
+    } else if leaves_policy(facts) {
         facts.policy.escalated()
     } else {
         facts.policy.clone()
@@ -228,7 +238,11 @@ fn grants_command(grant: &Grant, command: &CommandIntent) -> bool {
             argv,
             cwd,
             sandbox_permissions,
-        } => *argv == command.argv && *cwd == command.cwd && *sandbox_permissions == command.sandbox_permissions,
+            additional_permissions,
+        } => {
+            let same = (sandbox_permissions, additional_permissions) == (&command.sandbox_permissions, &command.additional_permissions);
+            *argv == command.argv && *cwd == command.cwd && same
+        }
         Grant::PatchPaths { .. } => false,
     }
 }
@@ -246,14 +260,24 @@ fn grants_patch(grants: &[Grant], paths: &[AbsPath]) -> bool {
 
 fn ask_command(facts: &ToolFacts<'_>, command: &CommandIntent, offers: Vec<ApprovalDecision>, why: Reason) -> Verdict {
     let question = Question::Command {
-        reason: command
-            .justification
-            .clone()
-            .filter(|_| asks_to_escalate(command.sandbox_permissions)),
+        reason: reason_for(command),
         command: quoted(&command.argv),
         cwd: command.cwd.clone(),
+        additional_permissions: command.additional_permissions.clone(),
     };
     verdict(facts, Action::Ask { question, offers }, why)
+}
+
+/// Whoever shows only the text of a question shows what is asked for, too.
+fn reason_for(command: &CommandIntent) -> Option<String> {
+    let justification = command.justification.clone();
+    match &command.additional_permissions {
+        Some(more) => {
+            let more = format!("allows besides, for this command: {}", more.summary());
+            Some(justification.map_or_else(|| more.clone(), |why| format!("{why} ({more})")))
+        }
+        None => justification.filter(|_| asks_to_escalate(command.sandbox_permissions)),
+    }
 }
 
 fn ask_patch(facts: &ToolFacts<'_>, reason: Option<String>, why: Reason) -> Verdict {
@@ -280,7 +304,8 @@ fn run(facts: &ToolFacts<'_>, why: Reason) -> Verdict {
     verdict(
         facts,
         Action::Run {
-            policy: facts.policy.clone(),
+            // Within the turn's, or it would have been asked about.
+            policy: facts.widened.unwrap_or(facts.policy).clone(),
         },
         why,
     )

@@ -6,7 +6,7 @@
 //! [`decide`] comes before a call runs, [`after_answer`] after the client's answer. A command that the sandbox stopped is not run again: its
 //! result says what stopped it ([`denial()`]), and whoever wants more asks for it with a call of its own.
 //! Three things hold whatever the facts are: under `never` nothing is asked; what runs has the turn's policy or a narrower one, except
-//! an escalated call that the client allowed; a policy that this host cannot enforce is not run.
+//! a call that asked for more and that the client allowed, which has what it asked for; a policy that this host cannot enforce is not run.
 
 mod decide;
 mod denial;
@@ -32,6 +32,8 @@ pub struct ToolFacts<'a> {
     pub policy: &'a ResolvedPolicy,
     /// What the client allowed for this session.
     pub grants: &'a [Grant],
+    /// What that becomes with the permissions that the call asks for besides, if it asks for some.
+    pub widened: Option<&'a ResolvedPolicy>,
     /// What this host can enforce.
     pub capabilities: &'a Capabilities,
 }
@@ -100,6 +102,7 @@ impl ReasonSource {
 }
 
 /// What follows from the client's answer.
+#[expect(clippy::large_enum_variant, reason = "there is one for each answer, and it is taken apart at once")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AfterAnswer {
     /// `grant` is to be kept for the session.
@@ -143,6 +146,7 @@ fn grant_for(intent: &ToolIntent) -> Option<Grant> {
             argv: command.argv.clone(),
             cwd: command.cwd.clone(),
             sandbox_permissions: command.sandbox_permissions,
+            additional_permissions: command.additional_permissions.clone(),
         }),
         ToolIntent::Patch(PatchIntent { paths, changes: _ }) => Some(Grant::PatchPaths { paths: paths.clone() }),
         ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => None,
@@ -152,7 +156,7 @@ fn grant_for(intent: &ToolIntent) -> Option<Grant> {
 /// Whether the call itself asks to run outside of the sandbox.
 const fn asks_to_escalate(permissions: SandboxPermissions) -> bool {
     match permissions {
-        SandboxPermissions::UseDefault => false,
+        SandboxPermissions::UseDefault | SandboxPermissions::WithAdditionalPermissions => false,
         SandboxPermissions::RequireEscalated => true,
     }
 }

@@ -100,6 +100,7 @@ fn command(script: &str, cwd: &str, escalated: bool) -> CommandIntent {
         } else {
             SandboxPermissions::UseDefault
         },
+        additional_permissions: None,
         justification: None,
         prefix_rule: None,
     }
@@ -110,6 +111,7 @@ fn granted(command: CommandIntent) -> Grant {
         argv: command.argv,
         cwd: command.cwd,
         sandbox_permissions: command.sandbox_permissions,
+        additional_permissions: None,
     }
 }
 
@@ -159,7 +161,7 @@ fn shown(verdict: &Verdict) -> String {
 fn shown_question(question: &Question) -> String {
     let why = |reason: &Option<String>| reason.clone().unwrap_or_else(|| "no reason".to_owned());
     match question {
-        Question::Command { reason, command, cwd } => format!("({}) {command} in {cwd}", why(reason)),
+        Question::Command { reason, command, cwd, .. } => format!("({}) {command} in {cwd}", why(reason)),
         Question::FileChange { reason } => format!("patch ({})", why(reason)),
     }
 }
@@ -187,6 +189,7 @@ fn decide_matches_every_fixture() {
             approval_policy: case.policy,
             policy: &policy,
             grants: &grants,
+            widened: None,
             capabilities: &capabilities,
         };
         let verdict = decide(&facts);
@@ -212,6 +215,7 @@ fn answered(intent: &ToolIntent, approval_policy: ApprovalPolicy, answer: Approv
             approval_policy,
             policy: &policy,
             grants: &[],
+            widened: None,
             capabilities: &capabilities,
         },
         answer,
@@ -349,7 +353,7 @@ proptest! {
         intent in intents(), grants in grants(), approval_policy in policies(), mode in modes(), confines in any::<bool>(),
     ) {
         let (policy, capabilities) = (policy(mode), capabilities(confines));
-        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &grants, capabilities: &capabilities };
+        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &grants, widened: None, capabilities: &capabilities };
         let verdict = decide(&facts);
 
         prop_assert!(!verdict.reasons.is_empty());
@@ -377,7 +381,7 @@ proptest! {
     #[test]
     fn what_was_allowed_for_the_session_is_not_asked_again(intent in intents(), approval_policy in policies(), mode in modes()) {
         let (policy, capabilities) = (policy(mode), capabilities(true));
-        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &[], capabilities: &capabilities };
+        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &[], widened: None, capabilities: &capabilities };
         let AfterAnswer::Run { policy: ran, grant: Some(grant) } = after_answer(&facts, ApprovalDecision::AcceptForSession) else { return Ok(()) };
         // An empty patch names no file that could be remembered.
         prop_assume!(grant != Grant::PatchPaths { paths: vec![] });

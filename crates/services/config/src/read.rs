@@ -84,6 +84,7 @@ impl Reader<'_> {
                 update_plan: self.switch("tools.update_plan.enabled")?,
                 view_image: self.switch("features.view_image")?,
                 shell: self.switch("features.shell_tool")?,
+                additional_permissions: self.switch_off("features.exec_permission_approvals")?,
             },
             web_search: self.web_search()?,
             web_search_details: self.web_search_details()?,

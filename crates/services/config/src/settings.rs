@@ -100,6 +100,8 @@ pub struct ToolSwitches {
     pub view_image: bool,
     /// `features.shell_tool`: `exec_command` and `write_stdin`.
     pub shell: bool,
+    /// `features.exec_permission_approvals`: `exec_command` takes permissions for one command.
+    pub additional_permissions: bool,
 }
 
 /// What flags and clients set above all files.

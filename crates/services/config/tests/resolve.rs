@@ -106,6 +106,7 @@ fn defaults_without_any_file() {
             update_plan: true,
             view_image: true,
             shell: true,
+            additional_permissions: false,
         },
         web_search: None,
         web_search_details: WebSearchDetails {

@@ -81,3 +81,35 @@ pub enum FileSystemSpecialPath {
         subpath: Option<String>,
     },
 }
+
+impl AdditionalPermissions {
+    /// In a few words, for a question: `write /srv, read /data, network`.
+    pub fn summary(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(files) = &self.file_system {
+            let paths = |word: &'static str, paths: &Option<Vec<String>>| {
+                let paths = paths.clone().unwrap_or_default();
+                paths.into_iter().map(move |path| format!("{word} {path}")).collect::<Vec<_>>()
+            };
+            parts.extend(paths("write", &files.write));
+            parts.extend(paths("read", &files.read));
+            for entry in files.entries.iter().flatten() {
+                let what = match &entry.path {
+                    FileSystemPath::Path { path } => path.clone(),
+                    FileSystemPath::GlobPattern { pattern } => pattern.clone(),
+                    FileSystemPath::Special { value } => format!("{value:?}"),
+                };
+                let word = if entry.access == Rights::None {
+                    "not"
+                } else {
+                    entry.access.as_str()
+                };
+                parts.push(format!("{word} {what}"));
+            }
+        }
+        if self.network.and_then(|network| network.enabled) == Some(true) {
+            parts.push("network".to_owned());
+        }
+        parts.join(", ")
+    }
+}

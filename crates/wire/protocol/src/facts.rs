@@ -1,5 +1,6 @@
 //! What decisions are made from: facts that were looked up before, passed in as data.
 
+use crate::additional::AdditionalPermissions;
 use crate::items::{FileUpdateChange, PlanStep};
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct CommandIntent {
     pub script: String,
     pub cwd: AbsPath,
     pub sandbox_permissions: SandboxPermissions,
+    /// With every path spelled out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub additional_permissions: Option<Box<AdditionalPermissions>>,
     /// Why the model wants it, shown to the user.
     pub justification: Option<String>,
     /// The rule the model proposes to save, as a command prefix.
@@ -49,6 +53,8 @@ pub enum SandboxPermissions {
     #[default]
     UseDefault,
     RequireEscalated,
+    /// The turn's policy, and what [`CommandIntent::additional_permissions`] says besides.
+    WithAdditionalPermissions,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +161,8 @@ pub enum Grant {
         argv: Vec<String>,
         cwd: AbsPath,
         sandbox_permissions: SandboxPermissions,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        additional_permissions: Option<Box<AdditionalPermissions>>,
     },
     /// Patches to exactly these paths are written without a question.
     PatchPaths { paths: Vec<AbsPath> },

@@ -54,7 +54,7 @@ pub struct CommandExecutionApprovalParams {
     pub cwd: Option<AbsPath>,
     #[serde(default)]
     pub available_decisions: Option<Vec<ApprovalDecision>>,
-    /// What the command gets besides what is in force.
+    /// What the command gets besides what is in force, with every path spelled out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub additional_permissions: Option<Box<AdditionalPermissions>>,
     /// The question is about this access, not about the command; `item_id` is then no item.
@@ -150,6 +150,8 @@ pub enum Question {
         reason: Option<String>,
         command: String,
         cwd: AbsPath,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        additional_permissions: Option<Box<AdditionalPermissions>>,
     },
     FileChange {
         reason: Option<String>,

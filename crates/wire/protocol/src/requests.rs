@@ -257,7 +257,14 @@ pub struct ThreadSetup {
     pub cwd: AbsPath,
     pub approval_policy: ApprovalPolicy,
     pub approvals_reviewer: ApprovalsReviewer,
+    /// The mode that means what is in force; where none does, the one that comes nearest, and [`Self::sandbox_inexact`] says why.
     pub sandbox: SandboxPolicy,
+    /// The permission profile in force; `None` where a mode was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_permission_profile: Option<ActivePermissionProfile>,
+    /// Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox_inexact: Option<SandboxInexact>,
     /// The AGENTS.md files that will be told to the model.
     #[serde(default)]
     pub instruction_sources: Vec<AbsPath>,
@@ -269,6 +276,21 @@ pub struct ThreadSetup {
     /// Configuration warnings, one sentence each; ours.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivePermissionProfile {
+    /// Its name, e.g. `:workspace`.
+    pub id: String,
+}
+
+/// Why no mode says what a permission profile does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxInexact {
+    /// Stable, e.g. `permissions.hides`.
+    pub code: String,
+    /// With the line that no mode has words for.
+    pub message: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,32 +19,38 @@ use codex_protocol::requests::{
 use codex_rpc::{Client, Events, ServerMessage, Wire};
 use codex_sessions::Faults;
 use codex_testkit::{MockModel, TempHome};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How long a test waits for the server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Claims to confine and starts commands as they are: these tests are about decisions and order, not about the kernel.
-pub struct PretendSandbox(Capabilities);
+pub struct PretendSandbox {
+    capabilities: Capabilities,
+    policies: Arc<Mutex<Vec<(String, ResolvedPolicy)>>>,
+}
 
 impl PretendSandbox {
-    pub fn new() -> Self {
-        Self(Capabilities {
+    pub fn new(policies: Arc<Mutex<Vec<(String, ResolvedPolicy)>>>) -> Self {
+        let capabilities = Capabilities {
             mechanism: "pretended".into(),
             confines: true,
             missing: Vec::new(),
             rungs: Vec::new(),
-        })
+        };
+        Self { capabilities, policies }
     }
 }
 
 impl Sandbox for PretendSandbox {
     fn capabilities(&self) -> &Capabilities {
-        &self.0
+        &self.capabilities
     }
 
-    fn prepare(&self, spec: CommandSpec, _: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
+    fn prepare(&self, spec: CommandSpec, policy: &ResolvedPolicy) -> Result<PreparedCommand, SandboxError> {
+        let words: Vec<_> = spec.argv.iter().map(|word| word.to_string_lossy()).collect();
+        self.policies.lock().unwrap().push((words.join(" "), policy.clone()));
         Ok(PreparedCommand {
             spec,
             launch: Launch::Direct,
@@ -89,6 +95,8 @@ pub struct Session {
     pub events: Events,
     pub server: AppServer,
     pub seen: Vec<Notification>,
+    /// What commands were started with, in their order.
+    pub policies: Arc<Mutex<Vec<(String, ResolvedPolicy)>>>,
 }
 
 impl Session {
@@ -138,10 +146,11 @@ impl Session {
             originator: "codex_test".into(),
             user_agent: "codex_test/0".into(),
         };
+        let policies = Arc::default();
         let engine = Engine::new(EngineParts {
             env,
             overrides: Overrides::default(),
-            sandbox: Arc::new(PretendSandbox::new()),
+            sandbox: Arc::new(PretendSandbox::new(Arc::clone(&policies))),
             clock,
             ids: Arc::new(RandomIds),
             identity,
@@ -156,7 +165,10 @@ impl Session {
                 cwd,
             },
         );
-        Self::connect(server).await
+        Self {
+            policies,
+            ..Self::connect(server).await
+        }
     }
 
     /// Another client of the same server.
@@ -188,7 +200,17 @@ impl Session {
             events,
             server,
             seen: Vec::new(),
+            policies: Arc::default(),
         }
+    }
+
+    /// What commands were started with whose words hold `text`; the login profile is read by one, too.
+    pub fn policies_of(&self, text: &str) -> Vec<ResolvedPolicy> {
+        let all = self.policies.lock().unwrap();
+        all.iter()
+            .filter(|(words, _)| words.contains(text))
+            .map(|(_, policy)| policy.clone())
+            .collect()
     }
 
     pub async fn start(&self, params: ThreadStartParams) -> ThreadSetup {

@@ -223,10 +223,12 @@ pub fn action(intent: &ToolIntent, settings: &TurnSettings) -> Option<(ReviewedA
                 cwd: command.cwd.clone(),
             };
             let said = command.justification.as_deref().unwrap_or("none");
-            Some((
-                reviewed,
-                format!("The agent's justification: {}", serde_json::to_string(said).unwrap_or_default()),
-            ))
+            let mut detail = format!("The agent's justification: {}", serde_json::to_string(said).unwrap_or_default());
+            if let Some(more) = &command.additional_permissions {
+                let more = serde_json::to_string(more).unwrap_or_default();
+                detail += &format!("\nIt stays in the sandbox, with these permissions besides: {more}");
+            }
+            Some((reviewed, detail))
         }
         ToolIntent::WriteStdin { session_id, chars, .. } => {
             let reviewed = ReviewedAction::Command {

@@ -210,6 +210,7 @@ fn step_and_perform(state: &mut ThreadState, world: &mut World, event: ThreadEve
 pub fn facts_of(prepared: &Prepared) -> PreparedCall {
     PreparedCall {
         intent: prepared.intent.clone(),
+        widened: prepared.widened.clone(),
         started: prepared.started.clone(),
         parallel: prepared.parallel,
     }

@@ -149,6 +149,8 @@ pub struct ProgramNotice {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreparedCall {
     pub intent: ToolIntent,
+    /// What the turn's policy becomes with what the call asks for besides.
+    pub widened: Option<Box<ResolvedPolicy>>,
     /// The item as it looks while the call runs; `None` for calls that show nothing.
     pub started: Option<ThreadItem>,
     pub parallel: bool,

@@ -14,3 +14,4 @@ pub mod step;
 mod step_tests;
 pub mod tell;
 mod undo;
+mod widening;

@@ -2,6 +2,7 @@
 //!
 //! Runs on a blocking thread. Everything found is put into one [`TurnSetup`] that does not change while the turn runs.
 
+use super::widening::TurnWidening;
 use crate::context::instructions;
 use crate::context::surroundings::{Surroundings, filesystem_text};
 use crate::settings::{CompactionSettings, TurnOverrides, TurnSettings, TurnSetup, UserContent};
@@ -11,11 +12,14 @@ use base64::Engine as _;
 use codex_base::AbsPath;
 use codex_config::{Config, ConfigError, Overrides, Resolved};
 use codex_model::{Catalog, CatalogError, LocalServer, ModelInfo};
+use codex_permissions::ResolvedPolicy;
+use codex_permissions::additional::{Additional, Places};
+use codex_permissions::modes::{self, NotAMode};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, SubAgentKind, UserInput};
-use codex_protocol::settings::{WebSearchMode, WireApi};
+use codex_protocol::settings::{SandboxPolicy, WebSearchMode, WireApi};
 use codex_skills::SkillSet;
-use codex_tools::{Terminals, ToolSet, TurnTools, UserShell, WebSearch};
+use codex_tools::{Terminals, ToolSet, TurnTools, UserShell, WebSearch, Widening};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -38,6 +42,15 @@ pub struct ResolveRequest {
 
 /// Configuration for the directory that the overrides name.
 pub fn config_for(shared: &Shared, overrides: &TurnOverrides) -> Result<(AbsPath, Resolved), ConfigError> {
+    config_with(shared, overrides, None)
+}
+
+/// The same with permissions besides, and where they were asked for.
+pub fn config_with(
+    shared: &Shared,
+    overrides: &TurnOverrides,
+    additional: Option<(Additional, String)>,
+) -> Result<(AbsPath, Resolved), ConfigError> {
     let cwd = overrides.cwd.clone().unwrap_or_else(|| shared.env.cwd.clone());
     let mut merged: Overrides = shared.overrides.clone();
     merged.cli.extend(
@@ -54,6 +67,7 @@ pub fn config_for(shared: &Shared, overrides: &TurnOverrides) -> Result<(AbsPath
     set(&mut merged.sandbox_policy, &overrides.sandbox_policy);
     set(&mut merged.developer_instructions, &overrides.developer_instructions);
     merged.new_thread = overrides.new_thread;
+    set(&mut merged.additional, &additional);
     let effort = overrides.effort.clone().map(toml::Value::String);
     merged
         .cli
@@ -123,6 +137,7 @@ pub fn tool_set(resolved: &Resolved, info: &ModelInfo, source: SessionSource) ->
     let reviews = source == SessionSource::SubAgent(SubAgentKind::Review);
     ToolSet {
         shell: switches.shell && info.shell_tool,
+        additional_permissions: switches.additional_permissions && !reviews,
         update_plan: switches.update_plan && !reviews,
         view_image: switches.view_image && info.image_input,
         apply_patch: info.patch_tool && !reviews,
@@ -166,7 +181,8 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let (model, model_info) = model_for(&request.shared, &resolved)
         .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
     let docs = project_docs(&request.shared, &cwd, &resolved);
-    let mut warnings = warnings(&model_info, &docs);
+    // What a client asked for with the turn may have been narrowed down.
+    let mut warnings: Vec<String> = resolved.warnings.iter().cloned().chain(warnings(&model_info, &docs)).collect();
     let skills = match request.source {
         // What it reads is the change, and how is said to it.
         SessionSource::SubAgent(SubAgentKind::Review) => SkillSet::default(),
@@ -195,8 +211,24 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     })
 }
 
-fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, model_info: &ModelInfo) -> TurnTools {
-    let (shared, config) = (&request.shared, &resolved.config);
+/// What a permission profile amounts to among the modes.
+///
+/// # Errors
+/// If no mode says the same.
+pub fn as_mode(shared: &Shared, cwd: &AbsPath, config: &Config) -> Result<SandboxPolicy, NotAMode> {
+    let (tmpdir, slash_tmp) = temporary(shared);
+    let places = Places {
+        cwd,
+        workspace_roots: std::slice::from_ref(cwd),
+        tmpdir: tmpdir.as_ref(),
+        slash_tmp: slash_tmp.as_ref(),
+    };
+    let (home, codex_home) = (shared.env.home.as_ref(), &shared.env.codex_home);
+    modes::as_mode(&config.sandbox_policy, &config.file_rules, places, home, codex_home)
+}
+
+/// The exact paths that the configuration means now.
+pub fn policy(shared: &Shared, cwd: &AbsPath, config: &Config) -> ResolvedPolicy {
     let tmpdir = shared.env.var("TMPDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let at = codex_process::facts::Surroundings {
         cwd,
@@ -205,10 +237,31 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
         codex_home: &shared.env.codex_home,
     };
     let facts = codex_process::facts::path_facts(&config.sandbox_policy, &config.file_rules, at);
+    codex_permissions::resolve(&config.sandbox_policy, &config.file_rules, cwd, &facts)
+}
+
+/// `$TMPDIR` and `/tmp`, where there are such.
+pub fn temporary(shared: &Shared) -> (Option<AbsPath>, Option<AbsPath>) {
+    let tmpdir = shared.env.var("TMPDIR").and_then(|path| AbsPath::new(path).ok());
+    (tmpdir, codex_process::facts::slash_tmp())
+}
+
+fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, model_info: &ModelInfo) -> TurnTools {
+    let (shared, config) = (&request.shared, &resolved.config);
+    let tools = tool_set(resolved, model_info, request.source);
+    let widening = tools.additional_permissions.then(|| -> Arc<dyn Widening> {
+        Arc::new(TurnWidening {
+            shared: Arc::clone(shared),
+            overrides: request.overrides.clone(),
+            cwd: cwd.clone(),
+            config: Arc::new(config.clone()),
+        })
+    });
     TurnTools {
-        tools: tool_set(resolved, model_info, request.source),
+        tools,
+        widening,
         cwd: cwd.clone(),
-        policy: codex_permissions::resolve(&config.sandbox_policy, &config.file_rules, cwd, &facts),
+        policy: policy(shared, cwd, config),
         shell: UserShell {
             path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")),
         },

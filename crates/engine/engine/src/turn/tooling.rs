@@ -100,6 +100,7 @@ impl ThreadState {
             approval_policy: settings.approval_policy,
             policy: settings.policy(),
             grants: &self.grants,
+            widened: prepared.widened.as_deref(),
             capabilities: &self.info.capabilities,
         }
     }
@@ -157,7 +158,12 @@ impl ThreadState {
         let item_id = item.as_ref().map_or(call_id, |item| item.id()).to_owned();
         let (thread_id, turn_id, started_at_ms) = (self.info.id.clone(), turn.id.clone(), env.now.as_millisecond());
         let request = match question {
-            Question::Command { reason, command, cwd } => ServerRequest::CommandExecutionApproval(CommandExecutionApprovalParams {
+            Question::Command {
+                reason,
+                command,
+                cwd,
+                additional_permissions,
+            } => ServerRequest::CommandExecutionApproval(CommandExecutionApprovalParams {
                 thread_id,
                 turn_id,
                 item_id: item_id.clone(),
@@ -167,7 +173,7 @@ impl ThreadState {
                 command: Some(command),
                 cwd: Some(cwd),
                 available_decisions: Some(offers),
-                additional_permissions: None,
+                additional_permissions,
                 network_approval_context: None,
             }),
             Question::FileChange { reason } => ServerRequest::FileChangeApproval(FileChangeApprovalParams {
