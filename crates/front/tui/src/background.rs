@@ -33,9 +33,14 @@ pub fn words(state: &State) -> Option<String> {
 pub fn forget(state: &mut State) {
     let count = std::mem::take(&mut state.background).len();
     if count > 0 {
-        let what = if count == 1 { "command" } else { "commands" };
-        let notice = Notice::info(format!("{count} {what} of the session you left go on in the background"));
-        state.notice(notice.with_hint("go back to it with /resume to see or stop them; they end with codex"));
+        let what = if count == 1 {
+            "1 command".to_owned()
+        } else {
+            format!("{count} commands")
+        };
+        let goes = if count == 1 { "goes" } else { "go" };
+        let notice = Notice::info(format!("{what} of the session you left {goes} on in the background"));
+        state.notice(notice.with_hint("go back to it with /resume to see or stop what runs; it ends with codex"));
     }
 }
 
@@ -81,4 +86,85 @@ pub fn terminate(state: &State, process_id: String) -> Vec<Effect> {
         process_id,
     };
     vec![Effect::ask::<BackgroundTerminalsTerminate>(params, Then::Nothing("cannot stop it"))]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::desk::{Desk, setup};
+    use crate::state::{Event, Then};
+    use codex_protocol::items::Turn;
+    use codex_rpc::ServerMessage;
+    use insta::assert_snapshot;
+    use serde_json::{Value, json};
+
+    fn tell(desk: &mut Desk, method: &str, mut params: Value) {
+        let common = json!({"threadId": "t-1", "turnId": "u"});
+        params.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
+        let notification = serde_json::from_value(json!({"method": method, "params": params})).unwrap();
+        desk.happens(Event::Server(Box::new(ServerMessage::Notification(notification))));
+    }
+
+    fn command(id: &str, source: &str) -> Value {
+        json!({"item": {"type": "commandExecution", "id": id, "command": format!("make {id}"), "cwd": "/home/u/work", "source": source, "status": "inProgress"}})
+    }
+
+    #[test]
+    fn what_still_runs_when_the_model_is_asked_again_is_in_the_background_and_the_users_own_is_not() {
+        let mut desk = Desk::sized(120, 40);
+        desk.skip();
+        tell(&mut desk, "item/started", command("serve", "unifiedExecStartup"));
+        tell(&mut desk, "item/started", command("mine", "userShell"));
+        tell(
+            &mut desk,
+            "item/commandExecution/outputDelta",
+            json!({"itemId": "serve", "delta": "ready\n"}),
+        );
+        tell(&mut desk, "turn/waiting", json!({"waitingFor": {"type": "model"}}));
+
+        assert_eq!(desk.state.background, ["serve"]);
+        assert_snapshot!(desk.screen(), @r"
+        ◦ Left running: make serve
+          └ ready
+            goes on in the background: /ps lists, /stop ends it
+
+        ◦ Running make mine (0s)
+
+        › Ask for something
+          small · ~/work · 1 in the background (/ps)
+        ");
+        tell(&mut desk, "item/completed", command("serve", "unifiedExecStartup"));
+        assert!(desk.state.background.is_empty());
+    }
+
+    #[test]
+    fn who_leaves_a_session_is_told_what_goes_on_there_and_a_resumed_one_is_asked() {
+        let mut desk = Desk::new().with_turns();
+        desk.skip();
+        tell(&mut desk, "item/started", command("serve", "unifiedExecStartup"));
+        tell(&mut desk, "turn/waiting", json!({"waitingFor": {"type": "model"}}));
+        desk.skip();
+
+        desk.say("/new");
+        desk.skip();
+        let turn: Turn = serde_json::from_value(json!({"id": "1", "status": "completed"})).unwrap();
+        desk.open(setup("t-2", vec![turn]));
+
+        assert_snapshot!(desk.screen(), @r"
+          worked for 0s ·
+
+        • going on with a session without a message
+
+        • 1 command of the session you left goes on in the background
+          go back to it with /resume to see or stop what runs; it ends with codex
+
+        › Ask for something
+          small · ~/work
+        ");
+        let asked = desk.asked();
+        let list = (
+            r#"thread/backgroundTerminals/list {"threadId":"t-2"}"#.to_owned(),
+            Then::Terminals { shown: false },
+        );
+        assert!(asked.contains(&list), "{asked:?}");
+    }
 }

@@ -91,9 +91,15 @@ pub fn listed(state: &mut State, serial: u64, answer: Value, unix_seconds: i64) 
     picker.set_rows(rows);
 }
 
-fn row(thread: &Thread, sessions: &Sessions, look: &Look, unix_seconds: i64) -> Row {
+/// How a session is called: by its name, else by its first message. `None`: only commands of the user ran in it.
+pub fn title(thread: &Thread) -> Option<String> {
     let words = thread.name.as_ref().unwrap_or(&thread.preview);
-    let label = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!words.is_empty()).then_some(words)
+}
+
+fn row(thread: &Thread, sessions: &Sessions, look: &Look, unix_seconds: i64) -> Row {
+    let label = title(thread).unwrap_or_else(|| "no message yet".to_owned());
     let time = match sessions.by {
         ThreadSortKey::CreatedAt => thread.created_at,
         ThreadSortKey::UpdatedAt => thread.updated_at,

@@ -194,6 +194,15 @@ fn a_session_is_found_and_opened_in_place_of_this_one() {
 }
 
 #[test]
+fn a_session_in_which_nothing_was_said_has_a_title_too() {
+    let mut desk = Desk::new();
+    desk.skip();
+    desk.say("/resume");
+    desk.answer(json!({"data": [thread("t-7", "", 120)]}));
+    assert!(desk.screen().contains("❯ no message yet  2m ago"));
+}
+
+#[test]
 fn a_session_of_the_archive_leaves_it_before_it_is_opened() {
     let mut desk = Desk::new();
     desk.skip();

@@ -258,8 +258,9 @@ fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> 
                 } else {
                     "going on with"
                 };
-                let name = setup.thread.name.clone().unwrap_or_else(|| setup.thread.preview.clone());
-                state.notice(Notice::info(format!("{what} “{}”", first_words(&name))));
+                let title = picker::sessions::title(&setup.thread).map(|title| format!("“{}”", first_words(&title)));
+                let title = title.unwrap_or_else(|| "a session without a message".to_owned());
+                state.notice(Notice::info(format!("{what} {title}")));
             }
             let mut effects = Vec::new();
             if let Some(left) = state.previous.take() {
