@@ -80,7 +80,14 @@ pub enum Launch {
     /// The program itself, in a process group of its own. Nothing holds children that leave the group.
     Direct,
     /// `program` is started under the name `arg0`; it takes `plan` and the command, and becomes the supervisor of its tree.
-    Helper { program: PathBuf, arg0: String, plan: Vec<u8> },
+    Helper {
+        program: PathBuf,
+        arg0: String,
+        plan: Vec<u8>,
+        /// Where copies of it are made for the commands of a session.
+        #[cfg(target_os = "linux")]
+        starter: Option<std::sync::Arc<crate::starter::Starter>>,
+    },
 }
 
 /// Why a command must not run.

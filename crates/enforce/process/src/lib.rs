@@ -16,6 +16,7 @@
 //! | [`limit`] | which limit stopped a command, in words |
 //! | [`record`] | what a recorder saw of a command |
 //! | [`facts`] | looks up what a policy must know of the file system |
+//! | `starter` (Linux) | a process that turns into supervisors |
 //! | [`wire`] | what travels between this process and the helper that becomes the supervisor |
 
 pub mod command;
@@ -26,6 +27,8 @@ pub mod output;
 pub mod record;
 pub mod running;
 mod spawn;
+#[cfg(target_os = "linux")]
+pub mod starter;
 #[cfg(target_os = "linux")]
 mod supervised;
 pub mod wire;

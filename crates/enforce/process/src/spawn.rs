@@ -44,7 +44,20 @@ pub async fn spawn(prepared: PreparedCommand, expiration: Expiration) -> Result<
     match prepared.launch {
         Launch::Direct => crate::direct::spawn(prepared.spec, expiration),
         #[cfg(target_os = "linux")]
-        Launch::Helper { program, arg0, plan } => crate::supervised::spawn(prepared.spec, &program, &arg0, &plan, expiration).await,
+        Launch::Helper {
+            program,
+            arg0,
+            plan,
+            starter,
+        } => {
+            let helper = crate::supervised::Helper {
+                program: &program,
+                arg0: &arg0,
+                plan: &plan,
+                starter: starter.as_deref(),
+            };
+            crate::supervised::spawn(prepared.spec, helper, expiration).await
+        }
         #[cfg(not(target_os = "linux"))]
         Launch::Helper { .. } => {
             let (rule, missing) = ("supervision by a helper".to_owned(), "this system has no such helper".to_owned());

@@ -9,6 +9,7 @@ use crate::direct::terminal::Master;
 use crate::direct::{expired, until};
 use crate::running::{ExitCause, ExitOutcome, Expiration, Input, Ladder, LimitHit, Orders, Running, Shared, Usage};
 use crate::spawn::SpawnError;
+use crate::starter::Starter;
 use crate::wire::{Failure, Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::net::{
@@ -17,7 +18,7 @@ use rustix::net::{
 };
 use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -38,27 +39,119 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// How long the supervisor may take for a hard kill before it is killed itself.
 const KILL_MAX: Duration = Duration::from_secs(8);
 
-pub(crate) async fn spawn(
-    spec: CommandSpec,
-    program: &Path,
-    arg0: &str,
-    plan: &[u8],
-    expiration: Expiration,
-) -> Result<Running, SpawnError> {
+/// The helper that is started, and how.
+pub(crate) struct Helper<'a> {
+    pub program: &'a Path,
+    pub arg0: &'a str,
+    pub plan: &'a [u8],
+    /// Copies of it are to be had here. Not for a command with our own streams, which belongs to our process group.
+    pub starter: Option<&'a Starter>,
+}
+
+pub(crate) async fn spawn(spec: CommandSpec, helper: Helper<'_>, expiration: Expiration) -> Result<Running, SpawnError> {
+    let starter = helper.starter.filter(|_| spec.io != CommandIo::Inherited);
+    let copied = match starter {
+        Some(_) => start(&spec, &helper, starter).await?,
+        None => None,
+    };
+    // It was killed while it was told. There is no copy, so nothing has begun.
+    let ready = match copied {
+        Some(ready) => Some(ready),
+        None => start(&spec, &helper, None).await?,
+    };
+    Ok(drive(ready.ok_or(SpawnError::SupervisorLost)?, expiration))
+}
+
+/// A supervisor whose command runs.
+struct Ready {
+    supervisor: Supervisor,
+    control: Control,
+    output: Option<pipe::Receiver>,
+    terminal: Option<Master>,
+}
+
+/// `None` if nothing came of it, not even a supervisor.
+async fn start(spec: &CommandSpec, helper: &Helper<'_>, starter: Option<&Starter>) -> Result<Option<Ready>, SpawnError> {
     let (control, theirs) = socket_pair().map_err(SpawnError::system("make a socket"))?;
-    hand_over(&control, &Request::of(&spec, plan), spec.io).map_err(SpawnError::system("hand over the command"))?;
-    let mut command = Command::new(program);
-    // The supervisor must not hold a folder in use.
-    command.arg0(arg0).env_clear().current_dir("/").stdin(theirs);
-    let output = connect(&mut command, spec.io).map_err(SpawnError::system("make a pipe"))?;
-    let child = command.spawn().map_err(SpawnError::system("start the supervisor"))?;
-    // Closes our copies of what the supervisor holds, so that the end of output can be seen.
-    drop(command);
+    hand_over(&control, &Request::of(spec, helper.plan), spec.io).map_err(SpawnError::system("hand over the command"))?;
+    let (output, child) = match starter {
+        Some(starter) => (adopt(starter, &theirs, spec.io)?, None),
+        None => {
+            let (output, child) = execute(helper, &theirs, spec.io)?;
+            (output, Some(child))
+        }
+    };
+    // What the supervisor holds, so that its end and that of output can be seen.
+    drop(theirs);
     let control = Control::new(control).map_err(SpawnError::system("make a socket"))?;
-    let terminal = timeout(START_MAX, control.started(&spec))
-        .await
-        .unwrap_or(Err(SpawnError::SupervisorLost))?;
-    Ok(drive(child, control, output, terminal, expiration))
+    let mut supervisor = child.map(Supervisor::Child);
+    let started = timeout(START_MAX, control.started(spec, &mut supervisor)).await;
+    let started = started.unwrap_or(Err(SpawnError::SupervisorLost));
+    let Some(supervisor) = supervisor else { return Ok(None) };
+    Ok(Some(Ready {
+        supervisor,
+        control,
+        output,
+        terminal: started?,
+    }))
+}
+
+/// A copy of the helper that waits.
+fn adopt(starter: &Starter, theirs: &OwnedFd, io: CommandIo) -> Result<Option<pipe::Receiver>, SpawnError> {
+    let start = |output: BorrowedFd<'_>| {
+        starter
+            .start(theirs.as_fd(), output)
+            .map_err(SpawnError::system("start the supervisor"))
+    };
+    if io == CommandIo::Pipes {
+        let (reader, writer) = output_pipe().map_err(SpawnError::system("make a pipe"))?;
+        start(writer.as_fd())?;
+        return Ok(Some(reader));
+    }
+    // A terminal is made by the supervisor, where the command can see it under its name.
+    let null = std::fs::File::options().write(true).open("/dev/null");
+    start(null.map_err(SpawnError::system("open /dev/null"))?.as_fd())?;
+    Ok(None)
+}
+
+/// The helper itself.
+fn execute(helper: &Helper<'_>, theirs: &OwnedFd, io: CommandIo) -> Result<(Option<pipe::Receiver>, Child), SpawnError> {
+    let theirs = theirs.try_clone().map_err(SpawnError::system("make a socket"))?;
+    let mut command = Command::new(helper.program);
+    // The supervisor must not hold a folder in use.
+    command.arg0(helper.arg0).env_clear().current_dir("/").stdin(theirs);
+    let output = connect(&mut command, io).map_err(SpawnError::system("make a pipe"))?;
+    let child = command.spawn().map_err(SpawnError::system("start the supervisor"))?;
+    Ok((output, child))
+}
+
+/// What supervises.
+enum Supervisor {
+    Child(Child),
+    /// A copy of one that waits, whose child it is.
+    Copy {
+        pid: u32,
+        process: OwnedFd,
+    },
+}
+
+impl Supervisor {
+    fn pid(&self) -> u32 {
+        match self {
+            Self::Child(child) => child.id().unwrap_or_default(),
+            Self::Copy { pid, .. } => *pid,
+        }
+    }
+
+    /// A process that is gone already is what we want.
+    fn kill(&mut self) {
+        let _ = match self {
+            Self::Child(child) => child.start_kill(),
+            Self::Copy { process, .. } => {
+                rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL).map_err(io::Error::from)
+            }
+        };
+    }
 }
 
 fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -96,9 +189,9 @@ fn connect(command: &mut Command, io: CommandIo) -> io::Result<Option<pipe::Rece
     }
     match io {
         CommandIo::Pipes => {
-            let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+            let (reader, writer) = output_pipe()?;
             command.stdout(Stdio::from(writer.try_clone()?)).stderr(Stdio::from(writer));
-            Ok(Some(pipe::Receiver::from_owned_fd(reader)?))
+            Ok(Some(reader))
         }
         // The terminal is made by the supervisor, where the command can see it under its name.
         CommandIo::Pty { .. } => {
@@ -109,13 +202,24 @@ fn connect(command: &mut Command, io: CommandIo) -> io::Result<Option<pipe::Rece
     }
 }
 
-fn drive(child: Child, control: Control, output: Option<pipe::Receiver>, terminal: Option<Master>, expiration: Expiration) -> Running {
+fn output_pipe() -> io::Result<(pipe::Receiver, OwnedFd)> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    Ok((pipe::Receiver::from_owned_fd(reader)?, writer))
+}
+
+fn drive(ready: Ready, expiration: Expiration) -> Running {
+    let Ready {
+        supervisor,
+        control,
+        output,
+        terminal,
+    } = ready;
     let input = terminal.clone().map_or(Input::Closed, Input::Terminal);
-    let (shared, orders) = Shared::new(child.id().unwrap_or_default(), input);
+    let (shared, orders) = Shared::new(supervisor.pid(), input);
     let pump = tokio::spawn(pump(Arc::clone(&shared), output, terminal));
     let driver = Driver {
         shared: Arc::clone(&shared),
-        child,
+        supervisor,
         control,
         orders,
         interrupts: 0,
@@ -144,7 +248,7 @@ async fn pump(shared: Arc<Shared>, mut output: Option<pipe::Receiver>, terminal:
 
 struct Driver {
     shared: Arc<Shared>,
-    child: Child,
+    supervisor: Supervisor,
     control: Control,
     orders: watch::Receiver<Orders>,
     interrupts: u32,
@@ -191,7 +295,9 @@ impl Driver {
             ..outcome(status, cause)
         });
         // Reaps it; a supervisor that hangs is the runtime's to reap later.
-        let _ = timeout(KILL_MAX, self.child.wait()).await;
+        if let Supervisor::Child(child) = &mut self.supervisor {
+            let _ = timeout(KILL_MAX, child.wait()).await;
+        }
     }
 
     async fn until_ended(&mut self, expiration: &Expiration) -> Ended {
@@ -217,8 +323,8 @@ impl Driver {
                 }
                 Ok(()) = self.orders.changed() => self.obey(),
                 () = until(self.give_up_at) => {
-                    // Its death takes the tree along; a process that is gone already is what we want.
-                    let _ = self.child.start_kill();
+                    // Its death takes the tree along.
+                    self.supervisor.kill();
                     return Ended::unknown(cause);
                 }
             }
@@ -276,17 +382,20 @@ impl Control {
         }
     }
 
-    /// Resolves with the terminal, if there is one, when the program runs.
-    async fn started(&self, spec: &CommandSpec) -> Result<Option<Master>, SpawnError> {
+    /// Resolves with the terminal, if there is one, when the program runs. A supervisor that is none of our children tells of itself first.
+    async fn started(&self, spec: &CommandSpec, supervisor: &mut Option<Supervisor>) -> Result<Option<Master>, SpawnError> {
         let mut terminal = None;
         loop {
             match self.receive().await {
+                Some((Report::Here { pid }, Some(process))) => *supervisor = Some(Supervisor::Copy { pid, process }),
                 Some((Report::Terminal, Some(master))) => {
                     terminal = Some(Master::new(master).map_err(SpawnError::system("open a terminal"))?);
                 }
                 Some((Report::Started, _)) => return Ok(terminal),
                 Some((Report::Failed(failure), _)) => return Err(failed(failure, spec)),
-                Some((Report::Terminal | Report::Recorded | Report::Ended { .. }, _)) | None => return Err(SpawnError::SupervisorLost),
+                Some((Report::Here { .. } | Report::Terminal | Report::Recorded | Report::Ended { .. }, _)) | None => {
+                    return Err(SpawnError::SupervisorLost);
+                }
             }
         }
     }

@@ -51,6 +51,8 @@ pub enum Order {
 /// From the supervisor to this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
+    /// The supervisor's number, if somebody else's child it is; comes with the descriptor of its process.
+    Here { pid: u32 },
     /// Comes with the descriptor of the terminal's master end.
     Terminal,
     /// The program runs.
@@ -193,6 +195,7 @@ impl Report {
                 out
             }
             Self::Recorded => vec![8],
+            Self::Here { pid } => [&[10][..], &pid.to_le_bytes()].concat(),
             Self::Failed(Failure::Unrecordable { missing }) => {
                 let mut out = vec![9];
                 put(&mut out, cut(missing));
@@ -239,6 +242,9 @@ impl Report {
             9 => Self::Failed(Failure::Unrecordable {
                 missing: text(&take(rest)?),
             }),
+            10 => Self::Here {
+                pid: u32::from_le_bytes(take_array(rest)?),
+            },
             _ => return Err(Malformed),
         };
         if rest.is_empty() { Ok(report) } else { Err(Malformed) }
@@ -372,7 +378,7 @@ mod tests {
             cpu: Duration::from_micros(1_234_567),
             peak_memory_bytes: 1 << 40,
         };
-        let others = [Report::Terminal, Report::Started, Report::Recorded];
+        let others = [Report::Terminal, Report::Started, Report::Recorded, Report::Here { pid: 7 }];
         let limits = [None, Some(LimitHit::FileSize), Some(LimitHit::Memory), Some(LimitHit::Processes)];
         let ends = limits
             .into_iter()

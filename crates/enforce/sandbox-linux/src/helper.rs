@@ -3,6 +3,7 @@
 //! ```text
 //! codex --(spawn)--> supervisor --(clone into the namespaces)--> init, PID 1 in there --> command      confined
 //! codex --(spawn)--> supervisor, subreaper --------------------------------------------> command      unconfined, or without namespaces
+//! codex --(spawn)--> starter --(fork)--> supervisor ...                                               in a session, after the first one
 //! ```
 //!
 //! The supervisor stays outside of the namespaces: it holds the socket to codex, walks the kill ladder and cleans up. The end of that socket
@@ -28,12 +29,14 @@ mod recorder;
 mod scratch;
 pub(crate) mod seccomp;
 mod sockets;
+mod starter;
 mod supervisor;
 mod tree;
 mod trial;
 
 use codex_process::wire::{Failure, Report};
 use std::io;
+use supervisor::Origin;
 
 /// The argument that makes the helper try what it can, and what it says if that is everything.
 pub(crate) const TRIAL: &str = "trial";
@@ -42,11 +45,16 @@ pub(crate) const LISTENS: &str = "+";
 
 /// What the executable does under the name [`crate::HELPER_ARG0`]. Standard input is the socket to the parent.
 pub fn helper_main() -> ! {
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == TRIAL) {
+    let argument = std::env::args_os().nth(1);
+    if argument.as_ref().is_some_and(|argument| argument == TRIAL) {
         trial::run()
     }
-    let code = i32::from(supervisor::run().is_err());
-    std::process::exit(code)
+    let done = if argument.is_some_and(|argument| argument == codex_process::starter::ARGUMENT) {
+        starter::run()
+    } else {
+        supervisor::run(Origin::Executed)
+    };
+    std::process::exit(i32::from(done.is_err()))
 }
 
 /// Ends a copy of this process at once, without anything that the original will do at its own end.

@@ -8,6 +8,7 @@ use crate::{HELPER_ARG0, around, cgroup, facts, host};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
 use codex_process::record::Recording;
+use codex_process::starter::Starter;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub struct LinuxSandbox {
     /// Whether a filter for system calls is around us.
     filtered: OnceLock<bool>,
     plans: Mutex<Plans>,
+    starter: OnceLock<Option<Arc<Starter>>>,
     /// Asked for by every command, and always the same few.
     filters: Mutex<Vec<(seccomp::Question, Filters)>>,
     /// Where control groups of commands are made, if they are.
@@ -52,6 +54,7 @@ impl LinuxSandbox {
             found: OnceLock::new(),
             filtered: OnceLock::new(),
             plans: Mutex::new(Plans::new()),
+            starter: OnceLock::new(),
             filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
         }
@@ -66,6 +69,7 @@ impl LinuxSandbox {
             found: OnceLock::new(),
             filtered: OnceLock::new(),
             plans: Mutex::new(Plans::new()),
+            starter: OnceLock::new(),
             filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
         }
@@ -97,6 +101,16 @@ impl LinuxSandbox {
                 capabilities: limits.capabilities(way),
             }
         })
+    }
+
+    /// Where supervisors can be told by a descriptor, since they are not our own children then (Linux 5.3).
+    fn starter(&self) -> Option<&Arc<Starter>> {
+        let starter = self.starter.get_or_init(|| {
+            let own = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
+            own.ok()
+                .map(|_| Arc::new(Starter::new(self.helper.clone(), HELPER_ARG0.to_owned())))
+        });
+        starter.as_ref()
     }
 
     fn filters(&self, plan: &LinuxPlan, recording: Option<Recording>) -> Result<Filters, SandboxError> {
@@ -220,6 +234,7 @@ impl LinuxSandbox {
             program: self.helper.clone(),
             arg0: HELPER_ARG0.to_owned(),
             plan,
+            starter: self.starter().cloned(),
         };
         Ok(PreparedCommand {
             spec: command,

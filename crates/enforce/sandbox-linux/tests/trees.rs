@@ -245,3 +245,35 @@ async fn a_killed_parent_takes_its_trees_along() {
         std::fs::remove_dir_all(base).unwrap();
     }
 }
+
+fn parent_of(process: u32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn commands_of_a_session_are_supervised_by_copies_of_one_process_which_may_be_killed() {
+    let lab = Lab::new(User::Own);
+    let policy = lab.workspace(false);
+    let start = async || {
+        let spec = lab.spec(
+            &["/bin/sh", "-c", "while ! [ -e go ]; do sleep 0.01; done; echo done"],
+            CommandIo::Pipes,
+        );
+        lab.start(&policy, spec, Expiration::default()).await.unwrap()
+    };
+    let (first, second) = (start().await, start().await);
+    let starter = parent_of(first.pid());
+    assert_eq!(starter, parent_of(second.pid()));
+    assert_ne!(starter.cast_unsigned(), std::process::id());
+
+    rustix::process::kill_process(rustix::process::Pid::from_raw(starter).unwrap(), rustix::process::Signal::KILL).unwrap();
+    let third = start().await;
+
+    assert_ne!(parent_of(third.pid()), starter);
+    lab.write("w/go", "");
+    for running in [first, second, third] {
+        assert_eq!(running.exited().await.exit_code(), 0);
+        assert_eq!(running.aggregated().to_text(), "done\n");
+    }
+}

@@ -199,10 +199,17 @@ mod deadly {
         }
     }
 
-    /// Dies as soon as a process that does not exist yet is our child and has a line of descendants of this length, itself counted;
-    /// or when such a child was too quick to be seen with them.
+    /// Dies as soon as a process that does not exist yet is our child, or one of a child that makes supervisors, and has a line of descendants
+    /// of this length, itself counted; or when such a process was too quick to be seen with them.
     fn die_below(generations: usize) {
+        let own = std::process::id();
         let old: HashSet<u32> = processes().collect();
+        let makers: Vec<u32> = old
+            .iter()
+            .copied()
+            .filter(|pid| parent_of(*pid) == Some(own))
+            .chain([own])
+            .collect();
         std::thread::spawn(move || {
             let mut seen = false;
             loop {
@@ -210,7 +217,7 @@ mod deadly {
                     .filter(|pid| !old.contains(pid))
                     .filter_map(|pid| Some((pid, parent_of(pid)?)))
                     .collect();
-                let below = depth(std::process::id(), &parents);
+                let below = makers.iter().map(|maker| depth(*maker, &parents)).max().unwrap_or(0);
                 if below >= generations || seen && below == 0 {
                     die();
                 }

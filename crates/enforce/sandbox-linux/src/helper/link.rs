@@ -63,6 +63,14 @@ impl Link {
         self.tell_with(&Report::Recorded, file.as_fd())
     }
 
+    /// By which our parent knows and ends us.
+    pub fn tell_process(&self) -> io::Result<()> {
+        let own = rustix::process::getpid();
+        let process = rustix::process::pidfd_open(own, rustix::process::PidfdFlags::empty())?;
+        let pid = own.as_raw_nonzero().get().cast_unsigned();
+        self.tell_with(&Report::Here { pid }, process.as_fd())
+    }
+
     pub fn tell_terminal(&self, master: BorrowedFd<'_>) -> io::Result<()> {
         self.tell_with(&Report::Terminal, master)
     }

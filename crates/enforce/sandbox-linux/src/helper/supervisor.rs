@@ -32,8 +32,20 @@ pub(super) const PASSED_ON: [libc::c_int; 6] = [
     libc::SIGUSR2,
 ];
 
-pub(super) fn run() -> io::Result<()> {
+/// How this process came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A child of codex.
+    Executed,
+    /// A copy of the starter, whose child it is.
+    Copied,
+}
+
+pub(super) fn run(origin: Origin) -> io::Result<()> {
     let link = take_socket()?;
+    if origin == Origin::Copied {
+        link.tell_process()?;
+    }
     let (request, stdin) = link.request()?;
     let (assignment, own): (Assignment, _) = postcard::take_from_bytes(&request.plan).map_err(io::Error::other)?;
     let own: Own = postcard::from_bytes(own).map_err(io::Error::other)?;

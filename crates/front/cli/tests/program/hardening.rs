@@ -110,9 +110,9 @@ fn command_lines_tell_no_policy() {
     let own = format!("{}\0exec\0-s\0workspace-write\0do it\0", program.display());
     let command_ends = "sleep 3700\0";
     assert!(lines.contains(&own), "{lines:#?}");
-    assert!(lines.iter().any(|line| line == "codex-linux-sandbox\0"), "{lines:#?}");
-    let known =
-        |line: &String| *line == own || line == "codex-linux-sandbox\0" || line.ends_with(command_ends) || line == "sleep\x003700\0";
+    let helper = "codex-linux-sandbox\0starter\0";
+    assert!(lines.iter().any(|line| line == helper), "{lines:#?}");
+    let known = |line: &String| *line == own || line == helper || line.ends_with(command_ends) || line == "sleep\x003700\0";
     assert!(lines.iter().all(known), "{lines:#?}");
     drop(started);
 }
