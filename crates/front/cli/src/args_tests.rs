@@ -1,6 +1,6 @@
 use super::*;
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
-use codex_tui::session::Among;
+use codex_tui::session::{Among, Verb};
 use pretty_assertions::assert_eq;
 
 pub fn parsed(line: &str) -> Result<Command, clap::Error> {
@@ -78,6 +78,13 @@ fn stored_sessions_are_resumed_or_forked_at_a_terminal() {
     );
     assert_eq!(opened("fork ID"), (Opening::Fork("ID".into()), None));
     assert_eq!(opened("fork --last"), (Opening::ForkLast(here), None));
+    let choosing = |line: &str| tui(line).choosing.map(|choosing| (choosing.verb, choosing.among));
+    assert_eq!(choosing("resume"), Some((Verb::Resume, here)));
+    assert_eq!(choosing("fork --all --include-non-interactive"), Some((Verb::Fork, everywhere)));
+    assert_eq!(
+        (choosing("resume ID"), choosing("resume --last"), choosing("go")),
+        (None, None, None)
+    );
     assert_eq!(tui("-m A -a never resume --last -m B").model.as_deref(), Some("B"));
     assert_eq!(tui("-a never resume --last").approval_policy, Some(ApprovalPolicy::Never));
     assert_eq!(tui("--alt-screen resume --last --no-alt-screen").fullscreen, Some(false));

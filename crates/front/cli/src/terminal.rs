@@ -147,6 +147,7 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
     };
     let options = Options {
         opening: command.opening.clone(),
+        choosing: command.choosing,
         settings,
         prompt: command.prompt.clone(),
         images: command.images.iter().map(|path| process.cwd.join(path).to_string()).collect(),

@@ -297,7 +297,7 @@ impl App {
             match first {
                 Some((opening, settings)) => Event::Opened(Box::new(session::open(&opening, &settings, &client).await)),
                 // It is opened when a question is answered.
-                None => Event::Tick,
+                None => Event::Introduced,
             }
         });
     }

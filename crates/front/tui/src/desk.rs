@@ -38,6 +38,7 @@ impl Desk {
     pub fn with(columns: u16, rows: u16, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options {
             opening: Opening::New,
+            choosing: None,
             settings: Settings {
                 cwd: path("/home/u/work"),
                 model: None,

@@ -53,7 +53,7 @@ pub mod view;
 pub mod waits;
 
 pub use app::{Surroundings, run};
-pub use session::{Opening, Settings};
+pub use session::{Choosing, Opening, Settings};
 
 use codex_base::AbsPath;
 
@@ -61,6 +61,8 @@ use codex_base::AbsPath;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub opening: Opening,
+    /// Goes before `opening`.
+    pub choosing: Option<Choosing>,
     pub settings: Settings,
     /// Sent as soon as there is a session.
     pub prompt: Option<String>,

@@ -37,6 +37,20 @@ pub struct Among {
     pub non_interactive: bool,
 }
 
+/// A stored session is chosen from a list before anything is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choosing {
+    pub verb: Verb,
+    pub among: Among,
+}
+
+/// What is done with the chosen session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Resume,
+    Fork,
+}
+
 /// What the command line says of a thread; `None` leaves it to the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -20,7 +20,7 @@ use crate::themes::Themes;
 use crate::transcript::Transcript;
 use crate::trust;
 use crate::waits::Waits;
-use crate::{Ended, Failure, Opening, Options, Settings};
+use crate::{Choosing, Ended, Failure, Opening, Options, Settings};
 use codex_protocol::VERSION;
 use codex_protocol::items::{PlanStep, Thread, ThreadTokenUsage, UserInput};
 use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
@@ -60,6 +60,8 @@ pub enum Event {
         then: Then,
         result: Result<Value, Failure>,
     },
+    /// The connection stands.
+    Introduced,
     HistoryRead(Vec<String>),
     /// The decision about a checkout was written down, or could not be.
     Trusted(Result<(), Failure>),
@@ -311,6 +313,8 @@ pub struct State {
     /// On the whole window, above everything else.
     pub pager: Option<Pager>,
     pub ask_trust: Option<AskTrust>,
+    /// A session is to be chosen as soon as there is a connection, and no other question.
+    pub choosing: Option<Choosing>,
     /// The first one is asked.
     pub questions: VecDeque<Question>,
     pub focused: bool,
@@ -391,6 +395,7 @@ impl State {
     pub fn begin(options: Options, size: Size) -> (Self, Vec<Effect>) {
         let Options {
             opening,
+            choosing,
             settings,
             prompt,
             images,
@@ -433,6 +438,7 @@ impl State {
                 let dialog = trust::dialog(&trust.folder, &look);
                 (Some(AskTrust { trust, dialog, opening }), Vec::new())
             }
+            None if choosing.is_some() => (None, Vec::new()),
             None => (None, vec![Effect::Open(opening, settings.clone())]),
         };
         let mut state = Self {
@@ -442,6 +448,7 @@ impl State {
             plan: Vec::new(),
             pager: None,
             ask_trust,
+            choosing,
             questions: VecDeque::new(),
             focused: true,
             look,

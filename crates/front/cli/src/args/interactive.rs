@@ -5,14 +5,16 @@
 use super::shared::{SandboxChoice, Shared};
 use clap::Args;
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
-use codex_tui::Opening;
-use codex_tui::session::Among;
+use codex_tui::session::{Among, Verb};
+use codex_tui::{Choosing, Opening};
 use std::path::PathBuf;
 
 /// The terminal interface, as the command line asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TuiCommand {
     pub opening: Opening,
+    /// Goes before `opening`.
+    pub choosing: Option<Choosing>,
     pub prompt: Option<String>,
     pub images: Vec<String>,
     /// `key=value` in order of rising precedence.
@@ -85,8 +87,8 @@ pub struct Again {
     #[arg(long)]
     include_non_interactive: bool,
 
-    /// Id or name of a session; with --last this is the prompt
-    #[arg(value_name = "SESSION_ID", required_unless_present = "last")]
+    /// Id or name of a session [default: chosen from a list]; with --last this is the prompt
+    #[arg(value_name = "SESSION_ID")]
     session: Option<String>,
 
     /// What to do next
@@ -148,20 +150,29 @@ impl Again {
             everywhere: self.all,
             non_interactive: self.include_non_interactive,
         };
+        let choosing = (!self.last && self.session.is_none()).then_some(Choosing {
+            verb: match kind {
+                Kind::Resume => Verb::Resume,
+                Kind::Fork => Verb::Fork,
+            },
+            among,
+        });
         let (opening, prompt) = match (self.session, kind) {
             (words, Kind::Resume) if self.last => (Opening::ResumeLast(among), words),
             (words, Kind::Fork) if self.last => (Opening::ForkLast(among), words),
-            (session, Kind::Resume) => (Opening::Resume(session.unwrap_or_default()), self.prompt),
-            (session, Kind::Fork) => (Opening::Fork(session.unwrap_or_default()), self.prompt),
+            (Some(session), Kind::Resume) => (Opening::Resume(session), self.prompt),
+            (Some(session), Kind::Fork) => (Opening::Fork(session), self.prompt),
+            (None, _) => (Opening::New, self.prompt),
         };
         let images = if self.images.is_empty() { images } else { self.images };
-        TuiCommand::of(
+        let command = TuiCommand::of(
             opening,
             prompt,
             shared.under(self.shared),
             interactive.under(self.interactive),
             images,
-        )
+        );
+        TuiCommand { choosing, ..command }
     }
 }
 
@@ -175,6 +186,7 @@ impl TuiCommand {
         };
         Self {
             opening,
+            choosing: None,
             prompt,
             images,
             config: Vec::new(),

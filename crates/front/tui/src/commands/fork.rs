@@ -1,7 +1,8 @@
 //! `/fork [session]`: goes on in a copy; the session itself stays as it is. Without a name, one is chosen: this one is on top.
 
 use crate::Opening;
-use crate::picker::sessions::{self, Verb};
+use crate::picker::sessions;
+use crate::session::Verb;
 use crate::state::{Effect, Now, State};
 use crate::update;
 

@@ -1,7 +1,8 @@
 //! `/resume [session]`: goes on with a stored session, in place of this one.
 
 use crate::Opening;
-use crate::picker::sessions::{self, Verb};
+use crate::picker::sessions;
+use crate::session::Verb;
 use crate::state::{Effect, Now, State};
 use crate::update;
 

@@ -3,6 +3,7 @@
 use super::{Picker, Source, choose, sessions, several, themes};
 use crate::keymap::{Action, Context, Step};
 use crate::state::{Effect, Now, State};
+use crate::update;
 use codex_protocol::requests::ThreadSortKey;
 use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
@@ -69,7 +70,13 @@ fn stepped(state: &mut State, step: Step, now: Now) -> Vec<Effect> {
     }
     let Some(picker) = &mut state.picker else { return Vec::new() };
     match step {
-        Step::Cancel => state.picker = None,
+        Step::Cancel => {
+            let first = matches!(&picker.source, Source::Sessions(sessions) if sessions.first);
+            state.picker = None;
+            if first {
+                return update::leave(state);
+            }
+        }
         Step::Accept => {
             let Some(choice) = picker.selected().map(|row| row.choice.clone()) else {
                 return Vec::new();
@@ -117,6 +124,7 @@ fn switch(state: &mut State, key: Key) -> Vec<Effect> {
         return Vec::new();
     };
     match (key.code, key.ctrl) {
+        (Code::Char('t'), true) => return sessions::preview(state),
         (Code::Tab, false) => list.everywhere = !list.everywhere,
         (Code::Char('a'), true) => list.archived = !list.archived,
         (Code::Char('s'), true) => {

@@ -3,25 +3,26 @@
 use super::{Choice, Picker, Row, Source};
 use crate::Opening;
 use crate::look::Look;
+use crate::session::{Choosing, Verb};
 use crate::state::{Effect, State, Then};
 use codex_protocol::items::Thread;
-use codex_protocol::requests::{ThreadList, ThreadListParams, ThreadListResult, ThreadSortKey};
+use codex_protocol::requests::{
+    ThreadList, ThreadListParams, ThreadListResult, ThreadRead, ThreadReadParams, ThreadSortKey, ThreadSourceKind,
+};
 use serde_json::Value;
 
 /// So many are asked for: who looks for another one types a part of its name.
 const LISTED_MAX: u32 = 100;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    Resume,
-    Fork,
-}
 
 /// Which sessions are listed, and for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sessions {
     pub verb: Verb,
     pub everywhere: bool,
+    /// Those that no person led, too.
+    pub non_interactive: bool,
+    /// Nothing is open behind it: who takes none leaves.
+    pub first: bool,
     pub archived: bool,
     pub by: ThreadSortKey,
     /// Of the list asked for last; older ones come too late.
@@ -40,6 +41,8 @@ pub fn open(state: &mut State, verb: Verb) -> Vec<Effect> {
     picker.source = Source::Sessions(Sessions {
         verb,
         everywhere: false,
+        non_interactive: false,
+        first: false,
         archived: false,
         by: ThreadSortKey::UpdatedAt,
         serial: 0,
@@ -47,6 +50,38 @@ pub fn open(state: &mut State, verb: Verb) -> Vec<Effect> {
     });
     state.picker = Some(picker);
     ask(state)
+}
+
+/// The same at the start, before anything is open.
+pub fn open_first(state: &mut State, choosing: Choosing) -> Vec<Effect> {
+    open(state, choosing.verb);
+    if let Some(Picker {
+        source: Source::Sessions(sessions),
+        ..
+    }) = &mut state.picker
+    {
+        sessions.everywhere = choosing.among.everywhere;
+        sessions.non_interactive = choosing.among.non_interactive;
+        sessions.first = true;
+    }
+    ask(state)
+}
+
+/// The chosen session, to be looked at.
+pub fn preview(state: &State) -> Vec<Effect> {
+    let chosen = state.picker.as_ref().and_then(Picker::selected).map(|row| &row.choice);
+    let Some(Choice::Session {
+        opening: Opening::Resume(thread_id) | Opening::Fork(thread_id),
+        ..
+    }) = chosen
+    else {
+        return Vec::new();
+    };
+    let params = ThreadReadParams {
+        thread_id: thread_id.clone(),
+        include_turns: true,
+    };
+    vec![Effect::ask::<ThreadRead>(params, Then::Transcript)]
 }
 
 /// Asks for the list that the picker should show now.
@@ -65,6 +100,7 @@ pub fn ask(state: &mut State) -> Vec<Effect> {
         limit: Some(LISTED_MAX),
         cwd: (!sessions.everywhere).then(|| cwd.into()),
         sort_key: Some(sessions.by),
+        source_kinds: sessions.non_interactive.then(|| ThreadSourceKind::ROOTS.to_vec()),
         archived: Some(sessions.archived),
         search_term: (!query.is_empty()).then_some(query),
         ..ThreadListParams::default()

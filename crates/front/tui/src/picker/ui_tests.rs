@@ -153,7 +153,7 @@ fn a_session_is_found_and_opened_in_place_of_this_one() {
     › type to search
     ❯ mend the parser  2m ago
       write docs       1d ago
-      enter takes · tab folder/all · ctrl-a archive · ctrl-s order · esc leaves
+      tab folder/all · ctrl-t shows · ctrl-a archive · ctrl-s order · esc leaves
     ");
 
     desk.press("tab");
@@ -176,7 +176,7 @@ fn a_session_is_found_and_opened_in_place_of_this_one() {
     Go on with a session · all folders · last used first · 1/1
     › docs
     ❯ write docs  1d ago · ~/work
-      enter takes · tab folder/all · ctrl-a archive · ctrl-s order · esc leaves
+      tab folder/all · ctrl-t shows · ctrl-a archive · ctrl-s order · esc leaves
     ");
 
     desk.press("enter");

@@ -59,6 +59,13 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         }
         Event::Opened(result) => opened(state, *result, now),
         Event::Answered { then, result } => answered(state, then, result, now),
+        Event::Introduced if state.ask_trust.is_some() => Vec::new(),
+        Event::Introduced => {
+            let choosing = state.choosing.take();
+            choosing
+                .map(|choosing| picker::sessions::open_first(state, choosing))
+                .unwrap_or_default()
+        }
         Event::HistoryRead(entries) => {
             // What was sent meanwhile is newer.
             let newer = std::mem::replace(&mut state.recall.entries, entries);
@@ -227,7 +234,10 @@ fn choose_again(open: &mut Open, chosen: &mut Chosen) {
 /// What was to be opened before the question about the checkout.
 fn open_asked(state: &mut State) -> Vec<Effect> {
     let Some(asked) = state.ask_trust.take() else { return Vec::new() };
-    vec![Effect::Open(asked.opening, state.settings.clone())]
+    match state.choosing.take() {
+        Some(choosing) => picker::sessions::open_first(state, choosing),
+        None => vec![Effect::Open(asked.opening, state.settings.clone())],
+    }
 }
 
 fn diff_read(state: &mut State, result: Result<String, Failure>) {
@@ -396,7 +406,6 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             | Then::Skills { .. }
             | Then::SkillSwitched
             | Then::Earlier
-            | Then::Transcript
             | Then::Export(_)
             | Then::Sessions(_)
             | Then::Unarchived(_)
@@ -404,6 +413,15 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             Err(failure),
         ) => {
             state.picker = None;
+            if state.previous.is_none() && matches!(state.session, Session::Opening) {
+                // There is nothing to go back to.
+                state.ended = Some(Ended::Failed(failure));
+                return vec![Effect::Leave];
+            }
+            state.notice(Notice::from(&failure));
+            Vec::new()
+        }
+        (Then::Transcript, Err(failure)) => {
             state.notice(Notice::from(&failure));
             Vec::new()
         }

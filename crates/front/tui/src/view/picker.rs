@@ -60,7 +60,7 @@ pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>
     let keys = match picker.source {
         Source::Here | Source::Question => "enter takes · esc leaves",
         Source::Several(_) => "tab takes or leaves · alt-up, alt-down move · enter keeps · esc leaves",
-        Source::Sessions(_) => "enter takes · tab folder/all · ctrl-a archive · ctrl-s order · esc leaves",
+        Source::Sessions(_) => "tab folder/all · ctrl-t shows · ctrl-a archive · ctrl-s order · esc leaves",
     };
     lines.push(Line::from(
         look.span(cells::truncate(&format!("  {keys}"), width).into_owned(), Role::Dim),

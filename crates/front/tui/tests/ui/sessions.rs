@@ -1,6 +1,8 @@
 //! Lists to choose from, sessions, files: everything behind them is real.
 
 use crate::support::Setup;
+use codex_tui::session::{Among, Verb};
+use codex_tui::{Choosing, Ended};
 use insta::assert_snapshot;
 
 const TWO_ANSWERS: &str = r#"{"items": [{"message": "One."}]}
@@ -45,8 +47,55 @@ fn a_stored_session_is_found_and_gone_on_with_in_the_same_window() {
     Go on with a session · this folder · last used first · 1/1
     › type to search
     ❯ the parser  now · main
-      enter takes · tab folder/all · ctrl-a archive · ctrl-s order · esc leaves
+      tab folder/all · ctrl-t shows · ctrl-a archive · ctrl-s order · esc leaves
     ");
+    ui.press("enter");
+    ui.wait_for("going on with");
+    ui.say("go on");
+    ui.wait_for("Two.");
+}
+
+#[test]
+fn a_session_is_chosen_at_the_start_before_anything_is_opened() {
+    let ui = Setup::new(TWO_ANSWERS).start();
+    ui.wait_for("scripted");
+    ui.say("mend the parser");
+    ui.wait_for("worked for");
+    let (_, _, home) = ui.quit();
+    let choosing = |home| {
+        let mut setup = Setup::in_home(home, TWO_ANSWERS);
+        setup.options.choosing = Some(Choosing {
+            verb: Verb::Resume,
+            among: Among {
+                everywhere: false,
+                non_interactive: false,
+            },
+        });
+        let ui = setup.start();
+        ui.wait_for("1/1");
+        ui
+    };
+
+    let ui = choosing(home);
+    assert_snapshot!(ui.screen(), @r"
+    >_ codex 0.200.0
+       ~/work
+       /help names all commands
+
+    Go on with a session · this folder · last used first · 1/1
+    › type to search
+    ❯ mend the parser  now · main
+      tab folder/all · ctrl-t shows · ctrl-a archive · ctrl-s order · esc leaves
+    ");
+    ui.press("ctrl-t");
+    ui.wait_for("One.");
+    ui.press("q");
+    ui.wait_gone("One.");
+    ui.press("esc");
+    let (outcome, _, home) = ui.ended();
+    assert_eq!((outcome.ended, outcome.thread_id), (Ended::Left, None));
+
+    let ui = choosing(home);
     ui.press("enter");
     ui.wait_for("going on with");
     ui.say("go on");

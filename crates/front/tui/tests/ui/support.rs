@@ -60,6 +60,7 @@ impl Setup {
         let root = cwd.parent().unwrap();
         let options = Options {
             opening: Opening::New,
+            choosing: None,
             settings: Settings {
                 cwd,
                 model: None,
