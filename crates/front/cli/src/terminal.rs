@@ -135,6 +135,7 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
     let preferences = Preferences {
         terminal: terminal_facts(surroundings),
         editor: editor(surroundings),
+        scratch: Some(process.codex_home.join("tmp")),
         ..Preferences::new(resolved.config.terminal, themes).map_err(error_of)?
     };
     let settings = Settings {

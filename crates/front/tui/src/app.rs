@@ -8,6 +8,7 @@ use crate::cells::Notice;
 use crate::editor;
 use crate::export;
 use crate::history;
+use crate::picture;
 use crate::session;
 use crate::state::{Effect, Event, Now, State, Then};
 use crate::update::update;
@@ -275,6 +276,14 @@ impl App {
                     })
                 });
             }
+            Effect::LookAtPicture(file, text) => self.block(move || {
+                let there = std::fs::metadata(&file).is_ok_and(|facts| facts.is_file());
+                Event::PictureSeen(file, text, there)
+            }),
+            Effect::ReadClipboard(folder) => {
+                let name = format!("picture-{}-{}.png", std::process::id(), self.clock.monotonic().as_millis());
+                self.spawn(async move { Event::ClipboardRead(picture::from_clipboard(folder, name).await) });
+            }
             Effect::Toast(text) => self.toast(text),
             Effect::Suspend => self.terminal.suspend(),
             Effect::Retake => self.terminal.retake(),
@@ -368,6 +377,10 @@ impl App {
     /// Shows what is not shown yet, and gives the terminal back.
     async fn leave(mut self) -> Outcome {
         self.lent = None;
+        for picture in &self.state.pasted {
+            // What is left of it harms nobody.
+            let _ = std::fs::remove_file(picture);
+        }
         if self.state.title_shown.is_some() {
             self.terminal.send(title::give_back());
         }

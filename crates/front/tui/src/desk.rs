@@ -59,6 +59,7 @@ impl Desk {
         };
         // The title is told with every change of what goes on; who is about it asks for it.
         options.preferences.settings.terminal_title = Some(Vec::new());
+        options.preferences.settings.animations = false;
         change(&mut options);
         let (state, _) = State::begin(options, Size { columns, rows });
         let mut desk = Self {

@@ -85,7 +85,7 @@ fn the_title_is_kept_set_and_follows_what_goes_on() {
        ~/work
        /help names all commands
 
-    ◦ Sending to the model (0s · esc interrupts)
+    ⠏ Sending to the model (0s · esc interrupts)
 
     What the window's title says
     › type to search
@@ -138,25 +138,26 @@ fn a_question_mark_on_an_empty_field_shows_the_keys_worth_knowing() {
         if columns == 80 {
             assert_snapshot!(desk.screen(), @r"
             › Ask for something
-              /           commands                  ctrl-r      search earlier messages
-              @           files                     ctrl-_      undo
+              /           commands                  ctrl-_      undo
+              @           files                     ctrl-v      a picture you copied
               ctrl-c      clear, interrupt, leave   ctrl-g      write in your editor
               enter       send                      ctrl-t      the whole conversation
               tab         send after the turn       ctrl-o      copy the last answer
               ctrl-j      new line                  alt-r       answers as written
               esc         interrupt; twice: back    ctrl-l      clear the window
               shift-left  edit a queued message     ctrl-z      suspend codex
+              ctrl-r      search earlier messages
               small · ~/work
             ");
         } else {
             assert_snapshot!(desk.screen(), @r"
             › Ask for something
-              /           commands                  esc         interrupt; twice: back    ctrl-o      copy the last answer
-              @           files                     shift-left  edit a queued message     alt-r       answers as written
-              ctrl-c      clear, interrupt, leave   ctrl-r      search earlier messages   ctrl-l      clear the window
-              enter       send                      ctrl-_      undo                      ctrl-z      suspend codex
-              tab         send after the turn       ctrl-g      write in your editor
-              ctrl-j      new line                  ctrl-t      the whole conversation
+              /           commands                  esc         interrupt; twice: back    ctrl-t      the whole conversation
+              @           files                     shift-left  edit a queued message     ctrl-o      copy the last answer
+              ctrl-c      clear, interrupt, leave   ctrl-r      search earlier messages   alt-r       answers as written
+              enter       send                      ctrl-_      undo                      ctrl-l      clear the window
+              tab         send after the turn       ctrl-v      a picture you copied      ctrl-z      suspend codex
+              ctrl-j      new line                  ctrl-g      write in your editor
               small · ~/work
             ");
         }
@@ -186,4 +187,29 @@ fn answers_are_shown_as_they_were_written_where_that_is_wanted() {
     › Ask for something
       answers as they were written
     ");
+}
+
+#[test]
+fn what_goes_on_moves_unless_nothing_shall() {
+    let mut desk = desk(TerminalSettings::default(), 80, 24);
+    desk.say("hello");
+    let sign = |desk: &mut Desk| {
+        desk.screen()
+            .lines()
+            .find(|line| line.contains("esc interrupts"))
+            .unwrap()
+            .chars()
+            .next()
+    };
+    let mut signs = Vec::new();
+    for _ in 0..12 {
+        signs.push(sign(&mut desk));
+        desk.happens(crate::state::Event::Tick);
+    }
+    signs.dedup();
+    assert!(signs.len() > 2, "{signs:?}");
+
+    let mut still = Desk::new();
+    still.say("hello");
+    assert_eq!(sign(&mut still), Some('◦'));
 }

@@ -36,6 +36,7 @@ pub mod look;
 pub mod mention;
 pub mod pager;
 pub mod picker;
+pub mod picture;
 pub mod preferences;
 pub mod questions;
 pub mod rebind;

@@ -5,6 +5,7 @@ use crate::alert;
 use crate::editor::Editor;
 use crate::keymap::Keymap;
 use crate::themes::Themes;
+use codex_base::AbsPath;
 use codex_protocol::terminal::{AlternateScreen, KeyChange, TerminalSettings};
 use codex_tui_kit::terminal::Surface;
 use codex_tui_kit::theme::{Motion, Theme};
@@ -17,6 +18,8 @@ pub struct Preferences {
     pub terminal: alert::Terminal,
     /// For a long draft.
     pub editor: Option<Editor>,
+    /// For files that are needed while codex runs.
+    pub scratch: Option<AbsPath>,
     /// What cannot be followed as it stands there; told once.
     pub warnings: Vec<String>,
 }
@@ -32,6 +35,7 @@ impl Preferences {
             themes,
             terminal: alert::Terminal::default(),
             editor: None,
+            scratch: None,
             warnings,
         })
     }

@@ -19,6 +19,7 @@ use crate::skills::Skills;
 use crate::themes::Themes;
 use crate::transcript::Transcript;
 use crate::trust;
+use crate::view::working::FRAME;
 use crate::waits::Waits;
 use crate::{Choosing, Ended, Failure, Opening, Options, Settings};
 use codex_protocol::VERSION;
@@ -30,7 +31,7 @@ use codex_rpc::ServerMessage;
 use codex_tui_kit::composer::vim::Vim;
 use codex_tui_kit::composer::{Burst, Editor};
 use codex_tui_kit::terminal::{Input, Size, Surface};
-use codex_tui_kit::theme::Theme;
+use codex_tui_kit::theme::{Motion, Theme};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -67,6 +68,9 @@ pub enum Event {
     Trusted(Result<(), Failure>),
     /// What was changed in the work tree, as git says it.
     DiffRead(Result<String, Failure>),
+    /// The file that pasted text names, that text, and whether it is there.
+    PictureSeen(codex_base::AbsPath, String, bool),
+    ClipboardRead(Result<codex_base::AbsPath, Failure>),
     /// What the editor left of the draft.
     DraftEdited(Result<String, Failure>),
     /// The branch that is checked out.
@@ -113,6 +117,10 @@ pub enum Effect {
     LookAtFolder(codex_base::AbsPath),
     /// Writes a conversation into a new file; [`Event::Exported`] follows.
     Export(export::Target, Box<Thread>),
+    /// Looks whether there is such a file, for this text that was pasted; [`Event::PictureSeen`] follows.
+    LookAtPicture(codex_base::AbsPath, String),
+    /// Writes the picture on the clipboard into this folder; [`Event::ClipboardRead`] follows.
+    ReadClipboard(codex_base::AbsPath),
     /// Shows a word beside the terminal, as Windows does.
     Toast(String),
     /// Gives the draft to an editor, which has the terminal meanwhile; [`Event::DraftEdited`] follows.
@@ -324,6 +332,9 @@ pub struct State {
     pub wanted: TerminalSettings,
     pub themes: Themes,
     pub terminal: alert::Terminal,
+    pub scratch: Option<codex_base::AbsPath>,
+    /// Pictures from the clipboard: files that go when codex ends.
+    pub pasted: Vec<codex_base::AbsPath>,
     pub editor_program: Option<crate::editor::Editor>,
     pub settings: Settings,
     pub session: Session,
@@ -417,6 +428,7 @@ impl State {
             themes,
             terminal,
             editor: editor_program,
+            scratch,
             warnings,
         } = preferences;
         let mut transcript = match surface {
@@ -460,6 +472,8 @@ impl State {
             themes,
             terminal,
             editor_program,
+            scratch,
+            pasted: Vec::new(),
             settings,
             session: Session::Opening,
             editor: Editor::default(),
@@ -536,7 +550,12 @@ impl State {
     /// When something changes by itself.
     pub fn deadline(&self, now: Now) -> Option<Duration> {
         // The seconds that are shown go on.
-        let second = self.working.is_some().then(|| Duration::from_secs(now.monotonic.as_secs() + 1));
+        let step = match self.look.theme.motion {
+            Motion::Full => FRAME,
+            Motion::Reduced => Duration::from_secs(1),
+        };
+        let next = |step: Duration| step * u32::try_from(now.monotonic.as_millis() / step.as_millis() + 1).unwrap_or(u32::MAX);
+        let second = self.working.is_some().then(|| next(step));
         let toast = self.toast.as_ref().map(|toast| toast.until);
         let armed = self.quit_armed.map(|armed| armed.until);
         [second, toast, armed, self.burst.due()].into_iter().flatten().min()

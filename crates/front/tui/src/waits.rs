@@ -2,13 +2,15 @@
 
 use crate::cells;
 use codex_protocol::items::ThreadItem;
-use codex_protocol::notifications::{Notification, WaitingFor};
+use codex_protocol::notifications::{Notification, ReasoningSummaryTextDelta, WaitingFor};
 use std::time::Duration;
 
 /// The current wait of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waits {
     current: Option<(Topic, Wait)>,
+    /// Item and number of the thought that comes, and its begin.
+    thought: Option<(String, i64, String)>,
     /// Items that are running, in order of their start.
     running: Vec<(String, Wait)>,
 }
@@ -23,6 +25,15 @@ pub struct Doing {
 
 /// The shortest wait whose length is told.
 const NAMED_AFTER: Duration = Duration::from_secs(2);
+
+/// Bytes of a thought in which its heading is looked for.
+const HEADING_BYTES_MAX: usize = 400;
+
+/// The bold words that a thought begins with.
+fn heading(thought: &str) -> Option<&str> {
+    let (heading, _) = thought.trim_start().strip_prefix("**")?.split_once("**")?;
+    Some(heading.trim()).filter(|heading| !heading.is_empty())
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Wait {
@@ -44,6 +55,7 @@ impl Waits {
     pub fn begin(what: &str, now: Duration) -> Self {
         let mut waits = Self {
             current: None,
+            thought: None,
             running: Vec::new(),
         };
         waits.model(what, now);
@@ -62,7 +74,7 @@ impl Waits {
                 }
             }
             Notification::AgentMessageDelta(_) => self.speaks("answering", now),
-            Notification::ReasoningSummaryTextDelta(_) => self.speaks("thinking", now),
+            Notification::ReasoningSummaryTextDelta(n) => self.thinks(n, now),
             _ => {}
         }
     }
@@ -149,6 +161,24 @@ impl Waits {
         self.current = None;
     }
 
+    /// What it thinks about is told once its heading has come.
+    fn thinks(&mut self, delta: &ReasoningSummaryTextDelta, now: Duration) {
+        let same = |(id, index, _): &(String, i64, String)| *id == delta.item_id && *index == delta.summary_index;
+        if !self.thought.as_ref().is_some_and(same) {
+            self.thought = Some((delta.item_id.clone(), delta.summary_index, String::new()));
+        }
+        let Some((_, _, text)) = &mut self.thought else { return };
+        let room = HEADING_BYTES_MAX.saturating_sub(text.len());
+        text.push_str(&delta.delta[..delta.delta.floor_char_boundary(room)]);
+        match heading(text) {
+            Some(heading) => {
+                let what = format!("thinking: {heading}");
+                self.speaks(&what, now);
+            }
+            None => self.speaks("thinking", now),
+        }
+    }
+
     /// The time counts from the first word of this kind.
     fn speaks(&mut self, what: &str, now: Duration) {
         if !matches!(&self.current, Some((Topic::Model, wait)) if wait.what == what) {
@@ -176,4 +206,43 @@ fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let short: String = line.chars().take(60).collect();
     if short.len() == text.len() { short } else { format!("{short}…") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_model_thinks_about_is_told_once_its_heading_is_whole() {
+        let mut waits = Waits::begin("sending", Duration::ZERO);
+        let mut told = Vec::new();
+        for (index, delta) in [
+            (0, "**Reading"),
+            (0, " the parser**\nIt is"),
+            (0, " small."),
+            (1, "plain"),
+            (1, " words **bold**"),
+        ] {
+            let delta = ReasoningSummaryTextDelta {
+                thread_id: "t".into(),
+                turn_id: "1".into(),
+                item_id: "r".into(),
+                delta: delta.into(),
+                summary_index: index,
+            };
+            waits.on(&Notification::ReasoningSummaryTextDelta(delta), Duration::ZERO);
+            told.push(waits.doing(Duration::ZERO).what);
+        }
+
+        assert_eq!(
+            told,
+            [
+                "thinking",
+                "thinking: Reading the parser",
+                "thinking: Reading the parser",
+                "thinking",
+                "thinking"
+            ]
+        );
+    }
 }

@@ -87,7 +87,7 @@ fn the_pictures_of_a_message_come_back_with_it() {
     desk.open(ThreadSetup { thread: copied, ..copy });
 
     assert_eq!(desk.state.images, ["/pictures/a.png"]);
-    assert!(desk.screen().contains("[Image /pictures/a.png]"));
+    assert!(desk.screen().contains("[Image #1] /pictures/a.png"));
 }
 
 #[test]

@@ -250,6 +250,10 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             state.editor.insert("\n");
             Vec::new()
         }
+        Action::Edit(Edit::DeleteBackward) if state.editor.is_empty() && !state.images.is_empty() => {
+            state.images.pop();
+            Vec::new()
+        }
         Action::Edit(edit) => {
             edited(state, edit);
             Vec::new()
@@ -260,6 +264,7 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             state.shortcuts = true;
             Vec::new()
         }
+        Action::PasteImage => state.scratch.clone().map(Effect::ReadClipboard).into_iter().collect(),
         Action::SearchHistory(_) => {
             search::begin(state);
             Vec::new()

@@ -18,6 +18,7 @@ use crate::keep;
 use crate::mention;
 use crate::pager::Pager;
 use crate::picker;
+use crate::picture;
 use crate::skills;
 use crate::state::{Armed, Chosen, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
 use crate::title;
@@ -82,6 +83,23 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             diff_read(state, result);
             Vec::new()
         }
+        Event::PictureSeen(file, _, true) => {
+            state.images.push(file.to_string());
+            Vec::new()
+        }
+        Event::PictureSeen(_, text, false) => {
+            keys::paste(state, &text);
+            Vec::new()
+        }
+        Event::ClipboardRead(Ok(file)) => {
+            state.images.push(file.to_string());
+            state.pasted.push(file);
+            Vec::new()
+        }
+        Event::ClipboardRead(Err(failure)) => {
+            state.toast(failure.message, now, Duration::from_secs(4));
+            Vec::new()
+        }
         Event::DraftEdited(Ok(text)) => {
             state.editor.set_text(text.trim_end());
             Vec::new()
@@ -135,10 +153,13 @@ fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
     match input {
         Input::Key(key, _) => keys::press(state, key, now),
         Input::Paste(text) if state.picker.is_some() => picker::keys::paste(state, &text),
-        Input::Paste(text) => {
-            keys::paste(state, &text);
-            Vec::new()
-        }
+        Input::Paste(text) => match picture::look(state, &text) {
+            Some(effect) => vec![effect],
+            None => {
+                keys::paste(state, &text);
+                Vec::new()
+            }
+        },
         Input::Resized(size) => {
             state.size = size;
             state.transcript.set_width(size.columns, &state.look);

@@ -3,6 +3,7 @@
 use crate::shell;
 use crate::state::State;
 use codex_tui_kit::composer::layout;
+use codex_tui_kit::sanitize;
 use codex_tui_kit::theme::Role;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -34,8 +35,12 @@ pub fn rows(state: &State, height: usize) -> (Vec<Line<'static>>, (usize, usize)
         }
         lines.push(Line::from(spans));
     }
-    for image in &state.images {
-        lines.push(Line::from(state.look.span(format!("  [Image {image}]"), Role::Dim)));
+    for (index, image) in state.images.iter().enumerate() {
+        lines.push(Line::from(
+            state
+                .look
+                .span(format!("  [Image #{}] {}", index + 1, sanitize::label(image)), Role::Dim),
+        ));
     }
     (lines, (row - from, INDENT + column))
 }

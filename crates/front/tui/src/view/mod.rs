@@ -7,7 +7,7 @@ mod picker;
 mod popup;
 mod shortcuts;
 mod skills;
-mod working;
+pub mod working;
 
 use crate::state::{Now, State};
 use codex_tui_kit::terminal::{Frame, Position, Surface};

@@ -19,6 +19,7 @@ const WORTH_KNOWING: &[(Action, &str)] = &[
     (Action::EditQueued, "edit a queued message"),
     (Action::SearchHistory(Way::Older), "search earlier messages"),
     (Action::Edit(Edit::Undo), "undo"),
+    (Action::PasteImage, "a picture you copied"),
     (Action::ExternalEditor, "write in your editor"),
     (Action::Transcript, "the whole conversation"),
     (Action::CopyAnswer, "copy the last answer"),

@@ -3,9 +3,10 @@
 use crate::look;
 use crate::state::{Message, Now, State};
 use codex_protocol::items::PlanStepStatus;
-use codex_tui_kit::theme::Role;
+use codex_tui_kit::theme::{Motion, Role};
 use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
+use std::time::Duration;
 
 /// Messages that wait are shown with their first row; of more than this, their number.
 const WAITING_MAX: usize = 3;
@@ -25,7 +26,7 @@ pub fn rows(state: &State, now: Now) -> Vec<Line<'static>> {
         let what = capitalised(&sanitize::label(&what));
         rows.push(Line::default());
         rows.push(Line::from(vec![
-            state.look.span("◦ ", Role::Accent),
+            state.look.span(format!("{} ", sign(state, now)), Role::Accent),
             Span::raw(cells::truncate(&what, room).into_owned()),
             state.look.span(aside, Role::Dim),
         ]));
@@ -34,6 +35,23 @@ pub fn rows(state: &State, now: Now) -> Vec<Line<'static>> {
     waiting(state, "Sent, not read yet", &state.steering, &mut rows);
     waiting(state, "Queued", &state.queue, &mut rows);
     rows
+}
+
+/// Time that each frame of what moves is there.
+pub const FRAME: Duration = Duration::from_millis(250);
+
+/// Something that moves, unless nothing shall.
+fn sign(state: &State, now: Now) -> &'static str {
+    let glyphs = state.look.glyphs();
+    let frame = usize::try_from(now.monotonic.as_millis() / FRAME.as_millis()).unwrap_or_default();
+    match state.look.theme.motion {
+        Motion::Full => glyphs
+            .spinner
+            .get(frame % glyphs.spinner.len().max(1))
+            .copied()
+            .unwrap_or(glyphs.running),
+        Motion::Reduced => glyphs.running,
+    }
 }
 
 /// The steps of the plan, the one that is worked on standing out.

@@ -58,7 +58,7 @@ impl Setup {
         ));
         let cwd = AbsPath::new(home.workspace()).unwrap();
         let root = cwd.parent().unwrap();
-        let options = Options {
+        let mut options = Options {
             opening: Opening::New,
             choosing: None,
             settings: Settings {
@@ -82,6 +82,8 @@ impl Setup {
             preferences: codex_tui::preferences::Preferences::default(),
             theme: Theme::default_for(Background::Dark, ColorDepth::TrueColor),
         };
+        // What moves would be seen at any step.
+        options.preferences.settings.animations = false;
         Self {
             home,
             options,
