@@ -65,7 +65,7 @@ impl Question {
         let mut facts = Vec::new();
         facts.extend(params.reason.map(|reason| ("why", reason)));
         facts.extend(params.cwd.map(|cwd| ("in", look.path(&cwd))));
-        let more = params.additional_permissions.map(|more| wanted(&more).join("; "));
+        let more = params.additional_permissions.map(|more| wanted(&more, look).join("; "));
         facts.extend(more.map(|more| ("and lets it", more)));
         let offered = params.available_decisions.unwrap_or_else(|| ALL.to_vec());
         let labels = Labels {
@@ -148,7 +148,7 @@ impl Question {
     }
 
     fn permissions(id: RequestId, params: PermissionsApprovalParams, look: &Look) -> Self {
-        let wanted = wanted(&params.permissions);
+        let wanted = wanted(&params.permissions, look);
         let mut facts = Vec::new();
         facts.extend(params.reason.map(|reason| ("why", reason)));
         facts.push(("in", look.path(&params.cwd)));
@@ -234,18 +234,18 @@ fn record(decision: ApprovalDecision, about: &str) -> String {
 }
 
 /// Each permission in a few words, e.g. `write /w/out`.
-fn wanted(permissions: &AdditionalPermissions) -> Vec<String> {
+fn wanted(permissions: &AdditionalPermissions, look: &Look) -> Vec<String> {
     let mut words = Vec::new();
     if permissions.network.is_some_and(|network| network.enabled == Some(true)) {
         words.push("use the network".to_owned());
     }
     if let Some(files) = &permissions.file_system {
         let named = |verb: &str, paths: &Option<Vec<String>>| -> Vec<String> {
-            paths.iter().flatten().map(|path| format!("{verb} {}", exact(path))).collect()
+            paths.iter().flatten().map(|path| format!("{verb} {}", place(path, look))).collect()
         };
         words.extend(named("read", &files.read));
         words.extend(named("write", &files.write));
-        words.extend(files.entries.iter().flatten().map(entry));
+        words.extend(files.entries.iter().flatten().map(|of| entry(of, look)));
     }
     if words.is_empty() {
         words.push("do nothing more than before".to_owned());
@@ -253,14 +253,14 @@ fn wanted(permissions: &AdditionalPermissions) -> Vec<String> {
     words
 }
 
-fn entry(entry: &FileSystemEntry) -> String {
+fn entry(entry: &FileSystemEntry, look: &Look) -> String {
     let verb = match entry.access {
         Rights::None => "no longer see",
         Rights::Read => "read",
         Rights::Write => "write",
     };
-    let place = match &entry.path {
-        FileSystemPath::Path { path } => path.clone(),
+    let named = match &entry.path {
+        FileSystemPath::Path { path } => return format!("{verb} {}", place(path, look)),
         FileSystemPath::GlobPattern { pattern } => format!("what matches {pattern}"),
         FileSystemPath::Special { value } => match value {
             FileSystemSpecialPath::Root => "the whole file system".to_owned(),
@@ -277,7 +277,12 @@ fn entry(entry: &FileSystemEntry) -> String {
             } => format!("{subpath} of {path}"),
         },
     };
-    format!("{verb} {}", exact(&place))
+    format!("{verb} {}", exact(&named))
+}
+
+/// A path as it is shown elsewhere.
+fn place(path: &str, look: &Look) -> String {
+    exact(&codex_base::AbsPath::new(path).map_or_else(|_| path.to_owned(), |path| look.path(&path)))
 }
 
 /// A name of which every character is seen, and which stays in its row: a path must not pass for two.

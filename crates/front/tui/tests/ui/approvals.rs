@@ -248,3 +248,24 @@ fn what_a_command_hides_is_seen_before_it_is_allowed() {
     ui.press("n");
     ui.wait_for("interrupted");
 }
+
+#[test]
+fn a_command_that_wants_single_permissions_besides_says_which() {
+    let call = r#"{"call": "exec_command", "arguments": {"cmd": "echo ran", "sandbox_permissions": "with_additional_permissions", "additional_permissions": {"file_system": {"write": ["out"]}, "network": {"enabled": true}}, "justification": "It publishes the pages."}}"#;
+    let setup = Setup::new(&format!("{{\"items\": [{call}]}}\n{{\"items\": [{{\"message\": \"Done.\"}}]}}"));
+    let config = setup.home.codex_home().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    setup
+        .home
+        .write_config(&format!("{text}[features]\nexec_permission_approvals = true\n"));
+    let ui = setup.start();
+    ui.wait_for("scripted");
+
+    ui.say("go");
+    ui.wait_for("Run this command?");
+    let screen = ui.screen();
+    assert!(screen.contains("why: It publishes the pages."), "{screen}");
+    assert!(screen.contains("and lets it: use the network; write ~/work/out"), "{screen}");
+    ui.press("y");
+    ui.wait_for("worked for");
+}
