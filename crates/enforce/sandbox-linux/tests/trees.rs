@@ -6,9 +6,11 @@ mod lab;
 
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandIo, CommandSpec, ExitCause, ExitOutcome, Expiration, Ladder, Running};
+use codex_protocol::settings::SandboxPolicy;
 use lab::{Lab, USERS, User, eventually, processes_with, within};
 use pretty_assertions::assert_eq;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// A shell that leaves processes everywhere: in its group, in another session, orphaned, deaf to polite signals.
 fn tree(lab: &Lab, marker: &str, io: CommandIo) -> CommandSpec {
@@ -46,32 +48,75 @@ fn sleepers(line: &str) -> usize {
         .count()
 }
 
-/// In every way to run: as whom, confined or not, with a terminal or not. All trees stand before the first one ends.
-async fn everywhere(limit: Option<Duration>, end: impl AsyncFn(Running) -> Option<ExitOutcome>, expect: impl Fn(&ExitOutcome)) {
-    let labs = USERS.map(|user| (user, Lab::new(user)));
+/// What enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rung {
+    Namespaces,
+    Landlock,
+}
+
+const RUNGS: [Rung; 2] = [Rung::Namespaces, Rung::Landlock];
+
+impl Rung {
+    fn lab(self, user: User) -> Lab {
+        match self {
+            Self::Namespaces => Lab::new(user),
+            Self::Landlock => Lab::without_namespaces(user),
+        }
+    }
+
+    /// Each mode, by its name; full access needs no rung and is tried once.
+    fn policies(self, lab: &Lab) -> Vec<(&'static str, ResolvedPolicy)> {
+        let mut policies = vec![
+            ("read-only", lab.resolve(&SandboxPolicy::read_only())),
+            ("workspace-write", lab.workspace(false)),
+        ];
+        if self == Self::Namespaces {
+            policies.push(("danger-full-access", ResolvedPolicy::unconfined()));
+        }
+        policies
+    }
+}
+
+/// In every way to run: on which rung, as whom, in which mode, with a terminal or not. All trees of a rung stand before the first one ends.
+async fn everywhere(
+    limit: Option<Duration>,
+    end: impl AsyncFn(Running, CancellationToken) -> Option<ExitOutcome>,
+    expect: impl Fn(&ExitOutcome),
+) {
+    for rung in RUNGS {
+        on_rung(rung, limit, &end, &expect).await;
+    }
+}
+
+async fn on_rung(
+    rung: Rung,
+    limit: Option<Duration>,
+    end: &impl AsyncFn(Running, CancellationToken) -> Option<ExitOutcome>,
+    expect: &impl Fn(&ExitOutcome),
+) {
+    let labs = USERS.map(|user| (user, rung.lab(user)));
     let mut trees = Vec::new();
     for (user, lab) in &labs {
-        for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
+        for (mode, policy) in rung.policies(lab) {
             for io in [CommandIo::Pipes, CommandIo::PTY] {
                 let marker = marker();
                 let expiration = Expiration {
                     timeout: limit,
                     ..Expiration::default()
                 };
+                let cancel = expiration.cancel.clone();
                 let running = lab.start(&policy, tree(lab, &marker, io), expiration).await.unwrap();
-                trees.push((
-                    running,
-                    marker,
-                    format!("nothing is left: {user:?} confined {} {io:?}", policy.confined),
-                ));
+                let what = format!("nothing is left: {rung:?} {user:?} {mode} {io:?}");
+                trees.push((running, cancel, marker, what));
             }
         }
     }
-    for (_, marker, _) in &trees {
+    for (_, _, marker, _) in &trees {
         all_up(marker).await;
     }
-    for (running, marker, what) in trees {
-        let outcome = end(running).await;
+    for (running, cancel, marker, what) in trees {
+        let outcome = end(running, cancel).await;
         if let Some(outcome) = outcome {
             assert_eq!(processes_with(&marker), 0, "when the end is told, {what}");
             expect(&outcome);
@@ -85,14 +130,14 @@ async fn everywhere(limit: Option<Duration>, end: impl AsyncFn(Running) -> Optio
 
 #[tokio::test]
 async fn a_time_limit_ends_the_tree() {
-    let wait = async |running: Running| Some(running.exited().await);
+    let wait = async |running: Running, _| Some(running.exited().await);
     let expect = |outcome: &ExitOutcome| assert_eq!((outcome.cause, outcome.exit_code()), (ExitCause::TimedOut, 137));
     everywhere(Some(Duration::from_secs(4)), wait, expect).await;
 }
 
 #[tokio::test]
 async fn a_kill_ends_the_tree() {
-    let kill = async |running: Running| {
+    let kill = async |running: Running, _| {
         running.kill(Ladder::DEFAULT);
         Some(running.exited().await)
     };
@@ -104,7 +149,7 @@ async fn a_kill_ends_the_tree() {
 
 #[tokio::test]
 async fn the_last_drop_ends_the_tree() {
-    let forget = async |running: Running| {
+    let forget = async |running: Running, _| {
         let other = running.clone();
         drop(running);
         assert!(
@@ -114,6 +159,18 @@ async fn the_last_drop_ends_the_tree() {
         None
     };
     everywhere(None, forget, |_| ()).await;
+}
+
+#[tokio::test]
+async fn a_cancellation_ends_the_tree_and_is_no_time_limit() {
+    let cancel = async |running: Running, cancel: CancellationToken| {
+        cancel.cancel();
+        Some(running.exited().await)
+    };
+    everywhere(Some(Duration::from_secs(60)), cancel, |outcome| {
+        assert_eq!((outcome.cause, outcome.exit_code()), (ExitCause::Cancelled, 137))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -149,15 +206,16 @@ async fn a_cancelled_token_ends_the_tree_once() {
 
 #[tokio::test]
 async fn what_a_command_leaves_behind_ends_with_it() {
-    for user in USERS {
-        let lab = Lab::new(user);
-        for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
+    for (rung, user) in RUNGS.into_iter().flat_map(|rung| USERS.map(|user| (rung, user))) {
+        let lab = rung.lab(user);
+        for (mode, policy) in rung.policies(&lab) {
             let marker = marker();
             let script = format!("sleep {marker} & (setsid sleep {marker} &); echo done; exit 5");
 
             let ran = lab.run(&policy, &script).await;
 
-            assert_eq!((ran.code, ran.output.as_str(), processes_with(&marker)), (5, "done\n", 0));
+            let left = processes_with(&marker);
+            assert_eq!((ran.code, ran.output.as_str(), left), (5, "done\n", 0), "{rung:?} {user:?} {mode}");
         }
     }
 }
@@ -198,10 +256,11 @@ async fn a_killed_parent_takes_its_trees_along() {
     /// The process that this test starts of itself and kills.
     async fn parent_to_be_killed(marker: &str) {
         let mut all = Vec::new();
-        let labs = USERS.map(Lab::new);
-        for lab in &labs {
+        let everyone = RUNGS.into_iter().flat_map(|rung| USERS.map(|user| (rung, rung.lab(user))));
+        let labs: Vec<_> = everyone.collect();
+        for (rung, lab) in &labs {
             println!("base {}", lab.base);
-            for policy in [lab.workspace(false), ResolvedPolicy::unconfined()] {
+            for (_, policy) in rung.policies(lab) {
                 for io in [CommandIo::Pipes, CommandIo::PTY] {
                     all.push(lab.start(&policy, tree(lab, marker, io), Expiration::default()).await.unwrap());
                 }
@@ -212,6 +271,8 @@ async fn a_killed_parent_takes_its_trees_along() {
     }
 
     use std::io::{BufRead, BufReader};
+    /// Two users and two kinds of streams, in three modes and in two.
+    const TREES: usize = 2 * 2 * (3 + 2);
     if let Ok(marker) = std::env::var("LAB_MARKER") {
         return parent_to_be_killed(&marker).await;
     }
@@ -229,13 +290,13 @@ async fn a_killed_parent_takes_its_trees_along() {
         .filter_map(|line| line.split_once("base ").map(|(_, base)| base))
         .collect();
     let sleeping = format!("sleep {marker}");
-    eventually("the trees stand", || sleepers(&sleeping) == 8 * SLEEPERS).await;
+    eventually("the trees stand", || sleepers(&sleeping) == TREES * SLEEPERS).await;
 
     parent.kill().unwrap();
     parent.wait().unwrap();
 
     within(Duration::from_secs(1), "nothing is left", || processes_with(&marker) == 0).await;
-    assert_eq!(bases.len(), 2, "{said:?}");
+    assert_eq!(bases.len(), 4, "{said:?}");
     for base in bases {
         let left = |name: &&str| std::path::Path::new(base).join("w").join(name).exists();
         within(Duration::from_secs(1), "no stand-in is left", || {
