@@ -379,6 +379,7 @@ mod tests {
             network: false,
             unix_sockets: codex_permissions::UnixSockets::default(),
             confined: true,
+            managed: codex_permissions::ManagedClosed::default(),
         }
     }
 

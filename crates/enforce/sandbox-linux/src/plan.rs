@@ -582,6 +582,7 @@ mod tests {
             network,
             unix_sockets: UnixSockets::default(),
             confined: true,
+            managed: codex_permissions::ManagedClosed::default(),
         }
     }
 

@@ -340,6 +340,7 @@ mod tests {
                 network: false,
                 unix_sockets: codex_permissions::UnixSockets::default(),
                 confined: true,
+                managed: codex_permissions::ManagedClosed::default(),
             }
         }
 

@@ -178,6 +178,7 @@ mod tests {
             network: false,
             unix_sockets: codex_permissions::UnixSockets::default(),
             confined: true,
+            managed: codex_permissions::ManagedClosed::default(),
         };
         let record = Record {
             files: vec![

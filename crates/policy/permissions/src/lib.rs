@@ -50,6 +50,16 @@ pub struct ResolvedPolicy {
     pub unix_sockets: UnixSockets,
     /// `false`: no confinement at all, the lists above mean nothing.
     pub confined: bool,
+    #[serde(default)]
+    pub managed: ManagedClosed,
+}
+
+/// What an administrator closed besides paths: it stays closed for what leaves the sandbox, too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedClosed {
+    pub network: bool,
+    /// Some unix sockets, and so all of other programs where they cannot be told apart.
+    pub sockets: bool,
 }
 
 /// What one path and everything below it may be used for, and why.
@@ -190,6 +200,7 @@ impl ResolvedPolicy {
                 place: "full access".to_owned(),
             },
             confined: false,
+            managed: ManagedClosed::default(),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use crate::devices::{self, Device};
 use crate::{
-    DenyGlobs, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, credentials, globs, repositories, rights, rights_of_deepest,
+    DenyGlobs, ManagedClosed, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, credentials, globs, repositories, rights,
+    rights_of_deepest,
 };
 use codex_base::AbsPath;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, SandboxMode, SandboxPolicy, SocketRule, UnixSockets};
@@ -112,11 +113,18 @@ pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: 
     let managed = Managed::new(files, facts);
     match (policy, &files.profile) {
         (SandboxPolicy::DangerFullAccess, _) => managed.everything_else(),
-        (SandboxPolicy::ExternalSandbox { .. }, _) => ResolvedPolicy {
-            mode: policy.mode(),
-            network: policy.network_access(),
-            ..managed.everything_else()
-        },
+        (SandboxPolicy::ExternalSandbox { .. }, _) => {
+            // Whoever confines is told of the network, and closes it.
+            let closed = ManagedClosed {
+                network: false,
+                ..managed.closed
+            };
+            ResolvedPolicy {
+                mode: policy.mode(),
+                network: policy.network_access(),
+                ..Managed { closed, ..managed }.everything_else()
+            }
+        }
         (SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. }, profile) => {
             let mut rules = Rules::default();
             match profile {
@@ -128,6 +136,7 @@ pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: 
             rules.limits.extend(managed.limits);
             ResolvedPolicy {
                 unix_sockets: real_sockets(files, facts),
+                managed: managed.closed,
                 ..rules.policy(policy, real_globs(&files.deny_globs, facts))
             }
         }
@@ -138,6 +147,7 @@ pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: 
 struct Managed {
     limits: Vec<PathRule>,
     globs: Vec<DenyGlob>,
+    closed: ManagedClosed,
 }
 
 impl Managed {
@@ -152,12 +162,16 @@ impl Managed {
         Self {
             limits: files.managed_deny.iter().map(limit).collect(),
             globs: real_globs(&managed, facts),
+            closed: ManagedClosed {
+                network: files.network_closed.is_some(),
+                sockets: !files.closed_sockets.is_empty(),
+            },
         }
     }
 
     /// Full access but for this.
     fn everything_else(self) -> ResolvedPolicy {
-        everything_but(self.limits, self.globs)
+        everything_but(self.limits, self.globs, self.closed)
     }
 }
 
@@ -166,14 +180,15 @@ pub(crate) fn escalated(policy: &ResolvedPolicy) -> ResolvedPolicy {
     everything_but(
         policy.limits.iter().filter(managed).cloned().collect(),
         policy.deny_globs.iter().filter(|glob| glob.managed).cloned().collect(),
+        policy.managed,
     )
 }
 
-fn everything_but(limits: Vec<PathRule>, globs: Vec<DenyGlob>) -> ResolvedPolicy {
+fn everything_but(limits: Vec<PathRule>, globs: Vec<DenyGlob>, closed: ManagedClosed) -> ResolvedPolicy {
     let whole_disk = |limit: &PathRule| limit.path.ancestors().last();
     let root = limits.first().and_then(whole_disk).or_else(|| AbsPath::new("/").ok());
     match root {
-        Some(path) if !limits.is_empty() || !globs.is_empty() => ResolvedPolicy {
+        Some(path) if !limits.is_empty() || !globs.is_empty() || closed != ManagedClosed::default() => ResolvedPolicy {
             rules: vec![PathRule {
                 path,
                 rights: Rights::Write,
@@ -182,7 +197,14 @@ fn everything_but(limits: Vec<PathRule>, globs: Vec<DenyGlob>) -> ResolvedPolicy
             }],
             limits,
             deny_globs: globs.into(),
+            network: !closed.network,
+            unix_sockets: if closed.sockets {
+                UnixSockets::default()
+            } else {
+                ResolvedPolicy::unconfined().unix_sockets
+            },
             confined: true,
+            managed: closed,
             ..ResolvedPolicy::unconfined()
         },
         Some(_) | None => ResolvedPolicy::unconfined(),
@@ -388,6 +410,7 @@ impl Rules {
             network: policy.network_access(),
             unix_sockets: UnixSockets::default(),
             confined: true,
+            managed: ManagedClosed::default(),
         };
         let kept = resolved
             .rules

@@ -508,6 +508,42 @@ fn credentials_are_closed_in_every_mode_and_managed_denials_in_full_access_too()
 }
 
 #[test]
+fn what_an_administrator_closed_of_the_network_stays_closed_in_full_access_and_out_of_the_sandbox() {
+    let closed = |network: bool, sockets: bool| FileRules {
+        network_closed: network.then(|| "requirements.toml:1".to_owned()),
+        closed_sockets: sockets
+            .then(|| SocketRule {
+                path: path("/run/docker.sock"),
+                place: "requirements.toml:2".to_owned(),
+            })
+            .into_iter()
+            .collect(),
+        ..FileRules::default()
+    };
+    let shown = |policy: &ResolvedPolicy| {
+        let all_sockets = matches!(policy.unix_sockets, UnixSockets::All { .. });
+        (policy.confined, policy.network, all_sockets, rights(policy, &path("/etc/passwd")))
+    };
+    let write = Rights::Write;
+
+    for (network, sockets, expect) in [
+        (false, false, (false, true, true, write)),
+        (true, false, (true, false, true, write)),
+        (false, true, (true, true, false, write)),
+        (true, true, (true, false, false, write)),
+    ] {
+        let files = closed(network, sockets);
+        let facts = PathFacts::unknown(path("/home/.codex"));
+        let full = resolve(&SandboxPolicy::DangerFullAccess, &files, &path("/w"), &facts);
+        let workspace = resolve(&SandboxPolicy::workspace_write(), &files, &path("/w"), &facts);
+
+        assert_eq!(shown(&full), expect);
+        assert_eq!(shown(&full.escalated()), expect);
+        assert_eq!(shown(&workspace.escalated()), expect, "who leaves the sandbox");
+    }
+}
+
+#[test]
 fn git_may_write_to_a_repository_but_not_to_what_it_would_run_or_believe() {
     let policy = workspace(&[]);
     let repository = |kind: RepositoryKind| {

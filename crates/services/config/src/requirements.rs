@@ -294,6 +294,7 @@ impl Requirements {
 
     fn close_network(&self, config: &mut Config) -> Option<Replacement> {
         let place = self.network_closed.as_ref()?;
+        config.file_rules.network_closed = Some(place.to_string());
         let change = |key: &str, from: &str, to: &str| Replacement {
             key: key.to_owned(),
             from: from.to_owned(),
@@ -310,10 +311,8 @@ impl Requirements {
                 *network_access = false;
                 Some(change("sandbox_workspace_write.network_access", "true", "false"))
             }
-            SandboxPolicy::DangerFullAccess
-            | SandboxPolicy::ExternalSandbox { .. }
-            | SandboxPolicy::ReadOnly { .. }
-            | SandboxPolicy::WorkspaceWrite { .. } => None,
+            SandboxPolicy::DangerFullAccess => Some(change("network access of danger-full-access", "true", "false")),
+            SandboxPolicy::ExternalSandbox { .. } | SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => None,
         }
     }
 }

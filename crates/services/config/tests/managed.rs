@@ -258,6 +258,29 @@ fn rules_about_the_network_close_it() {
 }
 
 #[test]
+fn rules_about_the_network_close_it_in_full_access_too() {
+    let world = World::new(&[(REQUIREMENTS, "[experimental_network]\nenabled = true\n")]);
+    let overrides = Overrides {
+        sandbox_mode: Some(SandboxMode::DangerFullAccess),
+        ..Overrides::default()
+    };
+
+    let resolved = world.resolved("w", &overrides);
+
+    let closed = resolved
+        .config
+        .file_rules
+        .network_closed
+        .as_deref()
+        .map(|place| world.filtered(place));
+    assert_eq!(closed.as_deref(), Some("/t/etc/requirements.toml:1:2"));
+    assert_eq!(
+        world.filtered(&resolved.warnings[1]),
+        "network access of danger-full-access = \"true\" is not allowed by /t/etc/requirements.toml:1:2; \"false\" is used instead (allowed: `false`)"
+    );
+}
+
+#[test]
 fn what_is_allowed_besides_is_held_to_requirements_too() {
     let line = |path: &str| (codex_base::AbsPath::new(path).unwrap(), codex_protocol::settings::Rights::Write);
     let more = codex_permissions::additional::Additional {

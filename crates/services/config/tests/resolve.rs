@@ -60,6 +60,7 @@ fn defaults_without_any_file() {
                 [],
             ),
             closed_sockets: [],
+            network_closed: None,
         },
         permission_profile: Some(
             ":read-only",

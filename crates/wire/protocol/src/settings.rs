@@ -218,6 +218,8 @@ pub struct FileRules {
     pub unix_sockets: UnixSockets,
     /// Sockets that the administrator closed, whatever opens them.
     pub closed_sockets: Vec<SocketRule>,
+    /// Where the administrator closed the network, whatever opens it.
+    pub network_closed: Option<String>,
 }
 
 /// The unix sockets of other programs that commands may connect to, with network and without. What a command listens at itself is its own.
