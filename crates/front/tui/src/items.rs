@@ -1,6 +1,7 @@
 //! What the status line and the window's title can say, by the names of the configuration.
 
 use crate::background;
+use crate::limits;
 use crate::look;
 use crate::state::{Effect, Open, State};
 use codex_protocol::VERSION;
@@ -48,6 +49,8 @@ pub const ITEMS: &[Item] = &[
     item("context-used", &["context-usage"], "share of the context that is full", |state| Some(format!("context {}%", context_used(state)?))),
     item("context-remaining", &[], "share of the context that is free", |state| Some(format!("{}% context left", 100 - context_used(state)?))),
     item("context-window-size", &[], "size of the context in tokens", |state| Some(format!("{} window", look::tokens(window(state)?)))),
+    item("five-hour-limit", &[], "how much of five hours' allowance is used", limits::five_hours),
+    item("weekly-limit", &[], "how much of a week's allowance is used", limits::week),
     item("raw-output", &[], "whether Markdown is shown as it was written", |state| state.look.raw.then(|| "raw".to_owned())),
     item("app-name", &[], "codex", |_| Some("codex".to_owned())),
     item("codex-version", &[], "version of codex", |_| Some(format!("codex {VERSION}"))),

@@ -213,3 +213,64 @@ fn what_goes_on_moves_unless_nothing_shall() {
     still.say("hello");
     assert_eq!(sign(&mut still), Some('◦'));
 }
+
+#[test]
+fn the_status_says_everything_that_is_in_force_and_used() {
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        let mut desk = Desk::sized(columns, rows);
+        desk.skip();
+        let told = serde_json::json!({"method": "account/rateLimits/updated", "params": {"rateLimits": {
+            "primary": {"usedPercent": 31.6, "windowDurationMins": 300, "resetsAt": crate::desk::TODAY + 3600},
+            "secondary": {"usedPercent": 7.0, "windowDurationMins": 10_080, "resetsAt": null}
+        }}});
+        let usage = serde_json::json!({"method": "thread/tokenUsage/updated", "params": {"threadId": "t-1", "turnId": "1", "tokenUsage": {
+            "total": {"totalTokens": 12_345, "inputTokens": 12_000, "cachedInputTokens": 6_000, "outputTokens": 345, "reasoningOutputTokens": 45},
+            "last": {"totalTokens": 2_000, "inputTokens": 1_900, "cachedInputTokens": 0, "outputTokens": 100, "reasoningOutputTokens": 0},
+            "modelContextWindow": 20_000
+        }}});
+        for told in [told, usage] {
+            let told = codex_rpc::ServerMessage::Notification(serde_json::from_value(told).unwrap());
+            desk.happens(crate::state::Event::Server(Box::new(told)));
+        }
+        desk.state.git_branch = Some("main".to_owned());
+        desk.state.wanted.status_line = Some(["five-hour-limit", "weekly-limit", "context-remaining"].map(str::to_owned).to_vec());
+        desk.say("/status");
+        if columns == 80 {
+            assert_snapshot!(desk.screen(), @r"
+            • codex         0.200.0
+              model         small (scripted)
+              folder        ~/work
+              commands may  write below the folder
+              questions     when a command needs more than it may
+              instructions  none
+              session       t-1
+              tokens        12.3k total, 12.0k in (6.0k cached), 345 out (45 reasoning)
+              context       2.0k of 20.0k used
+              branch        main
+              allowance     32% of 5 hours used, begins anew 2026-11-25 13:00
+              allowance     7% of a week used
+
+            › Ask for something
+              5h 32% used · week 7% used · 90% context left
+            ");
+        } else {
+            assert_snapshot!(desk.screen(), @r"
+            • codex         0.200.0
+              model         small (scripted)
+              folder        ~/work
+              commands may  write below the folder
+              questions     when a command needs more than it may
+              instructions  none
+              session       t-1
+              tokens        12.3k total, 12.0k in (6.0k cached), 345 out (45 reasoning)
+              context       2.0k of 20.0k used
+              branch        main
+              allowance     32% of 5 hours used, begins anew 2026-11-25 13:00
+              allowance     7% of a week used
+
+            › Ask for something
+              5h 32% used · week 7% used · 90% context left
+            ");
+        }
+    }
+}

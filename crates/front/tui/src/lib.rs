@@ -32,6 +32,7 @@ pub mod items;
 mod items_ui_tests;
 pub mod keep;
 pub mod keymap;
+pub mod limits;
 pub mod look;
 pub mod mention;
 pub mod pager;

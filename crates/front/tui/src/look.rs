@@ -95,6 +95,14 @@ impl Look {
     }
 }
 
+impl Look {
+    /// Day and time; empty for a time that is none.
+    pub fn day_and_time(&self, unix_seconds: i64) -> String {
+        let time = Timestamp::from_second(unix_seconds).map(|time| time.to_zoned(self.timezone.clone()));
+        time.map(|time| time.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
+    }
+}
+
 /// `0s`, `59s`, `1m 5s`, `2h 3m`.
 pub fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();

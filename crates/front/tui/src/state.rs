@@ -24,6 +24,7 @@ use crate::waits::Waits;
 use crate::{Choosing, Ended, Failure, Opening, Options, Settings};
 use codex_protocol::VERSION;
 use codex_protocol::items::{PlanStep, Thread, ThreadTokenUsage, UserInput};
+use codex_protocol::limits::RateLimitSnapshot;
 use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 use codex_protocol::terminal::TerminalSettings;
@@ -357,6 +358,7 @@ pub struct State {
     /// To be sent when the turn has ended, or the session is open.
     pub queue: VecDeque<Message>,
     pub usage: Option<ThreadTokenUsage>,
+    pub limits: RateLimitSnapshot,
     pub last_answer: Option<Arc<str>>,
     pub toast: Option<Toast>,
     /// The files that match the word the cursor is in.
@@ -487,6 +489,7 @@ impl State {
             steering: Vec::new(),
             queue: first.into_iter().collect(),
             usage: None,
+            limits: RateLimitSnapshot::default(),
             last_answer: None,
             toast: None,
             mention: None,

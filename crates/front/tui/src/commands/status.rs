@@ -1,9 +1,11 @@
 //! `/status`: what this conversation runs with.
 
 use crate::cells::Notice;
+use crate::limits;
 use crate::look;
 use crate::state::{Effect, Now, State};
-use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_protocol::VERSION;
+use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode, SandboxPolicy};
 
 pub fn run(state: &mut State, _: &str, _: Now) -> Vec<Effect> {
     let Some(open) = state.open() else {
@@ -12,11 +14,17 @@ pub fn run(state: &mut State, _: &str, _: Now) -> Vec<Effect> {
     };
     let effort = open.effort.as_ref().map(|effort| format!(", effort {effort}")).unwrap_or_default();
     let files: Vec<String> = open.instruction_sources.iter().map(|path| state.look.path(path)).collect();
+    let network = if has_network(&open.sandbox) { ", with network" } else { "" };
+    let reviewer = match open.approvals_reviewer {
+        ApprovalsReviewer::User => "",
+        ApprovalsReviewer::AutoReview => "; a model answers in your place",
+    };
     let mut rows = vec![
+        ("codex", VERSION.to_owned()),
         ("model", format!("{}{effort} ({})", open.model, open.model_provider)),
         ("folder", state.look.path(&open.cwd)),
-        ("commands may", permissions(open.sandbox.mode()).to_owned()),
-        ("questions", approvals(open.approval_policy).to_owned()),
+        ("commands may", format!("{}{network}", permissions(open.sandbox.mode()))),
+        ("questions", format!("{}{reviewer}", approvals(open.approval_policy))),
         ("instructions", if files.is_empty() { "none".to_owned() } else { files.join(", ") }),
         ("session", open.thread_id.clone()),
     ];
@@ -39,9 +47,22 @@ pub fn run(state: &mut State, _: &str, _: Now) -> Vec<Effect> {
             rows.push(("context", format!("{} of {} used", look::tokens(used), look::tokens(window))));
         }
     }
+    rows.extend(state.git_branch.clone().map(|branch| ("branch", branch)));
+    rows.extend(limits::rows(state).into_iter().map(|row| ("allowance", row)));
+    if !state.warnings.is_empty() {
+        rows.push(("warnings", format!("{}; /warnings shows them", state.warnings.len())));
+    }
     let rows: Vec<String> = rows.iter().map(|(name, value)| format!("{name:<13} {value}")).collect();
     state.notice(Notice::info(rows.join("\n")));
     Vec::new()
+}
+
+/// Of a policy whose mode does not say it already.
+const fn has_network(policy: &SandboxPolicy) -> bool {
+    match policy {
+        SandboxPolicy::ReadOnly { network_access, .. } | SandboxPolicy::WorkspaceWrite { network_access, .. } => *network_access,
+        SandboxPolicy::DangerFullAccess | SandboxPolicy::ExternalSandbox { .. } => false,
+    }
 }
 
 pub const fn permissions(mode: SandboxMode) -> &'static str {
