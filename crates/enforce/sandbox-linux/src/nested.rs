@@ -1,18 +1,18 @@
 //! Repositories below the top of the writable folders, as they are when a command starts.
 //!
-//! The folders are walked once in a session and then watched, so that the next command costs what changed since. Where they cannot be
-//! watched, or hold too much, what the first walk found is all that is known.
+//! The folders are walked once in a session and then watched, so that the next command costs what changed since. Of those that hold too much
+//! the deepest are not known. Where they cannot be watched, what the first walk found is all that is known.
 
 use crate::matches::watch::{Names, Watch};
 use codex_base::AbsPath;
 use codex_permissions::{NestedRepository, ResolvedPolicy, RuleSource};
 use codex_protocol::settings::SandboxMode;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs;
 use std::sync::Arc;
 
-/// Entries that are looked at in one session: in large projects a walk of this many takes a tenth of a second or two.
+/// Entries that are known at a time, those near the top first: in large projects a walk of this many takes a tenth of a second or two.
 const ENTRIES_MAX: usize = 200_000;
 /// Repositories in which git may write. The others are read-only as a whole, which takes one mount each instead of ten.
 const WRITABLE_MAX: usize = 4;
@@ -36,6 +36,7 @@ struct Index {
     /// Entries by folder, and all of them.
     sizes: BTreeMap<AbsPath, usize>,
     entries: usize,
+    entries_max: usize,
     /// By folder: the repositories that its entries make.
     found: BTreeMap<AbsPath, BTreeSet<Kind>>,
     /// What was said of this folder, as long as it is watched that nothing changed.
@@ -63,7 +64,7 @@ impl Nested {
             return Arc::default();
         }
         let known = self.indices.iter().position(|index| index.roots == roots);
-        let mut index = known.map_or_else(|| Index::new(roots.to_vec()), |at| self.indices.remove(at));
+        let mut index = known.map_or_else(|| Index::new(roots.to_vec(), ENTRIES_MAX), |at| self.indices.remove(at));
         index.catch_up();
         let found = index.answer(cwd);
         if self.indices.len() == INDICES_MAX {
@@ -97,12 +98,13 @@ pub(crate) fn roots(policy: &ResolvedPolicy) -> Vec<AbsPath> {
 }
 
 impl Index {
-    fn new(roots: Vec<AbsPath>) -> Self {
+    fn new(roots: Vec<AbsPath>, entries_max: usize) -> Self {
         let mut index = Self {
             roots,
             watch: Watch::new().ok(),
             sizes: BTreeMap::new(),
             entries: 0,
+            entries_max,
             found: BTreeMap::new(),
             answer: None,
         };
@@ -182,12 +184,11 @@ impl Index {
     /// Looks at `folder`, and at what is not watched below it.
     fn look_into(&mut self, folder: &AbsPath) {
         self.answer = None;
-        let mut left = vec![folder.clone()];
-        while let Some(folder) = left.pop() {
-            if self.entries > ENTRIES_MAX {
-                // What is not known cannot be kept up to date.
-                self.watch = None;
-                return;
+        let mut left = VecDeque::from([folder.clone()]);
+        while let Some(folder) = left.pop_front() {
+            let is_new = !self.sizes.contains_key(&folder);
+            if is_new && self.entries > self.entries_max {
+                continue;
             }
             self.follow(&folder);
             let below = self.entries_of(&folder);
@@ -435,6 +436,37 @@ mod tests {
         }
 
         assert_eq!(world.nested.indices[0].entries, entries);
+    }
+
+    #[test]
+    fn of_too_many_entries_those_near_the_top_are_known_and_followed() {
+        let world = World::new();
+        for number in 0..10 {
+            fs::create_dir_all(world.base.join(format!("a/deep/er/{number}"))).unwrap();
+        }
+        world.repository("a/deep/er/0/.git");
+        world.repository("b/.git");
+        let mut index = Index::new(vec![world.base.clone()], 10);
+        let found = |index: &mut Index| {
+            index.catch_up();
+            let found = index.answer(&world.base);
+            found
+                .iter()
+                .map(|repository| match repository {
+                    NestedRepository::Protected { git, .. } | NestedRepository::ReadOnly(git) => {
+                        git.strip_prefix(&world.base).unwrap().display().to_string()
+                    }
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(found(&mut index), ["b/.git"]);
+
+        world.repository("a/.git");
+        fs::remove_dir_all(world.base.join("b")).unwrap();
+        assert_eq!(found(&mut index), ["a/.git"]);
+        fs::remove_dir_all(world.base.join("a/deep/er")).unwrap();
+        world.repository("c/d/.git");
+        assert_eq!(found(&mut index), ["a/.git", "c/d/.git"]);
     }
 
     #[test]

@@ -2,37 +2,18 @@
 //!
 //! Needs a `cgroup2` in which the tests can make groups; limits need its controllers `memory` and `pids`. What cannot run says so.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test, which says what it cannot do")]
+#![expect(clippy::print_stdout, reason = "this is a test, which says what it cannot do")]
 
 mod lab;
 
 use codex_permissions::ResolvedPolicy;
-use codex_process::{CommandIo, ExitOutcome, Expiration, LimitHit, Sandbox};
+use codex_process::{CommandIo, Expiration, LimitHit, Sandbox};
 use codex_protocol::settings::CommandLimits;
-use lab::{Groups, Lab, USERS, User, command_lines, eventually, within};
+use lab::{Groups, Lab, UNLIMITED, USERS, User, command_lines, eventually, within};
 use pretty_assertions::assert_eq;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-
-const NONE: CommandLimits = CommandLimits {
-    processes: None,
-    memory_bytes: None,
-    file_bytes: None,
-    open_files: None,
-};
-
-async fn run(lab: &Lab, policy: &ResolvedPolicy, limits: CommandLimits, script: &str) -> (ExitOutcome, String) {
-    let mut spec = lab.spec(&["/bin/sh", "-c", script], CommandIo::Pipes);
-    spec.limits = limits;
-    let expiration = Expiration {
-        timeout: Some(Duration::from_secs(120)),
-        ..Expiration::default()
-    };
-    let running = lab.start(policy, spec, expiration).await.unwrap();
-    let outcome = running.exited().await;
-    (outcome, running.aggregated().to_text())
-}
 
 /// `None`, which is said, where this host lets us make none.
 fn groups(name: &str) -> Option<Groups> {
@@ -64,7 +45,9 @@ async fn a_command_has_a_group_of_its_own_which_goes_with_it() {
     let Some(groups) = groups(name) else { return };
     for user in USERS {
         for (lab, policy) in labs(user, &groups.folder) {
-            let (outcome, output) = run(&lab, &policy, NONE, "grep ^0: /proc/self/cgroup; (sleep 1000 &) ; exit 3").await;
+            let (outcome, output) = lab
+                .run_limited(&policy, UNLIMITED, "grep ^0: /proc/self/cgroup; (sleep 1000 &) ; exit 3")
+                .await;
 
             assert_eq!(outcome.code, Some(3), "{user:?} {output}");
             assert!(output.contains("/codex-command-"), "{user:?} {output}");
@@ -73,7 +56,9 @@ async fn a_command_has_a_group_of_its_own_which_goes_with_it() {
         }
         // Where limits can be set, and only there, the place is found without being told.
         let lab = Lab::new(user);
-        let (_, output) = run(&lab, &ResolvedPolicy::unconfined(), NONE, "grep ^0: /proc/self/cgroup").await;
+        let (_, output) = lab
+            .run_limited(&ResolvedPolicy::unconfined(), UNLIMITED, "grep ^0: /proc/self/cgroup")
+            .await;
         let in_ours = output.contains("/codex-command-");
         assert_eq!(in_ours, groups.memory || groups.processes, "{user:?} {output}");
         assert_eq!(groups.left(), [""; 0], "{user:?}");
@@ -132,18 +117,18 @@ async fn memory_is_limited_for_all_processes_together_and_the_end_says_so() {
     }
     let limits = CommandLimits {
         memory_bytes: Some(96 << 20),
-        ..NONE
+        ..UNLIMITED
     };
     // Each is far below the limit, all are above.
     let script = "for i in 1 2 3 4; do dd if=/dev/zero of=/dev/null bs=40M count=100 2>/dev/null & done; wait; echo done";
     for user in USERS {
         for (lab, policy) in labs(user, &groups.folder) {
-            let (outcome, output) = run(&lab, &policy, limits, script).await;
+            let (outcome, output) = lab.run_limited(&policy, limits, script).await;
             assert_eq!(outcome.limit_hit(), Some(LimitHit::Memory), "{user:?} {outcome:?} {output}");
             assert!(!output.contains("done"), "{user:?} {output}");
             let peak = outcome.usage.unwrap().peak_memory_bytes;
             assert!((64 << 20..=97 << 20).contains(&peak), "{user:?} {peak}");
-            let (outcome, output) = run(&lab, &policy, NONE, script).await;
+            let (outcome, output) = lab.run_limited(&policy, UNLIMITED, script).await;
             assert_eq!((outcome.limit_hit(), output.as_str()), (None, "done\n"), "{user:?} {outcome:?}");
             let peak = outcome.usage.unwrap().peak_memory_bytes;
             assert!(peak > 97 << 20, "of all together: {peak}");
@@ -162,15 +147,15 @@ async fn processes_are_limited_in_every_mode_and_for_root() {
     }
     let limits = CommandLimits {
         processes: Some(20),
-        ..NONE
+        ..UNLIMITED
     };
     let script = "i=0; while [ $i -lt 30 ]; do sleep 300 & i=$((i+1)); done; echo all";
     for user in USERS {
         for (lab, policy) in labs(user, &groups.folder) {
-            let (outcome, output) = run(&lab, &policy, limits, script).await;
+            let (outcome, output) = lab.run_limited(&policy, limits, script).await;
             assert_eq!(outcome.limit_hit(), Some(LimitHit::Processes), "{user:?} {outcome:?} {output}");
             assert!(!output.contains("all"), "{user:?} {output}");
-            let (outcome, output) = run(&lab, &policy, NONE, script).await;
+            let (outcome, output) = lab.run_limited(&policy, UNLIMITED, script).await;
             assert_eq!((outcome.limit_hit(), output.as_str()), (None, "all\n"), "{user:?} {outcome:?}");
             assert_eq!(groups.left(), [""; 0]);
         }

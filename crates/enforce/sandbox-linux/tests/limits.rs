@@ -1,35 +1,15 @@
 //! How much of the machine a command may use, and what is told of what it used. Small limits: nothing here strains the machine.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "this is a test")]
 
 mod lab;
 
 use codex_permissions::ResolvedPolicy;
-use codex_process::{CommandIo, ExitOutcome, Expiration, LimitHit};
+use codex_process::LimitHit;
 use codex_protocol::settings::CommandLimits;
-use lab::{Lab, USERS, User};
+use lab::{Lab, UNLIMITED, USERS, User};
 use pretty_assertions::assert_eq;
 use std::fs;
 use std::time::Duration;
-
-const NONE: CommandLimits = CommandLimits {
-    processes: None,
-    memory_bytes: None,
-    file_bytes: None,
-    open_files: None,
-};
-
-async fn run(lab: &Lab, policy: &ResolvedPolicy, limits: CommandLimits, script: &str) -> (ExitOutcome, String) {
-    let mut spec = lab.spec(&["/bin/sh", "-c", script], CommandIo::Pipes);
-    spec.limits = limits;
-    let expiration = Expiration {
-        timeout: Some(Duration::from_secs(60)),
-        ..Expiration::default()
-    };
-    let running = lab.start(policy, spec, expiration).await.unwrap();
-    let outcome = running.exited().await;
-    (outcome, running.aggregated().to_text())
-}
 
 fn policies(lab: &Lab) -> [ResolvedPolicy; 2] {
     [lab.workspace(false), ResolvedPolicy::unconfined()]
@@ -42,18 +22,18 @@ async fn a_file_ends_at_the_limit_and_the_end_says_so() {
         for policy in policies(&lab) {
             let limits = CommandLimits {
                 file_bytes: Some(1 << 20),
-                ..NONE
+                ..UNLIMITED
             };
             for script in ["exec head -c 2000000 /dev/zero > big", "head -c 2000000 /dev/zero > big; exit $?"] {
-                let (outcome, output) = run(&lab, &policy, limits, script).await;
+                let (outcome, output) = lab.run_limited(&policy, limits, script).await;
                 assert_eq!(outcome.limit_hit(), Some(LimitHit::FileSize), "{user:?} {outcome:?} {output}");
                 assert_eq!(fs::metadata(lab.path("w/big")).unwrap().len(), 1 << 20);
 
-                let (outcome, output) = run(&lab, &policy, CommandLimits::default(), script).await;
+                let (outcome, output) = lab.run_limited(&policy, CommandLimits::default(), script).await;
                 assert_eq!((outcome.code, outcome.limit_hit()), (Some(0), None), "{user:?} {output}");
                 fs::remove_file(lab.path("w/big")).unwrap();
             }
-            let (outcome, output) = run(&lab, &policy, limits, "ulimit -f unlimited").await;
+            let (outcome, output) = lab.run_limited(&policy, limits, "ulimit -f unlimited").await;
             // Unconfined it depends on what root may do outside.
             assert!(outcome.code != Some(0) || !policy.confined, "{user:?} {output}");
         }
@@ -65,17 +45,17 @@ async fn memory_and_open_files_are_limited_for_each_process() {
     let limits = CommandLimits {
         memory_bytes: Some(64 << 20),
         open_files: Some(40),
-        ..NONE
+        ..UNLIMITED
     };
     for user in USERS {
         let lab = Lab::new(user);
         for policy in policies(&lab) {
             let script = "dd if=/dev/zero of=/dev/null bs=100M count=1";
-            let (outcome, output) = run(&lab, &policy, limits, script).await;
+            let (outcome, output) = lab.run_limited(&policy, limits, script).await;
             assert_eq!(outcome.code, Some(1), "{user:?} {output}");
-            let (outcome, output) = run(&lab, &policy, NONE, script).await;
+            let (outcome, output) = lab.run_limited(&policy, UNLIMITED, script).await;
             assert_eq!(outcome.code, Some(0), "{user:?} {output}");
-            let (_, output) = run(&lab, &policy, limits, "ulimit -n").await;
+            let (_, output) = lab.run_limited(&policy, limits, "ulimit -n").await;
             assert_eq!(output, "40\n");
         }
     }
@@ -86,14 +66,14 @@ async fn an_ordinary_users_confined_command_has_so_many_processes() {
     let lab = Lab::new(User::Ordinary);
     let limits = CommandLimits {
         processes: Some(20),
-        ..NONE
+        ..UNLIMITED
     };
     let script = "i=0; while [ $i -lt 30 ]; do sleep 300 & i=$((i+1)); done; echo all";
 
-    let (held, held_output) = run(&lab, &lab.workspace(false), limits, script).await;
-    let (default, default_output) = run(&lab, &lab.workspace(false), CommandLimits::default(), script).await;
+    let (held, held_output) = lab.run_limited(&lab.workspace(false), limits, script).await;
+    let (default, default_output) = lab.run_limited(&lab.workspace(false), CommandLimits::default(), script).await;
     // Everything that the user runs would count there.
-    let (free, free_output) = run(&lab, &ResolvedPolicy::unconfined(), limits, script).await;
+    let (free, free_output) = lab.run_limited(&ResolvedPolicy::unconfined(), limits, script).await;
 
     assert!(held.code != Some(0) && !held_output.contains("all"), "{held:?} {held_output}");
     assert_eq!((default.code, default_output.as_str()), (Some(0), "all\n"));
@@ -106,7 +86,7 @@ async fn the_end_tells_what_the_whole_tree_used() {
     for user in USERS {
         let lab = Lab::new(user);
         for policy in policies(&lab) {
-            let (outcome, output) = run(&lab, &policy, CommandLimits::default(), script).await;
+            let (outcome, output) = lab.run_limited(&policy, CommandLimits::default(), script).await;
 
             let usage = outcome.usage.unwrap();
             assert!(usage.peak_memory_bytes > 64 << 20, "{user:?} {usage:?} {output}");
@@ -121,7 +101,7 @@ async fn the_kernel_takes_a_command_before_codex_when_memory_runs_out() {
     for user in USERS {
         let lab = Lab::new(user);
         for policy in policies(&lab) {
-            let (_, output) = run(&lab, &policy, NONE, "cat /proc/self/oom_score_adj").await;
+            let (_, output) = lab.run_limited(&policy, UNLIMITED, "cat /proc/self/oom_score_adj").await;
             assert_eq!(output, format!("{}\n", own.max(200)), "{user:?}");
         }
     }

@@ -6,7 +6,7 @@ use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights};
 use codex_process::facts::{Surroundings, path_facts};
 use codex_process::record::{Record, Recording};
-use codex_process::{CommandIo, CommandSpec, Expiration, Running, Sandbox, SpawnError};
+use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Running, Sandbox, SpawnError};
 use codex_protocol::settings::{CommandLimits, FileRule, FileRules, SandboxPolicy};
 use codex_sandbox_linux::LinuxSandbox;
 use std::ffi::OsString;
@@ -26,6 +26,13 @@ pub enum User {
 }
 
 pub const USERS: [User; 2] = [User::Own, User::Ordinary];
+
+pub const UNLIMITED: CommandLimits = CommandLimits {
+    processes: None,
+    memory_bytes: None,
+    file_bytes: None,
+    open_files: None,
+};
 
 pub const PROBE: &str = env!("CARGO_BIN_EXE_codex-sandbox-linux-test-helper");
 
@@ -295,6 +302,19 @@ impl Lab {
             output: running.aggregated().to_text(),
         };
         (ran, running.record().expect("a record"))
+    }
+
+    /// Runs a script of the system's shell to its end.
+    pub async fn run_limited(&self, policy: &ResolvedPolicy, limits: CommandLimits, script: &str) -> (ExitOutcome, String) {
+        let mut spec = self.spec(&["/bin/sh", "-c", script], CommandIo::Pipes);
+        spec.limits = limits;
+        let expiration = Expiration {
+            timeout: Some(Duration::from_secs(120)),
+            ..Expiration::default()
+        };
+        let running = self.start(policy, spec, expiration).await.unwrap();
+        let outcome = running.exited().await;
+        (outcome, running.aggregated().to_text())
     }
 
     /// Runs a shell script in the workspace to its end.
