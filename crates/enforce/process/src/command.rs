@@ -69,7 +69,7 @@ pub trait Sandbox: Send + Sync {
 pub struct PreparedCommand {
     pub spec: CommandSpec,
     pub launch: Launch,
-    /// What is enforced, for humans, e.g. `network off`; empty when nothing is.
+    /// What is enforced, for humans, e.g. `network off`.
     pub enforced: Vec<String>,
     /// What the policy allows and something around this process, such as another sandbox, does not; for humans, one sentence each.
     pub withheld: Vec<String>,

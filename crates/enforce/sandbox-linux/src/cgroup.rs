@@ -15,17 +15,66 @@ pub(crate) const PREFIX: &str = "codex-command-";
 /// The controllers that limit something.
 const WANTED: [&str; 2] = ["memory", "pids"];
 
-/// The folder in which groups of commands are made, after what a killed codex left there is gone. `None` where limits cannot be set so.
-pub(crate) fn find() -> Option<PathBuf> {
-    let (mounts, own) = (fs::read("/proc/self/mountinfo").ok()?, fs::read("/proc/self/cgroup").ok()?);
-    let own = own_folder(&String::from_utf8_lossy(&mounts), &String::from_utf8_lossy(&own))?;
+/// The folder in which groups of commands are made, after what a killed codex left there is gone.
+///
+/// # Errors
+/// Where limits cannot be set so: why, in words, and what to do about it where something can be done.
+pub(crate) fn find() -> Result<PathBuf, String> {
+    let read = |path: &str| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok();
+    let own = read("/proc/self/mountinfo").zip(read("/proc/self/cgroup"));
+    let own = own.and_then(|(mounts, own)| own_folder(&mounts, &own));
+    find_around(&own.ok_or("no group of cgroup v2 is to be seen here")?)
+}
+
+/// `own`: the group of this process.
+fn find_around(own: &Path) -> Result<PathBuf, String> {
     // A group that holds processes has none below with limits, unless it is the root of all; so mostly it is the one around ours.
-    let base = [Some(own.as_path()), own.parent()]
-        .into_iter()
-        .flatten()
-        .find(|base| is_usable(base))?;
-    sweep(base);
-    Some(base.to_path_buf())
+    let candidates = || [Some(own), own.parent()].into_iter().flatten();
+    if let Some(around) = own.parent().filter(|around| is_delegated(around)) {
+        switch_on(around);
+    }
+    if let Some(base) = candidates().find(|base| is_usable(base)) {
+        sweep(base);
+        return Ok(base.to_path_buf());
+    }
+    let offered = fs::read_to_string(own.join("cgroup.controllers"));
+    Err(
+        if offered.is_ok_and(|offered| !offered.split_whitespace().any(|name| WANTED.contains(&name))) {
+            format!("{} has neither memory nor pids to limit", own.display())
+        } else if is_delegated(own) {
+            format!(
+                "{} is delegated, and holds processes of its own, so that it cannot hold limited groups; a service needs `DelegateSubgroup=main` \
+             beside `Delegate=yes`, or codex starts with `systemd-run --user --scope`",
+                own.display()
+            )
+        } else if let Some(around) = own.parent().filter(|around| is_delegated(around)) {
+            format!("neither memory nor pids can be switched on in {}", around.display())
+        } else {
+            format!("nobody delegated {} or the group around it", own.display())
+        },
+    )
+}
+
+/// The service manager says so of what it hands over (systemd 251 or newer, `user.delegate`; `trusted.delegate` is for its own eyes).
+fn is_delegated(folder: &Path) -> bool {
+    let mut value = [0; 8];
+    rustix::fs::getxattr(folder, "user.delegate", &mut value[..]).is_ok_and(|length| value.starts_with(b"1") && length == 1)
+}
+
+/// In a group that was handed over controllers are off until somebody who may use them switches them on. What does not work is seen later.
+fn switch_on(folder: &Path) {
+    for controller in WANTED {
+        // Where a process lives in it the kernel refuses.
+        let _ = fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}"));
+    }
+}
+
+/// How limits hold, for humans.
+pub(crate) fn title(found: &Result<PathBuf, String>) -> String {
+    match found {
+        Ok(base) => format!("limits: of all processes together, in control groups in {}", base.display()),
+        Err(why) => format!("limits: of each process alone ({why})"),
+    }
 }
 
 /// Where our own group is seen. Its place may be outside of what is mounted here.
@@ -137,6 +186,55 @@ mod tests {
             "31 24 0:27 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n32 24 0:28 / /sys/fs/cgroup/unified rw - cgroup2 none rw\n";
         check(both, "8:pids:/a\n0::/b\n", Some("/sys/fs/cgroup/unified/b"));
         check(both, "8:pids:/a\n", None);
+    }
+
+    /// What the service manager writes, on a file system that keeps it.
+    fn delegate(folder: &Path) {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(folder, "user.delegate", b"1", flags).expect("the folder for temporary files keeps attributes");
+    }
+
+    /// A group as files, with these controllers on.
+    fn group(path: &Path, on: &str) {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join("cgroup.subtree_control"), on).unwrap();
+        fs::write(path.join("cgroup.procs"), "").unwrap();
+    }
+
+    #[test]
+    fn where_groups_are_made_and_why_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (service, main) = (folder.path().join("app.service"), folder.path().join("app.service/main"));
+        group(&service, "");
+        group(&main, "");
+        let told = |own: &Path| find_around(own).map_err(|why| why.replace(&folder.path().display().to_string(), "CGROUP"));
+
+        assert_eq!(
+            told(&main),
+            Err("nobody delegated CGROUP/app.service/main or the group around it".to_owned())
+        );
+        fs::write(main.join("cgroup.controllers"), "cpu").unwrap();
+        assert_eq!(
+            told(&main),
+            Err("CGROUP/app.service/main has neither memory nor pids to limit".to_owned())
+        );
+        fs::write(main.join("cgroup.controllers"), "cpu memory pids").unwrap();
+        delegate(&service);
+        assert_eq!(
+            told(&service),
+            Err(
+                "CGROUP/app.service is delegated, and holds processes of its own, so that it cannot hold limited groups; a service needs \
+                 `DelegateSubgroup=main` beside `Delegate=yes`, or codex starts with `systemd-run --user --scope`"
+                    .to_owned()
+            )
+        );
+        // In a subgroup of what was handed over the controllers are switched on; here they are words in a file, the last of which stays.
+        assert_eq!(
+            told(&main),
+            Err("neither memory nor pids can be switched on in CGROUP/app.service".to_owned())
+        );
+        assert_eq!(fs::read_to_string(service.join("cgroup.subtree_control")).unwrap(), "+pids");
+        assert_eq!(title(&Err("why".to_owned())), "limits: of each process alone (why)");
     }
 
     #[test]

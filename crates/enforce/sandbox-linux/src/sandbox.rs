@@ -27,7 +27,7 @@ pub struct LinuxSandbox {
     /// Asked for by every command, and always the same few.
     filters: Mutex<Vec<(seccomp::Question, Filters)>>,
     /// Where control groups of commands are made, if they are.
-    groups: OnceLock<Option<PathBuf>>,
+    groups: OnceLock<Result<PathBuf, String>>,
 }
 
 /// What this host has, looked up once: the trial takes as long as a command.
@@ -82,7 +82,7 @@ impl LinuxSandbox {
             cgroup::sweep(folder);
         }
         Self {
-            groups: OnceLock::from(folder),
+            groups: OnceLock::from(folder.ok_or_else(|| "none are made".to_owned())),
             ..self
         }
     }
@@ -172,7 +172,7 @@ impl LinuxSandbox {
             filters: self.filters(plan, recording)?,
             plan: plan.clone(),
             recording,
-            groups: self.groups.get_or_init(cgroup::find).clone(),
+            groups: self.groups.get_or_init(cgroup::find).clone().ok(),
         };
         postcard::to_allocvec(&assignment).map_err(untold)
     }
@@ -220,6 +220,7 @@ impl LinuxSandbox {
             Vec::new()
         };
         let mut enforced = planned.enforced.clone();
+        enforced.push(cgroup::title(self.groups.get_or_init(cgroup::find)));
         let scratch = planned.scratch_in.as_ref().map(|folder| folder.join(facts::scratch_name()));
         // A pattern may close it.
         let scratch = scratch.filter(|scratch| rights(&planned.policy, scratch) == Rights::Write);

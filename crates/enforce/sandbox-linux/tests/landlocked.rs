@@ -397,7 +397,14 @@ async fn what_is_enforced_less_exactly_is_said() {
         .sandbox
         .prepare(lab.spec(&["true"], CommandIo::Pipes), &workspace(&lab))
         .unwrap();
-    let said = prepared.enforced.join("\n").replace(lab.base.to_str().unwrap(), "$BASE");
+    // Which limits hold is another host's other matter.
+    let said: Vec<_> = prepared
+        .enforced
+        .iter()
+        .filter(|line| !line.starts_with("limits: "))
+        .cloned()
+        .collect();
+    let said = said.join("\n").replace(lab.base.to_str().unwrap(), "$BASE");
     insta::assert_snapshot!(said);
     assert_eq!(lab.sandbox.capabilities().mechanism, "linux-landlock");
 }

@@ -139,7 +139,7 @@ impl InForce {
             }
         }
         if !self.policy.confined {
-            text += "  nothing is confined\n";
+            let _ = writeln!(text, "  nothing is confined; {}", enforced.join("; "));
             return text;
         }
         let mut line = |rights: &str, what: &str, why: &dyn std::fmt::Display| {
