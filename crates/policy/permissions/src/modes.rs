@@ -139,11 +139,20 @@ pub fn as_mode(
     if writes.is_empty() {
         return Ok(SandboxPolicy::ReadOnly { network_access });
     }
-    let is_root = |path: Option<&AbsPath>| path.is_some_and(|path| writes.contains(&path));
+    // A folder that is not there is left out by neither, so what was said of it stays.
+    let (no_tmpdir, no_slash_tmp) = match policy {
+        SandboxPolicy::WorkspaceWrite {
+            exclude_tmpdir_env_var,
+            exclude_slash_tmp,
+            ..
+        } => (*exclude_tmpdir_env_var, *exclude_slash_tmp),
+        _ => (false, false),
+    };
+    let is_left_out = |path: Option<&AbsPath>, said: bool| path.map_or(said, |path| !writes.contains(&path));
     let special = [Some(places.cwd), places.tmpdir, places.slash_tmp];
     Ok(SandboxPolicy::WorkspaceWrite {
-        exclude_tmpdir_env_var: !is_root(places.tmpdir),
-        exclude_slash_tmp: !is_root(places.slash_tmp),
+        exclude_tmpdir_env_var: is_left_out(places.tmpdir, no_tmpdir),
+        exclude_slash_tmp: is_left_out(places.slash_tmp, no_slash_tmp),
         network_access,
         writable_roots: writes.into_iter().filter(|path| !special.contains(&Some(path))).cloned().collect(),
     })

@@ -38,6 +38,29 @@ fn profile(lines: &[(&str, Rights)]) -> FileRules {
 }
 
 #[test]
+fn without_a_profile_the_policy_is_its_own_mode_also_where_folders_are_missing() {
+    let (cwd, slash_tmp) = (path("/w"), path("/tmp"));
+    for (exclude_tmpdir_env_var, exclude_slash_tmp) in [(false, false), (true, false), (false, true), (true, true)] {
+        let policy = SandboxPolicy::WorkspaceWrite {
+            writable_roots: vec![],
+            network_access: false,
+            exclude_tmpdir_env_var,
+            exclude_slash_tmp,
+        };
+        for slash_tmp in [None, Some(&slash_tmp)] {
+            let places = Places {
+                cwd: &cwd,
+                workspace_roots: std::slice::from_ref(&cwd),
+                tmpdir: None,
+                slash_tmp,
+            };
+            let mode = as_mode(&policy, &FileRules::default(), places, None, &path("/home/u/.codex"));
+            assert_eq!(mode, Ok(policy.clone()));
+        }
+    }
+}
+
+#[test]
 fn what_no_mode_can_say_is_named() {
     use Rights::{None, Read, Write};
     let code = |files: &FileRules| mode_of(files, false).map_err(|error| error.to_string());
