@@ -149,6 +149,12 @@ impl Desk {
         rows.join("\n").trim_matches('\n').to_owned()
     }
 
+    /// What became finished since the last look.
+    pub fn finished(&mut self) -> String {
+        let finished = self.state.transcript.take_finished();
+        finished.iter().map(|line| line.to_string().trim_end().to_owned() + "\n").collect()
+    }
+
     /// Looks away from what is there.
     pub fn skip(&mut self) {
         self.state.transcript.take_finished();

@@ -3,7 +3,7 @@
 //! Items may overlap; their lines leave in the order in which the items began. An answer that is first in line leaves line by line while it
 //! comes; everything else leaves whole. What has left is forgotten.
 
-use crate::cells::{self, Answer, Cell, Tail};
+use crate::cells::{self, Answer, Cell, Tail, explored};
 use crate::look::Look;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, ThreadItem, Turn};
 use ratatui::text::Line;
@@ -43,6 +43,24 @@ enum Under {
     Done(Option<Cell>),
     /// What is left of an answer that was broken off.
     Rows(Vec<Line<'static>>),
+}
+
+impl Under {
+    fn shows_nothing(&self) -> bool {
+        match self {
+            Self::Done(cell) => cell.is_none(),
+            Self::Other(item) => Cell::of(item).is_none(),
+            Self::Answer(_) | Self::Command { .. } | Self::Rows(_) => false,
+        }
+    }
+}
+
+/// Commands at the front that only looked around.
+enum Explored {
+    Nothing,
+    /// The next one may be another.
+    Waits,
+    Whole(Vec<CommandExecutionItem>),
 }
 
 impl Transcript {
@@ -207,7 +225,20 @@ impl Transcript {
 
     /// Moves what is finished to the lines that are to be written.
     pub fn settle(&mut self, width: u16, look: &Look) {
-        while let Some(first) = self.open.front_mut() {
+        loop {
+            let looked = match self.take_explored() {
+                Explored::Waits => return,
+                Explored::Nothing => None,
+                Explored::Whole(items) => Some(Cell::Explored(items)),
+            };
+            if let Some(cell) = looked {
+                let lines = cell.lines(width, look);
+                self.separate();
+                self.finished.extend(lines);
+                self.keep(&cell);
+                continue;
+            }
+            let Some(first) = self.open.front_mut() else { return };
             let mut whole = None;
             let lines = match &mut first.state {
                 Under::Done(cell) => {
@@ -233,6 +264,43 @@ impl Transcript {
                 if let Some(cell) = whole {
                     self.keep(&cell);
                 }
+            }
+        }
+    }
+
+    /// Takes the commands that only looked around and are first in line. More may come while nothing else has begun.
+    fn take_explored(&mut self) -> Explored {
+        let mut taken = Vec::new();
+        let mut over = false;
+        for (index, open) in self.open.iter().enumerate() {
+            match &open.state {
+                Under::Done(Some(cell)) if explored::is_one(cell) => taken.push(index),
+                // It does not part them.
+                state if state.shows_nothing() => {}
+                Under::Command { item, .. } if explored::only_looks(item) => break,
+                _ => over = true,
+            }
+            over |= taken.len() == explored::COMMANDS_MAX;
+            if over {
+                break;
+            }
+        }
+        match (taken.is_empty(), over) {
+            (true, _) => Explored::Nothing,
+            (false, false) => Explored::Waits,
+            (false, true) => {
+                let mut items = Vec::new();
+                for index in taken.into_iter().rev() {
+                    if let Some(Open {
+                        state: Under::Done(Some(Cell::Command(item))),
+                        ..
+                    }) = self.open.remove(index)
+                    {
+                        items.push(*item);
+                    }
+                }
+                items.reverse();
+                Explored::Whole(items)
             }
         }
     }
@@ -287,7 +355,24 @@ impl Transcript {
     /// What is under way, as it looks now, without the items that questions are about.
     pub fn live(&self, width: u16, look: &Look, now: Duration, asked: &[&str]) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
-        for open in self.open.iter().filter(|open| !asked.contains(&open.id.as_str())) {
+        let mut looked = Vec::new();
+        let to_be_seen = |open: &&Open| !asked.contains(&open.id.as_str()) && !open.state.shows_nothing();
+        let mut shown = self.open.iter().filter(to_be_seen).peekable();
+        while let Some(open) = shown.next() {
+            if let Under::Done(Some(cell @ Cell::Command(item))) = &open.state
+                && explored::is_one(cell)
+            {
+                looked.push((**item).clone());
+                let more = shown
+                    .peek()
+                    .is_some_and(|next| matches!(&next.state, Under::Done(Some(cell)) if explored::is_one(cell)));
+                if !more {
+                    let rows = Cell::Explored(std::mem::take(&mut looked)).lines(width, look);
+                    lines.extend((self.began || !lines.is_empty()).then(Line::default));
+                    lines.extend(rows);
+                }
+                continue;
+            }
             let (blank, rows) = match &open.state {
                 Under::Answer(answer) => (!answer.began(), answer.rest(look)),
                 Under::Command { item, tail } => {

@@ -3,6 +3,9 @@
 
 mod answer;
 mod command;
+pub mod explored;
+#[cfg(test)]
+mod explored_ui_tests;
 mod notice;
 mod patch;
 mod raw;
@@ -30,6 +33,8 @@ pub enum Cell {
     User(Vec<UserInput>),
     Answer(Arc<str>),
     Command(Box<CommandExecutionItem>),
+    /// Commands that only looked around.
+    Explored(Vec<CommandExecutionItem>),
     Patch {
         changes: Vec<FileUpdateChange>,
         status: PatchApplyStatus,
@@ -79,6 +84,7 @@ impl Cell {
             Self::User(content) => user(content, columns, look),
             Self::Answer(text) => Answer::whole(text, width, look),
             Self::Command(item) => command::lines(item, columns, look),
+            Self::Explored(items) => explored::lines(items, columns, look),
             Self::Patch { changes, status } => patch::lines(changes, *status, columns, look),
             Self::Note(text) => {
                 let sign = look.sign(look.glyphs().done, Role::Dim);
