@@ -10,6 +10,7 @@ use crate::{SHUTDOWN_LIMIT, hit_points, panics, wire};
 use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::ExecError;
+use codex_process::Sandbox;
 use codex_protocol::settings::{ApprovalsReviewer, HistoryPersistence, HistorySettings};
 use codex_tui::alert;
 use codex_tui::editor::Editor;
@@ -33,8 +34,21 @@ use std::sync::Arc;
 pub fn run(command: &TuiCommand) -> Result<ExitCode, ExecError> {
     let sandbox = wire::sandbox();
     let surroundings = environment::read()?;
-    let surroundings = named(surroundings);
     at_a_terminal(&surroundings)?;
+    run_in(command, surroundings, sandbox, || {})
+}
+
+/// The same where the surroundings are known and there is a terminal; `at_end` has the last word.
+///
+/// # Errors
+/// If something is wrong before the interface begins.
+pub fn run_in(
+    command: &TuiCommand,
+    surroundings: Surroundings,
+    sandbox: Arc<dyn Sandbox>,
+    at_end: impl FnOnce(),
+) -> Result<ExitCode, ExecError> {
+    let surroundings = named(surroundings);
     let Prepared { options, overrides, local } = prepare(command, &surroundings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -66,6 +80,9 @@ pub fn run(command: &TuiCommand) -> Result<ExitCode, ExecError> {
             _ = more.changed() => {}
         }
         let code = closing(&outcome);
+        if outcome.ended != Ended::TerminalGone {
+            at_end();
+        }
         signals.die_if_told_to();
         std::process::exit(code)
     })
@@ -82,7 +99,9 @@ fn named(surroundings: Surroundings) -> Surroundings {
     }
 }
 
-fn at_a_terminal(surroundings: &Surroundings) -> Result<(), ExecError> {
+/// # Errors
+/// If there is none.
+pub fn at_a_terminal(surroundings: &Surroundings) -> Result<(), ExecError> {
     let missing = match (surroundings.terminals.stdin, surroundings.terminals.stdout) {
         (true, true) => return Ok(()),
         (false, _) => "stdin",
@@ -115,6 +134,7 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
         profile: command.profile.clone(),
         cli,
         strict: command.strict_config,
+        ignore_user_config: command.is_demo,
         add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..Overrides::default()
     };
@@ -158,9 +178,7 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
         theme: theme(surroundings),
         surface: surface(command, &preferences),
         preferences,
-        trust: resolved
-            .trusted
-            .is_none()
+        trust: (resolved.trusted.is_none() && !command.is_demo)
             .then(|| trust(&resolved.project_root, surroundings))
             .flatten(),
     };

@@ -34,6 +34,8 @@ pub struct TuiCommand {
     pub search: bool,
     /// The whole window, or the terminal's own scrollback; `None` leaves it to the configuration.
     pub fullscreen: Option<bool>,
+    /// In a folder that was made for it, whatever is configured.
+    pub is_demo: bool,
     /// What the user should know about the flags themselves.
     pub notes: Vec<String>,
 }
@@ -177,6 +179,25 @@ impl Again {
 }
 
 impl TuiCommand {
+    /// The demonstration in this repository: a scripted model, and commands confined to the folder.
+    pub fn demo(repository: PathBuf, prompt: &str) -> Self {
+        let plain = Self::of(
+            Opening::New,
+            Some(prompt.to_owned()),
+            Shared::default(),
+            Interactive::default(),
+            Vec::new(),
+        );
+        Self {
+            is_demo: true,
+            cd: Some(repository),
+            config: vec!["model_provider=\"scripted\"".to_owned()],
+            sandbox: Some(SandboxMode::WorkspaceWrite),
+            approval_policy: Some(ApprovalPolicy::OnRequest),
+            ..plain
+        }
+    }
+
     pub fn of(opening: Opening, prompt: Option<String>, shared: Shared, interactive: Interactive, images: Vec<String>) -> Self {
         let bypass = shared.sandbox_choice() == Some(SandboxChoice::Bypass);
         let approval_policy = match (bypass, shared.approve_for_me) {
@@ -195,6 +216,7 @@ impl TuiCommand {
             approve_for_me: shared.approve_for_me,
             search: interactive.search,
             fullscreen: interactive.fullscreen(),
+            is_demo: false,
             notes: shared.notes().into_iter().map(str::to_owned).collect(),
             model: shared.model,
             oss: shared.oss,

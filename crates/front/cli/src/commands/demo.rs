@@ -3,9 +3,10 @@
 //! Sandbox, processes, patch and journal are the real ones; without a sandbox there is no demo. It needs git and a POSIX shell, and
 //! leaves what it names at its end.
 
+use crate::args::TuiCommand;
 use crate::environment::{self, Surroundings};
 use crate::prepare::Prepared;
-use crate::{tell, wire};
+use crate::{tell, terminal, wire};
 use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::human::Colour;
@@ -14,6 +15,7 @@ use codex_process::{CommandIo, CommandSpec, Expiration, Sandbox};
 use codex_protocol::settings::{CommandLimits, FileRules, SandboxMode, SandboxPolicy};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -26,15 +28,33 @@ pub struct Demo {
     /// An empty or new folder to make the repository in [default: a new one in the temporary folder]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
+
+    /// Show it as a conversation at the terminal
+    #[arg(long)]
+    tui: bool,
 }
 
 impl Demo {
     pub fn run(&self) -> Result<ExitCode, ExecError> {
         let surroundings = environment::read()?;
         let sandbox = wire::sandbox();
+        if self.tui {
+            return self.converse(surroundings, sandbox);
+        }
         let (prepared, preface) = prepare(self.folder.as_deref(), &surroundings, sandbox.as_ref())?;
         tell(&preface);
         crate::start(prepared, &surroundings, sandbox, |ended, options| tell(&closing(ended, options)))
+    }
+
+    /// At the terminal, which stays open for more when the script is over.
+    fn converse(&self, surroundings: Surroundings, sandbox: Arc<dyn Sandbox>) -> Result<ExitCode, ExecError> {
+        terminal::at_a_terminal(&surroundings)?;
+        let repository = make(self.folder.as_deref(), &surroundings, sandbox.as_ref())?;
+        tell(&preface(&repository, &sandbox.capabilities().mechanism));
+        let command = TuiCommand::demo(repository.as_path().to_owned(), PROMPT);
+        terminal::run_in(&command, surroundings, sandbox, || {
+            tell(&format!("\nThe demo is over.{}", left(&repository, "")))
+        })
     }
 }
 
@@ -45,19 +65,7 @@ const PROMPT: &str = "The test in this repository fails. Find out why, mend it, 
 /// # Errors
 /// If the sandbox or git is missing, or the folder is in use.
 fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<(Prepared, String), ExecError> {
-    let capabilities = sandbox.capabilities();
-    if !capabilities.confines {
-        let message = format!(
-            "the demo runs its commands in a sandbox, and this system lacks: {}",
-            capabilities.missing.join("; ")
-        );
-        return Err(ExecError::new("sandbox.unavailable", message));
-    }
-    // Both before anything is made, so that what is missing leaves nothing behind.
-    try_sandbox(surroundings, sandbox)?;
-    git(&surroundings.process.cwd, &["--version"])?;
-    let repository = make_folder(folder, surroundings)?;
-    make_repository(&repository)?;
+    let repository = make(folder, surroundings, sandbox)?;
     let colour = if surroundings.colours() { Colour::Ansi } else { Colour::Plain };
     let options = ExecOptions {
         session: Session::New,
@@ -80,9 +88,30 @@ fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn San
         ignore_user_config: true,
         ..Overrides::default()
     };
-    let text = preface(&repository, &capabilities.mechanism);
+    let text = preface(&repository, &sandbox.capabilities().mechanism);
     let local = None;
     Ok((Prepared { options, overrides, local }, text))
+}
+
+/// Makes the repository.
+///
+/// # Errors
+/// As [`prepare`].
+fn make(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<AbsPath, ExecError> {
+    let capabilities = sandbox.capabilities();
+    if !capabilities.confines {
+        let message = format!(
+            "the demo runs its commands in a sandbox, and this system lacks: {}",
+            capabilities.missing.join("; ")
+        );
+        return Err(ExecError::new("sandbox.unavailable", message));
+    }
+    // Both before anything is made, so that what is missing leaves nothing behind.
+    try_sandbox(surroundings, sandbox)?;
+    git(&surroundings.process.cwd, &["--version"])?;
+    let repository = make_folder(folder, surroundings)?;
+    make_repository(&repository)?;
+    Ok(repository)
 }
 
 /// Runs nothing in the sandbox: what a container's filter refuses can only be seen by trying.
@@ -147,11 +176,15 @@ fn closing(ended: &Ended, options: &ExecOptions) -> String {
         .as_ref()
         .map(|path| format!("  journal:    {path}\n"))
         .unwrap_or_default();
+    format!("\n{outcome}{}", left(&options.cwd, &journal))
+}
+
+/// What lies there now, and how to go on.
+fn left(repository: &AbsPath, journal: &str) -> String {
     format!(
-        "\n{outcome} It leaves:\n  repository: {}  (see: git -C {} diff)\n{journal}\
+        " It leaves:\n  repository: {repository}  (see: git -C {repository} diff)\n{journal}\
          \nWith a real model: set OPENAI_API_KEY (or CODEX_API_KEY), or add a [model_providers.NAME] table to config.toml, then\n  \
-         codex exec -s workspace-write 'what you want done'\ninside a git repository of yours.\n",
-        options.cwd, options.cwd
+         codex exec -s workspace-write 'what you want done'\ninside a git repository of yours.\n"
     )
 }
 

@@ -15,6 +15,11 @@ fn in_a_shell(lab: &Lab) -> Seat {
     seat.wait_for("out>");
     seat.type_text(&format!("{}\n", lab.program().display()));
     seat.wait_for("Ask for something");
+    // It has read the terminal's answers, so that no shell gets them.
+    seat.type_text("x");
+    seat.wait_for("› x");
+    seat.press(b"\x15");
+    seat.wait_for("Ask for something");
     seat
 }
 

@@ -1,5 +1,6 @@
 //! The interface on a real terminal: what only the whole program can show.
 
+mod demo;
 mod hostile;
 mod jobs;
 mod panics;
