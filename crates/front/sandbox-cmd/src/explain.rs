@@ -208,7 +208,7 @@ fn of_network(target: &str, in_force: &InForce, host: &Capabilities) -> Explanat
     let line = format!("[permissions.{}.network] enabled = {}", profile_name(in_force), !allowed);
     Explanation {
         allowed,
-        rule: format!("{rule}, chosen by {}", in_force.chosen_by),
+        rule: format!("{rule}, chosen by {}", in_force.network_by.unwrap_or(&in_force.chosen_by)),
         layers: layers(Access::Connect, allowed, policy, host),
         change: Some(if policy.confined { line } else { UNCONFINED_CHANGE.to_owned() }),
         notes: vec!["hosts and ports are not told apart: all of the network, this machine included, or none".to_owned()],

@@ -18,6 +18,8 @@ use codex_protocol::settings::{CommandLimits, FileRules, Origin, SandboxPolicy, 
 use std::fmt::Write as _;
 use std::path::Path;
 
+const ADDITIONAL: &str = "--additional-permissions";
+
 /// What the command line asks for.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -41,6 +43,8 @@ pub struct InForce {
     pub profile: Option<String>,
     /// Who chose it, e.g. `-s` or a file with its line.
     pub chosen_by: String,
+    /// Who opened the network, if that is somebody else.
+    pub network_by: Option<&'static str>,
     pub shell_environment_policy: ShellEnvironmentPolicy,
     pub limits: CommandLimits,
     /// The same in the older model, or why that has no words for it.
@@ -68,12 +72,18 @@ impl InForce {
         };
         if let Some(text) = additional {
             let more = additional_permissions(&text, env, &cwd)?;
-            overrides.additional = Some((more, "--additional-permissions".to_owned()));
+            overrides.additional = Some((more, ADDITIONAL.to_owned()));
         }
         let by_state = state.is_some();
         if let Some(state) = state {
             state.choose(&mut overrides);
         }
+        let more_network = overrides.additional.as_ref().is_some_and(|(more, _)| more.network);
+        let without = Overrides {
+            additional: None,
+            ..overrides.clone()
+        };
+        let was_open = !more_network || codex_config::resolve(env, &cwd, &without)?.config.sandbox_policy.network_access();
         let Resolved {
             mut config,
             origins,
@@ -118,6 +128,7 @@ impl InForce {
             cwd,
             profile: config.permission_profile,
             chosen_by,
+            network_by: (!was_open && config.sandbox_policy.network_access()).then_some(ADDITIONAL),
             shell_environment_policy: config.shell_environment_policy,
             limits: config.command_limits,
             warnings,
@@ -128,6 +139,7 @@ impl InForce {
     pub fn describe(&self, enforced: &[String], host: &Capabilities) -> String {
         let name = self.profile.as_deref().unwrap_or_else(|| self.policy.mode.as_str());
         let network = if self.policy.network { "on" } else { "off" };
+        let network = self.network_by.map_or_else(|| network.to_owned(), |by| format!("{network} ({by})"));
         let mut text = format!("sandbox: {name}, network {network}, chosen by {}\n", self.chosen_by);
         match &self.as_mode {
             Ok(mode) if self.profile.is_some() => {

@@ -440,6 +440,20 @@ fn permissions_besides_those_of_the_policy_open_what_they_name() {
     assert!(run("cat keys").end() != Ok(0));
     assert!(run("echo x > new").end() != Ok(0));
     sandboxed(&lab, &["--additional-permissions", "{\"fileSystem\":3}", "--", "true"]).assert_code(1);
+    let network = "{\"network\":{\"enabled\":true}}";
+    let told = sandboxed(&lab, &["--additional-permissions", network, "explain", "connect", "example.com"]);
+    assert!(
+        told.stdout
+            .contains("  rule     the network is on, chosen by --additional-permissions\n"),
+        "{}",
+        told.all()
+    );
+    let verbose = sandboxed(&lab, &["--additional-permissions", network, "-v", "--", "true"]);
+    assert!(
+        verbose.stderr.contains("network on (--additional-permissions), chosen by "),
+        "{}",
+        verbose.all()
+    );
 }
 
 #[test]
