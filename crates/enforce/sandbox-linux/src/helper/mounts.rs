@@ -378,9 +378,10 @@ fn mount_proc(at: &str) -> io::Result<()> {
 }
 
 fn mask_proc() -> io::Result<()> {
+    let null = open(Path::new("/dev/null"))?;
     for name in MASKED {
         match open(&Path::new("/proc").join(name)) {
-            Ok(target) => put_at(&clone(&open(Path::new("/dev/null"))?)?, &target)?,
+            Ok(target) => put_at(&clone(&null)?, &target)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }

@@ -302,8 +302,11 @@ fn wrong(outcome: &Outcome, probe: &Probe, control_works: bool) -> Option<String
             Control::Root => worked == is_root(outcome.user),
             Control::With(_) | Control::RootWith(_) => true,
         },
-        // What this host cannot do at all need not work confined.
-        Setting::Confined(rung, mode, _) if probe.is_allowed(rung, mode) => !another(ordinary) && (worked || !control_works),
+        // What this host cannot do at all need not work confined. What outlives its recorder opens nothing any more, and may end of that.
+        Setting::Confined(rung, mode, recording) if probe.is_allowed(rung, mode) => {
+            let may_end = recording.is_some() && probe.id == KILLED;
+            !another(ordinary) && (worked || may_end || !control_works)
+        }
         Setting::Confined(..) => !another(None) && !worked,
     };
     (!is_right || said == "nothing").then(|| {
