@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the pictures in this folder: runs codex in a real terminal (tmux) and draws what the screen shows as SVG.
+"""Makes the pictures of commands in this folder: runs codex in a real terminal (tmux) and draws what the screen shows as SVG. Those of
+conversations come from journeys.py.
 
     cargo build -p codex-cli && python3 docs/images/make.py
 
@@ -53,29 +54,6 @@ def indexed(number: int) -> str:
     return "#" + "".join(f"{levels[part]:02x}" for part in (cube // 36, cube // 6 % 6, cube % 6))
 
 
-def conversation(keys: list[tuple[str, str]], command: str, lines: int, folder: Path) -> list[str]:
-    """The screen of the terminal interface, started by `command`, after each text was awaited and each key pressed."""
-    session = f"codex-picture-{os.getpid()}"
-    script = folder / "run.sh"
-    script.write_text(f"cd {folder}\nexport HOME={folder} PATH={CODEX.parent}:$PATH TERM=xterm-256color\nclear\n{command}\n")
-    tmux = lambda *words: subprocess.run(["tmux", *words], check=True, capture_output=True, text=True).stdout
-    tmux("new-session", "-d", "-s", session, "-x", str(WIDTH), "-y", str(lines), f"sh {script}")
-    try:
-        for awaited, key in keys:
-            deadline = time.monotonic() + 60
-            while awaited not in tmux("capture-pane", "-p", "-t", session):
-                if time.monotonic() > deadline:
-                    raise SystemExit(f"{awaited!r} did not appear within a minute")
-                time.sleep(0.1)
-            time.sleep(0.5)
-            if key:
-                tmux("send-keys", "-t", session, key)
-        taken = tmux("capture-pane", "-e", "-p", "-S", "-200", "-t", session)
-    finally:
-        subprocess.run(["tmux", "kill-session", "-t", session], check=False)
-    return taken.rstrip("\n").split("\n")
-
-
 class Style:
     """What holds for the text that follows; the terminal carries it over line ends."""
 
@@ -124,8 +102,8 @@ def spans(line: str, style: Style):
             yield piece, style.behind, style.attributes()
 
 
-def svg(lines: list[str], title: str) -> str:
-    width, height = int(WIDTH * FONT) + 40, len(lines) * LINE + 64
+def svg(lines: list[str], title: str, columns: int = WIDTH) -> str:
+    width, height = int(columns * FONT) + 40, len(lines) * LINE + 64
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
         f"<title>{html.escape(title)}</title>",
@@ -161,12 +139,9 @@ def main() -> None:
         (ROOT / "docs/images/demo.svg").write_text(svg(demo, "codex demo in a terminal"))
         json = "cd greet && git checkout -q . && codex exec --json -c model_provider=scripted -s workspace-write 'mend the test' | cut -c1-120"
         (ROOT / "docs/images/json.svg").write_text(svg(fixed(screen(json, 40, base), base), "codex exec --json in a terminal"))
-        (base / ".codex").mkdir(exist_ok=True)
-        keys = [("Do you trust", "n"), ("Change 1 file?", "")]
-        tui = "cd greet && git checkout -q . && codex -c model_provider=scripted 'mend the test'"
-        (ROOT / "docs/images/tui.svg").write_text(svg(fixed(conversation(keys, tui, 36, base), base), "codex asks before it changes a file"))
     finally:
         shutil.rmtree(base)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 mod demo;
 mod hostile;
 mod jobs;
+mod journeys;
 mod panics;
 mod survival;
 
