@@ -294,9 +294,8 @@ impl Granting<'_> {
 
     /// The first folder for temporary files in which no name can be made.
     fn scratch_in(&self) -> Option<AbsPath> {
-        let is_temporary = |source: &RuleSource| matches!(source, RuleSource::Tmpdir | RuleSource::SlashTmp);
-        let mut rules: Vec<_> = self.policy.rules.iter().filter(|rule| is_temporary(&rule.source)).collect();
-        rules.sort_by_key(|rule| rule.source == RuleSource::SlashTmp);
+        let mut rules: Vec<_> = self.policy.rules.iter().filter(|rule| rule.source.temporary().is_some()).collect();
+        rules.sort_by_key(|rule| rule.source.temporary());
         let crowded = rules.into_iter().find(|rule| rights(self.policy, &rule.path) == Rights::Write)?;
         self.closed_below(&crowded.path, Rights::Write).map(|_| crowded.path.clone())
     }

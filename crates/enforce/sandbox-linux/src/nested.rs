@@ -83,7 +83,7 @@ pub(crate) fn roots(policy: &ResolvedPolicy) -> Vec<AbsPath> {
     }
     let is_work = |root: &&AbsPath| {
         let mut rules = policy.rules.iter().filter(|rule| rule.path == **root);
-        rules.any(|rule| !matches!(rule.source, RuleSource::Tmpdir | RuleSource::SlashTmp | RuleSource::Repository))
+        rules.any(|rule| rule.source.temporary().is_none() && rule.source != RuleSource::Repository)
     };
     let mut roots: Vec<AbsPath> = Vec::new();
     let mut all: Vec<&AbsPath> = policy.writable_roots().filter(is_work).collect();

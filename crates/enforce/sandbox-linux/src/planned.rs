@@ -316,7 +316,10 @@ mod tests {
                 source,
                 spelled: None,
             };
-            let profile = || RuleSource::Profile { place: "p".into() };
+            let profile = || RuleSource::Profile {
+                place: "p".into(),
+                temporary: Option::None,
+            };
             let limits = [".git", ".codex", "a/home"].map(|name| rule(&format!("w/{name}"), Rights::Read, RuleSource::ProtectedName));
             ResolvedPolicy {
                 mode: SandboxMode::WorkspaceWrite,

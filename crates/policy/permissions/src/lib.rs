@@ -96,11 +96,34 @@ pub enum RuleSource {
     /// A line of a permission profile.
     Profile {
         place: String,
+        /// Set when what it names is for temporary files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        temporary: Option<Temporary>,
     },
     /// A requirement of the administrator.
     Managed {
         place: String,
     },
+}
+
+/// A folder for temporary files; nobody's workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Temporary {
+    Tmpdir,
+    SlashTmp,
+}
+
+impl RuleSource {
+    /// Which folder for temporary files the rule is about, however it came about.
+    pub const fn temporary(&self) -> Option<Temporary> {
+        match self {
+            Self::Tmpdir => Some(Temporary::Tmpdir),
+            Self::SlashTmp => Some(Temporary::SlashTmp),
+            Self::Profile { temporary, .. } => *temporary,
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for RuleSource {
@@ -115,7 +138,7 @@ impl fmt::Display for RuleSource {
             Self::Repository => f.write_str("the settings of a git repository"),
             Self::CodexHome => f.write_str("codex's own home"),
             Self::Credentials => f.write_str("a well-known place of credentials"),
-            Self::Profile { place } | Self::Managed { place } => f.write_str(place),
+            Self::Profile { place, .. } | Self::Managed { place } => f.write_str(place),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::devices::{self, Device};
 use crate::{
-    DenyGlobs, ManagedClosed, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, credentials, globs, repositories, rights,
-    rights_of_deepest,
+    DenyGlobs, ManagedClosed, PathRule, Repository, ResolvedPolicy, Rights, RuleSource, Temporary, credentials, globs, repositories,
+    rights, rights_of_deepest,
 };
 use codex_base::AbsPath;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, SandboxMode, SandboxPolicy, SocketRule, UnixSockets};
@@ -128,10 +128,10 @@ pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: 
         (SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. }, profile) => {
             let mut rules = Rules::default();
             match profile {
-                Some(lines) => lines.iter().for_each(|line| rules.line(line, facts)),
+                Some(lines) => lines.iter().for_each(|line| rules.line(line, cwd, facts)),
                 None => rules.of_mode(policy, cwd, facts),
             }
-            rules.widen(&files.additional, facts);
+            rules.widen(&files.additional, cwd, facts);
             rules.protect(cwd, facts);
             rules.limits.extend(managed.limits);
             ResolvedPolicy {
@@ -140,6 +140,24 @@ pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: 
                 ..rules.policy(policy, real_globs(&files.deny_globs, facts))
             }
         }
+    }
+}
+
+/// Whoever works in a folder for temporary files works there all the same.
+fn of_line(line: &FileRule, cwd: &AbsPath, facts: &PathFacts) -> RuleSource {
+    let is = |folder: &Option<AbsPath>| {
+        folder
+            .as_ref()
+            .is_some_and(|folder| line.path != *cwd && facts.real(folder) == facts.real(&line.path))
+    };
+    let temporary = match (is(&facts.tmpdir), is(&facts.slash_tmp)) {
+        (true, _) => Some(Temporary::Tmpdir),
+        (false, true) => Some(Temporary::SlashTmp),
+        (false, false) => None,
+    };
+    RuleSource::Profile {
+        place: line.place.clone(),
+        temporary,
     }
 }
 
@@ -268,19 +286,19 @@ impl Rules {
         }
     }
 
-    fn line(&mut self, line: &FileRule, facts: &PathFacts) {
+    fn line(&mut self, line: &FileRule, cwd: &AbsPath, facts: &PathFacts) {
         let path = facts.real(&line.path);
         self.explicit.insert(path.clone());
         self.add(PathRule {
             spelled: (path != line.path).then(|| line.path.clone()),
             path,
             rights: line.rights,
-            source: RuleSource::Profile { place: line.place.clone() },
+            source: of_line(line, cwd, facts),
         });
     }
 
     /// Each path gets the wider of what it had and what it is given. A denial on either side stays.
-    fn widen(&mut self, lines: &[FileRule], facts: &PathFacts) {
+    fn widen(&mut self, lines: &[FileRule], cwd: &AbsPath, facts: &PathFacts) {
         let before = self.rights();
         let mut lines: Vec<(AbsPath, &FileRule)> = lines.iter().map(|line| (facts.real(&line.path), line)).collect();
         lines.sort_by_key(|(path, line)| (path.components().count(), line.rights == Rights::None));
@@ -300,7 +318,7 @@ impl Rules {
                         spelled: (path != line.path).then(|| line.path.clone()),
                         path,
                         rights: given,
-                        source: RuleSource::Profile { place: line.place.clone() },
+                        source: of_line(line, cwd, facts),
                     },
                 );
             }

@@ -65,6 +65,40 @@ fn of_profile(files: &FileRules) -> ResolvedPolicy {
 }
 
 #[test]
+fn a_line_of_a_profile_knows_which_folder_is_for_temporary_files() {
+    let policy = SandboxPolicy::workspace_write();
+    let files = FileRules {
+        profile: Some(vec![
+            FileRule {
+                path: path("/"),
+                rights: Rights::Read,
+                place: "p".into(),
+            },
+            FileRule {
+                path: path("/tmp"),
+                rights: Rights::Write,
+                place: "p".into(),
+            },
+        ]),
+        ..FileRules::default()
+    };
+    let temporary = |cwd: &str| {
+        let found = resolve(&policy, &files, &path(cwd), &facts(&policy, &path(cwd)));
+        let of = |at: &str| {
+            found
+                .rules
+                .iter()
+                .find(|rule| rule.path == path(at))
+                .and_then(|rule| rule.source.temporary())
+        };
+        (of("/"), of("/tmp"))
+    };
+
+    assert_eq!(temporary("/w"), (None, Some(Temporary::SlashTmp)));
+    assert_eq!(temporary("/tmp"), (None, None), "somebody works there");
+}
+
+#[test]
 fn each_mode_has_its_roots() {
     let read_only = resolved(&SandboxPolicy::ReadOnly { network_access: true }, "/w");
     assert_eq!((roots(&read_only), read_only.network, read_only.confined), (vec![], true, true));

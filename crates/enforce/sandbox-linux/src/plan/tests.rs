@@ -169,9 +169,30 @@ fn what_is_hidden_and_what_is_open_in_it() {
         rule("/h/.ssh", None, RuleSource::Credentials),
         rule("/h/.ssh/config", Read, RuleSource::Credentials),
         rule("/h/.gone", None, RuleSource::Credentials),
-        rule("/w/secrets", None, RuleSource::Profile { place: "p".into() }),
-        rule("/w/secrets/a/public", Write, RuleSource::Profile { place: "p".into() }),
-        rule("/w/missing", None, RuleSource::Profile { place: "p".into() }),
+        rule(
+            "/w/secrets",
+            None,
+            RuleSource::Profile {
+                place: "p".into(),
+                temporary: Option::None,
+            },
+        ),
+        rule(
+            "/w/secrets/a/public",
+            Write,
+            RuleSource::Profile {
+                place: "p".into(),
+                temporary: Option::None,
+            },
+        ),
+        rule(
+            "/w/missing",
+            None,
+            RuleSource::Profile {
+                place: "p".into(),
+                temporary: Option::None,
+            },
+        ),
     ]);
     policy.limits.push(rule("/w/.git/commondir", Read, RuleSource::Repository));
     policy.limits.retain(|limit| limit.path != path("/w/.git"));
