@@ -33,7 +33,9 @@ pub fn home(mock: &MockModel) -> Result<TempHome> {
 pub fn write_config(home: &TempHome, base_url: &str) -> Result<()> {
     let workspace = home.workspace().to_str().context("a temporary folder has a plain name")?;
     let trust = format!("[projects.{workspace:?}]\ntrust_level = \"trusted\"\n");
-    home.write_config(&(codex_testkit::home::provider_config(base_url, "") + &trust));
+    // A name that no program has an offer for: the reference asks about a newer model before anything else.
+    let config = codex_testkit::home::provider_config(base_url, "").replace("gpt-5.5", "a-model");
+    home.write_config(&(config + &trust));
     Ok(())
 }
 
