@@ -26,6 +26,7 @@ use codex_tui_kit::theme::{TerminalFacts, Theme};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Runs the interface to its end and leaves the process.
 ///
@@ -73,11 +74,13 @@ pub fn run_in(
         let outcome = Box::pin(codex_tui::run(options, around)).await;
         let mut more = signals.count.clone();
         more.mark_unchanged();
+        // The signal that comes with a terminal's end may be later than the news of it; it is no second request.
+        let signals_to_wait_for = if outcome.ended == Ended::TerminalGone { 2 } else { 1 };
         // Whatever has not ended by then ends with the process: its supervisors see that.
         tokio::select! {
             () = connected.server.shutdown() => {}
             () = tokio::time::sleep(SHUTDOWN_LIMIT) => {}
-            _ = more.changed() => {}
+            () = told(&mut more, signals_to_wait_for) => {}
         }
         let code = closing(&outcome);
         if outcome.ended != Ended::TerminalGone {
@@ -86,6 +89,16 @@ pub fn run_in(
         signals.die_if_told_to();
         std::process::exit(code)
     })
+}
+
+/// Waits for so many more signals.
+async fn told(count: &mut watch::Receiver<u32>, signals: usize) {
+    for _ in 0..signals {
+        // Who counts them lives as long as the process.
+        if count.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// The name that providers and journals get, unless whoever started us gave another one.
