@@ -27,7 +27,7 @@ use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -36,6 +36,8 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// How long output is waited for when the tree is gone. Its end is there at once, this is for a busy machine: only a process that escaped
 /// the supervisor, say by changing its user, could hold the pipe.
 const DRAIN: Duration = Duration::from_secs(1);
+/// More than a pipe holds (pipe(7), `/proc/sys/fs/pipe-max-size` as it is set): what is left when nobody waits any more.
+const PIPE_BYTES_MAX: usize = 1024 * 1024;
 /// How long the supervisor may take for a hard kill before it is killed itself.
 const KILL_MAX: Duration = Duration::from_secs(8);
 
@@ -216,7 +218,11 @@ fn drive(ready: Ready, expiration: Expiration) -> Running {
     } = ready;
     let input = terminal.clone().map_or(Input::Closed, Input::Terminal);
     let (shared, orders) = Shared::new(supervisor.pid(), input);
-    let pump = tokio::spawn(pump(Arc::clone(&shared), output, terminal));
+    let (tell, told) = oneshot::channel();
+    let pump = Pump {
+        last_call: tell,
+        task: tokio::spawn(pump(Arc::clone(&shared), output, terminal, told)),
+    };
     let driver = Driver {
         shared: Arc::clone(&shared),
         supervisor,
@@ -229,18 +235,49 @@ fn drive(ready: Ready, expiration: Expiration) -> Running {
     Running::new(shared)
 }
 
-async fn pump(shared: Arc<Shared>, mut output: Option<pipe::Receiver>, terminal: Option<Master>) {
+/// Who reads what the command writes.
+struct Pump {
+    /// Dropped, it makes the pump take what is there and end.
+    last_call: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+async fn pump(shared: Arc<Shared>, mut output: Option<pipe::Receiver>, terminal: Option<Master>, mut last_call: oneshot::Receiver<()>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let read = match (&mut output, &terminal) {
-            (Some(pipe), _) => pipe.read(&mut buffer).await,
-            (None, Some(master)) => master.read(&mut buffer).await,
-            (None, None) => return,
+        let read = async {
+            match (&mut output, &terminal) {
+                (Some(pipe), _) => pipe.read(&mut buffer).await,
+                (None, Some(master)) => master.read(&mut buffer).await,
+                (None, None) => Ok(0),
+            }
+        };
+        let read = tokio::select! {
+            biased;
+            read = read => read,
+            _ = &mut last_call => break,
         };
         match read {
             Ok(count) if count > 0 => shared.push_output(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // A terminal whose last user is gone reads as an error.
+            Ok(_) | Err(_) => return,
+        }
+    }
+    // The runtime may not have noticed yet that there is something to read.
+    let source = match (&output, &terminal) {
+        (Some(pipe), _) => pipe.as_fd(),
+        (None, Some(master)) => master.as_fd(),
+        (None, None) => return,
+    };
+    let mut left = PIPE_BYTES_MAX;
+    while left > 0 {
+        match rustix::io::read(source, &mut buffer) {
+            Ok(count) if count > 0 => {
+                shared.push_output(&buffer[..count]);
+                left = left.saturating_sub(count);
+            }
+            Err(rustix::io::Errno::INTR) => {}
             Ok(_) | Err(_) => return,
         }
     }
@@ -276,7 +313,7 @@ impl Ended {
 }
 
 impl Driver {
-    async fn run(mut self, pump: JoinHandle<()>, expiration: Expiration) {
+    async fn run(mut self, pump: Pump, expiration: Expiration) {
         let Ended {
             status,
             cause,
@@ -285,9 +322,11 @@ impl Driver {
         } = self.until_ended(&expiration).await;
         // The supervisor has nothing left to do; closing the socket tells it so.
         drop(self.control);
-        let abort = pump.abort_handle();
-        if timeout(DRAIN, pump).await.is_err() {
-            abort.abort();
+        let Pump { last_call, mut task } = pump;
+        if timeout(DRAIN, &mut task).await.is_err() {
+            drop(last_call);
+            // It ends at once. A panic in it cost the output.
+            let _ = task.await;
         }
         self.shared.finish(ExitOutcome {
             usage,
@@ -452,5 +491,25 @@ fn outcome(status: Option<i32>, cause: ExitCause) -> ExitOutcome {
         cause,
         usage: None,
         limit: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As on a machine that stands still: the runtime has not looked at the pipe, and somebody still holds its other end.
+    #[tokio::test]
+    async fn what_is_in_the_pipe_is_read_before_nobody_waits_any_more() {
+        let (reader, writer) = output_pipe().unwrap();
+        rustix::io::write(&writer, b"all of it").unwrap();
+        let (shared, _orders) = Shared::new(1, Input::Closed);
+        let (last_call, told) = oneshot::channel();
+        drop(last_call);
+
+        pump(Arc::clone(&shared), Some(reader), None, told).await;
+
+        assert_eq!(Running::new(shared).take_delta().as_deref(), Some("all of it"));
+        drop(writer);
     }
 }
