@@ -152,6 +152,10 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
         ..Overrides::default()
     };
     let resolved = codex_config::resolve(process, &cwd, &overrides).map_err(config_error)?;
+    // A line of the log in between would spoil the screen.
+    if surroundings.terminals.stderr {
+        codex_telemetry::use_file(resolved.config.log_dir.join("codex-tui.log"));
+    }
     let wanted = WantedModel {
         model: command.model.as_deref(),
         oss: command.oss,

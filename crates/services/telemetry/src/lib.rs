@@ -1,4 +1,4 @@
-//! What codex notes about its own work: log lines on stderr, chosen with `RUST_LOG`.
+//! What codex notes about its own work: log lines on stderr, or in a file while a screen is drawn there, chosen with `RUST_LOG`.
 //!
 //! Input: the values of `RUST_LOG` and `LOG_FORMAT`, which `cli` has read. Output: one subscriber for the whole process.
 //! The other crates say what they do with the macros of `tracing`, once per request, command or file, never once per delta, so that the
@@ -8,10 +8,11 @@
 //! a server, no argument of a command, no value of a setting or variable. Libraries know no such rule, so nothing that they say is shown.
 
 mod choice;
+mod destination;
 
 pub use choice::{Choice, Format, choose};
+pub use destination::use_file;
 
-use std::io;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::fmt::MakeWriter;
@@ -21,9 +22,9 @@ use tracing_subscriber::registry::Registry;
 /// The names of our crates begin so.
 const OWN: &str = "codex";
 
-/// Logs to stderr from now on. A process has one log: later calls change nothing and answer `false`.
+/// Logs from now on, to stderr unless [`use_file`] says otherwise. A process has one log: later calls change nothing and answer `false`.
 pub fn init(choice: Choice) -> bool {
-    tracing::subscriber::set_global_default(subscriber(choice, io::stderr)).is_ok()
+    tracing::subscriber::set_global_default(subscriber(choice, || destination::Destination)).is_ok()
 }
 
 fn subscriber(choice: Choice, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) -> impl tracing::Subscriber + Send + Sync {
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
     use std::ffi::OsStr;
-    use std::io::Write;
+    use std::io::{self, Write};
     use std::sync::{Arc, Mutex, PoisonError};
 
     #[derive(Clone, Default)]

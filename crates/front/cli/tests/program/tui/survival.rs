@@ -25,6 +25,20 @@ fn a_window_that_is_closed_ends_the_program_and_the_session_is_kept() {
     assert!(mock.requests()[1].json.to_string().contains("It is winter."));
 }
 
+#[test]
+fn the_log_goes_to_a_file_and_not_over_the_screen() {
+    let mock = MockModel::start([Answer::message("It is winter.")]);
+    let lab = lab(&mock);
+    let seat = Seat::start(&lab, &["Which season?"], &[("RUST_LOG", "codex_engine=debug")], (80, 24));
+    seat.wait_for("It is winter.");
+    seat.pty.settle(QUIET);
+
+    let log = std::fs::read_to_string(lab.home.codex_home().join("log").join("codex-tui.log")).unwrap();
+
+    assert!(log.contains("DEBUG"), "{log}");
+    assert!(!seat.pty.text().contains("DEBUG"), "{}", seat.pty.text());
+}
+
 /// As under `nohup`: nothing but the terminal itself tells that it is gone.
 #[test]
 fn a_window_that_is_closed_ends_a_program_that_ignores_the_signal() {
