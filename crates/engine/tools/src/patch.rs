@@ -261,11 +261,10 @@ fn whole_file_hunk(contents: &str, sign: char) -> String {
     format!("{range}\n{lines}{no_newline}")
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     fn change(path: &str, kind: PatchChangeKind, diff: &str) -> FileUpdateChange {
         FileUpdateChange {
             path: AbsPath::new(path).unwrap(),
@@ -274,7 +273,6 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_diff_is_in_gits_form() {
         let changes = [
