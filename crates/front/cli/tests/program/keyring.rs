@@ -26,8 +26,10 @@ fn can_run(name: &str) -> bool {
     missing.is_empty()
 }
 
-/// Runs `script` with the program as `$CODEX`, in a session with a store that is unlocked.
+/// Runs `script` with the program as `$CODEX`, in a session with a store that is unlocked. Its stderr is its own: what the bus starts writes to
+/// that of the session.
 fn in_session(lab: &Lab, script: &str) -> Ran {
+    let said = lab.root().join("said");
     let runtime = lab.root().join("runtime");
     fs::create_dir_all(&runtime).unwrap();
     fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).unwrap();
@@ -41,19 +43,22 @@ fn in_session(lab: &Lab, script: &str) -> Ran {
         };
     }
     command
-        .args(["--", "sh", "-c", &format!("{unlock}\n{script}")])
+        .args(["--", "sh", "-c", &format!("{unlock}\nexec 2> \"$SAID\"\n{script}")])
         .env("CODEX", lab.program())
+        .env("SAID", &said)
         .env("XDG_RUNTIME_DIR", &runtime)
         .env("XDG_DATA_HOME", lab.root().join("data"))
         .current_dir(program.get_current_dir().unwrap_or(lab.root()))
         .stdin(Stdio::null());
-    lab.start(command).ended(PATIENCE)
+    let ran = lab.start(command).ended(PATIENCE);
+    Ran {
+        stderr: fs::read_to_string(said).unwrap(),
+        ..ran
+    }
 }
 
 fn lines(lab: &Lab, ran: &Ran) -> String {
-    let home = lab.home.codex_home();
-    let lines = ran.stderr.lines().filter(|line| !line.starts_with("dbus-daemon"));
-    lines.map(|line| line.replace(home.to_str().unwrap(), "HOME") + "\n").collect()
+    ran.stderr.replace(lab.home.codex_home().to_str().unwrap(), "HOME")
 }
 
 #[test]
