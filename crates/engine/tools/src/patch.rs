@@ -261,7 +261,8 @@ fn whole_file_hunk(contents: &str, sign: char) -> String {
     format!("{range}\n{lines}{no_newline}")
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 
