@@ -261,8 +261,8 @@ fn whole_file_hunk(contents: &str, sign: char) -> String {
     format!("{range}\n{lines}{no_newline}")
 }
 
-#[cfg(unix)]
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
