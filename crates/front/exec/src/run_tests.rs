@@ -558,6 +558,37 @@ async fn a_reader_that_left_ends_the_turn_quietly() {
 }
 
 #[tokio::test]
+async fn a_reader_that_left_before_the_last_line_does_not_undo_the_turn() {
+    let file = std::env::temp_dir().join(format!("codex-exec-left-early-{}", std::process::id()));
+    let with_file = ExecOptions {
+        last_message_file: Some(file.clone()),
+        ..options(JSON)
+    };
+    let leaves_after_three = Sink {
+        writes_left: 3,
+        ..Sink::default()
+    };
+
+    let seen = play_into(
+        with_file,
+        Script {
+            on_turn: good_turn(),
+            ..Script::default()
+        },
+        leaves_after_three,
+    )
+    .await;
+    let message = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+
+    assert_eq!(
+        (seen.status, seen.stderr.as_str(), message.as_str()),
+        (ExitStatus::Done, "", "Mended.")
+    );
+    assert!(seen.requests.last().unwrap().contains("turn/start"), "{:?}", seen.requests);
+}
+
+#[tokio::test]
 async fn a_session_is_resumed_or_forked_by_id_by_name_or_as_the_last_one() {
     let resumed = async |session, sessions| {
         let script = Script {

@@ -240,7 +240,8 @@ impl Run {
         }
     }
 
-    /// Shows a notification. Returns our turn when it has ended. A reader of stdout that is gone ends the turn, which is recorded.
+    /// Shows a notification. Returns our turn when it has ended. A reader of stdout that is gone ends the turn, which is recorded; one that
+    /// left before the line about the end changes nothing.
     async fn told(&mut self, notification: &Notification, streams: &mut Streams) -> Result<Option<Turn>, Failure> {
         self.waits.on(notification, self.clock.monotonic());
         if let Notification::TurnStarted(n) = notification
@@ -255,19 +256,30 @@ impl Run {
         {
             self.last_message = Some(Arc::clone(text));
         }
-        if let Err(error) = self.report.on(notification, streams).await {
-            self.abandon().await;
-            return Err(Failure::Output(error));
+        let ended = self.ended(notification);
+        match self.report.on(notification, streams).await {
+            Err(error) if ended.is_some() && error.kind() == ErrorKind::BrokenPipe => return Ok(ended),
+            Err(error) if ended.is_some() => return Err(Failure::Output(error)),
+            Err(error) => {
+                self.abandon().await;
+                return Err(Failure::Output(error));
+            }
+            Ok(()) => {}
         }
         if let Notification::ThreadClosed(n) = notification
             && n.thread_id == self.thread_id
         {
             return Err(ExecError::new("server.gone", "the thread ended before its turn did").into());
         }
-        Ok(match notification {
+        Ok(ended)
+    }
+
+    /// Our turn, if this is its end.
+    fn ended(&self, notification: &Notification) -> Option<Turn> {
+        match notification {
             Notification::TurnCompleted(n) if n.thread_id == self.thread_id && n.turn.id == self.turn_id => Some(n.turn.clone()),
             _ => None,
-        })
+        }
     }
 
     fn interrupt(&mut self) {
@@ -284,17 +296,18 @@ impl Run {
     /// Interrupts and waits for the end, telling nobody.
     async fn abandon(&mut self) {
         self.interrupt();
-        let ended = async {
-            while let Some(message) = self.events.next().await {
-                if matches!(message, ServerMessage::Notification(Notification::TurnCompleted(n)) if n.turn.id == self.turn_id) {
-                    return;
-                }
+        let give_up = self.clock.monotonic() + INTERRUPT_LIMIT;
+        loop {
+            tokio::select! {
+                biased;
+                message = self.events.next() => match message {
+                    Some(ServerMessage::Notification(notification)) if self.ended(&notification).is_some() => return,
+                    Some(_) => {}
+                    None => return,
+                },
+                // A turn that does not end in time is left to the shutdown.
+                () = until(&self.clock, Some(give_up)) => return,
             }
-        };
-        // A turn that does not end in time is left to the shutdown.
-        tokio::select! {
-            () = ended => {}
-            () = self.clock.sleep(INTERRUPT_LIMIT) => {}
         }
     }
 
