@@ -81,10 +81,12 @@ pub struct TurnSetup {
 }
 
 /// User input with its pictures read: as the client sees it and as the model gets it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserContent {
     pub input: Vec<UserInput>,
     pub parts: Vec<Value>,
+    /// For the user: which pictures could not be read, and why. The model is told in `parts`.
+    pub unread: Vec<String>,
     /// The skills that it asks for, each as the model reads it.
     pub skills: Vec<String>,
 }

@@ -157,11 +157,7 @@ impl Bench {
     }
 
     pub fn resolved_without_input(&mut self) -> String {
-        self.resolved_with(UserContent {
-            input: Vec::new(),
-            parts: Vec::new(),
-            skills: Vec::new(),
-        })
+        self.resolved_with(UserContent::default())
     }
 
     fn resolved_with(&mut self, input: UserContent) -> String {
@@ -181,7 +177,7 @@ impl Bench {
         UserContent {
             input: vec![UserInput::Text { text: text.into() }],
             parts: vec![json!({"type": "input_text", "text": text})],
-            skills: Vec::new(),
+            ..UserContent::default()
         }
     }
 

@@ -33,6 +33,10 @@ impl Reader<'_> {
         let workspace_write = self.workspace_write(overrides)?;
         let sandbox = self.sandbox(overrides, requirements)?;
         self.warnings.extend(sandbox.warnings.iter().cloned());
+        if let (SandboxPolicy::ReadOnly { .. }, false) = (&sandbox.policy, overrides.add_dirs.is_empty()) {
+            let warning = "--add-dir opens nothing while the sandbox is read-only; --sandbox workspace-write does";
+            self.warnings.push(warning.to_owned());
+        }
         let mut changes: Vec<Replacement> = sandbox.change.clone().into_iter().collect();
         let mut config = self.as_asked(sandbox)?;
         if let Some((more, place)) = &overrides.additional {

@@ -550,6 +550,25 @@ fn a_profile_without_a_file_is_a_warning() {
     );
 }
 
+#[test]
+fn a_directory_added_to_a_read_only_sandbox_is_a_warning() {
+    let world = World::new(&[]);
+    let warnings = |sandbox_mode| {
+        let overrides = Overrides {
+            sandbox_mode,
+            add_dirs: vec![world.root.join("more")],
+            ..Overrides::default()
+        };
+        world.resolved("w", &overrides).warnings
+    };
+
+    assert_eq!(warnings(Some(SandboxMode::WorkspaceWrite)), Vec::<String>::new());
+    assert_eq!(
+        warnings(None),
+        ["--add-dir opens nothing while the sandbox is read-only; --sandbox workspace-write does"]
+    );
+}
+
 /// Every error that a user's file can cause, as the user sees it.
 #[test]
 fn errors_name_place_key_and_way_out() {

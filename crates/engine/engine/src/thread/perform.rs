@@ -399,8 +399,7 @@ impl World {
             let content = tokio::task::spawn_blocking(move || resolve::user_content(input, &cwd, &skills)).await;
             let content = content.unwrap_or_else(|_| crate::settings::UserContent {
                 input: fallback,
-                parts: Vec::new(),
-                skills: Vec::new(),
+                ..Default::default()
             });
             ThreadEvent::InputRead { turn_id, order, content }
         });

@@ -374,6 +374,7 @@ fn environment(shared: &Shared, cwd: &AbsPath, shell: &UserShell, filesystem: St
 pub fn user_content(input: Vec<UserInput>, cwd: &AbsPath, skills: &SkillSet) -> UserContent {
     let mut pictures = Vec::new();
     let mut texts = Vec::new();
+    let mut unread = Vec::new();
     let mut count = 0;
     for part in &input {
         match part {
@@ -381,7 +382,14 @@ pub fn user_content(input: Vec<UserInput>, cwd: &AbsPath, skills: &SkillSet) -> 
             UserInput::Image { url } => pictures.push(json!({"type": "input_image", "image_url": url})),
             UserInput::LocalImage { path } => {
                 count += 1;
-                pictures.extend(local_image(path, count, cwd));
+                match read_image(&cwd.join(path)) {
+                    Ok(url) => pictures.extend(local_image(path, count, &url)),
+                    Err(error) => {
+                        let text = format!("Codex could not read the local image at `{path}`: {error}");
+                        pictures.push(json!({"type": "input_text", "text": text}));
+                        unread.push(format!("the image {path} is not attached: {error}"));
+                    }
+                }
             }
             UserInput::Skill { .. } => {}
         }
@@ -391,22 +399,17 @@ pub fn user_content(input: Vec<UserInput>, cwd: &AbsPath, skills: &SkillSet) -> 
         skills: skills::asked_for(&input, skills),
         input,
         parts: pictures,
+        unread,
     }
 }
 
-/// Three parts around a picture, or one that says why it could not be read.
-fn local_image(path: &str, number: usize, cwd: &AbsPath) -> Vec<Value> {
-    match read_image(&cwd.join(path)) {
-        Ok(url) => vec![
-            json!({"type": "input_text", "text": format!("<image name=[Image #{number}] path=\"{path}\">")}),
-            json!({"type": "input_image", "image_url": url, "detail": "original"}),
-            json!({"type": "input_text", "text": "</image>"}),
-        ],
-        Err(error) => {
-            let text = format!("Codex could not read the local image at `{path}`: {error}");
-            vec![json!({"type": "input_text", "text": text})]
-        }
-    }
+/// The picture between two parts that name it.
+fn local_image(path: &str, number: usize, url: &str) -> [Value; 3] {
+    [
+        json!({"type": "input_text", "text": format!("<image name=[Image #{number}] path=\"{path}\">")}),
+        json!({"type": "input_image", "image_url": url, "detail": "original"}),
+        json!({"type": "input_text", "text": "</image>"}),
+    ]
 }
 
 fn read_image(path: &AbsPath) -> std::io::Result<String> {

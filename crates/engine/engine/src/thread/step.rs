@@ -365,7 +365,13 @@ impl ThreadState {
             turn.said.extend(content.iter().filter_map(UserInput::text).map(str::to_owned));
         }
         let completed = self.completed_record(&shown, env);
-        let notifications = vec![self.item_started(&shown, env), self.item_completed(&shown, env)];
+        let mut notifications = vec![self.item_started(&shown, env), self.item_completed(&shown, env)];
+        notifications.extend(content.unread.into_iter().map(|message| {
+            Notification::Warning(Warning {
+                message,
+                thread_id: Some(self.info.id.clone()),
+            })
+        }));
         let mut records = vec![Record::ResponseItem(item), completed];
         for skill in content.skills {
             let item = crate::context::items::text_message(env.ids, "user", &tagged("skill", &skill));

@@ -1,4 +1,4 @@
-//! What standard input may and may not do to a run that has its prompt.
+//! What standard input may and may not do to a run that has its prompt, and what pictures become.
 
 use crate::support::Lab;
 use codex_testkit::{Answer, MockModel};
@@ -70,4 +70,37 @@ fn a_session_that_goes_on_with_a_prompt_leaves_its_input_alone() {
     lab.start(command).ended(crate::support::PATIENCE).assert_code(0);
 
     assert_eq!(prompts(&mock), ["hello", "go on"]);
+}
+
+#[test]
+fn a_picture_is_attached_and_one_that_cannot_be_is_named() {
+    let mock = MockModel::start([Answer::message("Seen."), Answer::message("Seen.")]);
+    let lab = Lab::with_model(&mock);
+    fs::write(lab.home.workspace().join("dot.png"), b"\x89PNG\r\n\x1a\nshort").unwrap();
+    fs::write(lab.home.workspace().join("notes.txt"), "words").unwrap();
+    let images = ["-i", "dot.png,notes.txt", "-i", "gone.png"];
+
+    let text = lab.run(&[&["exec", "look"][..], &images].concat());
+    let json = lab.run(&[&["exec", "--json", "look"][..], &images].concat());
+
+    text.assert_code(0);
+    json.assert_code(0);
+    let warnings: Vec<&str> = text.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(
+        warnings,
+        [
+            "warning: the image notes.txt is not attached: not a PNG, JPEG, GIF or WebP picture",
+            "warning: the image gone.png is not attached: No such file or directory (os error 2)",
+        ]
+    );
+    assert_eq!(json.stdout.matches("is not attached").count(), 2, "{}", json.stdout);
+    let body: serde_json::Value = serde_json::from_slice(&mock.requests()[0].body).unwrap();
+    let content = body["input"].as_array().unwrap().last().unwrap()["content"].as_array().unwrap();
+    let kinds: Vec<&str> = content.iter().map(|part| part["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        ["input_text", "input_image", "input_text", "input_text", "input_text", "input_text"]
+    );
+    assert_eq!(content[0]["text"], "<image name=[Image #1] path=\"dot.png\">");
+    assert_eq!(content[1]["image_url"], "data:image/png;base64,iVBORw0KGgpzaG9ydA==");
 }
