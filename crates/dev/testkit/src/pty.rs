@@ -20,6 +20,8 @@ const BYTES_KEPT_MAX: usize = 64 << 20;
 const BETWEEN_LETTERS: Duration = Duration::from_millis(12);
 /// Longer than any program takes Enter for a part of one.
 const BEFORE_ENTER: Duration = Duration::from_millis(150);
+/// Whoever waits for a screen and has not looked at it by then panicked.
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
 const READ_BYTES: usize = 64 * 1024;
 
 /// A terminal with one program, the leader of its session. Dropping it hangs up and ends the program.
@@ -50,6 +52,10 @@ struct Inside {
     bytes_total: u64,
     /// When the newest bytes were read.
     read_at: Instant,
+    /// Somebody waits for a screen and shall see each one there is.
+    watched: bool,
+    /// They have not seen this one.
+    unseen: bool,
     ended: bool,
 }
 
@@ -95,6 +101,8 @@ impl Pty {
                 bytes: Vec::new(),
                 bytes_total: 0,
                 read_at: Instant::now(),
+                watched: false,
+                unseen: false,
                 ended: false,
             }),
             changed: Condvar::new(),
@@ -167,13 +175,17 @@ impl Pty {
     pub fn wait_until(&self, what: &str, limit: Duration, mut holds: impl FnMut(&Screen) -> bool) -> Result<Instant, TooLate> {
         let deadline = Instant::now() + limit;
         let mut inside = self.window.lock();
+        inside.watched = true;
         loop {
-            if holds(&inside.screen) {
-                return Ok(inside.read_at);
-            }
+            let seen = holds(&inside.screen).then_some(inside.read_at);
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || inside.ended {
-                return Err(TooLate {
+            let over = seen.is_some() || left.is_zero() || inside.ended;
+            inside.watched = !over;
+            if std::mem::take(&mut inside.unseen) {
+                self.window.changed.notify_all();
+            }
+            if over {
+                return seen.ok_or_else(|| TooLate {
                     what: what.to_owned(),
                     screen: inside.screen.text(),
                 });
@@ -310,9 +322,11 @@ impl Window {
             let mut inside = self.lock();
             inside.read_at = read_at;
             inside.take(&buffer[..count]);
+            inside.unseen = inside.watched;
             let answers = std::mem::take(&mut inside.heard.answers);
-            drop(inside);
             self.changed.notify_all();
+            // What comes next would be dated later than what is waited for.
+            drop(self.changed.wait_timeout_while(inside, LOOK_LIMIT, |inside| inside.unseen));
             // A program that is gone needs no answer.
             let _ = master.write_all(answers.as_bytes());
         }

@@ -45,7 +45,7 @@ pub const MODES: [&str; 3] = ["read-only", SANDBOXED, UNSANDBOXED];
 /// A part of the benchmark, by the name that `--only` takes.
 type Group = (&'static str, fn(&[Program], Plan) -> Result<Vec<Measure>>);
 
-const GROUPS: [Group; 14] = [
+const GROUPS: [Group; 19] = [
     ("starts", starts),
     ("turns", turns),
     ("commands", all_commands),
@@ -58,7 +58,12 @@ const GROUPS: [Group; 14] = [
     ("resume", history::resume),
     ("sessions", history::sessions),
     ("names", names::exits),
-    ("tui", tui::conversation),
+    ("tui-starts", tui::starts),
+    ("tui-idle", tui::waiting),
+    ("tui-stream", tui::streaming),
+    ("tui-memory", tui::remembering),
+    ("tui-flood", tui::flooded),
+    ("tui-files", tui::files::mentioning),
     ("size", |programs, _| Ok(vec![sizes(programs)?])),
 ];
 
@@ -66,12 +71,17 @@ pub fn group_names() -> Vec<&'static str> {
     GROUPS.iter().map(|(name, _)| *name).collect()
 }
 
+/// `tui` is all that begin with it.
+pub fn is_of(name: &str, wanted: &str) -> bool {
+    name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 impl Measure {
     /// Of every group, or of these.
     pub fn all(programs: &[Program], plan: Plan, only: &[&str]) -> Result<Vec<Self>> {
         let mut all = Vec::new();
         for (name, measure) in GROUPS {
-            if only.is_empty() || only.contains(&name) {
+            if only.is_empty() || only.iter().any(|wanted| is_of(name, wanted)) {
                 eprintln!("== {name}");
                 all.extend(measure(programs, plan)?);
             }

@@ -27,7 +27,8 @@ cargo xtask bench [--bin PATH] [--against PATH] [--runs N] [--commands N] [--loa
   --runs N         starts, first requests and turns of each (default 20)
   --commands N     commands per sandbox mode of each (default 100)
   --loads N        runs of everything heavy (default 5)
-  --only GROUP,…   only these: starts turns commands sandbox many parallel stream output patch resume sessions names tui size
+  --only GROUP,…   only these: starts turns commands sandbox many parallel stream output patch resume sessions names size tui
+                   (tui is tui-starts tui-idle tui-stream tui-memory tui-flood tui-files)
 ";
 
 /// The word that makes this program its own helper; see [`plain`].
@@ -98,7 +99,8 @@ fn program(label: &'static str, path: &str) -> Result<Program> {
 fn groups(names: &str) -> Result<Vec<&str>> {
     let known = measures::group_names();
     let names: Vec<&str> = names.split(',').collect();
-    match names.iter().find(|name| !known.contains(name)) {
+    let is_known = |wanted: &str| known.iter().any(|name| measures::is_of(name, wanted));
+    match names.iter().find(|name| !is_known(name)) {
         Some(unknown) => bail!("there is no group {unknown}; known are {}", known.join(" ")),
         None => Ok(names),
     }

@@ -44,6 +44,7 @@ fn row(measure: &Measure) -> String {
     }
     if let [own, other] = middles[..]
         && measure.samples.iter().all(|samples| !samples.is_empty())
+        && own > 0.0
     {
         row.push_str(&format!(" {:.1} |", other / own));
     } else if middles.len() == 2 {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const COLUMNS: u16 = 80;
 const ROWS: u16 = 24;
 /// What takes longer has failed.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(60);
 /// A terminal that got nothing for so long has got everything.
 const QUIET: Duration = Duration::from_millis(500);
 /// Keys typed during one load at most.
@@ -65,8 +65,10 @@ impl Desk {
         Ok(())
     }
 
-    pub fn is_busy(&self) -> Option<()> {
-        self.pty.with_screen(busy).then_some(())
+    /// Waits until one runs.
+    pub fn wait_until_busy(&self) -> Result<()> {
+        self.pty.wait_until("a turn that runs", LIMIT, busy)?;
+        Ok(())
     }
 
     pub fn settle(&self) {
@@ -89,17 +91,20 @@ impl Desk {
         Ok(times)
     }
 
-    /// The same until the turn is over.
+    /// The same until the turn is over, at least once.
     pub fn time_keys_while_busy(&mut self) -> Result<Vec<f64>> {
         let mut times = Vec::new();
         let deadline = Instant::now() + LIMIT;
-        while self.is_busy().is_some() && times.len() < KEYS_MAX {
+        while self.pty.with_screen(busy) && times.len() < KEYS_MAX {
             times.push(self.time_key()?);
             if Instant::now() > deadline {
                 bail!("the turn did not end in {LIMIT:?}");
             }
         }
-        self.pty.wait_until("the end of the turn", LIMIT, |screen| !busy(screen))?;
+        if times.is_empty() {
+            bail!("no turn is shown to run; its screen:\n{}", self.pty.text());
+        }
+        self.wait_until_idle()?;
         self.clear_field()?;
         Ok(times)
     }
@@ -117,16 +122,25 @@ impl Desk {
         Ok(millis(shown.saturating_duration_since(pressed)))
     }
 
-    /// Types these letters. How long it took until this was on the screen, from the first of them and from the last, in milliseconds.
+    /// Types these letters. How long it took until this was on the screen, from the first of them and from the last, in milliseconds; a
+    /// list that does not wait for the last one took no time from there.
     pub fn time_list(&mut self, letters: &str, shown: &str) -> Result<(f64, f64)> {
+        let mut seen = None;
         let mut pressed = Vec::new();
         for letter in letters.chars() {
-            std::thread::sleep(BETWEEN_KEYS);
             self.typed.push(letter);
             pressed.push(Instant::now());
             self.pty.type_bytes(letter.to_string().as_bytes())?;
+            let next_key = Instant::now() + BETWEEN_KEYS;
+            if seen.is_none() {
+                seen = self.pty.wait_until(shown, BETWEEN_KEYS, |screen| screen.text().contains(shown)).ok();
+            }
+            std::thread::sleep(next_key.saturating_duration_since(Instant::now()));
         }
-        let seen = self.wait_for(shown)?;
+        let seen = match seen {
+            Some(seen) => seen,
+            None => self.wait_for(shown)?,
+        };
         let since = |pressed: Option<&Instant>| pressed.map_or(0.0, |pressed| millis(seen.saturating_duration_since(*pressed)));
         Ok((since(pressed.first()), since(pressed.last())))
     }

@@ -1,5 +1,6 @@
 //! `@` in a large folder: how soon files are listed while a name is typed.
 
+use super::by_turns;
 use super::desk::{self, Desk};
 use crate::bench::measures::{Measure, Plan, Unit};
 use crate::bench::{Program, sandbox};
@@ -20,7 +21,7 @@ pub fn mentioning(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
         None,
         programs,
     );
-    for (at, program) in programs.iter().enumerate() {
+    by_turns(programs, 1, "`@`", |at, program, _| {
         let mock = MockModel::start([]);
         let home = desk::home(&mock)?;
         sandbox::fill(home.workspace(), sandbox::MANY)?;
@@ -36,6 +37,7 @@ pub fn mentioning(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
                 next.samples[at].push(matched);
             }
         }
-    }
+        Ok(())
+    })?;
     Ok(vec![first, next])
 }
