@@ -17,8 +17,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use codex_base::Clock;
 use codex_protocol::items::ThreadTokenUsage;
+use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ClientRequest;
-use codex_rpc::{Client, Events};
+use codex_rpc::{Client, Events, ServerMessage};
 use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, title};
 use ratatui::text::Line;
 use std::collections::VecDeque;
@@ -27,10 +28,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// Between frames after a key.
+/// Between frames after a key, and after what a key asked for.
 const FRAME_AFTER_KEY: Duration = Duration::from_millis(8);
 /// Between frames otherwise: a stream is read, not raced.
 const FRAME: Duration = Duration::from_millis(33);
+/// So long a frame that is due waits for what the server has said already.
+const READING_MAX: Duration = Duration::from_millis(4);
 /// Finished lines that one frame takes along: a terminal shows them in a few milliseconds, and then what was typed meanwhile.
 const LINES_PER_FRAME_MAX: usize = 400;
 /// While so many finished lines wait for the terminal, the server is not listened to: it pauses the answer.
@@ -88,9 +91,10 @@ pub async fn run(options: Options, around: Surroundings) -> Outcome {
         drawn_at: None,
         dirty: true,
         urgent: true,
+        streaming: false,
     };
     app.read_history();
-    app.draw_if_due();
+    app.draw(app.now());
     app.introduce_then(first);
     app.follow(events, inbox, signals).await;
     app.leave().await
@@ -113,6 +117,8 @@ struct App {
     drawn_at: Option<Duration>,
     dirty: bool,
     urgent: bool,
+    /// What came last is a piece of something longer.
+    streaming: bool,
 }
 
 enum Goes {
@@ -125,17 +131,17 @@ impl App {
         let mut server_gone = false;
         let mut told_to_end = false;
         loop {
-            let wake = self.wake_at();
             let clock = Arc::clone(&self.clock);
+            let now = self.now();
+            let frame = (self.dirty && !self.painting).then(|| self.frame_due());
+            let tick = self.state.deadline(now);
             let event = tokio::select! {
                 biased;
                 input = self.terminal.next() => {
                     if input == Input::Painted {
                         self.painting = false;
-                        self.draw_if_due();
                         continue;
                     }
-                    self.urgent = true;
                     Event::Input(input)
                 }
                 seen = signals.wait_for(|count| *count > 0), if !told_to_end => {
@@ -147,19 +153,30 @@ impl App {
                 }
                 // We hold a sender, so there is always a next one.
                 Some(event) = inbox.recv() => event,
-                message = events.next(), if !server_gone && !self.terminal_is_far_behind() => match message {
+                message = events.next(), if !server_gone && self.listens(frame, now.monotonic) => match message {
                     Some(message) => Event::Server(Box::new(message)),
                     None => {
                         server_gone = true;
                         Event::ServerGone(format!("the app server has ended: {}", events.end().reason))
                     }
                 },
-                () = until(&clock, wake) => Event::Tick,
+                () = std::future::ready(()), if frame.is_some_and(|due| due <= now.monotonic) => {
+                    self.draw(now);
+                    continue;
+                }
+                () = until(&clock, [frame, tick].into_iter().flatten().min()) => {
+                    if tick.is_none_or(|tick| self.now().monotonic < tick) {
+                        continue;
+                    }
+                    Event::Tick
+                }
             };
             if matches!(event, Event::DraftEdited(_)) {
                 self.lent = None;
             }
             self.dirty = true;
+            self.urgent |= answers_a_key(&event);
+            self.streaming = is_delta(&event);
             let mut now = self.now();
             if let Event::Input(Input::Key(_, read_at)) = &event {
                 now.monotonic = now.monotonic.saturating_sub(read_at.elapsed());
@@ -168,7 +185,6 @@ impl App {
             if let Goes::Away = self.perform_all(effects) {
                 return;
             }
-            self.draw_if_due();
         }
     }
 
@@ -179,14 +195,11 @@ impl App {
         }
     }
 
-    fn terminal_is_far_behind(&self) -> bool {
-        self.painting && self.outgoing.len() + self.state.transcript.finished_count() > LINES_WAITING_MAX
-    }
-
-    /// When the loop has something to do although nothing comes.
-    fn wake_at(&self) -> Option<Duration> {
-        let frame = (self.dirty && !self.painting).then(|| self.frame_due());
-        [frame, self.state.deadline(self.now())].into_iter().flatten().min()
+    fn listens(&self, frame: Option<Duration>, now: Duration) -> bool {
+        match frame {
+            None => !(self.painting && self.outgoing.len() + self.state.transcript.finished_count() > LINES_WAITING_MAX),
+            Some(due) => hears_before(due, now, self.streaming),
+        }
     }
 
     fn frame_due(&self) -> Duration {
@@ -198,11 +211,7 @@ impl App {
         self.drawn_at.map_or(Duration::ZERO, |drawn| drawn + pause)
     }
 
-    fn draw_if_due(&mut self) {
-        let now = self.now();
-        if !self.dirty || self.painting || now.monotonic < self.frame_due() {
-            return;
-        }
+    fn draw(&mut self, now: Now) {
         self.dirty = false;
         self.urgent = false;
         let live = view::frame(&self.state, now);
@@ -436,10 +445,47 @@ fn named(request: &ClientRequest) -> Result<(String, serde_json::Value), serde_j
     Ok((named.method, named.params))
 }
 
+/// Whether the server is heard before the frame that is due then.
+///
+/// The pieces of an answer gather at the server until a frame shows them: each would wake the loop by itself otherwise.
+fn hears_before(due: Duration, now: Duration, streaming: bool) -> bool {
+    now < due + READING_MAX && (now >= due || !streaming)
+}
+
+/// Whether somebody waits to see what comes of it.
+fn answers_a_key(event: &Event) -> bool {
+    match event {
+        Event::Server(message) => matches!(&**message, ServerMessage::Notification(Notification::FileSearchUpdated(_))),
+        Event::Tick => false,
+        _ => true,
+    }
+}
+
+fn is_delta(event: &Event) -> bool {
+    matches!(event, Event::Server(message) if matches!(&**message, ServerMessage::Notification(notification) if notification.is_delta()))
+}
+
 /// Resolves at that reading of the clock; `None` never comes.
 async fn until(clock: &Arc<dyn Clock>, reading: Option<Duration>) {
     match reading {
         Some(reading) => clock.sleep(reading.saturating_sub(clock.monotonic())).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_an_answer_wait_for_the_frame_that_shows_them_and_no_frame_waits_long_for_more() {
+        let due = FRAME;
+        let early = due / 2;
+
+        assert!(hears_before(due, early, false));
+        assert!(!hears_before(due, early, true));
+        assert!(hears_before(due, due, true));
+        assert!(!hears_before(due, due + READING_MAX, true));
+        assert!(!hears_before(due, due + READING_MAX, false));
     }
 }

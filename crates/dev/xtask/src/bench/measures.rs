@@ -73,7 +73,8 @@ pub fn group_names() -> Vec<&'static str> {
 
 /// `tui` is all that begin with it.
 pub fn is_of(name: &str, wanted: &str) -> bool {
-    name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    name.strip_prefix(wanted)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 impl Measure {

@@ -133,7 +133,10 @@ impl Desk {
             self.pty.type_bytes(letter.to_string().as_bytes())?;
             let next_key = Instant::now() + BETWEEN_KEYS;
             if seen.is_none() {
-                seen = self.pty.wait_until(shown, BETWEEN_KEYS, |screen| screen.text().contains(shown)).ok();
+                seen = self
+                    .pty
+                    .wait_until(shown, BETWEEN_KEYS, |screen| screen.text().contains(shown))
+                    .ok();
             }
             std::thread::sleep(next_key.saturating_duration_since(Instant::now()));
         }
