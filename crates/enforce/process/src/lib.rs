@@ -35,4 +35,4 @@ pub mod wire;
 
 pub use command::{CommandIo, CommandSpec, Launch, NoSandbox, PreparedCommand, Sandbox, SandboxError};
 pub use running::{ExitCause, ExitOutcome, Expiration, Ladder, LimitHit, Running, Usage, WriteError};
-pub use spawn::{SpawnError, spawn};
+pub use spawn::{SpawnError, spawn, spawn_or_again};

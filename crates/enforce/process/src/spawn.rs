@@ -30,6 +30,22 @@ impl SpawnError {
     }
 }
 
+/// [`spawn`], and if the plan cannot be carried out, once more with the one of `again`: what a plan names may have gone since it was made, and
+/// another program takes away what it likes. Nothing of the command has run by then.
+///
+/// # Errors
+/// As [`spawn`], and if there is no other plan.
+pub async fn spawn_or_again(
+    prepared: PreparedCommand,
+    again: impl FnOnce() -> Result<PreparedCommand, SandboxError>,
+    expiration: Expiration,
+) -> Result<Running, SpawnError> {
+    match spawn(prepared, expiration.clone()).await {
+        Err(SpawnError::Sandbox(SandboxError::Unenforceable { .. })) => spawn(again()?, expiration).await,
+        started => started,
+    }
+}
+
 /// Starts the command and resolves once its program runs (about 3 ms when confined; at most 10 s). Needs a tokio runtime.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 
 mod lab;
 
-use codex_process::{CommandIo, Expiration, Sandbox, SandboxError, SpawnError};
+use codex_process::{CommandIo, Expiration, Running, Sandbox, SandboxError, SpawnError};
 use lab::{Lab, User};
 
 #[tokio::test]
@@ -26,6 +26,51 @@ async fn a_rule_whose_path_vanished_meanwhile_refuses_the_command() {
         panic!("{started:?}")
     };
     assert!(rule.starts_with("read-only path") && rule.ends_with("w/.git"), "{rule}");
+    assert!(!lab.exists("w/ran") && !lab.exists("w/.codex"));
+}
+
+/// Each repository goes away just after the command was planned, as another program's may at any time.
+async fn start_while_vanish(lab: &Lab, repositories: &[&str], script: &str) -> Result<Running, SpawnError> {
+    for folder in repositories
+        .iter()
+        .flat_map(|git| ["objects", "refs"].map(|name| format!("{git}/{name}")))
+    {
+        lab.make_folder(&folder);
+    }
+    repositories.iter().for_each(|git| lab.write(&format!("{git}/HEAD"), ""));
+    let mut left = repositories.iter();
+    let mut plan = || {
+        let prepared = lab
+            .sandbox
+            .prepare(lab.spec(&["/bin/sh", "-c", script], CommandIo::Pipes), &lab.workspace(false));
+        if let Some(git) = left.next() {
+            std::fs::remove_dir_all(lab.path(git)).expect("it was made above");
+        }
+        prepared
+    };
+    codex_process::spawn_or_again(plan()?, plan, Expiration::default()).await
+}
+
+#[tokio::test]
+async fn a_repository_that_vanishes_is_planned_for_once_more_and_what_is_missing_then_cannot_be_made() {
+    let lab = Lab::new(User::Own);
+
+    let ran = start_while_vanish(&lab, &["w/.git"], "echo x > ran; mkdir -p .git/hooks").await;
+
+    let ran = ran.unwrap().exited().await;
+    assert!(ran.exit_code() != 0 && lab.exists("w/ran") && !lab.exists("w/.git"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn when_something_vanishes_again_the_command_is_refused() {
+    let lab = Lab::new(User::Own);
+
+    let started = start_while_vanish(&lab, &["w/a/.git", "w/b/.git"], "echo x > ran").await;
+
+    let Err(SpawnError::Sandbox(SandboxError::Unenforceable { rule, .. })) = started else {
+        panic!("{started:?}")
+    };
+    assert!(rule.starts_with("immovable folder") && rule.ends_with("w/b/.git"), "{rule}");
     assert!(!lab.exists("w/ran") && !lab.exists("w/.codex"));
 }
 

@@ -12,7 +12,7 @@ use crate::turn::ToolWorld;
 use codex_approvals::Attempt;
 use codex_base::{AbsPath, HeadTail};
 use codex_permissions::ResolvedPolicy;
-use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, limit, spawn};
+use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, limit, spawn_or_again};
 use codex_protocol::facts::Denial;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
 use codex_protocol::settings::CommandLimits;
@@ -149,10 +149,12 @@ async fn start(action: &ExecAction, policy: &ResolvedPolicy, world: &ToolWorld) 
     // What a shell is to do is not noted: it may hold anything. The journal has it under the call's id.
     let (call_id, arguments) = (&action.ids.call_id, spec.argv.len().saturating_sub(1));
     let program = spec.argv.first().cloned().unwrap_or_default();
-    let prepared = world.sandbox.prepare(spec, policy)?;
+    let prepared = world.sandbox.prepare(spec.clone(), policy)?;
     tracing::debug!(call_id, ?program, arguments, cwd = %action.cwd, enforced = ?prepared.enforced, "command");
     // No time limit, and no token: a command that goes on must not end with its call.
-    let running = spawn(prepared, Expiration::default()).await.map_err(|error| match error {
+    let again = || world.sandbox.prepare(spec, policy);
+    let running = spawn_or_again(prepared, again, Expiration::default()).await;
+    let running = running.map_err(|error| match error {
         SpawnError::Sandbox(error) => StartError::Sandbox(error),
         error => StartError::Spawn(error),
     })?;

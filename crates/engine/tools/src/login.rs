@@ -8,7 +8,7 @@ use crate::shell::{self, Invocation, Login, Profile};
 use crate::turn::{Environment, ToolWorld, TurnTools};
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
-use codex_process::{CommandIo, CommandSpec, Expiration, spawn};
+use codex_process::{CommandIo, CommandSpec, Expiration, spawn_or_again};
 use codex_protocol::settings::CommandLimits;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -108,12 +108,13 @@ async fn capture(login: &LoginShell, world: &ToolWorld) -> Option<Environment> {
         io: CommandIo::Pipes,
         limits: CommandLimits::default(),
     };
-    let prepared = world.sandbox.prepare(spec, &login.policy).ok()?;
+    let prepared = world.sandbox.prepare(spec.clone(), &login.policy).ok()?;
+    let again = || world.sandbox.prepare(spec, &login.policy);
     let expiration = Expiration {
         timeout: Some(CAPTURE_TIME_MAX),
         cancel: CancellationToken::new(),
     };
-    let running = spawn(prepared, expiration).await.ok()?;
+    let running = spawn_or_again(prepared, again, expiration).await.ok()?;
     let exit = running.exited().await;
     let output = running.aggregated();
     let whole = exit.exit_code() == 0 && output.dropped_bytes() == 0;

@@ -43,7 +43,7 @@ pub fn prepare(
     env: &ProcessEnv,
     sandbox: &dyn Sandbox,
     recording: Option<Recording>,
-) -> Result<PreparedCommand, SandboxCmdError> {
+) -> Result<PreparedCommand, SandboxError> {
     let spec = CommandSpec {
         argv,
         cwd: in_force.cwd.clone(),
@@ -51,20 +51,24 @@ pub fn prepare(
         io: CommandIo::Inherited,
         limits: in_force.limits,
     };
-    let prepared = match recording {
+    match recording {
         Some(recording) => sandbox.prepare_recorded(spec, &in_force.policy, recording),
         None => sandbox.prepare(spec, &in_force.policy),
-    };
-    prepared.map_err(refused)
+    }
 }
 
-/// Runs it to its end and passes on what comes from `signals`. Dropped before the end, it takes the whole tree along.
+/// Runs it to its end and passes on what comes from `signals`. Dropped before the end, it takes the whole tree along. `again` plans it anew, for
+/// when something that the first plan names is gone.
 ///
 /// # Errors
 /// If the command did not start, or nobody knows how it ended.
-pub async fn run(prepared: PreparedCommand, mut signals: mpsc::Receiver<i32>) -> Result<Ended, SandboxCmdError> {
+pub async fn run(
+    prepared: PreparedCommand,
+    again: impl FnOnce() -> Result<PreparedCommand, SandboxError>,
+    mut signals: mpsc::Receiver<i32>,
+) -> Result<Ended, SandboxCmdError> {
     let spec = prepared.spec.clone();
-    let running = codex_process::spawn(prepared, Expiration::default())
+    let running = codex_process::spawn_or_again(prepared, again, Expiration::default())
         .await
         .map_err(|error| not_started(error, &spec))?;
     let mut came = BTreeSet::new();
@@ -110,7 +114,7 @@ fn not_started(error: SpawnError, spec: &CommandSpec) -> SandboxCmdError {
     let name = spec.argv.first().map_or_else(|| OsStr::new(""), OsString::as_os_str);
     let program = name.to_string_lossy().into_owned();
     match error {
-        SpawnError::Sandbox(error) => refused(error),
+        SpawnError::Sandbox(error) => error.into(),
         SpawnError::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             // The system says the same of a script whose interpreter is missing.
             if is_file(name, &spec.cwd) {
@@ -129,10 +133,12 @@ fn not_started(error: SpawnError, spec: &CommandSpec) -> SandboxCmdError {
     }
 }
 
-const fn refused(error: SandboxError) -> SandboxCmdError {
-    match error {
-        SandboxError::Unenforceable { .. } => SandboxCmdError::Unenforceable(error),
-        SandboxError::Unrecordable { .. } => SandboxCmdError::Unrecordable(error),
+impl From<SandboxError> for SandboxCmdError {
+    fn from(error: SandboxError) -> Self {
+        match error {
+            SandboxError::Unenforceable { .. } => Self::Unenforceable(error),
+            SandboxError::Unrecordable { .. } => Self::Unrecordable(error),
+        }
     }
 }
 

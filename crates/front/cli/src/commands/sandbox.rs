@@ -199,11 +199,11 @@ impl Run {
             verbose: self.verbose,
         };
         let recording = self.log_denials.then_some(Recording::Uses);
-        let ended = match execution.run(self.command.clone(), recording)? {
+        let ended = match execution.run(&self.command, recording)? {
             Err(SandboxCmdError::Unrecordable(error)) => {
                 // The policy holds with and without a record.
                 tell(&format!("note: --log-denials: {error}"));
-                execution.run(self.command, None)?
+                execution.run(&self.command, None)?
             }
             ended => ended,
         };
@@ -239,11 +239,11 @@ struct Execution<'a> {
 
 impl Execution<'_> {
     /// To the command's end. The inner error is one of the command; nothing of it ran, or nothing is left.
-    fn run(&self, command: Vec<OsString>, recording: Option<Recording>) -> Result<Result<Ended, SandboxCmdError>, ExecError> {
-        let prepared = codex_sandbox_cmd::run::prepare(self.in_force, command, self.process, self.sandbox, recording);
-        let prepared = match prepared {
+    fn run(&self, command: &[OsString], recording: Option<Recording>) -> Result<Result<Ended, SandboxCmdError>, ExecError> {
+        let plan = || codex_sandbox_cmd::run::prepare(self.in_force, command.to_vec(), self.process, self.sandbox, recording);
+        let prepared = match plan() {
             Ok(prepared) => prepared,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(error.into())),
         };
         if !prepared.withheld.is_empty() {
             let withheld = prepared.withheld.join("; ");
@@ -260,7 +260,7 @@ impl Execution<'_> {
         let ended = runtime.block_on(async {
             let signals =
                 signals::each().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
-            Ok::<_, ExecError>(codex_sandbox_cmd::run(prepared, signals).await)
+            Ok::<_, ExecError>(codex_sandbox_cmd::run(prepared, plan, signals).await)
         })?;
         foreground.take_back();
         Ok(ended)

@@ -74,7 +74,7 @@ impl Learn {
             process: &surroundings.process,
             verbose: self.verbose,
         };
-        let ended = match execution.run(self.command.clone(), Some(Recording::Everything))? {
+        let ended = match execution.run(&self.command, Some(Recording::Everything))? {
             Ok(ended) => ended,
             Err(error) => return Ok(failed(&error)),
         };
