@@ -33,8 +33,9 @@ const INDICES_MAX: usize = 8;
 pub(crate) type Matched = BTreeMap<AbsPath, Entry>;
 
 /// What one session has found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Matches {
+    watches: bool,
     /// The last one is the one that was asked last.
     indices: Vec<Index>,
     /// Denied folders that were looked into, and what in them has other names.
@@ -42,8 +43,10 @@ pub(crate) struct Matches {
 }
 
 impl Matches {
-    pub const fn new() -> Self {
+    /// Without watches every question is a walk.
+    pub const fn new(watches: bool) -> Self {
         Self {
+            watches,
             indices: Vec::new(),
             inside: Vec::new(),
         }
@@ -61,7 +64,7 @@ impl Matches {
         }
         let question = Question::of(policy, denied);
         let known = self.indices.iter().position(|index| index.question == question);
-        let mut index = known.map_or_else(|| Index::new(question), |at| self.indices.remove(at));
+        let mut index = known.map_or_else(|| Index::new(question, self.watches), |at| self.indices.remove(at));
         let found = index.answer(&policy.deny_globs);
         if self.indices.len() == INDICES_MAX {
             self.indices.remove(0);
@@ -191,10 +194,10 @@ struct Answer {
 }
 
 impl Index {
-    fn new(question: Question) -> Self {
+    fn new(question: Question, watches: bool) -> Self {
         Self {
             question,
-            watch: Watch::new().ok(),
+            watch: watches.then(Watch::new).and_then(Result::ok),
             walked: false,
             found: BTreeMap::new(),
             linked: BTreeSet::new(),

@@ -23,8 +23,9 @@ const SHELVES: [&str; 2] = ["modules", "worktrees"];
 const INDICES_MAX: usize = 8;
 
 /// What one session has found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Nested {
+    watches: bool,
     /// The last one is the one that was asked last.
     indices: Vec<Index>,
 }
@@ -54,8 +55,12 @@ enum Kind {
 }
 
 impl Nested {
-    pub const fn new() -> Self {
-        Self { indices: Vec::new() }
+    /// Without watches every question is a walk.
+    pub const fn new(watches: bool) -> Self {
+        Self {
+            watches,
+            indices: Vec::new(),
+        }
     }
 
     /// The repositories in these [`roots`]. Git may write in those around `cwd` first.
@@ -63,8 +68,12 @@ impl Nested {
         if roots.is_empty() {
             return Arc::default();
         }
+        if !self.watches {
+            return Index::new(roots.to_vec(), ENTRIES_MAX, None).answer(cwd);
+        }
         let known = self.indices.iter().position(|index| index.roots == roots);
-        let mut index = known.map_or_else(|| Index::new(roots.to_vec(), ENTRIES_MAX), |at| self.indices.remove(at));
+        let new = || Index::new(roots.to_vec(), ENTRIES_MAX, Watch::new().ok());
+        let mut index = known.map_or_else(new, |at| self.indices.remove(at));
         index.catch_up();
         let found = index.answer(cwd);
         if self.indices.len() == INDICES_MAX {
@@ -98,10 +107,10 @@ pub(crate) fn roots(policy: &ResolvedPolicy) -> Vec<AbsPath> {
 }
 
 impl Index {
-    fn new(roots: Vec<AbsPath>, entries_max: usize) -> Self {
+    fn new(roots: Vec<AbsPath>, entries_max: usize, watch: Option<Watch>) -> Self {
         let mut index = Self {
             roots,
-            watch: Watch::new().ok(),
+            watch,
             sizes: BTreeMap::new(),
             entries: 0,
             entries_max,
@@ -334,7 +343,7 @@ mod tests {
             Self {
                 _temp: temp,
                 base,
-                nested: Nested::new(),
+                nested: Nested::new(true),
             }
         }
 
@@ -351,10 +360,17 @@ mod tests {
         }
 
         fn protected_in(&mut self, mode: SandboxMode, cwd: &str) -> Vec<String> {
+            let found = Self::of(&mut self.nested, &self.base, mode, cwd);
+            // What is watched is what a walk would find.
+            assert_eq!(found, Self::of(&mut Nested::new(false), &self.base, mode, cwd));
+            found
+        }
+
+        fn of(nested: &mut Nested, base: &AbsPath, mode: SandboxMode, cwd: &str) -> Vec<String> {
             let policy = ResolvedPolicy {
                 mode,
                 rules: vec![PathRule {
-                    path: self.base.clone(),
+                    path: base.clone(),
                     rights: Rights::Write,
                     source: RuleSource::WorkingDirectory,
                     spelled: None,
@@ -362,8 +378,8 @@ mod tests {
                 confined: true,
                 ..ResolvedPolicy::unconfined()
             };
-            let found = policy.with_nested(&self.nested.below(&roots(&policy), &self.base.join(cwd)));
-            let name = |rule: &PathRule| rule.path.strip_prefix(&self.base).unwrap().display().to_string();
+            let found = policy.with_nested(&nested.below(&roots(&policy), &base.join(cwd)));
+            let name = |rule: &PathRule| rule.path.strip_prefix(base).unwrap().display().to_string();
             found
                 .limits
                 .iter()
@@ -446,7 +462,7 @@ mod tests {
         }
         world.repository("a/deep/er/0/.git");
         world.repository("b/.git");
-        let mut index = Index::new(vec![world.base.clone()], 10);
+        let mut index = Index::new(vec![world.base.clone()], 10, Watch::new().ok());
         let found = |index: &mut Index| {
             index.catch_up();
             let found = index.answer(&world.base);

@@ -29,7 +29,7 @@ use std::sync::Arc;
 const KEPT_MAX: usize = 16;
 
 /// Asked by one command at a time: the answers depend on what changed since the last one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plans {
     nested: Nested,
     matches: Matches,
@@ -103,10 +103,11 @@ struct Facts {
 }
 
 impl Plans {
-    pub const fn new() -> Self {
+    /// `watches`: for more than one command. Who watched folders waits for the kernel at its end, for longer than a command takes.
+    pub const fn new(watches: bool) -> Self {
         Self {
-            nested: Nested::new(),
-            matches: Matches::new(),
+            nested: Nested::new(watches),
+            matches: Matches::new(watches),
             mounts: Mounts::new(),
             kept: Vec::new(),
         }
@@ -305,7 +306,7 @@ mod tests {
             Self {
                 _temp: temp,
                 base,
-                plans: Plans::new(),
+                plans: Plans::new(true),
             }
         }
 
@@ -373,7 +374,7 @@ mod tests {
                 });
                 (String::from_utf8(planned.unwrap().bytes.clone()).unwrap(), made)
             };
-            let (anew, _) = of(&mut Plans::new());
+            let (anew, _) = of(&mut Plans::new(false));
             let (kept, made) = of(&mut self.plans);
             assert_eq!(kept, anew);
             (kept, made)

@@ -12,6 +12,7 @@ use codex_process::starter::Starter;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Confines commands, and supervises also those that it does not confine.
@@ -19,6 +20,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub struct LinuxSandbox {
     helper: PathBuf,
     without_namespaces: bool,
+    /// One command is prepared without a trial, which would take as long as the command.
+    trusting: AtomicBool,
     found: OnceLock<Found>,
     /// Whether a filter for system calls is around us.
     filtered: OnceLock<bool>,
@@ -51,9 +54,10 @@ impl LinuxSandbox {
         Self {
             helper,
             without_namespaces: false,
+            trusting: AtomicBool::new(false),
             found: OnceLock::new(),
             filtered: OnceLock::new(),
-            plans: Mutex::new(Plans::new()),
+            plans: Mutex::new(Plans::new(true)),
             starter: OnceLock::new(),
             filters: Mutex::new(Vec::new()),
             groups: OnceLock::new(),
@@ -62,16 +66,21 @@ impl LinuxSandbox {
 
     /// As on a host that refuses namespaces: what is tested there.
     #[must_use]
-    pub const fn without_namespaces(helper: PathBuf) -> Self {
+    pub fn without_namespaces(helper: PathBuf) -> Self {
         Self {
-            helper,
             without_namespaces: true,
-            found: OnceLock::new(),
-            filtered: OnceLock::new(),
-            plans: Mutex::new(Plans::new()),
-            starter: OnceLock::new(),
-            filters: Mutex::new(Vec::new()),
-            groups: OnceLock::new(),
+            ..Self::with_helper(helper)
+        }
+    }
+
+    /// For a process that runs one command and ends. Nothing is watched, and namespaces are taken for granted: where they are not, the attempt
+    /// is refused, and what is prepared after it is what this host has.
+    #[must_use]
+    pub fn for_one_command(self) -> Self {
+        Self {
+            trusting: AtomicBool::new(!self.without_namespaces && !host::is_filtered()),
+            plans: Mutex::new(Plans::new(false)),
+            ..self
         }
     }
 
@@ -148,21 +157,20 @@ impl LinuxSandbox {
                 policy: ResolvedPolicy::unconfined(),
             }));
         }
-        let found = self.found();
-        let Some(way) = found.way else {
-            return Err(SandboxError::Unenforceable {
+        let (way, mediated) = if self.found.get().is_none() && self.trusting.swap(false, Ordering::Relaxed) {
+            (Way::Namespaces, true)
+        } else {
+            let found = self.found();
+            let way = found.way.ok_or_else(|| SandboxError::Unenforceable {
                 rule: format!("sandbox mode {}", policy.mode.as_str()),
                 missing: found.capabilities.missing.join("; "),
-            });
+            })?;
+            (way, found.mediated)
         };
         let question = Question {
             policy,
             cwd,
-            manner: Manner {
-                recording,
-                way,
-                mediated: found.mediated,
-            },
+            manner: Manner { recording, way, mediated },
         };
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).of(question, encode)
     }

@@ -109,3 +109,12 @@ pub fn sandbox() -> Arc<dyn Sandbox> {
 pub fn sandbox() -> Arc<dyn Sandbox> {
     Arc::new(codex_process::NoSandbox::default())
 }
+
+/// The same for a process that runs one command and ends.
+pub fn sandbox_for_one_command() -> Arc<dyn Sandbox> {
+    #[cfg(target_os = "linux")]
+    let sandbox = Arc::new(codex_sandbox_linux::probe().for_one_command());
+    #[cfg(not(target_os = "linux"))]
+    let sandbox = sandbox();
+    sandbox
+}

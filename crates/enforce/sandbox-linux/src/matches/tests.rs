@@ -15,7 +15,7 @@ impl World {
         let world = Self {
             _temp: temp,
             base,
-            matches: Matches::default(),
+            matches: Matches::new(true),
         };
         files.iter().for_each(|file| world.write(file));
         world

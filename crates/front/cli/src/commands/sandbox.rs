@@ -191,7 +191,7 @@ impl Run {
         for warning in &in_force.warnings {
             tell(&format!("warning: {warning}"));
         }
-        let sandbox = wire::sandbox();
+        let sandbox = wire::sandbox_for_one_command();
         let execution = Execution {
             sandbox: sandbox.as_ref(),
             in_force: &in_force,
@@ -240,6 +240,8 @@ struct Execution<'a> {
 impl Execution<'_> {
     /// To the command's end. The inner error is one of the command; nothing of it ran, or nothing is left.
     fn run(&self, command: &[OsString], recording: Option<Recording>) -> Result<Result<Ended, SandboxCmdError>, ExecError> {
+        // Before the plan, which then goes by it.
+        let host = self.verbose.then(|| self.sandbox.capabilities());
         let plan = || codex_sandbox_cmd::run::prepare(self.in_force, command.to_vec(), self.process, self.sandbox, recording);
         let prepared = match plan() {
             Ok(prepared) => prepared,
@@ -251,8 +253,8 @@ impl Execution<'_> {
                 "warning: what is around codex (another sandbox, or a container) stays in force: {withheld}"
             ));
         }
-        if self.verbose {
-            tell(self.in_force.describe(&prepared.enforced, self.sandbox.capabilities()).trim_end());
+        if let Some(host) = host {
+            tell(self.in_force.describe(&prepared.enforced, host).trim_end());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;

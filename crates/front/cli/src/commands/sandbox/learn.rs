@@ -67,7 +67,7 @@ impl Learn {
         for warning in &in_force.warnings {
             tell(&format!("warning: {warning}"));
         }
-        let sandbox = wire::sandbox();
+        let sandbox = wire::sandbox_for_one_command();
         let execution = Execution {
             sandbox: sandbox.as_ref(),
             in_force: &in_force,
