@@ -5,9 +5,7 @@
 //! told, and works as the person asked.
 
 use crate::keys::Key;
-use crate::theme::{Role, Theme};
 use codex_base::nearest;
-use ratatui::text::{Line, Span};
 use std::fmt;
 use thiserror::Error;
 
@@ -176,39 +174,6 @@ impl<C: Copy + Eq, A: Copy + Eq> Keymap<C, A> {
             .iter()
             .find(|binding| binding.action == action)
             .map(|binding| shown(&binding.keys))
-    }
-
-    /// Every binding, by context: keys and what they do.
-    pub fn help(&self, theme: &Theme) -> Vec<Line<'static>> {
-        let mut actions: Vec<(C, &'static str, String)> = Vec::new();
-        for (context, _) in self.names {
-            for binding in self.bindings.iter().filter(|binding| binding.context == *context) {
-                let keys = shown(&binding.keys);
-                match actions
-                    .iter_mut()
-                    .find(|(context, name, _)| *context == binding.context && *name == binding.name)
-                {
-                    Some((_, _, all)) => *all = format!("{all}, {keys}"),
-                    None => actions.push((*context, binding.name, keys)),
-                }
-            }
-        }
-        let columns = actions.iter().map(|(_, _, keys)| crate::cells::width(keys)).max().unwrap_or(0);
-        let mut lines = Vec::new();
-        for (context, title) in self.names {
-            let mut own = actions.iter().filter(|(other, _, _)| other == context).peekable();
-            if own.peek().is_none() {
-                continue;
-            }
-            lines.extend((!lines.is_empty()).then(Line::default));
-            lines.push(Line::styled(title.replace('_', " "), theme.style(Role::Heading)));
-            lines.extend(own.map(|(_, name, keys)| {
-                let gap = " ".repeat(columns - crate::cells::width(keys) + 2);
-                let keys = Span::styled(format!("  {keys}{gap}"), theme.style(Role::Key));
-                Line::from(vec![keys, Span::raw(name.replace('_', " "))])
-            }));
-        }
-        lines
     }
 
     /// Within a context the first binding of some keys stays, and so does a binding whose keys begin another's.
@@ -445,20 +410,5 @@ mod tests {
         tui.keymap.editor.nothing: there is no such action
         tui.keymap.global.copy: "ctrl-" is no key; write for example "ctrl-x", "alt-enter" or "ctrl-x p"
         "#);
-    }
-
-    #[test]
-    fn the_help_lists_what_counts() {
-        let (map, _) = keymap(&["chat.interrupt_turn="]).unwrap();
-        let plain = |line: &Line<'_>| line.spans.iter().map(|span| span.content.as_ref()).collect::<String>();
-
-        insta::assert_snapshot!(map.help(&Theme::plain()).iter().map(plain).collect::<Vec<_>>().join("\n"), @"
-        global
-          ctrl-o       copy
-          ctrl-x p     open presets
-
-        editor
-          end, ctrl-e  move line end
-        ");
     }
 }

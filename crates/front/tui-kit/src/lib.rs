@@ -11,7 +11,6 @@ pub mod fuzzy;
 pub mod highlight;
 pub mod keymap;
 pub mod keys;
-pub mod list;
 pub mod markdown;
 pub mod pager;
 pub mod sanitize;
