@@ -55,9 +55,15 @@ PICTURES = {
 # What is typed (keys as tmux names them, text after "text "), and what must be seen before.
 JOURNEYS = {
     "first-run": {
-        "start": "demo --tui greet",
-        "script": [],
-        "steps": [("worked for", "a whole turn without an account", ["C-d"]), ("It leaves:", "what is left", [])],
+        "start": "",
+        "steps": [
+            ("Which model", "nobody to ask yet", ["k"]),
+            ("API key", "a key", ["text sk-1"]),
+            ("****", "typed unseen", ["Escape"]),
+            ("Which model", "back", ["d"]),
+            ("worked for", "a whole turn without an account", ["C-d"]),
+            ("It leaves:", "what is left", []),
+        ],
     },
     "two-approvals": {
         "start": "'mend the test'",
@@ -115,6 +121,7 @@ WORDS = [
     (r"worked for [0-9hms ]+ · [0-9:]{5}", "worked for TIME"),
     (r"\((\d+s)?( · )?pid \d+", "(pid N"),
     (r"pid \d+", "pid N"),
+    (r"codex-demo-\w+", "codex-demo"),
     (r"\b\d+s\b", "Ns"),
     (r"\b[0-9a-f]{7}\b", "COMMIT"),
     (r"tokens: .*", "tokens: N"),
@@ -141,7 +148,10 @@ def repository(folder: Path) -> Path:
     return work
 
 
-def home(folder: Path, work: Path, script: list) -> None:
+def home(folder: Path, work: Path, script: list | None) -> None:
+    """Without a script nobody has configured anything."""
+    if script is None:
+        return
     codex_home = folder / ".codex"
     codex_home.mkdir()
     (folder / "script.jsonl").write_text("".join(json.dumps(line) + "\n" for line in script))
@@ -162,7 +172,9 @@ class Tmux:
         return done.stdout
 
     def screen(self) -> str:
-        return self.run("capture-pane", "-p", "-t", "0").rstrip("\n")
+        # Joined where the terminal wrapped: the temporary folder's name has any length.
+        lines = self.run("capture-pane", "-p", "-J", "-t", "0").rstrip("\n").split("\n")
+        return "\n".join(line.rstrip() for line in lines)
 
     def wait(self, text: str) -> None:
         """Until the screen shows it and has come to rest but for what counts seconds."""
@@ -198,10 +210,10 @@ def play(name: str, journey: dict, drawing: bool) -> str:
     tmux = Tmux(name)
     try:
         work = repository(folder)
-        home(folder, work, journey["script"])
+        home(folder, work, journey.get("script"))
         start = folder / "start.sh"
         path = f"{CODEX.parent}:{os.environ['PATH']}"
-        start.write_text(f"cd {work}\nexport HOME={folder} CODEX_HOME={folder}/.codex PATH={path} TERM=xterm-256color TZ=UTC PS1='$ '\n"
+        start.write_text(f"cd {work}\nexport HOME={folder} TMPDIR={folder} PATH={path} TERM=xterm-256color TZ=UTC PS1='$ '\n"
                          f"unset TMUX\nclear\ncodex {journey['start']}\nexec sh -i\n")
         tmux.run("new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), f"env -i PATH={path} LANG=C.UTF-8 sh {start}")
         screens = []

@@ -7,6 +7,7 @@
 mod args;
 mod commands;
 mod environment;
+mod first_run;
 mod hardening;
 mod hit_points;
 mod local;

@@ -1,14 +1,16 @@
 //! `codex` at a terminal: every check that needs no server, the terminal, the server, and the interface between them.
 
 use crate::args::TuiCommand;
+use crate::commands::demo;
 use crate::environment::{self, Surroundings, config_error};
+use crate::first_run::Outcome;
 use crate::local::LocalModel;
 use crate::prepare::{self, WantedModel, tell};
 use crate::signals::Signals;
 use crate::trust::Level;
-use crate::{SHUTDOWN_LIMIT, hit_points, panics, wire};
+use crate::{SHUTDOWN_LIMIT, first_run, hit_points, panics, wire};
 use codex_base::AbsPath;
-use codex_config::Overrides;
+use codex_config::{Overrides, Resolved};
 use codex_exec::ExecError;
 use codex_process::Sandbox;
 use codex_protocol::settings::{ApprovalsReviewer, HistoryPersistence, HistorySettings};
@@ -50,14 +52,31 @@ pub fn run_in(
     at_end: impl FnOnce(),
 ) -> Result<ExitCode, ExecError> {
     let surroundings = named(surroundings);
-    let Prepared { options, overrides, local } = prepare(command, &surroundings)?;
+    for note in &command.notes {
+        tell(&format!("note: {note}"));
+    }
+    let mut configured = configured(command, &surroundings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    let signals = runtime
+        .block_on(async { Signals::listen() })
+        .map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
+    if !command.oss && first_run::is_needed(&configured.resolved, &surroundings) {
+        let leading = first_run::lead(&configured.resolved, theme(&surroundings), &surroundings, &signals);
+        match runtime.block_on(Box::pin(leading))? {
+            Outcome::Ready => configured = self::configured(command, &surroundings)?,
+            Outcome::Demo => return demo::converse(None, surroundings, sandbox),
+            Outcome::Left => {
+                signals.die_if_told_to();
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+    let Prepared { options, overrides, local } = prepare(command, configured, &surroundings)?;
     runtime.block_on(async {
-        let signals = Signals::listen().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
         if let Some(local) = local {
             Box::pin(local.ready(&surroundings, &signals)).await?;
         }
@@ -132,10 +151,14 @@ struct Prepared {
     local: Option<LocalModel>,
 }
 
-fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared, ExecError> {
-    for note in &command.notes {
-        tell(&format!("note: {note}"));
-    }
+/// What the command line makes of the configuration.
+struct Configured {
+    cwd: AbsPath,
+    overrides: Overrides,
+    resolved: Resolved,
+}
+
+fn configured(command: &TuiCommand, surroundings: &Surroundings) -> Result<Configured, ExecError> {
     let process = &surroundings.process;
     let cli = command.config.iter().map(|text| codex_config::parse_override(text));
     let mut cli: Vec<_> = cli.collect::<Result<_, _>>().map_err(config_error)?;
@@ -156,6 +179,12 @@ fn prepare(command: &TuiCommand, surroundings: &Surroundings) -> Result<Prepared
     if surroundings.terminals.stderr {
         codex_telemetry::use_file(resolved.config.log_dir.join("codex-tui.log"));
     }
+    Ok(Configured { cwd, overrides, resolved })
+}
+
+fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surroundings) -> Result<Prepared, ExecError> {
+    let Configured { cwd, overrides, resolved } = configured;
+    let process = &surroundings.process;
     let wanted = WantedModel {
         model: command.model.as_deref(),
         oss: command.oss,
@@ -234,7 +263,7 @@ fn trust(root: &AbsPath, surroundings: &Surroundings) -> Option<Trust> {
     })
 }
 
-fn failure_of(error: ExecError) -> Failure {
+pub fn failure_of(error: ExecError) -> Failure {
     let failure = Failure::new(&error.code, error.message);
     match error.hint {
         Some(hint) => failure.with_hint(hint),
@@ -284,7 +313,9 @@ fn history(settings: &HistorySettings, surroundings: &Surroundings) -> Option<co
     })
 }
 
-fn open_terminal(surroundings: &Surroundings) -> Result<(Port, codex_tui_kit::terminal::Size), ExecError> {
+/// # Errors
+/// If it cannot be used.
+pub fn open_terminal(surroundings: &Surroundings) -> Result<(Port, codex_tui_kit::terminal::Size), ExecError> {
     let failed = |error: std::io::Error| ExecError::new("cli.no_terminal", format!("cannot use the terminal: {error}"));
     let var = |name: &str| surroundings.process.var(name).filter(|value| !value.is_empty());
     // In tmux the rows are tmux's, whatever is around it.

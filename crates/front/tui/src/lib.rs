@@ -24,6 +24,7 @@ mod desk;
 pub mod dialog;
 pub mod editor;
 pub mod export;
+pub mod first_run;
 #[cfg(test)]
 mod guide_tests;
 pub mod history;

@@ -78,6 +78,44 @@ pub async fn ready(
     }
 }
 
+/// The names of the models that a server has, as `GET {base_url}/models` of the OpenAI API lists them.
+///
+/// # Errors
+/// If nobody answers within five seconds, or the answer is no such list.
+pub async fn models(base_url: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<Vec<String>, ModelError> {
+    #[derive(Deserialize)]
+    struct List {
+        data: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        id: String,
+    }
+    let url = format!("{}/models", base_url.trim_end_matches('/'));
+    let wrong = |why: String| failed(error::LOCAL_SERVER, format!("{url}: {why}"));
+    let http = HttpClient::new(HttpSettings::from_env("codex".to_owned(), env));
+    let answer = async {
+        let mut response = http.get(question(url.clone())).await?;
+        Ok::<_, HttpError>((response.status(), response.status_text(), whole(&mut response).await?))
+    };
+    let answer = timeout(QUESTION_MAX, answer)
+        .await
+        .map_err(|_| wrong(format!("nothing came for {QUESTION_MAX:?}")))?;
+    let (status, text, body) = answer.map_err(|problem| wrong(problem.with_causes()))?;
+    match status {
+        200..300 => {}
+        401 | 403 => {
+            return Err(wrong(format!(
+                "{text}: it wants a key; name its variable as `env_key` below [model_providers]"
+            )));
+        }
+        _ => return Err(wrong(text)),
+    }
+    let list: List =
+        serde_json::from_slice(&body).map_err(|_| wrong("this is no list of models; the address usually ends with /v1".to_owned()))?;
+    Ok(list.data.into_iter().map(|entry| entry.id).collect())
+}
+
 struct Asking<'a> {
     http: HttpClient,
     base: &'a str,
@@ -421,6 +459,34 @@ mod tests {
         );
         stop(&root, served);
         stop(&pull_root, pull_served);
+    }
+
+    #[tokio::test]
+    async fn a_server_lists_its_models_or_says_why_not() {
+        let (root, served) = serve(&[
+            (
+                "GET /v1/models",
+                r#"{"object":"list","data":[{"id":"small"},{"id":"large","owned_by":"me"}]}"#,
+            ),
+            ("GET /models", "<html>"),
+        ]);
+        let asked = |base: String| async move { models(&base, &|_| None).await.map_err(|error| error.message) };
+
+        let listed = asked(format!("{root}/v1/")).await;
+        let page = asked(root.clone()).await.unwrap_err();
+        let none = asked(format!("{root}/v2")).await.unwrap_err();
+        let nobody = asked("http://127.0.0.1:1/v1".to_owned()).await.unwrap_err();
+        let nonsense = asked("what?".to_owned()).await.unwrap_err();
+
+        assert_eq!(listed, Ok(vec!["small".to_owned(), "large".to_owned()]));
+        assert!(
+            page.ends_with("/models: this is no list of models; the address usually ends with /v1"),
+            "{page}"
+        );
+        assert!(none.contains("404"), "{none}");
+        assert!(nobody.contains("http://127.0.0.1:1/v1/models"), "{nobody}");
+        assert!(nonsense.contains("what?/models"), "{nonsense}");
+        stop(&root, served);
     }
 
     #[test]

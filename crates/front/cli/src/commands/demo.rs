@@ -39,23 +39,26 @@ impl Demo {
         let surroundings = environment::read()?;
         let sandbox = wire::sandbox();
         if self.tui {
-            return self.converse(surroundings, sandbox);
+            return converse(self.folder.as_deref(), surroundings, sandbox);
         }
         let (prepared, preface) = prepare(self.folder.as_deref(), &surroundings, sandbox.as_ref())?;
         tell(&preface);
         crate::start(prepared, &surroundings, sandbox, |ended, options| tell(&closing(ended, options)))
     }
+}
 
-    /// At the terminal, which stays open for more when the script is over.
-    fn converse(&self, surroundings: Surroundings, sandbox: Arc<dyn Sandbox>) -> Result<ExitCode, ExecError> {
-        terminal::at_a_terminal(&surroundings)?;
-        let repository = make(self.folder.as_deref(), &surroundings, sandbox.as_ref())?;
-        tell(&preface(&repository, &sandbox.capabilities().mechanism));
-        let command = TuiCommand::demo(repository.as_path().to_owned(), PROMPT);
-        terminal::run_in(&command, surroundings, sandbox, || {
-            tell(&format!("\nThe demo is over.{}", left(&repository, "")))
-        })
-    }
+/// At the terminal, which stays open for more when the script is over.
+///
+/// # Errors
+/// As [`Demo::run`].
+pub fn converse(folder: Option<&Path>, surroundings: Surroundings, sandbox: Arc<dyn Sandbox>) -> Result<ExitCode, ExecError> {
+    terminal::at_a_terminal(&surroundings)?;
+    let repository = make(folder, &surroundings, sandbox.as_ref())?;
+    tell(&preface(&repository, &sandbox.capabilities().mechanism));
+    let command = TuiCommand::demo(repository.as_path().to_owned(), PROMPT);
+    terminal::run_in(&command, surroundings, sandbox, || {
+        tell(&format!("\nThe demo is over.{}", left(&repository, "")))
+    })
 }
 
 const PROMPT: &str = "The test in this repository fails. Find out why, mend it, and show that it passes.";

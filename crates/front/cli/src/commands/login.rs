@@ -4,7 +4,7 @@ use super::Root;
 use crate::environment::{self, Surroundings, config_error};
 use crate::tell;
 use clap::Subcommand;
-use codex_config::Overrides;
+use codex_config::{Overrides, Resolved};
 use codex_exec::ExecError;
 use codex_login::{KEY_BYTES_MAX, LoginError, Place, Settings, Stored};
 use std::io::Read;
@@ -98,11 +98,13 @@ fn settings(surroundings: &Surroundings, root: &Root) -> Result<Settings, ExecEr
         ..Overrides::default()
     };
     let resolved = codex_config::resolve(&surroundings.process, &surroundings.process.cwd, &overrides).map_err(config_error)?;
-    Ok(Settings::new(
-        resolved.config.cli_auth_credentials_store.as_deref(),
-        resolved.config.forced_login_method.as_deref(),
-    )
-    .within(resolved.config.allowed_login_methods.as_deref()))
+    Ok(settings_of(&resolved))
+}
+
+pub fn settings_of(resolved: &Resolved) -> Settings {
+    let config = &resolved.config;
+    Settings::new(config.cli_auth_credentials_store.as_deref(), config.forced_login_method.as_deref())
+        .within(config.allowed_login_methods.as_deref())
 }
 
 fn with_api_key(root: &Root) -> Result<ExitCode, ExecError> {
@@ -149,6 +151,6 @@ fn logged_in(Stored { login, place }: &Stored) -> String {
     format!("Logged in: {}, stored in {place}.\n{unusable}", login.description())
 }
 
-fn login_error(error: LoginError) -> ExecError {
+pub fn login_error(error: LoginError) -> ExecError {
     ExecError::new(error.code(), environment::with_causes(&error)).with_hint(error.hint())
 }

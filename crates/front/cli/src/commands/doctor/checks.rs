@@ -1,13 +1,13 @@
 //! The looks themselves. Each is bounded in time and tells no secret.
 
 use super::report::{Check, Group, Status};
-use crate::commands::demo;
+use crate::commands::{demo, login};
 use crate::environment::{self, Surroundings};
 use crate::wire;
 use codex_base::AbsPath;
 use codex_config::{Overrides, Resolved};
 use codex_http::{HttpClient, HttpSettings, Post};
-use codex_login::{Place, Settings, Stored};
+use codex_login::{Place, Stored};
 use codex_protocol::VERSION;
 use std::fs::Metadata;
 use std::process::Command;
@@ -263,9 +263,7 @@ fn credentials(surroundings: &Surroundings, resolved: &Resolved) -> Check {
         return found(Status::Ok, format!("provider `{}` needs no login", provider.id));
     }
     let home = &surroundings.process.codex_home;
-    let store = resolved.config.cli_auth_credentials_store.as_deref();
-    let settings =
-        Settings::new(store, resolved.config.forced_login_method.as_deref()).within(resolved.config.allowed_login_methods.as_deref());
+    let settings = login::settings_of(resolved);
     if settings.no_keys {
         let why = "`allowed_login_methods` in the requirements of this machine allows no API key";
         return found(Status::Fail, why.to_owned()).remedy("use a provider that needs no login, or ask whoever manages this machine");

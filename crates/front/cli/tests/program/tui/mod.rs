@@ -1,6 +1,7 @@
 //! The interface on a real terminal: what only the whole program can show.
 
 mod demo;
+mod first_run;
 mod hostile;
 mod jobs;
 mod journeys;
