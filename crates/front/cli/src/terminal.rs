@@ -22,7 +22,7 @@ use codex_tui::trust::{Decision, Trust};
 use codex_tui::{Ended, Failure, Options, Settings};
 use codex_tui_kit::terminal::inline::Narrowing;
 use codex_tui_kit::terminal::notify::Method;
-use codex_tui_kit::terminal::process::{self, ProcessTerminal};
+use codex_tui_kit::terminal::process::{self, Keyboard, ProcessTerminal};
 use codex_tui_kit::terminal::{Device, Port, Surface};
 use codex_tui_kit::theme::{TerminalFacts, Theme};
 use std::io::Write;
@@ -321,8 +321,12 @@ pub fn open_terminal(surroundings: &Surroundings) -> Result<(Port, codex_tui_kit
     // In tmux the rows are tmux's, whatever is around it.
     let cuts = var("TMUX").is_none() && (var("TERM") == Some("linux") || var("XTERM_VERSION").is_some());
     let narrowing = if cuts { Narrowing::Cuts } else { Narrowing::Wraps };
+    let keyboard = match var("CODEX_TUI_DISABLE_KEYBOARD_ENHANCEMENT") {
+        None | Some("0" | "false" | "no" | "off") => Keyboard::Enhanced,
+        Some(_) => Keyboard::Plain,
+    };
     let reports = surroundings.process.codex_home.join("log");
-    let device = panics::report_around(reports, || ProcessTerminal::open(narrowing)).map_err(failed)?;
+    let device = panics::report_around(reports, || ProcessTerminal::open(narrowing, keyboard)).map_err(failed)?;
     let size = device.size().map_err(failed)?;
     let reader = device.reader();
     let port = Port::open(hit_points::hook_terminal(&surroundings.process, Box::new(device))).map_err(failed)?;

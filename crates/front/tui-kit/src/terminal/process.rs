@@ -19,8 +19,18 @@ pub const KEY_GAP: Duration = Duration::from_millis(if cfg!(windows) { 30 } else
 /// Name of the thread that reads.
 pub const KEYS: &str = "keys";
 
-/// Bracketed paste, focus reports, keys that say more (1: no ambiguous escapes, 4: what the key types on other layouts).
-const MODES_ON: &[u8] = b"\x1b[?2004h\x1b[?1004h\x1b[>5u";
+/// How keys are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyboard {
+    /// They say more where the terminal can (1: no ambiguous escapes, 4: what the key types on other layouts).
+    Enhanced,
+    /// As ever; some look like others.
+    Plain,
+}
+
+/// Bracketed paste, focus reports.
+const MODES_ON: &[u8] = b"\x1b[?2004h\x1b[?1004h";
+const ENHANCED_ON: &[u8] = b"\x1b[>5u";
 const MODES_OFF: &[u8] = b"\x1b[<1u\x1b[?1004l\x1b[?2004l\x1b[0m\x1b[?25h";
 /// Which colour is behind the text; terminals that do not know the question say nothing.
 const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
@@ -32,6 +42,7 @@ const PANIC_OFF: &[u8] = b"\x1b[?2026l\x1b[?1049l\r\n\x1b[J";
 pub struct ProcessTerminal {
     terminal: PlatformTerminal,
     narrowing: Narrowing,
+    keyboard: Keyboard,
     gate: Arc<Gate>,
 }
 
@@ -40,14 +51,19 @@ impl ProcessTerminal {
     ///
     /// # Errors
     /// If there is none.
-    pub fn open(narrowing: Narrowing) -> io::Result<Self> {
+    pub fn open(narrowing: Narrowing, keyboard: Keyboard) -> io::Result<Self> {
         let mut terminal = PlatformTerminal::new()?;
         terminal.set_panic_hook(|handle| {
             // The terminal may be gone; the panic is what counts.
             let _ = handle.write_all(PANIC_OFF).and_then(|()| handle.write_all(MODES_OFF));
         });
         let gate = Arc::default();
-        let mut device = Self { terminal, narrowing, gate };
+        let mut device = Self {
+            terminal,
+            narrowing,
+            keyboard,
+            gate,
+        };
         device.enter()?;
         device.write(ASK_BACKGROUND)?;
         Ok(device)
@@ -138,7 +154,11 @@ impl Device for ProcessTerminal {
     fn enter(&mut self) -> io::Result<()> {
         self.gate.open();
         self.terminal.enter_raw_mode()?;
-        self.write(MODES_ON)
+        self.write(MODES_ON)?;
+        match self.keyboard {
+            Keyboard::Enhanced => self.write(ENHANCED_ON),
+            Keyboard::Plain => Ok(()),
+        }
     }
 
     fn leave(&mut self) -> io::Result<()> {

@@ -39,6 +39,20 @@ fn the_log_goes_to_a_file_and_not_over_the_screen() {
     assert!(!seat.pty.text().contains("DEBUG"), "{}", seat.pty.text());
 }
 
+#[test]
+fn keys_are_told_the_old_way_where_the_new_one_is_switched_off() {
+    let mock = MockModel::start([Answer::message("It is winter."), Answer::message("Still winter.")]);
+    let enhanced = |environment: &[(&str, &str)]| {
+        let lab = lab(&mock);
+        let seat = Seat::start(&lab, &["Which season?"], environment, (80, 24));
+        seat.wait_for("winter.");
+        seat.pty.bytes().windows(5).any(|bytes| bytes == b"\x1b[>5u")
+    };
+
+    assert!(enhanced(&[]));
+    assert!(!enhanced(&[("CODEX_TUI_DISABLE_KEYBOARD_ENHANCEMENT", "1")]));
+}
+
 /// As under `nohup`: nothing but the terminal itself tells that it is gone.
 #[test]
 fn a_window_that_is_closed_ends_a_program_that_ignores_the_signal() {
