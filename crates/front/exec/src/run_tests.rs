@@ -629,7 +629,7 @@ async fn a_session_is_resumed_or_forked_by_id_by_name_or_as_the_last_one() {
             (status, methods.as_str(), message.as_str()),
             (
                 ExitStatus::Failed,
-                "thread/list",
+                "thread/list thread/list thread/list",
                 "error: no session has the id or name \"c\" [session.not_found]"
             )
         );

@@ -9,6 +9,7 @@ use codex_protocol::requests::{
 };
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
 use codex_rpc::Client;
+use codex_rpc::lookup::{self, Place};
 
 /// Which conversation the prompt goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,13 +109,8 @@ async fn fork(options: &ExecOptions, client: &Client, thread_id: String) -> Resu
     Ok(client.request::<ThreadFork>(params).await?)
 }
 
-/// What is no id is a name.
 async fn id_of(client: &Client, session: &str) -> Result<String, ExecError> {
-    if is_uuid(session) {
-        Ok(session.to_owned())
-    } else {
-        Ok(named(client, session).await?.id)
-    }
+    Ok(lookup::find(client, session, Place::Active).await?.id)
 }
 
 async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Result<Thread, ExecError> {
@@ -137,38 +133,4 @@ async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Resul
         };
         error.with_hint(hint)
     })
-}
-
-async fn named(client: &Client, name: &str) -> Result<Thread, ExecError> {
-    let found = client
-        .request::<ThreadList>(ThreadListParams {
-            name: Some(name.to_owned()),
-            source_kinds: Some(ThreadSourceKind::ROOTS.to_vec()),
-            ..ThreadListParams::default()
-        })
-        .await?;
-    let mut threads: Vec<Thread> = found
-        .data
-        .into_iter()
-        .filter(|thread| thread.name.as_deref() == Some(name))
-        .collect();
-    match (threads.pop(), threads.len()) {
-        (Some(thread), 0) => Ok(thread),
-        (Some(last), _) => {
-            let ids: Vec<String> = threads.into_iter().chain([last]).map(|thread| thread.id).collect();
-            let error = ExecError::new("session.ambiguous", format!("{} sessions are called {name:?}", ids.len()));
-            Err(error.with_hint(format!("name one by its id: {}", ids.join(", "))))
-        }
-        (None, _) => Err(ExecError::new(
-            "session.not_found",
-            format!("no session has the id or name {name:?}"),
-        )),
-    }
-}
-
-/// 8-4-4-4-12 hexadecimal digits.
-fn is_uuid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

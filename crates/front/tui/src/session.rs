@@ -10,6 +10,7 @@ use codex_protocol::requests::{
 };
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode};
 use codex_rpc::Client;
+use codex_rpc::lookup::{self, Place};
 
 /// Which conversation it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,30 +153,8 @@ fn fork_params(settings: &Settings, thread_id: String) -> ThreadForkParams {
     }
 }
 
-/// What is no id is a name.
 async fn id_of(client: &Client, session: &str) -> Result<String, Failure> {
-    if is_uuid(session) {
-        return Ok(session.to_owned());
-    }
-    let params = ThreadListParams {
-        name: Some(session.to_owned()),
-        source_kinds: Some(ThreadSourceKind::ROOTS.to_vec()),
-        ..ThreadListParams::default()
-    };
-    let found = client.request::<ThreadList>(params).await?;
-    let mut ids: Vec<String> = found.data.into_iter().map(|thread| thread.id).collect();
-    match (ids.pop(), ids.len()) {
-        (Some(id), 0) => Ok(id),
-        (Some(id), _) => {
-            ids.push(id);
-            let failure = Failure::new("session.ambiguous", format!("{} sessions are called {session:?}", ids.len()));
-            Err(failure.with_hint(format!("name one by its id: {}", ids.join(", "))))
-        }
-        (None, _) => {
-            let failure = Failure::new("session.not_found", format!("no session has the id or name {session:?}"));
-            Err(failure.with_hint("codex sessions lists all"))
-        }
-    }
+    Ok(lookup::find(client, session, Place::Active).await?.id)
 }
 
 async fn last(settings: &Settings, client: &Client, among: Among) -> Result<Thread, Failure> {
@@ -201,11 +180,4 @@ async fn last(settings: &Settings, client: &Client, among: Among) -> Result<Thre
         let failure = Failure::new("session.not_found", format!("no session to go on with {place}"));
         failure.with_hint("--all looks at every directory, --include-non-interactive at sessions of codex exec, too")
     })
-}
-
-/// 8-4-4-4-12 hexadecimal digits.
-fn is_uuid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

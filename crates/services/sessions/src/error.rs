@@ -62,13 +62,13 @@ impl JournalError {
         match self {
             Self::InUse { .. } => Some("end the other one, or fork the session".to_owned()),
             Self::Archived { thread_id } => Some(format!("codex unarchive {thread_id}")),
+            Self::NotFound { .. } => Some("codex sessions --all lists them".to_owned()),
+            Self::NotArchived { .. } => Some("codex sessions --all --archived lists them".to_owned()),
             Self::HasForks { .. } => Some("delete the forks first, or archive it: codex archive keeps what they need".to_owned()),
             Self::ForkSourceMissing { source_id, .. } => {
                 Some(format!("put the file of {source_id} back below sessions/ or archived_sessions/"))
             }
-            Self::NotFound { .. }
-            | Self::InvalidId { .. }
-            | Self::NotArchived { .. }
+            Self::InvalidId { .. }
             | Self::ForkCycle { .. }
             | Self::TurnNotFound { .. }
             | Self::NameEmpty

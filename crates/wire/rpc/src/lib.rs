@@ -17,6 +17,7 @@
 pub mod client;
 pub mod connection;
 pub mod lines;
+pub mod lookup;
 pub mod message;
 pub mod outbox;
 

@@ -11,6 +11,7 @@ use codex_protocol::requests::{
     ThreadSourceKind, ThreadUnarchive,
 };
 use codex_rpc::Client;
+use codex_rpc::lookup::{self, Found, Place};
 use std::fmt::Write as _;
 use std::io::{BufRead, Write as _};
 use std::process::ExitCode;
@@ -61,14 +62,6 @@ pub struct Rename {
     name: String,
 }
 
-/// Where a session is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Active,
-    Archive,
-    Both,
-}
-
 impl Sessions {
     pub fn run(self, root: &Root) -> Result<ExitCode, ExecError> {
         let surroundings = environment::read()?;
@@ -100,15 +93,15 @@ impl Sessions {
 impl Move {
     pub fn archive(self, root: &Root) -> Result<ExitCode, ExecError> {
         with_session(root, &self.session, Place::Active, async |client, session| {
-            client.request::<ThreadArchive>(session.params()).await?;
-            Ok(format!("Archived session {session}.\n"))
+            client.request::<ThreadArchive>(params(&session)).await?;
+            Ok(format!("Archived session {}.\n", called(&session)))
         })
     }
 
     pub fn unarchive(self, root: &Root) -> Result<ExitCode, ExecError> {
         with_session(root, &self.session, Place::Archive, async |client, session| {
-            client.request::<ThreadUnarchive>(session.params()).await?;
-            Ok(format!("Unarchived session {session}.\n"))
+            client.request::<ThreadUnarchive>(params(&session)).await?;
+            Ok(format!("Unarchived session {}.\n", called(&session)))
         })
     }
 }
@@ -116,7 +109,7 @@ impl Move {
 impl Delete {
     pub fn run(self, root: &Root) -> Result<ExitCode, ExecError> {
         let terminals = environment::read()?.terminals;
-        if self.force && !is_uuid(&self.session) {
+        if self.force && !lookup::is_uuid(&self.session) {
             let error = ExecError::new(
                 "session.force_needs_id",
                 "--force deletes by id only, because names need not be unique",
@@ -132,8 +125,8 @@ impl Delete {
             if !force && !confirmed(&session)? {
                 return Ok("Nothing was deleted.\n".to_owned());
             }
-            client.request::<ThreadDelete>(session.params()).await?;
-            Ok(format!("Deleted session {session}.\n"))
+            client.request::<ThreadDelete>(params(&session)).await?;
+            Ok(format!("Deleted session {}.\n", called(&session)))
         })
     }
 }
@@ -150,26 +143,17 @@ impl Rename {
     }
 }
 
-/// A session that was found.
-struct Session {
-    id: String,
-    name: Option<String>,
-}
-
-impl Session {
-    fn params(&self) -> ThreadIdParams {
-        ThreadIdParams {
-            thread_id: self.id.clone(),
-        }
+/// As people are told of it.
+fn called(session: &Found) -> String {
+    match &session.name {
+        Some(name) => format!("{name} ({})", session.id),
+        None => session.id.clone(),
     }
 }
 
-impl std::fmt::Display for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{name} ({})", self.id),
-            None => self.id.fmt(f),
-        }
+fn params(session: &Found) -> ThreadIdParams {
+    ThreadIdParams {
+        thread_id: session.id.clone(),
     }
 }
 
@@ -177,101 +161,20 @@ fn with_session(
     root: &Root,
     wanted: &str,
     place: Place,
-    work: impl AsyncFnOnce(&Client, Session) -> Result<String, ExecError>,
+    work: impl AsyncFnOnce(&Client, Found) -> Result<String, ExecError>,
 ) -> Result<ExitCode, ExecError> {
     let surroundings = environment::read()?;
     let text = server::with_client(&surroundings, root.overrides()?, async |client| {
-        let session = find(&client, wanted, place).await?;
+        let session = lookup::find(&client, wanted, place).await?;
         work(&client, session).await
     })?;
     print(&text).map(|()| ExitCode::SUCCESS)
 }
 
-/// An id is taken as it is; a name must be that of one session.
-async fn find(client: &Client, wanted: &str, place: Place) -> Result<Session, ExecError> {
-    if is_uuid(wanted) {
-        return Ok(Session {
-            id: wanted.to_ascii_lowercase(),
-            name: None,
-        });
-    }
-    let named = ThreadListParams {
-        name: Some(wanted.to_owned()),
-        ..ThreadListParams::default()
-    };
-    let found = in_place(client, place, named).await?;
-    let mut called: Vec<&Thread> = found.iter().filter(|thread| thread.name.as_deref() == Some(wanted)).collect();
-    match (called.pop(), called.len()) {
-        (Some(thread), 0) => Ok(Session {
-            id: thread.id.clone(),
-            name: thread.name.clone(),
-        }),
-        (Some(last), _) => {
-            called.push(last);
-            let ids: Vec<&str> = called.iter().map(|thread| thread.id.as_str()).collect();
-            let error = ExecError::new("session.ambiguous", format!("{} sessions are called {wanted:?}", ids.len()));
-            Err(error.with_hint(format!("name one by its id: {}", ids.join(", "))))
-        }
-        (None, _) => {
-            let error = ExecError::new(
-                "session.not_found",
-                format!("no {}session has the id or name {wanted:?}", place.word()),
-            );
-            // Only for the hint: this looks at every session.
-            let all = in_place(client, place, ThreadListParams::default()).await?;
-            let names = all.iter().filter_map(|thread| thread.name.as_deref());
-            Err(match codex_base::nearest(wanted, names) {
-                Some(name) => error.with_hint(format!("did you mean {name:?}?")),
-                None => error.with_hint("codex sessions --all lists them"),
-            })
-        }
-    }
-}
-
-impl Place {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Active | Self::Both => "",
-            Self::Archive => "archived ",
-        }
-    }
-}
-
-/// Most pages of sessions that are looked through for a name.
-const PAGES_MAX: usize = 100;
-
-async fn in_place(client: &Client, place: Place, params: ThreadListParams) -> Result<Vec<Thread>, ExecError> {
-    let places: &[bool] = match place {
-        Place::Active => &[false],
-        Place::Archive => &[true],
-        Place::Both => &[false, true],
-    };
-    let mut all = Vec::new();
-    for archived in places {
-        let mut cursor = None;
-        for _ in 0..PAGES_MAX {
-            let params = ThreadListParams {
-                archived: Some(*archived),
-                limit: Some(1000),
-                source_kinds: Some(ThreadSourceKind::ROOTS.to_vec()),
-                cursor,
-                ..params.clone()
-            };
-            let page = client.request::<ThreadList>(params).await?;
-            all.extend(page.data);
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                break;
-            }
-        }
-    }
-    Ok(all)
-}
-
-fn confirmed(session: &Session) -> Result<bool, ExecError> {
+fn confirmed(session: &Found) -> Result<bool, ExecError> {
     let failed = |error: std::io::Error| ExecError::new("session.unconfirmed", format!("cannot ask: {error}"));
     let mut stderr = std::io::stderr();
-    write!(stderr, "Delete session {session} and its sub-agents for good? [y/N] ").map_err(failed)?;
+    write!(stderr, "Delete session {} and its sub-agents for good? [y/N] ", called(session)).map_err(failed)?;
     stderr.flush().map_err(failed)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
@@ -307,10 +210,3 @@ fn table(threads: &[Thread], directories: bool, timezone: &str) -> String {
 }
 
 const TITLE_CHARS_MAX: usize = 80;
-
-/// 8-4-4-4-12 hexadecimal digits.
-fn is_uuid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}

@@ -26,14 +26,17 @@ pub fn open(session: &str) -> Result<Stored, ExecError> {
 fn locate(home: &AbsPath, session: &str) -> Result<AbsPath, ExecError> {
     // A name may be no possible id.
     let file = |id: &str| codex_sessions::find_anywhere(home, id).ok().flatten();
-    let named = || {
-        let names = codex_sessions::names(home);
-        let mut ids = names.iter().filter(|(_, name)| *name == session).map(|(id, _)| id);
-        ids.find_map(|id| file(id))
-    };
-    file(session).or_else(named).ok_or_else(|| {
-        ExecError::new("session.not_found", format!("no session has the id or name {session:?}"))
-            .with_hint("codex exec prints a session's id when it starts")
+    if let Some(path) = file(session) {
+        return Ok(path);
+    }
+    let names = codex_sessions::names(home);
+    let mut called = names.iter().filter(|(_, name)| *name == session);
+    called.find_map(|(id, _)| file(id)).ok_or_else(|| {
+        let error = ExecError::new("session.not_found", format!("no session has the id or name {session:?}"));
+        match codex_base::nearest(session, names.values().map(String::as_str)) {
+            Some(name) => error.with_hint(format!("did you mean {name:?}?")),
+            None => error.with_hint("codex sessions --all lists them"),
+        }
     })
 }
 

@@ -222,12 +222,14 @@ fn a_session_that_does_not_exist_cannot_be_resumed() {
     -- stdout
     -- stderr
     error: no rollout found for thread id [ID] [session.not_found]
+    hint: codex sessions --all lists them
     ");
     assert_text!(refused(&lab, &["exec", "resume", "my session", "go on"]).all(), @r#"
     Ok(1)
     -- stdout
     -- stderr
     error: no session has the id or name "my session" [session.not_found]
+    hint: codex sessions --all lists them
     "#);
 }
 

@@ -45,12 +45,28 @@ fn a_session_is_listed_named_put_away_brought_back_and_deleted() {
         "{}",
         away.stderr
     );
+    for command in [&["exec", "resume", "the mending", "more"][..], &["archive", "the mending"]] {
+        assert_eq!(
+            lab.run(command).assert_code(1).stderr,
+            format!("error: session \"the mending\" is archived [session.archived]\nhint: codex unarchive {id}\n")
+        );
+    }
     assert!(out(&["sessions", "--archived"]).contains("the mending"));
     assert_eq!(
         out(&["unarchive", "the mending"]),
         format!("Unarchived session the mending ({id}).\n")
     );
     lab.run(&["exec", "resume", "the mending", "more"]).assert_code(0);
+    for command in [
+        &["exec", "resume", "the mendin", "more"][..],
+        &["archive", "the mendin"],
+        &["show", "the mendin"],
+    ] {
+        assert_eq!(
+            lab.run(command).assert_code(1).stderr,
+            "error: no session has the id or name \"the mendin\" [session.not_found]\nhint: did you mean \"the mending\"?\n"
+        );
+    }
 
     let asked = lab.run(&["delete", "the mending"]);
     asked.assert_code(1);
@@ -63,8 +79,11 @@ fn a_session_is_listed_named_put_away_brought_back_and_deleted() {
     );
     assert_eq!(out(&["delete", &id, "--force"]), format!("Deleted session {id}.\n"));
     assert_eq!((lab.journal(), out(&["sessions"])), (None, String::new()));
-    let near = lab.run(&["archive", "the mendin"]);
-    assert!(near.assert_code(1).stderr.contains("[session.not_found]"), "{}", near.stderr);
+    let gone = lab.run(&["archive", "the mending"]);
+    assert_eq!(
+        gone.assert_code(1).stderr,
+        "error: no session has the id or name \"the mending\" [session.not_found]\nhint: codex sessions --all lists them\n"
+    );
 }
 
 #[test]
