@@ -18,6 +18,9 @@ const PAGE_BYTES: usize = 1024;
 /// A batch takes chunks up to this size together.
 const BATCH_BYTES: usize = 64 * 1024;
 
+/// What is not more than this did not come in a flood.
+const TRICKLE_BYTES_MAX: usize = 8 * 1024;
+
 /// What some chunks gave.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Batch {
@@ -36,6 +39,12 @@ impl Batch {
 
     pub fn is_last(&self) -> bool {
         matches!(self.events.last(), Some(ModelEvent::Completed { .. } | ModelEvent::Failed(_)))
+    }
+
+    /// A few words and nothing else: more of them come, and none is waited for.
+    pub fn is_trickle(&self) -> bool {
+        let [event] = &self.events[..] else { return false };
+        self.bytes < TRICKLE_BYTES_MAX && matches!(event, ModelEvent::TextDelta { .. } | ModelEvent::SummaryDelta { .. })
     }
 
     fn push(&mut self, event: ModelEvent) {
@@ -282,5 +291,25 @@ mod tests {
             _ => None,
         });
         assert_eq!(texts.collect::<Vec<_>>(), ["a12", "b3", "a4"]);
+    }
+
+    #[test]
+    fn a_few_words_are_a_trickle_and_nothing_else_is() {
+        let delta = |text: &str| format!("data: {{\"type\":\"response.output_text.delta\",\"item_id\":\"a\",\"delta\":\"{text}\"}}\n\n");
+        let mut reading = Reading::new(&Bounds::new(Duration::from_secs(1)));
+        let mut check = |stream: &str, expect: bool| {
+            let mut batch = Batch::default();
+            reading.chunk(stream.as_bytes(), &mut batch);
+            assert_eq!(batch.is_trickle(), expect, "{stream}");
+        };
+
+        check(
+            "data: {\"type\":\"response.output_item.added\",\"item\":{\"type\":\"message\",\"id\":\"a\"}}\n\n",
+            false,
+        );
+        check(&delta("one").repeat(3), true);
+        check(&delta(&"x".repeat(TRICKLE_BYTES_MAX)), false);
+        check("data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\"}}\n\n", false);
+        check(": alive\n\n", false);
     }
 }

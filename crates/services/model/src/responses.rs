@@ -24,12 +24,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// Events that may wait for a slow reader.
 pub(crate) const EVENTS_WAITING_MAX: usize = 64;
+/// Between looks at text that trickles in. Nobody reads faster, and each look wakes all who pass the text on.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(16);
 /// Bytes of an error body that are read.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// Turns whose sticky-routing value is remembered.
@@ -243,7 +245,11 @@ impl Inner {
                 tokio::spawn(read_out(response));
                 return send_all(events, batch.events).await;
             }
+            let trickle = batch.is_trickle();
             send_all(events, batch.events).await?;
+            if trickle {
+                sleep(BETWEEN_LOOKS).await;
+            }
             // Counted from here: a reader that takes its time is no silence of the server.
             if batch.alive {
                 patience.alive(Instant::now());
