@@ -12,6 +12,7 @@ use codex_model::local;
 use codex_tui::Failure;
 use codex_tui::first_run::{FirstRun, Kind, Offer, Server, Wanted};
 use codex_tui::look::Look;
+use codex_tui_kit::terminal::process::TypedAhead;
 use codex_tui_kit::terminal::{Input, Port};
 use codex_tui_kit::theme::{Background, Theme};
 use std::time::Duration;
@@ -48,7 +49,7 @@ pub fn is_needed(resolved: &Resolved, surroundings: &Surroundings) -> bool {
 /// # Errors
 /// If there is no terminal any more.
 pub async fn lead(resolved: &Resolved, theme: Theme, surroundings: &Surroundings, signals: &Signals) -> Result<Outcome, ExecError> {
-    let (mut port, size) = terminal::open_terminal(surroundings)?;
+    let (mut port, size) = terminal::open_terminal(surroundings, TypedAhead::Lost)?;
     let process = &surroundings.process;
     let look = Look::new(theme, process.home.clone(), &process.timezone);
     let settings = login::settings_of(resolved);

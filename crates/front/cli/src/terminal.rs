@@ -22,7 +22,7 @@ use codex_tui::trust::{Decision, Trust};
 use codex_tui::{Ended, Failure, Options, Settings};
 use codex_tui_kit::terminal::inline::Narrowing;
 use codex_tui_kit::terminal::notify::Method;
-use codex_tui_kit::terminal::process::{self, Keyboard, ProcessTerminal};
+use codex_tui_kit::terminal::process::{self, Keyboard, ProcessTerminal, TypedAhead};
 use codex_tui_kit::terminal::{Device, Port, Surface};
 use codex_tui_kit::theme::{TerminalFacts, Theme};
 use std::io::Write;
@@ -80,7 +80,12 @@ pub fn run_in(
         if let Some(local) = local {
             Box::pin(local.ready(&surroundings, &signals)).await?;
         }
-        let (terminal, size) = open_terminal(&surroundings)?;
+        let typed_ahead = if options.trust.is_some() {
+            TypedAhead::Lost
+        } else {
+            TypedAhead::Kept
+        };
+        let (terminal, size) = open_terminal(&surroundings, typed_ahead)?;
         let connected = wire::connect_terminal(&surroundings, overrides, sandbox);
         let around = codex_tui::Surroundings {
             terminal,
@@ -315,7 +320,7 @@ fn history(settings: &HistorySettings, surroundings: &Surroundings) -> Option<co
 
 /// # Errors
 /// If it cannot be used.
-pub fn open_terminal(surroundings: &Surroundings) -> Result<(Port, codex_tui_kit::terminal::Size), ExecError> {
+pub fn open_terminal(surroundings: &Surroundings, typed_ahead: TypedAhead) -> Result<(Port, codex_tui_kit::terminal::Size), ExecError> {
     let failed = |error: std::io::Error| ExecError::new("cli.no_terminal", format!("cannot use the terminal: {error}"));
     let var = |name: &str| surroundings.process.var(name).filter(|value| !value.is_empty());
     // In tmux the rows are tmux's, whatever is around it.
@@ -326,7 +331,7 @@ pub fn open_terminal(surroundings: &Surroundings) -> Result<(Port, codex_tui_kit
         Some(_) => Keyboard::Plain,
     };
     let reports = surroundings.process.codex_home.join("log");
-    let device = panics::report_around(reports, || ProcessTerminal::open(narrowing, keyboard)).map_err(failed)?;
+    let device = panics::report_around(reports, || ProcessTerminal::open(narrowing, keyboard, typed_ahead)).map_err(failed)?;
     let size = device.size().map_err(failed)?;
     let reader = device.reader();
     let port = Port::open(hit_points::hook_terminal(&surroundings.process, Box::new(device))).map_err(failed)?;

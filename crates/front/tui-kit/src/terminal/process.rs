@@ -37,6 +37,14 @@ const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
 /// After a panic: an end to whatever frame was begun, and to the alternate screen; the live rows below the cursor go.
 const PANIC_OFF: &[u8] = b"\x1b[?2026l\x1b[?1049l\r\n\x1b[J";
 
+/// What becomes of keys that were pressed before the terminal was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypedAhead {
+    Kept,
+    /// They must not answer a question that nobody had seen.
+    Lost,
+}
+
 /// The terminal at stdin and stdout.
 #[derive(Debug)]
 pub struct ProcessTerminal {
@@ -51,8 +59,12 @@ impl ProcessTerminal {
     ///
     /// # Errors
     /// If there is none.
-    pub fn open(narrowing: Narrowing, keyboard: Keyboard) -> io::Result<Self> {
+    pub fn open(narrowing: Narrowing, keyboard: Keyboard, typed_ahead: TypedAhead) -> io::Result<Self> {
         let mut terminal = PlatformTerminal::new()?;
+        if typed_ahead == TypedAhead::Lost {
+            // Loses what was typed by then; what `enter` does keeps it.
+            terminal.enter_raw_mode()?;
+        }
         terminal.set_panic_hook(|handle| {
             // The terminal may be gone; the panic is what counts.
             let _ = handle.write_all(PANIC_OFF).and_then(|()| handle.write_all(MODES_OFF));
@@ -153,7 +165,7 @@ impl Device for ProcessTerminal {
 
     fn enter(&mut self) -> io::Result<()> {
         self.gate.open();
-        self.terminal.enter_raw_mode()?;
+        enter_raw_mode(&mut self.terminal)?;
         self.write(MODES_ON)?;
         match self.keyboard {
             Keyboard::Enhanced => self.write(ENHANCED_ON),
@@ -197,6 +209,25 @@ pub fn follow_job_control(program: &mpsc::Sender<Input>) -> io::Result<()> {
 #[cfg(not(unix))]
 pub const fn follow_job_control(_: &mpsc::Sender<Input>) -> io::Result<()> {
     Ok(())
+}
+
+/// At once, and nothing that was typed is lost: the library's own way flushes the input.
+#[cfg(unix)]
+fn enter_raw_mode(_: &mut PlatformTerminal) -> io::Result<()> {
+    // SAFETY: zeros are valid, the first call fills it; the rest is plain numbers.
+    let done = unsafe {
+        let mut modes: libc::termios = std::mem::zeroed();
+        libc::tcgetattr(libc::STDOUT_FILENO, &raw mut modes) == 0 && {
+            libc::cfmakeraw(&raw mut modes);
+            libc::tcsetattr(libc::STDOUT_FILENO, libc::TCSANOW, &raw const modes) == 0
+        }
+    };
+    if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(not(unix))]
+fn enter_raw_mode(terminal: &mut PlatformTerminal) -> io::Result<()> {
+    terminal.enter_raw_mode()
 }
 
 /// Whether nobody made the kernel edit lines or show keys again.

@@ -123,3 +123,48 @@ fn after_a_stop_that_nobody_is_asked_about_it_takes_the_terminal_again() {
     assert_codex_works(&seat, &lab, "word");
     assert_leaves(seat, &lab);
 }
+
+/// Keys that the terminal has before the program does.
+fn typed_ahead(lab: &Lab, keys: &str) -> Seat {
+    let mut command = shell(lab);
+    let wait = "stty -echoctl; echo ready; until [ -e go ]; do sleep 0.02; done; exec \"$0\"";
+    command.args(["-c", wait]).arg(lab.program()).env("TERM", "xterm-256color");
+    let seat = Seat {
+        pty: Pty::start(command, 80, 24).unwrap(),
+    };
+    seat.wait_for("ready");
+    seat.press(keys.as_bytes());
+    // The kernel shows what it has.
+    seat.wait_for(keys);
+    std::fs::write(lab.home.workspace().join("go"), "").unwrap();
+    seat
+}
+
+#[test]
+fn what_was_typed_before_it_was_there_is_in_the_field() {
+    let mock = MockModel::start([]);
+    let lab = lab(&mock);
+
+    let seat = typed_ahead(&lab, "look at this");
+
+    seat.wait_for("› look at this");
+    seat.press(b"\x15");
+    seat.wait_for("Ask for something");
+    seat.leave();
+}
+
+#[test]
+fn what_was_typed_before_a_question_does_not_answer_it() {
+    let mock = MockModel::start([]);
+    let lab = lab(&mock);
+    lab.home.make_repository(&[("a.txt", "a\n")]);
+
+    let seat = typed_ahead(&lab, "yyy");
+
+    seat.wait_for("Do you trust");
+    seat.pty.settle(QUIET);
+    assert!(seat.pty.text().contains("Do you trust"), "{}", seat.pty.text());
+    seat.press(b"n");
+    seat.wait_for("Ask for something");
+    seat.leave();
+}
