@@ -26,9 +26,9 @@ pub const ROOMY_BELOW: usize = MESSAGES_MAX / 2;
 /// How long the queue may stay at [`MESSAGES_MAX`] before the peer is disconnected.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Deltas that may wait; more are dropped.
-pub const DELTAS_MAX: usize = 1024;
-/// A merged delta grows no further than this.
-pub const DELTA_BYTES_MAX: usize = 64 * 1024;
+pub const DELTAS_MAX: usize = 4096;
+/// A merged delta grows no further than this: whoever reads it does something else in between.
+pub const DELTA_BYTES_MAX: usize = 16 * 1024;
 
 /// One message from the server to a client.
 #[derive(Debug, Clone, PartialEq)]
