@@ -161,7 +161,7 @@ impl Desk {
         self.effects.clear();
     }
 
-    const fn now(&self) -> Now {
+    pub const fn now(&self) -> Now {
         Now {
             monotonic: self.time,
             unix_seconds: TODAY,

@@ -50,6 +50,8 @@ pub mod state;
 pub mod themes;
 pub mod title;
 pub mod transcript;
+#[cfg(test)]
+mod transcript_tests;
 pub mod trust;
 pub mod update;
 pub mod view;
