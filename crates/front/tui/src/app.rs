@@ -25,7 +25,7 @@ use ratatui::text::Line;
 use std::collections::VecDeque;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Between frames after a key, and after what a key asked for.
@@ -35,7 +35,7 @@ const FRAME: Duration = Duration::from_millis(33);
 /// So long a frame that is due waits for what the server has said already.
 const READING_MAX: Duration = Duration::from_millis(4);
 /// Finished lines that one frame takes along: a terminal shows them in a few milliseconds, and then what was typed meanwhile.
-const LINES_PER_FRAME_MAX: usize = 400;
+const LINES_PER_FRAME_MAX: usize = 200;
 /// While so many finished lines wait for the terminal, the server is not listened to: it pauses the answer.
 const LINES_WAITING_MAX: usize = 50_000;
 /// How long the terminal may take the last frame.
@@ -82,6 +82,10 @@ pub async fn run(options: Options, around: Surroundings) -> Outcome {
         state,
         terminal,
         client,
+        began: Began {
+            instant: Instant::now(),
+            reading: clock.monotonic(),
+        },
         clock,
         results,
         painting: false,
@@ -96,7 +100,8 @@ pub async fn run(options: Options, around: Surroundings) -> Outcome {
     app.read_history();
     app.draw(app.now());
     app.introduce_then(first);
-    app.follow(events, inbox, signals).await;
+    // A share of turns that is used up would make keys look as if there were none while the server has more to say.
+    tokio::task::unconstrained(app.follow(events, inbox, signals)).await;
     app.leave().await
 }
 
@@ -105,6 +110,7 @@ struct App {
     terminal: Port,
     client: Client,
     clock: Arc<dyn Clock>,
+    began: Began,
     results: mpsc::Sender<Event>,
     /// A frame is under way.
     painting: bool,
@@ -124,6 +130,19 @@ struct App {
 enum Goes {
     On,
     Away,
+}
+
+/// One moment by two clocks. How far apart two keys are must not depend on what this thread waits for between two looks.
+struct Began {
+    instant: Instant,
+    reading: Duration,
+}
+
+impl Began {
+    fn reading_at(&self, instant: Instant) -> Duration {
+        let before = self.instant.saturating_duration_since(instant);
+        (self.reading + instant.saturating_duration_since(self.instant)).saturating_sub(before)
+    }
 }
 
 impl App {
@@ -177,10 +196,13 @@ impl App {
             self.dirty = true;
             self.urgent |= answers_a_key(&event);
             self.streaming = is_delta(&event);
-            let mut now = self.now();
-            if let Event::Input(Input::Key(_, read_at)) = &event {
-                now.monotonic = now.monotonic.saturating_sub(read_at.elapsed());
-            }
+            let now = match &event {
+                Event::Input(Input::Key(_, read_at)) => Now {
+                    monotonic: self.began.reading_at(*read_at),
+                    ..self.now()
+                },
+                _ => self.now(),
+            };
             let effects = update(&mut self.state, event, now);
             if let Goes::Away = self.perform_all(effects) {
                 return;
@@ -487,5 +509,18 @@ mod tests {
         assert!(hears_before(due, due, true));
         assert!(!hears_before(due, due + READING_MAX, true));
         assert!(!hears_before(due, due + READING_MAX, false));
+    }
+
+    #[test]
+    fn keys_are_as_far_apart_as_they_were_read() {
+        let began = Began {
+            instant: Instant::now(),
+            reading: Duration::from_secs(5),
+        };
+        let after = |millis| began.reading_at(began.instant + Duration::from_millis(millis));
+
+        assert_eq!(after(9) - after(0), Duration::from_millis(9));
+        let before = began.reading_at(began.instant.checked_sub(Duration::from_secs(1)).unwrap());
+        assert_eq!(before, Duration::from_secs(4));
     }
 }

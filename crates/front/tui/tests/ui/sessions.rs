@@ -161,7 +161,11 @@ fn a_file_is_found_and_put_into_the_message() {
     ui.wait_for("scripted");
 
     ui.type_text("look at @rea");
-    ui.wait_for("❯ README.md");
+    // The files of `@` alone are there before the letters behind it are.
+    ui.wait_until("the file that matches", |screen| {
+        let text = screen.text();
+        text.contains("@rea") && text.contains("❯ README.md") && !text.contains("a.txt")
+    });
     assert_snapshot!(ui.screen(), @r"
     >_ codex 0.200.0
        ~/work
