@@ -63,6 +63,22 @@ pub struct Settings {
     pub sandbox: Option<SandboxMode>,
 }
 
+/// Parameters that open a thread with these settings.
+macro_rules! with_settings {
+    ($params:ident, $settings:ident $(, $field:ident)*) => {
+        $params {
+            $($field,)*
+            cwd: Some($settings.cwd.to_string()),
+            model: $settings.model.clone(),
+            model_provider: $settings.model_provider.clone(),
+            approval_policy: $settings.approval_policy,
+            approvals_reviewer: $settings.approvals_reviewer,
+            sandbox: $settings.sandbox,
+            ..$params::default()
+        }
+    };
+}
+
 /// The first request of the connection.
 ///
 /// # Errors
@@ -88,7 +104,7 @@ pub async fn introduce(client: &Client) -> Result<(), Failure> {
 /// If there is no such session, or the server refuses.
 pub async fn open(opening: &Opening, settings: &Settings, client: &Client) -> Result<ThreadSetup, Failure> {
     match opening {
-        Opening::New => Ok(client.request::<ThreadStart>(start_params(settings)).await?),
+        Opening::New => Ok(client.request::<ThreadStart>(with_settings!(ThreadStartParams, settings)).await?),
         Opening::Resume(session) => resume(settings, client, id_of(client, session).await?).await,
         Opening::Fork(session) => fork(settings, client, id_of(client, session).await?).await,
         Opening::ResumeLast(among) => {
@@ -100,57 +116,25 @@ pub async fn open(opening: &Opening, settings: &Settings, client: &Client) -> Re
             fork(settings, client, thread.id).await
         }
         Opening::Back { thread_id, before_turn_id } => {
+            let thread_id = thread_id.clone();
             let params = ThreadForkParams {
                 before_turn_id: Some(before_turn_id.clone()),
                 exclude_turns: true,
-                ..fork_params(settings, thread_id.clone())
+                ..with_settings!(ThreadForkParams, settings, thread_id)
             };
             Ok(client.request::<ThreadFork>(params).await?)
         }
     }
 }
 
-fn start_params(settings: &Settings) -> ThreadStartParams {
-    ThreadStartParams {
-        cwd: Some(settings.cwd.to_string()),
-        model: settings.model.clone(),
-        model_provider: settings.model_provider.clone(),
-        approval_policy: settings.approval_policy,
-        approvals_reviewer: settings.approvals_reviewer,
-        sandbox: settings.sandbox,
-        ..ThreadStartParams::default()
-    }
-}
-
 async fn resume(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
-    let params = ThreadResumeParams {
-        thread_id,
-        cwd: Some(settings.cwd.to_string()),
-        model: settings.model.clone(),
-        model_provider: settings.model_provider.clone(),
-        approval_policy: settings.approval_policy,
-        approvals_reviewer: settings.approvals_reviewer,
-        sandbox: settings.sandbox,
-        ..ThreadResumeParams::default()
-    };
+    let params = with_settings!(ThreadResumeParams, settings, thread_id);
     Ok(client.request::<ThreadResume>(params).await?)
 }
 
 async fn fork(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
-    Ok(client.request::<ThreadFork>(fork_params(settings, thread_id)).await?)
-}
-
-fn fork_params(settings: &Settings, thread_id: String) -> ThreadForkParams {
-    ThreadForkParams {
-        thread_id,
-        cwd: Some(settings.cwd.to_string()),
-        model: settings.model.clone(),
-        model_provider: settings.model_provider.clone(),
-        approval_policy: settings.approval_policy,
-        approvals_reviewer: settings.approvals_reviewer,
-        sandbox: settings.sandbox,
-        ..ThreadForkParams::default()
-    }
+    let params = with_settings!(ThreadForkParams, settings, thread_id);
+    Ok(client.request::<ThreadFork>(params).await?)
 }
 
 async fn id_of(client: &Client, session: &str) -> Result<String, Failure> {

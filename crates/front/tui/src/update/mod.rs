@@ -52,66 +52,43 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
 
 fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     match event {
-        Event::Input(input) => on_input(state, input, now),
-        Event::Server(message) => server::on_message(state, *message, now),
+        Event::Input(input) => return on_input(state, input, now),
+        Event::Server(message) => return server::on_message(state, *message, now),
         Event::ServerGone(reason) => {
             state.ended = Some(Ended::Failed(Failure::new("server.gone", reason)));
-            vec![Effect::Leave]
+            return vec![Effect::Leave];
         }
-        Event::Opened(result) => opened(state, *result, now),
-        Event::Answered { then, result } => answered(state, then, result, now),
-        Event::Introduced if state.ask_trust.is_some() => Vec::new(),
+        Event::Opened(result) => return opened(state, *result, now),
+        Event::Answered { then, result } => return answered(state, then, result, now),
+        Event::Introduced if state.ask_trust.is_some() => {}
         Event::Introduced => {
             let choosing = state.choosing.take();
-            choosing
+            return choosing
                 .map(|choosing| picker::sessions::open_first(state, choosing))
-                .unwrap_or_default()
+                .unwrap_or_default();
         }
         Event::HistoryRead(entries) => {
             // What was sent meanwhile is newer.
             let newer = std::mem::replace(&mut state.recall.entries, entries);
             state.recall.entries.extend(newer);
-            Vec::new()
         }
         Event::Trusted(result) => {
             if let Err(failure) = result {
                 state.notice(Notice::from(&failure));
             }
-            open_asked(state)
+            return open_asked(state);
         }
-        Event::DiffRead(result) => {
-            diff_read(state, result);
-            Vec::new()
-        }
-        Event::PictureSeen(file, _, true) => {
-            state.images.push(file.to_string());
-            Vec::new()
-        }
-        Event::PictureSeen(_, text, false) => {
-            keys::paste(state, &text);
-            Vec::new()
-        }
+        Event::DiffRead(result) => diff_read(state, result),
+        Event::PictureSeen(file, _, true) => state.images.push(file.to_string()),
+        Event::PictureSeen(_, text, false) => keys::paste(state, &text),
         Event::ClipboardRead(Ok(file)) => {
             state.images.push(file.to_string());
             state.pasted.push(file);
-            Vec::new()
         }
-        Event::ClipboardRead(Err(failure)) => {
-            state.toast(failure.message, now, Duration::from_secs(4));
-            Vec::new()
-        }
-        Event::DraftEdited(Ok(text)) => {
-            state.editor.set_text(text.trim_end());
-            Vec::new()
-        }
-        Event::DraftEdited(Err(failure)) => {
-            state.notice(Notice::from(&failure));
-            Vec::new()
-        }
-        Event::BranchRead(branch) => {
-            state.git_branch = branch;
-            Vec::new()
-        }
+        Event::ClipboardRead(Err(failure)) => state.toast(failure.message, now, Duration::from_secs(4)),
+        Event::DraftEdited(Ok(text)) => state.editor.set_text(text.trim_end()),
+        Event::DraftEdited(Err(failure)) => state.notice(Notice::from(&failure)),
+        Event::BranchRead(branch) => state.git_branch = branch,
         Event::FolderSeen(folder, Ok(())) => {
             state.toast(
                 format!("{} from the next turn on", state.look.path(&folder)),
@@ -123,68 +100,46 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
                 open.cwd = folder.clone();
                 chosen.cwd = Some(folder);
             });
-            Vec::new()
         }
-        Event::FolderSeen(folder, Err(reason)) => {
-            state.notice(Notice::error(format!("cannot work in {folder}: {reason}")));
-            Vec::new()
-        }
-        Event::Exported(Ok(file)) => {
-            state.notice(Notice::info(format!("the conversation is in {file}")));
-            Vec::new()
-        }
-        Event::Exported(Err(failure)) => {
-            state.notice(Notice::from(&failure));
-            Vec::new()
-        }
-        Event::Trouble(notice) => {
-            state.notice(notice);
-            Vec::new()
-        }
-        Event::ToldToEnd => leave(state),
-        Event::Tick => {
-            tick(state, now);
-            Vec::new()
-        }
+        Event::FolderSeen(folder, Err(reason)) => state.notice(Notice::error(format!("cannot work in {folder}: {reason}"))),
+        Event::Exported(Ok(file)) => state.notice(Notice::info(format!("the conversation is in {file}"))),
+        Event::Exported(Err(failure)) => state.notice(Notice::from(&failure)),
+        Event::Trouble(notice) => state.notice(notice),
+        Event::ToldToEnd => return leave(state),
+        Event::Tick => tick(state, now),
     }
+    Vec::new()
 }
 
 fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
     match input {
-        Input::Key(key, _) => keys::press(state, key, now),
-        Input::Paste(text) if state.picker.is_some() => picker::keys::paste(state, &text),
+        Input::Key(key, _) => return keys::press(state, key, now),
+        Input::Paste(text) if state.picker.is_some() => return picker::keys::paste(state, &text),
         Input::Paste(text) => match picture::look(state, &text) {
-            Some(effect) => vec![effect],
-            None => {
-                keys::paste(state, &text);
-                Vec::new()
-            }
+            Some(effect) => return vec![effect],
+            None => keys::paste(state, &text),
         },
         Input::Resized(size) => {
             state.size = size;
             state.transcript.set_width(size.columns, &state.look);
-            Vec::new()
         }
-        Input::Focus(focused) => {
-            state.focused = focused;
-            Vec::new()
-        }
-        Input::Stop => vec![Effect::Suspend],
-        Input::Continued => vec![Effect::Retake],
-        Input::Resumed => vec![Effect::Repaint],
+        Input::Focus(focused) => state.focused = focused,
+        Input::Stop => return vec![Effect::Suspend],
+        Input::Continued => return vec![Effect::Retake],
+        Input::Resumed => return vec![Effect::Repaint],
         Input::Gone => {
             state.ended = Some(Ended::TerminalGone);
-            vec![Effect::Leave]
+            return vec![Effect::Leave];
         }
         Input::Background { red, green, blue } => {
             if state.theme_name.is_none() && state.theme_before.is_none() {
                 state.look.set_background(Background::of(red, green, blue));
             }
             state.transcript.set_width(state.size.columns, &state.look);
-            Vec::new()
         }
-        Input::Painted => Vec::new(),
+        Input::Painted => {}
     }
+    Vec::new()
 }
 
 fn tick(state: &mut State, now: Now) {
@@ -343,7 +298,6 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             if let Ok(started) = serde_json::from_value::<TurnStartResult>(value) {
                 return turn_known(state, &started.turn);
             }
-            Vec::new()
         }
         (Then::TurnStarted, Err(failure)) => {
             state.working = None;
@@ -357,70 +311,45 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
                 state.queue.push_front(message);
             }
             submit::take_back_queue(state);
-            Vec::new()
         }
-        (Then::Models, Ok(value)) => {
-            picker::choose::models_listed(state, value);
-            Vec::new()
-        }
-        (Then::Sessions(serial), Ok(value)) => {
-            picker::sessions::listed(state, serial, value, now.unix_seconds);
-            Vec::new()
-        }
-        (Then::Terminals { shown }, Ok(value)) => {
-            background::listed(state, value, shown);
-            Vec::new()
-        }
-        (Then::Skills { shown }, Ok(value)) => {
-            skills::listed(state, value, shown);
-            Vec::new()
-        }
-        (Then::SkillSwitched, Ok(_)) => skills::ask(state, Then::Skills { shown: true }),
-        (Then::Earlier, Ok(value)) => {
-            backtrack::listed(state, value);
-            Vec::new()
-        }
+        (Then::Models, Ok(value)) => picker::choose::models_listed(state, value),
+        (Then::Sessions(serial), Ok(value)) => picker::sessions::listed(state, serial, value, now.unix_seconds),
+        (Then::Terminals { shown }, Ok(value)) => background::listed(state, value, shown),
+        (Then::Skills { shown }, Ok(value)) => skills::listed(state, value, shown),
+        (Then::SkillSwitched, Ok(_)) => return skills::ask(state, Then::Skills { shown: true }),
+        (Then::Earlier, Ok(value)) => backtrack::listed(state, value),
         (Then::Transcript, Ok(value)) => {
             let read = serde_json::from_value::<ThreadReadResult>(value);
             let turns = read.map(|read| read.thread.turns).unwrap_or_default();
             let lines = cells::of_turns(&turns, state.size.columns, &state.look);
             state.pager = Some(Pager::new("The conversation", lines, state.size));
-            Vec::new()
         }
         (Then::Export(target), Ok(value)) => match serde_json::from_value::<ThreadReadResult>(value) {
-            Ok(read) => vec![Effect::Export(target, Box::new(read.thread))],
-            Err(error) => {
-                state.notice(Notice::error(format!("cannot read the conversation: {error}")));
-                Vec::new()
-            }
+            Ok(read) => return vec![Effect::Export(target, Box::new(read.thread))],
+            Err(error) => state.notice(Notice::error(format!("cannot read the conversation: {error}"))),
         },
-        (Then::Files(session_id), Ok(_)) => mention::heard(state, &session_id),
+        (Then::Files(session_id), Ok(_)) => return mention::heard(state, &session_id),
         (Then::Files(session_id), Err(failure)) => {
             mention::refused(state, &session_id);
             state.notice(Notice::from(&failure));
-            Vec::new()
         }
-        (Then::Unarchived(opening), Ok(_)) => open_other(state, opening),
+        (Then::Unarchived(opening), Ok(_)) => return open_other(state, opening),
         (Then::PutAway(what), Ok(_)) => {
             state.notice(Notice::info(format!("the session is {what}; here is another one")));
             state.session = Session::Opening;
-            open_new(state)
+            return open_new(state);
         }
-        (Then::Kept, Ok(value)) => {
-            keep::kept(state, value);
-            Vec::new()
-        }
+        (Then::Kept, Ok(value)) => keep::kept(state, value),
         (Then::Kept, Err(failure)) => {
             let failure = Failure {
                 message: format!("it counts until codex ends: {}", failure.message),
                 ..failure
             };
             state.notice(Notice::from(&failure));
-            Vec::new()
         }
         (Then::Quiet, _)
         | (Then::Terminals { shown: false } | Then::Skills { shown: false }, Err(_))
-        | (Then::Steered(_) | Then::Nothing(_), Ok(_)) => Vec::new(),
+        | (Then::Steered(_) | Then::Nothing(_), Ok(_)) => {}
         (
             Then::Models
             | Then::Terminals { .. }
@@ -440,19 +369,15 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
                 return vec![Effect::Leave];
             }
             state.notice(Notice::from(&failure));
-            Vec::new()
         }
-        (Then::Transcript, Err(failure)) => {
-            state.notice(Notice::from(&failure));
-            Vec::new()
-        }
+        (Then::Transcript, Err(failure)) => state.notice(Notice::from(&failure)),
         (Then::Steered(message), Err(_)) => {
             // The turn ended before it heard of the message, or takes none: it is the next one's.
             if let Some(at) = state.steering.iter().position(|waiting| *waiting == message) {
                 state.steering.remove(at);
                 state.queue.push_front(message);
             }
-            submit::next_of_queue(state, now)
+            return submit::next_of_queue(state, now);
         }
         (Then::Nothing(what), Err(failure)) => {
             let failure = Failure {
@@ -460,9 +385,9 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
                 ..failure
             };
             state.notice(Notice::from(&failure));
-            Vec::new()
         }
     }
+    Vec::new()
 }
 
 /// The server has said which turn it is. An interrupt that came before goes out now.
