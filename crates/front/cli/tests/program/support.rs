@@ -125,7 +125,9 @@ impl Lab {
     /// How the last turn stands: the type of the last event that begins or ends one.
     pub fn turn_event(&self) -> String {
         let text = self.journal_text();
-        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        // A line that is being written is none yet.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let lines = whole.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let mut kinds = lines
             .filter(|line| line["type"] == "event_msg")
             .map(|line| line["payload"]["type"].as_str().unwrap().to_owned());
