@@ -24,7 +24,7 @@ pub mod zone;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{Ids, RandomIds};
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_within};
 pub use output::HeadTail;
 pub use path::AbsPath;
 pub use secret::Secret;

@@ -2,7 +2,11 @@
 
 /// The name with the fewest typing errors, if there are few enough: one, or one in three letters.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(1);
+    nearest_within((word.chars().count() / 3).max(1), word, names)
+}
+
+/// The name with the fewest typing errors, `limit` at most.
+pub fn nearest_within<'a>(limit: usize, word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distances = names
         .into_iter()
         .map(|name| (typing_errors(word, name), name))

@@ -29,7 +29,7 @@ impl Engine {
         }
         let id = thread_id.to_owned();
         let read = self.blocking(move |home| {
-            let path = codex_sessions::find_anywhere(home, &id)?.ok_or_else(|| JournalError::NotFound { thread_id: id.clone() })?;
+            let path = codex_sessions::find_anywhere(home, &id)?.ok_or_else(|| codex_sessions::not_found(home, &id))?;
             let loaded = codex_sessions::read(&path)?;
             Ok((path, loaded, codex_sessions::names(home).remove(&id)))
         });
@@ -78,8 +78,8 @@ impl Engine {
         }
         let (id, now, is_loaded) = (thread_id.to_owned(), self.shared.clock.now(), loaded.is_some());
         let set = self.blocking(move |home| {
-            if !is_loaded && codex_sessions::find(home, &id)?.is_none() {
-                return Err(JournalError::NotFound { thread_id: id });
+            if !is_loaded {
+                codex_sessions::find_active(home, &id)?;
             }
             codex_sessions::set_name(home, &id, &name, now)
         });

@@ -478,13 +478,13 @@ async fn a_long_wait_names_its_cause() {
     );
     let status: Vec<&str> = with_status.stdout.lines().filter(|line| line.contains("status")).collect();
     insta::assert_snapshot!(status.join("\n"), @r#"
-    {"type":"status","waiting_for":"attempt 2 of 6, due in 9000 ms: overloaded","elapsed_ms":2000,"attempt":2}
-    {"type":"status","waiting_for":"attempt 2 of 6, due in 9000 ms: overloaded","elapsed_ms":10000,"attempt":2}
+    {"type":"status","waiting_for":"attempt 2 of 6, due after 9000 ms: overloaded","elapsed_ms":2000,"attempt":2}
+    {"type":"status","waiting_for":"attempt 2 of 6, due after 9000 ms: overloaded","elapsed_ms":10000,"attempt":2}
     "#);
 
     insta::assert_snapshot!(seen.stderr.split_once("mend it\n").unwrap().1, @r"
-    waiting for attempt 2 of 6, due in 9000 ms: overloaded (2 s)
-    waiting for attempt 2 of 6, due in 9000 ms: overloaded (10 s)
+    waiting for attempt 2 of 6, due after 9000 ms: overloaded (2 s)
+    waiting for attempt 2 of 6, due after 9000 ms: overloaded (10 s)
     ");
 }
 

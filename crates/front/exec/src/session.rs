@@ -125,12 +125,11 @@ async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Resul
         })
         .await?;
     found.data.into_iter().next().ok_or_else(|| {
-        let error = ExecError::new("session.not_found", format!("no session to resume in {}", options.cwd));
-        let hint = if everywhere {
-            "start one with: codex exec PROMPT"
+        let (place, hint) = if everywhere {
+            (String::new(), "start one with: codex exec PROMPT")
         } else {
-            "--all looks at the sessions of every directory"
+            (format!(" in {}", options.cwd), "--all looks at the sessions of every directory")
         };
-        error.with_hint(hint)
+        ExecError::new("session.not_found", format!("no session to resume{place}")).with_hint(hint)
     })
 }

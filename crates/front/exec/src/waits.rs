@@ -166,7 +166,7 @@ impl Waits {
                 reason,
             } => (
                 Topic::Model,
-                format!("attempt {attempt} of {attempts_max}, due in {delay_ms} ms: {reason}"),
+                format!("attempt {attempt} of {attempts_max}, due after {delay_ms} ms: {reason}"),
             ),
             WaitingFor::Tool { item_id, what, pid } => {
                 let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
@@ -290,7 +290,7 @@ mod tests {
                 delay_ms: 4000,
                 reason: "server is overloaded".to_owned(),
             },
-            "waiting for attempt 2 of 6, due in 4000 ms: server is overloaded (3 s)",
+            "waiting for attempt 2 of 6, due after 4000 ms: server is overloaded (3 s)",
         );
         check(
             WaitingFor::Tool {

@@ -14,7 +14,11 @@ pub enum JournalError {
         holder: Option<u32>,
     },
     #[error("no rollout found for thread id {thread_id}")]
-    NotFound { thread_id: String },
+    NotFound {
+        thread_id: String,
+        /// An id that is nearly the same.
+        near: Option<String>,
+    },
     /// It has to come back from the archive first.
     #[error("session {thread_id} is archived")]
     Archived { thread_id: String },
@@ -62,7 +66,8 @@ impl JournalError {
         match self {
             Self::InUse { .. } => Some("end the other one, or fork the session".to_owned()),
             Self::Archived { thread_id } => Some(format!("codex unarchive {thread_id}")),
-            Self::NotFound { .. } => Some("codex sessions --all lists them".to_owned()),
+            Self::NotFound { near: Some(id), .. } => Some(format!("did you mean {id}?")),
+            Self::NotFound { near: None, .. } => Some("codex sessions --all lists them".to_owned()),
             Self::NotArchived { .. } => Some("codex sessions --all --archived lists them".to_owned()),
             Self::HasForks { .. } => Some("delete the forks first, or archive it: codex archive keeps what they need".to_owned()),
             Self::ForkSourceMissing { source_id, .. } => {
@@ -73,8 +78,8 @@ impl JournalError {
             | Self::TurnNotFound { .. }
             | Self::NameEmpty
             | Self::NameUnfit { .. }
-            | Self::Read { .. }
-            | Self::Write { .. } => None,
+            | Self::Read { .. } => None,
+            Self::Write { .. } => Some("check rights and space; codex exec --ephemeral keeps no journal".to_owned()),
         }
     }
 

@@ -50,7 +50,7 @@ pub use fork::{Cut, Fork};
 pub use index::Index;
 pub use input::{Conversation, model_input};
 pub use journal::Journal;
-pub use list::{Query, SessionSummary, find, find_anywhere, list};
+pub use list::{Query, SessionSummary, find, find_active, find_anywhere, ids, list, not_found};
 pub use load::{Loaded, read};
 pub use manage::{archive, deletable, delete, unarchive};
 pub use names::{names, set_name};

@@ -123,13 +123,33 @@ pub fn find_anywhere(home: &AbsPath, thread_id: &str) -> Result<Option<AbsPath>,
     })
 }
 
+/// The ids of all stored threads, archived ones too, the newest first.
+pub fn ids(home: &AbsPath) -> Vec<String> {
+    let files = [false, true].map(|archived| paths(home, archived)).concat();
+    let mut ids: Vec<String> = files.iter().filter_map(|path| thread_id(path)).map(str::to_owned).collect();
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    ids
+}
+
+/// There is no such thread, but perhaps one whose id is the same but for a slip or two.
+pub fn not_found(home: &AbsPath, thread_id: &str) -> JournalError {
+    let ids = ids(home);
+    JournalError::NotFound {
+        thread_id: thread_id.to_owned(),
+        near: codex_base::nearest_within(2, thread_id, ids.iter().map(String::as_str)).map(str::to_owned),
+    }
+}
+
 /// The file of a thread that can go on.
-pub(crate) fn find_active(home: &AbsPath, thread_id: &str) -> Result<AbsPath, JournalError> {
+///
+/// # Errors
+/// [`JournalError::Archived`], [`JournalError::NotFound`], [`JournalError::InvalidId`].
+pub fn find_active(home: &AbsPath, thread_id: &str) -> Result<AbsPath, JournalError> {
     let thread_id = || thread_id.to_owned();
     match find(home, &thread_id())? {
         Some(path) => Ok(path),
         None if find_archived(home, &thread_id())?.is_some() => Err(JournalError::Archived { thread_id: thread_id() }),
-        None => Err(JournalError::NotFound { thread_id: thread_id() }),
+        None => Err(not_found(home, &thread_id())),
     }
 }
 

@@ -76,9 +76,7 @@ pub fn delete(home: &AbsPath, thread_id: &str, index: &Index) -> Result<Vec<Stri
 /// # Errors
 /// If there is none, or forks refer to it.
 pub fn deletable(home: &AbsPath, thread_id: &str, index: &Index) -> Result<Vec<String>, JournalError> {
-    crate::list::find_anywhere(home, thread_id)?.ok_or_else(|| JournalError::NotFound {
-        thread_id: thread_id.to_owned(),
-    })?;
+    crate::list::find_anywhere(home, thread_id)?.ok_or_else(|| crate::list::not_found(home, thread_id))?;
     let relations = index.relations(home);
     let family = family(&relations, thread_id);
     let refers = |relation: &&Relation| {

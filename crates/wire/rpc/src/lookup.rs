@@ -65,15 +65,29 @@ async fn not_found(client: &Client, wanted: &str, place: Place) -> Result<CallEr
         return Ok(refused("session.archived", message, format!("codex unarchive {}", thread.id)));
     }
     let all = listed(client, place, ThreadListParams::default()).await?;
-    let nearest = codex_base::nearest(wanted, all.iter().filter_map(|thread| thread.name.as_deref()));
-    let hint = match nearest {
-        Some(name) => format!("did you mean {name:?}?"),
-        None => "codex sessions --all lists them".to_owned(),
-    };
+    let known = all.iter().map(|thread| (thread.id.as_str(), thread.name.as_deref()));
+    let hint = hint(wanted, known);
     let kind = if place == Place::Archive { "archived " } else { "" };
     let message = format!("no {kind}session has the id or name {wanted:?}");
     Ok(refused("session.not_found", message, hint))
 }
+
+/// What somebody who mistyped an id or a name may have meant. `known`: ids and names of what there is, the newest first.
+pub fn hint<'a>(wanted: &str, known: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone) -> String {
+    let start = wanted.to_ascii_lowercase();
+    let begun = known
+        .clone()
+        .map(|(id, _)| id)
+        .find(|id| start.len() >= ID_START_MIN && id.starts_with(&start));
+    match (begun, codex_base::nearest(wanted, known.filter_map(|(_, name)| name))) {
+        (Some(id), _) => format!("did you mean {id}?"),
+        (None, Some(name)) => format!("did you mean {name:?}?"),
+        (None, None) => "codex sessions --all lists them".to_owned(),
+    }
+}
+
+/// A shorter beginning says nothing: it is the time, and that of many.
+const ID_START_MIN: usize = 8;
 
 fn refused(code: &str, message: String, hint: String) -> CallError {
     CallError::Rejected(RequestError::invalid(code, message).with_hint(hint))
@@ -118,4 +132,24 @@ async fn listed(client: &Client, place: Place, params: ThreadListParams) -> Resu
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    #[test]
+    fn a_slip_is_answered_with_what_was_meant() {
+        const ID: &str = "01a215a0-847b-76de-8da7-cfd9fd3747ca";
+        let known = [(ID, Some("my first session")), ("01a215a0-1111-76de-8da7-cfd9fd3747ca", None)];
+        let check = |wanted: &str, expect: &str| assert_eq!(hint(wanted, known.into_iter()), expect, "{wanted}");
+
+        check("my frst session", "did you mean \"my first session\"?");
+        check("01A215A0-847b", &format!("did you mean {ID}?"));
+        check(&ID[..35], &format!("did you mean {ID}?"));
+        check("01a215a0", &format!("did you mean {ID}?"));
+        check("01a2", "codex sessions --all lists them");
+        check("another", "codex sessions --all lists them");
+    }
 }

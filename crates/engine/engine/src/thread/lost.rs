@@ -96,6 +96,5 @@ pub(super) fn journal_lost_request() -> RequestError {
 }
 
 pub(super) fn journal_lost(reason: &str) -> TurnError {
-    let message = format!("the journal cannot be written: {reason}");
-    TurnError::new("journal.write_failed", message, codex_protocol::errors::CodexErrorInfo::Other)
+    TurnError::new("journal.write_failed", reason, codex_protocol::errors::CodexErrorInfo::Other)
 }

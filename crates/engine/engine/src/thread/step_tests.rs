@@ -472,7 +472,7 @@ fn a_journal_that_cannot_be_written_ends_the_turn_and_is_told() {
     timer Ending
     --
     tell status SystemError
-    tell error "the journal cannot be written: disk full" retry=false
+    tell error "disk full" retry=false
     tell turn Failed
     --
     reply 2 error [journal.write_failed] the journal of this thread cannot be written any more
@@ -522,7 +522,7 @@ fn a_turn_whose_end_cannot_be_recorded_is_told_as_failed() {
     assert_snapshot!(crate::testing::told(&rest), @r#"
     reply 2 interrupted
     tell status SystemError
-    tell error "the journal cannot be written: disk full" retry=false
+    tell error "disk full" retry=false
     tell turn Failed
     "#);
 }

@@ -3,6 +3,7 @@
 use crate::environment;
 use codex_base::AbsPath;
 use codex_exec::ExecError;
+use codex_rpc::lookup;
 use codex_sessions::{JournalError, Loaded};
 
 pub struct Stored {
@@ -26,20 +27,26 @@ pub fn open(session: &str) -> Result<Stored, ExecError> {
 fn locate(home: &AbsPath, session: &str) -> Result<AbsPath, ExecError> {
     // A name may be no possible id.
     let file = |id: &str| codex_sessions::find_anywhere(home, id).ok().flatten();
+    if lookup::is_uuid(session) {
+        let id = session.to_ascii_lowercase();
+        return file(&id).ok_or_else(|| journal_error(&codex_sessions::not_found(home, &id)));
+    }
     if let Some(path) = file(session) {
         return Ok(path);
     }
     let names = codex_sessions::names(home);
     let mut called = names.iter().filter(|(_, name)| *name == session);
     called.find_map(|(id, _)| file(id)).ok_or_else(|| {
-        let error = ExecError::new("session.not_found", format!("no session has the id or name {session:?}"));
-        match codex_base::nearest(session, names.values().map(String::as_str)) {
-            Some(name) => error.with_hint(format!("did you mean {name:?}?")),
-            None => error.with_hint("codex sessions --all lists them"),
-        }
+        let ids = codex_sessions::ids(home);
+        let known = ids.iter().map(|id| (id.as_str(), names.get(id).map(String::as_str)));
+        ExecError::new("session.not_found", format!("no session has the id or name {session:?}")).with_hint(lookup::hint(session, known))
     })
 }
 
 pub fn journal_error(error: &JournalError) -> ExecError {
-    ExecError::new(error.code(), error.with_cause())
+    let told = ExecError::new(error.code(), error.with_cause());
+    match error.hint() {
+        Some(hint) => told.with_hint(hint),
+        None => told,
+    }
 }

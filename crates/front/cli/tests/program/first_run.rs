@@ -371,6 +371,7 @@ fn a_home_that_cannot_be_written_is_told_and_ephemeral_works_there() {
     -- stdout
     -- stderr
     error: failed to write the journal [TEMP]/codex-home/thread-writer-locks/[ID].lock: Read-only file system (os error 30) [journal.write_failed]
+    hint: check rights and space; codex exec --ephemeral keeps no journal
     ");
     assert!(mock.all_requests().is_empty(), "nothing is sent");
 

@@ -113,6 +113,43 @@ fn a_session_in_use_is_refused_with_the_process_that_uses_it() {
     lab.run(&["archive", &id]).assert_code(0);
 }
 
+#[test]
+fn a_mistyped_id_is_answered_with_the_one_that_was_meant() {
+    let mock = answering();
+    let (lab, id) = lab_with_a_session(&mock);
+    let slip = format!("{}{}", &id[..35], if id.ends_with('0') { '1' } else { '0' });
+    let refused = |call: &[&str], session: &str, expect: &str| {
+        let words: Vec<&str> = call.iter().map(|word| if *word == "_" { session } else { word }).collect();
+        let ran = lab.run(&words);
+        assert!(ran.assert_code(1).stderr.contains(expect), "{words:?}: {}", ran.stderr);
+    };
+    let going_on = [
+        &["exec", "resume", "_", "on"][..],
+        &["exec", "fork", "_", "on"],
+        &["compact", "_"],
+        &["archive", "_"],
+    ];
+
+    for call in going_on.into_iter().chain([&["show", "_"][..], &["debug", "prefix", "_"]]) {
+        for wrong in [&id[..35], &id[..8].to_uppercase(), &slip] {
+            refused(call, wrong, &format!("[session.not_found]\nhint: did you mean {id}?\n"));
+        }
+    }
+
+    lab.run(&["archive", &id]).assert_code(0);
+    for call in going_on.into_iter().chain([&["rename", "_", "other"][..]]) {
+        refused(call, &id, &format!("is archived [session.archived]\nhint: codex unarchive {id}\n"));
+    }
+    refused(
+        &["exec", "resume", "--last", "--all", "on"],
+        "",
+        "error: no session to resume [session.not_found]\n",
+    );
+    // An id counts in capital letters, too.
+    lab.run(&["unarchive", &id.to_uppercase()]).assert_code(0);
+    lab.run(&["exec", "resume", &id.to_uppercase(), "on"]).assert_code(0);
+}
+
 /// Runs under a shell's file-size limit, as on a full disk.
 fn with_room_for(lab: &Lab, bytes: u64, arguments: &[&str]) -> crate::support::Ran {
     let program = lab.command(arguments);
