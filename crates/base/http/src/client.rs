@@ -225,7 +225,7 @@ fn make(settings: &HttpSettings, route: Route) -> Result<reqwest::Client, HttpEr
         .redirect(reqwest::redirect::Policy::none())
         .http1_only();
     builder = if route.proxied {
-        settings.proxy.apply(builder).map_err(setup)?
+        settings.proxy.apply(builder)?
     } else {
         builder.no_proxy()
     };

@@ -9,7 +9,9 @@ use std::io;
 pub enum Obstacle {
     /// The name of the host has no address, or nobody could be asked.
     Name,
-    /// The certificate is not trusted, is for another host, or is out of date.
+    /// Nobody who is trusted signed the certificate.
+    Authority,
+    /// The certificate is for another host, or is out of date.
     Certificate,
     /// The other side does not speak TLS at all.
     NotTls,
@@ -36,6 +38,7 @@ impl Obstacle {
         }
         if let Some(problem) = causes().find_map(tls_problem) {
             return match problem {
+                rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Self::Authority,
                 rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Self::Certificate,
                 rustls::Error::InvalidMessage(_) => Self::NotTls,
                 _ => Self::Handshake,
@@ -74,7 +77,7 @@ impl fmt::Display for Way {
         let host = &self.host;
         match self.obstacle {
             Obstacle::Name => write!(formatter, "cannot find the address of {host}"),
-            Obstacle::Certificate => write!(formatter, "the certificate of {host} is not accepted"),
+            Obstacle::Authority | Obstacle::Certificate => write!(formatter, "the certificate of {host} is not accepted"),
             Obstacle::NotTls => write!(formatter, "{host} does not speak TLS"),
             Obstacle::Handshake => write!(formatter, "no agreement on TLS with {host}"),
             Obstacle::Proxy | Obstacle::ProxyLogin => {
@@ -126,6 +129,11 @@ mod tests {
         check(
             tls(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)),
             true,
+            Obstacle::Authority,
+        );
+        check(
+            tls(rustls::Error::InvalidCertificate(rustls::CertificateError::Expired)),
+            false,
             Obstacle::Certificate,
         );
         check(

@@ -1,6 +1,6 @@
 //! Which proxy is used, from variables that the caller looked up.
 
-use crate::url;
+use crate::{HttpError, url};
 use reqwest::{ClientBuilder, NoProxy, Proxy, Url};
 
 /// Proxy variables as values. All empty: what the operating system is set to.
@@ -42,17 +42,22 @@ impl ProxySettings {
         proxy.as_ref().filter(|_| !direct).map(shown)
     }
 
-    pub(crate) fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, reqwest::Error> {
+    /// # Errors
+    /// What cannot be used, by the names of its variables: its value may hold a password.
+    pub(crate) fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, HttpError> {
+        let no_url = |scheme: &str| HttpError::Setup {
+            problem: format!("the proxy of {scheme}_PROXY or ALL_PROXY is no URL"),
+        };
         if self.http.is_none() && self.https.is_none() {
             return Ok(builder);
         }
         let direct = self.no_proxy.as_deref().and_then(NoProxy::from_string);
         builder = builder.no_proxy();
         if let Some(url) = &self.http {
-            builder = builder.proxy(Proxy::http(url)?.no_proxy(direct.clone()));
+            builder = builder.proxy(Proxy::http(url).map_err(|_| no_url("HTTP"))?.no_proxy(direct.clone()));
         }
         if let Some(url) = &self.https {
-            builder = builder.proxy(Proxy::https(url)?.no_proxy(direct));
+            builder = builder.proxy(Proxy::https(url).map_err(|_| no_url("HTTPS"))?.no_proxy(direct));
         }
         Ok(builder)
     }

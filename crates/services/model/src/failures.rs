@@ -9,8 +9,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 
-/// Longest wait that a provider may impose before a retry; a longer one is shortened to it.
-const WAIT_MAX: Duration = Duration::from_secs(3600);
 /// Tokens of a provider's own message that are shown.
 const MESSAGE_TOKENS_MAX: usize = 1000;
 
@@ -89,8 +87,9 @@ fn too_many(facts: &StatusFacts, detail: &ErrorDetail, backoff: Retry) -> ModelE
         "insufficient_quota" => never(error::QUOTA, NO_QUOTA, CodexErrorInfo::UsageLimitExceeded),
         _ => {
             let text = format!(
-                "exceeded retry limit, last status: {}{}",
+                "exceeded retry limit, last status: {}{}{}",
                 facts.status_text,
+                said(detail.text().unwrap_or_default()),
                 ids(None, facts.request_id)
             );
             let retry = if facts.retry_after.is_some() { backoff } else { Retry::Never };
@@ -199,7 +198,7 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 fn wait(named: Option<Duration>) -> Retry {
-    named.map_or(Retry::Backoff, |wait| Retry::After(wait.min(WAIT_MAX)))
+    named.map_or(Retry::Backoff, Retry::After)
 }
 
 fn never(code: &'static str, text: impl Into<String>, info: CodexErrorInfo) -> ModelError {
@@ -209,11 +208,17 @@ fn never(code: &'static str, text: impl Into<String>, info: CodexErrorInfo) -> M
 fn unexpected(facts: &StatusFacts, detail: &ErrorDetail) -> String {
     let message = detail.text().unwrap_or_else(|| shortened(facts.body));
     format!(
-        "unexpected status {}: {message}, url: {}{}",
+        "unexpected status {}{}, url: {}{}",
         facts.status_text,
+        said(message),
         facts.url,
         ids(facts.cf_ray, facts.request_id)
     )
+}
+
+/// The provider's own words behind ours.
+fn said(message: String) -> String {
+    if message.is_empty() { message } else { format!(": {message}") }
 }
 
 /// What a provider's support asks for.
@@ -344,13 +349,13 @@ mod tests {
         });
 
         insta::assert_snapshot!(lines.join("\n"), @r#"
-        400 model.bad_request | Never | BadRequest | unexpected status 400: , url: u, request id: req
+        400 model.bad_request | Never | BadRequest | unexpected status 400, url: u, request id: req
         400 model.bad_request | Never | BadRequest | plain text
         400 model.context_window | Never | ContextWindowExceeded | The conversation no longer fits into the model's context window. Start a new thread, or undo the last steps.
         401 model.unauthorized | Backoff | Unauthorized | unexpected status 401: Bad key., url: u, request id: req
-        403 model.unauthorized | Backoff | Unauthorized | unexpected status 403: , url: u, request id: req
+        403 model.unauthorized | Backoff | Unauthorized | unexpected status 403, url: u, request id: req
         404 model.http_status | Backoff | ResponseStreamConnectionFailed { http_status_code: Some(404) } | unexpected status 404: {"error":"odd"}, url: u, request id: req
-        302 model.http_status | Backoff | ResponseStreamConnectionFailed { http_status_code: Some(302) } | unexpected status 302: , url: u, request id: req
+        302 model.http_status | Backoff | ResponseStreamConnectionFailed { http_status_code: Some(302) } | unexpected status 302, url: u, request id: req
         307 model.redirected | Never | ResponseStreamConnectionFailed { http_status_code: Some(307) } | unexpected status 307: the provider sends codex on to https://portal.test/login, and codex does not follow; does the network want a login, or has base_url moved?
         429 model.rate_limited | Never | RateLimitExceeded | exceeded retry limit, last status: 429, request id: req
         429 model.rate_limited | After(7s) | RateLimitExceeded | exceeded retry limit, last status: 429, request id: req
@@ -358,7 +363,7 @@ mod tests {
         429 model.quota | Never | UsageLimitExceeded | The account's plan does not include this model. Upgrade the plan or use an API key.
         429 model.quota | Never | UsageLimitExceeded | The account's quota is used up. Check its plan and billing.
         500 model.overloaded | Backoff | InternalServerError | unexpected status 500: oops, url: u, request id: req
-        502 model.http_status | After(3600s) | ResponseStreamConnectionFailed { http_status_code: Some(502) } | unexpected status 502: , url: u, request id: req
+        502 model.http_status | After(9999999s) | ResponseStreamConnectionFailed { http_status_code: Some(502) } | unexpected status 502, url: u, request id: req
         503 model.overloaded | Backoff | ServerOverloaded | The selected model has no free capacity. Wait a while or choose another model.
         503 model.rate_limited | After(1s) | RateLimitExceeded | rate limit exceeded: Slower.
         503 model.http_status | After(20s) | ResponseStreamConnectionFailed { http_status_code: Some(503) } | unexpected status 503: {"error":{"code":"else"}}, url: u, request id: req

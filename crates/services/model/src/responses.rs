@@ -451,7 +451,8 @@ pub(crate) fn not_sent(problem: &HttpError) -> ModelError {
     match problem {
         HttpError::Connect { way, .. } => match way.obstacle {
             Obstacle::Name => failed(error::DNS, Retry::Backoff, ""),
-            Obstacle::Certificate => failed(error::TLS, Retry::Never, TRUST_HINT),
+            Obstacle::Authority => failed(error::TLS, Retry::Never, TRUST_HINT),
+            Obstacle::Certificate => failed(error::TLS, Retry::Never, ""),
             Obstacle::NotTls => failed(error::TLS, Retry::Never, "; should base_url begin with http:// ?"),
             Obstacle::Handshake => failed(error::TLS, Retry::Never, ""),
             Obstacle::Proxy => failed(error::PROXY, Retry::Backoff, ""),
