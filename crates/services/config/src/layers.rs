@@ -5,7 +5,7 @@ use crate::schema::{self, Findings, UnknownKey};
 use crate::tree::{self, Layer, Source, Table};
 use crate::{ConfigError, Overrides, Place, ProcessEnv};
 use codex_base::{AbsPath, os};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -289,6 +289,10 @@ fn read_file(file: &AbsPath, layer: Layer, rank: usize) -> Result<Option<Table>,
 }
 
 pub(crate) fn read_bounded(file: &Path) -> io::Result<String> {
+    // Opening a pipe would wait for whoever writes to it.
+    if !fs::metadata(file)?.is_file() && fs::canonicalize(file)? != Path::new("/dev/null") {
+        return Err(io::Error::other("not a file"));
+    }
     let mut text = String::new();
     let read = File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if read as u64 > FILE_BYTES_MAX {

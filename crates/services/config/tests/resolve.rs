@@ -622,6 +622,16 @@ fn errors_outside_of_the_users_file() {
     );
     world.write("w/.codex/config.toml", "model = [");
     check(&Overrides::default(), "[config.syntax] /t/w/.codex/config.toml:1:");
+    #[cfg(unix)]
+    {
+        let pipe = world.root.join("w/.codex/config.toml");
+        std::fs::remove_file(&pipe).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&*pipe).status().unwrap().success());
+        check(&Overrides::default(), "[config.unreadable] cannot read /t/w/.codex/config.toml");
+        std::fs::remove_file(&pipe).unwrap();
+        std::os::unix::fs::symlink("/dev/null", &pipe).unwrap();
+        world.resolved("w", &Overrides::default());
+    }
     std::fs::create_dir(world.root.join("etc/config.toml")).unwrap();
     check(&Overrides::default(), "[config.unreadable] cannot read /t/etc/config.toml");
 }

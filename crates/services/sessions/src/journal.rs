@@ -94,10 +94,12 @@ impl Journal {
         let lock = lock(home, thread_id)?;
         // Once more: it may have been archived or deleted until the lock was taken.
         let mut path = find_active(home, thread_id)?;
+        let mut damage = None;
         if packed::is_packed(&path) {
-            path = packed::unpack(&path).map_err(|source| JournalError::Write { path, source })?;
+            (path, damage) = packed::unpack(&path).map_err(|source| JournalError::Write { path, source })?;
         }
-        let scan = scan(&path)?;
+        let mut scan = scan(&path)?;
+        scan.loaded.problems.extend(damage);
         let file = open_at_whole_line(&path, &scan).map_err(|source| JournalError::Write {
             path: path.clone(),
             source,

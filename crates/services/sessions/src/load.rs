@@ -226,6 +226,9 @@ struct Scanner {
     repeated: Finding,
     seen: HashSet<u64>,
     previous: u64,
+    /// Lines that are neither blank nor repeated, and the lowest and highest of their numbers.
+    counted: u64,
+    numbers: Option<(u64, u64)>,
     numbered: bool,
     next_ordinal: u64,
     line_offset: u64,
@@ -247,6 +250,7 @@ impl Scanner {
         match found {
             Ok(found) => self.take(found, text),
             Err(line::Unreadable) => {
+                self.counted += 1;
                 self.unreadable.at(self.lines);
                 self.next_ordinal = self.next_ordinal.saturating_add(1);
             }
@@ -280,7 +284,10 @@ impl Scanner {
             self.repeated.at(self.lines);
             return;
         }
+        self.counted += 1;
         if let Some(ordinal) = found.ordinal {
+            let (lowest, highest) = self.numbers.unwrap_or((ordinal, ordinal));
+            self.numbers = Some((lowest.min(ordinal), highest.max(ordinal)));
             self.numbered = true;
             self.next_ordinal = self.next_ordinal.max(ordinal.saturating_add(1));
         }
@@ -294,10 +301,22 @@ impl Scanner {
         }
     }
 
+    /// Numbers that no line has, but for those that unreadable lines may have had.
+    fn missing(&self) -> Option<String> {
+        let (lowest, highest) = self.numbers?;
+        match (highest - lowest).saturating_add(1).saturating_sub(self.counted) {
+            1 => Some("a line is missing: its number does not occur".to_owned()),
+            // A number that is damaged itself says nothing.
+            count @ 2..=1_000_000 => Some(format!("{count} lines are missing: their numbers do not occur")),
+            _ => None,
+        }
+    }
+
     fn finish(self, thread_id: &str) -> Scan {
         let mut problems = Vec::new();
         problems.extend(self.unreadable.sentence("unreadable"));
         problems.extend(self.repeated.sentence("repeated"));
+        problems.extend(self.missing());
         if self.torn_bytes > 0 {
             problems.push(format!("the last line was incomplete and is dropped ({} bytes)", self.torn_bytes));
         }

@@ -28,6 +28,10 @@ pub fn twin(path: &AbsPath) -> Option<AbsPath> {
 /// # Errors
 /// If the file cannot be opened, or is no such file from its first byte on.
 pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    // Opening a pipe would wait for whoever writes to it.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
     let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path)?);
     if !is_packed(path) {
         return Ok(Box::new(file));
@@ -64,18 +68,23 @@ pub fn bytes(path: &Path) -> io::Result<(Vec<u8>, bool)> {
 }
 
 /// Puts the plain file in the place of a compressed one: whole, then the other goes away. What could not be read all stays beside it,
-/// renamed to `.zst.damaged`.
+/// renamed to `.zst.damaged`, and a sentence for the user says so.
 ///
 /// # Errors
 /// If the file cannot be read or its folder not be written; the compressed file is then as it was.
-pub fn unpack(path: &AbsPath) -> io::Result<AbsPath> {
+pub fn unpack(path: &AbsPath) -> io::Result<(AbsPath, Option<String>)> {
     let plain = AbsPath::new(path.with_extension("")).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let (bytes, whole) = bytes(path)?;
     write_atomic(&plain, &bytes, Privacy::Owner)?;
     if whole {
         fs::remove_file(path)?;
-    } else {
-        fs::rename(path, path.with_extension("zst.damaged"))?;
+        return Ok((plain, None));
     }
-    Ok(plain)
+    let kept = path.with_extension("zst.damaged");
+    fs::rename(path, &kept)?;
+    let told = format!(
+        "the compressed file is damaged: what can be read of it is used, and it stays as {}",
+        kept.display()
+    );
+    Ok((plain, Some(told)))
 }

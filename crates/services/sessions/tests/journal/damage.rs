@@ -101,7 +101,16 @@ fn every_kind_of_damage_costs_only_itself() {
         "half a line glued to the next",
         format!("{first}\n{}{third}\n{fourth}\n", &second[..50]),
         &[0, 3],
-        &["line 2 is unreadable and was skipped"],
+        &[
+            "line 2 is unreadable and was skipped",
+            "a line is missing: its number does not occur",
+        ],
+    );
+    check(
+        "missing lines",
+        format!("{first}\n{fourth}\n"),
+        &[0, 3],
+        &["2 lines are missing: their numbers do not occur"],
     );
     check(
         "repeated lines",
@@ -123,14 +132,14 @@ fn every_kind_of_damage_costs_only_itself() {
     );
     check(
         "unknown events",
-        format!("{first}\n{{\"type\":\"event_msg\",\"payload\":{{\"type\":\"hum\"}}}}\n{fourth}\n"),
-        &[0, 3],
+        format!("{first}\n{{\"type\":\"event_msg\",\"payload\":{{\"type\":\"hum\"}}}}\n{third}\n{fourth}\n"),
+        &[0, 2, 3],
         &[],
     );
     check(
         "an unknown item",
-        format!("{first}\n{}\n", fourth.replace("AgentMessage", "Hologram")),
-        &[0],
+        format!("{first}\n{second}\n{third}\n{}\n", fourth.replace("AgentMessage", "Hologram")),
+        &[0, 1, 2],
         &[],
     );
     check(
@@ -154,6 +163,20 @@ fn every_kind_of_damage_costs_only_itself() {
         &["the last line was incomplete and is dropped (40 bytes)", no_meta],
     );
     check("first line lost", format!("{second}\n{third}\n"), &[1, 2], &[no_meta]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_journal_is_not_waited_for() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = store(&home(&temp), b"");
+    std::fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&*file).status().unwrap().success());
+
+    let refused = Journal::resume(&home(&temp), THREAD).unwrap_err().with_cause();
+
+    assert!(refused.ends_with(": not a file"), "{refused}");
+    assert_eq!(codex_sessions::list(&home(&temp), &codex_sessions::Query::default()), []);
 }
 
 #[test]

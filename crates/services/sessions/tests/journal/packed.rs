@@ -82,9 +82,14 @@ fn a_damaged_compressed_session_goes_on_with_what_can_be_read_and_the_rest_is_ke
             "{cut}: {:?}",
             seen.problems
         );
-        let (mut journal, _) = Journal::resume(&home, THREAD).unwrap();
+        let (mut journal, resumed) = Journal::resume(&home, THREAD).unwrap();
         journal.append(&[message("user", "more")], at(0)).unwrap();
 
+        assert!(
+            resumed.problems.iter().any(|problem| problem.ends_with(".jsonl.zst.damaged")),
+            "{cut}: {:?}",
+            resumed.problems
+        );
         assert!(plain.exists() && !packed.exists(), "{cut}");
         assert_eq!(std::fs::read(packed.with_extension("zst.damaged")).unwrap(), PACKED[..cut]);
     }
