@@ -124,6 +124,7 @@ impl<F: Folder> Transaction<F> {
                 State::Staged { .. } | State::Removed => &target.temporary,
                 State::Written { kept: Some(kept), .. } => kept,
             };
+            // The patch stands; what stays behind is removed by the next one.
             let _ = target.folder.remove(leftover);
         }
     }

@@ -212,6 +212,7 @@ impl DescriptorFolder {
             .map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_owned());
         let leftovers: Vec<OsString> = names.filter(|name| is_leftover(name)).collect();
         for name in leftovers {
+            // Another patch may have been faster.
             let _ = self.remove(&name);
         }
     }

@@ -3,10 +3,16 @@
 //! Measured in a network of its own, where the only name server hears everything and says nothing. A program that waits for a name of
 //! anybody but its provider (which has none here) shows it.
 
-use super::measures::{Measure, Plan, SANDBOXED, Unit, exec, millis};
-use super::{Program, process};
-use anyhow::{Context, Result, bail};
-use std::path::Path;
+use super::Program;
+use super::measures::{Measure, Plan};
+use anyhow::{Result, bail};
+#[cfg(target_os = "linux")]
+use {
+    super::measures::{SANDBOXED, Unit, exec, millis},
+    super::process,
+    anyhow::Context,
+    std::path::Path,
+};
 
 /// The word that makes this program the one in the network of its own.
 pub const ALONE: &str = "own-network";

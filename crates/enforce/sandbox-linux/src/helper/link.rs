@@ -52,6 +52,7 @@ impl Link {
         self.tell_bytes(&report.encode());
     }
 
+    /// The same for one that is encoded.
     pub fn tell_bytes(&self, report: &[u8]) {
         let _ = rustix::net::send(&self.0, report, SendFlags::NOSIGNAL);
     }

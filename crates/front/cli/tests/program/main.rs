@@ -51,6 +51,10 @@ mod signal_matrix;
 mod signals;
 #[cfg(target_os = "linux")]
 mod stored;
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "most of what uses it is shown on Linux alone")
+)]
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
