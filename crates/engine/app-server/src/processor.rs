@@ -12,7 +12,7 @@ use codex_engine::{Cut, Engine, ForkOptions, NewThread, Subscriber, ThreadHandle
 use codex_protocol::config::ConfigBatchWriteParams;
 use codex_protocol::items::Thread;
 use codex_protocol::notifications::{Notification, ThreadStarted};
-use codex_protocol::questions::ApprovalAnswer;
+use codex_protocol::questions::{Answer, ApprovalAnswer, ServerRequest};
 use codex_protocol::requests::{
     ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ReviewStartParams, ReviewStartResult,
     ThreadForkParams, ThreadIdParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult,
@@ -444,13 +444,14 @@ impl Processor {
     }
 
     async fn on_answer(&self, id: RequestId, result: Result<Value, RequestError>) {
-        let Some(thread_id) = self.subscriber.take_asker(&id) else { return };
-        let Some(thread) = self.engine.get(&thread_id) else { return };
-        let answer = result.map_err(|error| error.message).and_then(|value| {
-            serde_json::from_value::<ApprovalAnswer>(value)
-                .map(|answer| answer.decision)
-                .map_err(|error| error.to_string())
-        });
+        let Some(question) = self.subscriber.take_question(&id) else {
+            return;
+        };
+        let Some(thread) = self.engine.get(question.thread_id()) else {
+            return;
+        };
+        let answer = result.map_err(|error| error.message);
+        let answer = answer.and_then(|value| answer_to(&question, value).map_err(|error| error.to_string()));
         thread.answer(id, answer).await;
     }
 
@@ -470,6 +471,15 @@ impl Processor {
 
     pub(crate) fn reply<T: serde::Serialize + Send + Sync + 'static>(&self, id: RequestId, result: Result<T, RequestError>) {
         send_reply(&self.handle, id, result);
+    }
+}
+
+fn answer_to(question: &ServerRequest, value: Value) -> serde_json::Result<Answer> {
+    match question {
+        ServerRequest::PermissionsApproval(_) => serde_json::from_value(value).map(Answer::Permissions),
+        ServerRequest::CommandExecutionApproval(_) | ServerRequest::FileChangeApproval(_) => {
+            serde_json::from_value(value).map(|ApprovalAnswer { decision }| Answer::Decision(decision))
+        }
     }
 }
 

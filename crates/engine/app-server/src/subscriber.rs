@@ -32,12 +32,12 @@ impl Everyone {
     }
 }
 
-/// Passes on what threads say, and remembers which thread asked what.
+/// Passes on what threads say, and remembers what was asked.
 pub struct ConnectionSubscriber {
     connection: u64,
     handle: ServerHandle,
     /// Written by thread tasks, read by the connection's; held for a moment at a time.
-    asked: Mutex<HashMap<RequestId, String>>,
+    asked: Mutex<HashMap<RequestId, ServerRequest>>,
     /// Methods that the client does not want to hear of; set once by `initialize`.
     muted: Mutex<HashSet<String>>,
 }
@@ -56,8 +56,8 @@ impl ConnectionSubscriber {
         self.muted.lock().unwrap_or_else(PoisonError::into_inner).extend(methods);
     }
 
-    /// The thread that put this question, once.
-    pub fn take_asker(&self, request_id: &RequestId) -> Option<String> {
+    /// The question of this id, once.
+    pub fn take_question(&self, request_id: &RequestId) -> Option<ServerRequest> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(request_id)
     }
 
@@ -78,7 +78,7 @@ impl Subscriber for ConnectionSubscriber {
 
     fn notify(&self, notification: &Notification) {
         if let Notification::ServerRequestResolved(resolved) = notification {
-            self.take_asker(&resolved.request_id);
+            self.take_question(&resolved.request_id);
         }
         if !self.is_muted(notification) {
             // A peer that is gone is noticed by its connection's task.
@@ -94,7 +94,7 @@ impl Subscriber for ConnectionSubscriber {
         self.asked
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(request_id.clone(), request.thread_id().to_owned());
+            .insert(request_id.clone(), request.clone());
         drop(self.handle.ask(request_id.clone(), request.clone()));
     }
 }

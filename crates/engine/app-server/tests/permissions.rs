@@ -78,7 +78,7 @@ async fn a_call_gets_what_it_asks_for_besides_and_no_more_once_it_is_allowed() {
     assert_eq!(
         serde_json::to_value(asked.additional_permissions).unwrap(),
         json!({
-            "fileSystem": {"entries": [{"path": {"type": "path", "path": out}, "access": "write"}]},
+            "fileSystem": {"write": [out], "entries": [{"path": {"type": "path", "path": out}, "access": "write"}]},
             "network": {"enabled": true},
         })
     );

@@ -17,7 +17,7 @@ use codex_model::ModelClient;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, SubAgentKind, Thread};
 use codex_protocol::notifications::{ErrorNotification, Notification, ThreadClosed, Warning};
-use codex_protocol::questions::ApprovalDecision;
+use codex_protocol::questions::Answer;
 use codex_protocol::requests::{RequestError, RequestId, ThreadSetup};
 use codex_protocol::review::ReviewTarget;
 use codex_protocol::terminals::BackgroundTerminal;
@@ -104,7 +104,7 @@ impl ThreadHandle {
     }
 
     /// Hands over a client's answer. An answer that comes too late is ignored.
-    pub async fn answer(&self, request_id: RequestId, answer: Result<ApprovalDecision, String>) {
+    pub async fn answer(&self, request_id: RequestId, answer: Result<Answer, String>) {
         drop(self.mailbox.answer(request_id, answer).await);
     }
 

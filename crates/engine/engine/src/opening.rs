@@ -358,7 +358,8 @@ fn unfinished(loaded: &Loaded, turns: &[Turn], shared: &Shared) -> Vec<Record> {
             EventMsg::ItemCompleted { .. }
             | EventMsg::TokenCount { .. }
             | EventMsg::ThreadRolledBack { .. }
-            | EventMsg::ApprovalReviewed { .. } => None,
+            | EventMsg::ApprovalReviewed { .. }
+            | EventMsg::PermissionsGranted { .. } => None,
         },
         _ => None,
     });

@@ -1,9 +1,10 @@
-//! The settings of one turn: resolved once when it starts, never changed while it runs.
+//! The settings of one turn: resolved once when it starts. While it runs, only a grant puts others in their place (`thread/widening.rs`).
 
 use crate::context::surroundings::Surroundings;
 use codex_base::AbsPath;
 use codex_model::ModelInfo;
 use codex_permissions::ResolvedPolicy;
+use codex_permissions::additional::Additional;
 use codex_protocol::items::UserInput;
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, ReasoningSummary, SandboxMode, SandboxPolicy, Verbosity};
 use codex_skills::SkillSet;
@@ -24,6 +25,8 @@ pub struct TurnOverrides {
     /// A complete policy from `turn/start`; beats `sandbox_mode`.
     pub sandbox_policy: Option<SandboxPolicy>,
     pub developer_instructions: Option<String>,
+    /// What the client granted for the session, besides.
+    pub granted: Option<Additional>,
     /// The thread began in this process; see `codex_config::Overrides`.
     pub new_thread: bool,
     /// Dotted keys as with `-c`.
@@ -31,6 +34,7 @@ pub struct TurnOverrides {
 }
 
 /// What a turn is run with.
+#[derive(Clone)]
 pub struct TurnSettings {
     pub model: String,
     pub model_info: ModelInfo,

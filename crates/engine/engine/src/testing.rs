@@ -1,18 +1,21 @@
 //! What the step tests share: a thread in memory, events in, effects out as one line each.
 
 use crate::settings::{TurnOverrides, TurnSettings, TurnSetup, UserContent};
-use crate::thread::event::{Effect, PreparedCall, RequestKey, ThreadEvent, ThreadReply, ThreadRequest};
+use crate::thread::event::{Effect, MoreRights, PreparedCall, RequestKey, ThreadEvent, ThreadReply, ThreadRequest};
 use crate::thread::state::{Env, ThreadInfo, ThreadState};
 use codex_base::ids::CountingIds;
 use codex_base::{AbsPath, Timestamp};
 use codex_model::{ModelError, ModelEvent, Retry};
+use codex_permissions::additional::Additional;
+use codex_permissions::{ResolvedPolicy, Rights};
 use codex_protocol::errors::CodexErrorInfo;
-use codex_protocol::facts::{Capabilities, CommandIntent, SandboxPermissions, ToolIntent};
+use codex_protocol::facts::{Capabilities, CommandIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::items::{
     CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
 };
 use codex_protocol::journal::{EventMsg, Record, SessionMeta};
 use codex_protocol::notifications::Notification;
+use codex_protocol::questions::PermissionGrantScope;
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::FileRules;
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, CommandLimits, SandboxPolicy};
@@ -195,6 +198,7 @@ impl Bench {
             tools: ToolSet {
                 shell: true,
                 additional_permissions: false,
+                request_permissions: false,
                 update_plan: true,
                 view_image: true,
                 apply_patch: true,
@@ -330,6 +334,37 @@ impl Bench {
         })
     }
 
+    /// The call asks to write in `/srv`.
+    pub fn permissions_prepared(&mut self, call_id: &str) -> String {
+        let intent = ToolIntent::Permissions(PermissionsIntent {
+            permissions: srv().to_wire(),
+            cwd: cwd(),
+            reason: None,
+        });
+        let prepared = PreparedCall {
+            intent,
+            widened: Some(Box::new(ResolvedPolicy::unconfined())),
+            started: None,
+            parallel: false,
+        };
+        self.told(ThreadEvent::Prepared {
+            call_id: call_id.into(),
+            result: Ok(prepared),
+        })
+    }
+
+    pub fn granted(&mut self, call_id: &str, scope: PermissionGrantScope) -> String {
+        let rights = MoreRights {
+            additional: srv(),
+            settings: Arc::new(self.settings()),
+        };
+        self.told(ThreadEvent::Granted {
+            call_id: call_id.into(),
+            scope,
+            result: Ok(Some(Box::new(rights))),
+        })
+    }
+
     pub fn finished(&mut self, call_id: &str, text: &str) -> String {
         let outcome = ToolOutcome {
             output: ToolOutput::Text(text.into()),
@@ -343,6 +378,13 @@ impl Bench {
             call_id: call_id.into(),
             outcome: Box::new(outcome),
         })
+    }
+}
+
+fn srv() -> Additional {
+    Additional {
+        lines: [(AbsPath::new("/srv").unwrap(), Rights::Write)].into(),
+        ..Additional::default()
     }
 }
 
@@ -393,6 +435,7 @@ fn lines(effect: &Effect) -> Vec<String> {
         Effect::EndReviewer => vec!["end reviewer".into()],
         Effect::Withdraw { request_id } => vec![format!("withdraw {request_id}")],
         Effect::Run { call_id, policy } => vec![format!("run {call_id} {}", if policy.confined { "confined" } else { "unconfined" })],
+        Effect::Grant { call_id, .. } => vec![format!("grant {call_id}")],
         Effect::RunUserCommand { prepared } => vec![format!("run {} of the user", prepared.call_id)],
         Effect::Cancel { call_id } => vec![format!("cancel {call_id}")],
         Effect::SetTimer { timer, .. } => vec![format!("timer {timer:?}").split(" {").next().unwrap().to_owned()],
@@ -440,7 +483,8 @@ fn record_name(record: &Record) -> String {
             EventMsg::ItemCompleted { item, .. } => format!("item_completed {}", thread_item(item)),
             EventMsg::TokenCount { .. } => "token_count".into(),
             EventMsg::ThreadRolledBack { .. } => "rolled back".into(),
-            EventMsg::ApprovalReviewed { review, .. } => format!("approval_reviewed {:?}", review.status),
+            EventMsg::PermissionsGranted(granted) => format!("permissions granted {:?}", granted.scope),
+            EventMsg::ApprovalReviewed(reviewed) => format!("approval_reviewed {:?}", reviewed.review.status),
         },
     }
 }

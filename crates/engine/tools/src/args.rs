@@ -32,6 +32,14 @@ pub(crate) struct ExecArgs {
 }
 
 #[derive(Debug, Deserialize)]
+pub(crate) struct PermissionsArgs {
+    pub reason: Option<String>,
+    pub permissions: AdditionalPermissions,
+    /// Of several machines, which there are not here.
+    pub environment_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct StdinArgs {
     pub session_id: u32,
     #[serde(default)]

@@ -18,6 +18,9 @@ pub enum ToolError {
     /// Nothing of it is done.
     #[error("exec_command failed: additional_permissions cannot be used: {why}")]
     Additional { why: String },
+    /// Nothing is asked.
+    #[error("request_permissions failed: {why}")]
+    Permissions { why: String },
     /// The patch is malformed or does not fit the files.
     #[error("{}", .0.to_model())]
     Patch(#[from] PatchError),

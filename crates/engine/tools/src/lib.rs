@@ -43,4 +43,4 @@ pub use specs::{SPECS_BYTES_MAX, ToolSet, WebSearch, specs};
 pub use terminals::{SESSIONS_MAX, Terminals};
 pub use turn::{Environment, ToolWorld, TurnTools, UserShell};
 pub use user_shell::user_command;
-pub use widening::{Widened, Widening};
+pub use widening::{Granted, Widened, Widening, granted_text};

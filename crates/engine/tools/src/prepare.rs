@@ -3,7 +3,7 @@
 //! Input: a [`ToolCallView`] and the [`TurnTools`] of its turn. Output: [`Prepared`], or the text that answers a call which is unknown,
 //! malformed or does not fit the files. Blocking (files are read), so it belongs on a blocking thread.
 
-use crate::args::{self, ExecArgs, ImageArgs, PatchArgs, PlanArgs, StdinArgs};
+use crate::args::{self, ExecArgs, ImageArgs, PatchArgs, PermissionsArgs, PlanArgs, StdinArgs};
 use crate::environment::CallIds;
 use crate::error::ToolError;
 use crate::exec::{ExecAction, Patience};
@@ -16,7 +16,8 @@ use crate::turn::TurnTools;
 use crate::widening::Widened;
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
-use codex_protocol::facts::{CommandIntent, SandboxPermissions, ToolIntent};
+use codex_protocol::additional::AdditionalPermissions;
+use codex_protocol::facts::{CommandIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, PlanStep, ThreadItem};
 use codex_protocol::response_item::ToolCallView;
 
@@ -52,8 +53,16 @@ pub(crate) enum Action {
     Exec(Box<ExecAction>),
     Stdin(StdinAction),
     Patch(PatchAction),
-    Plan { explanation: Option<String>, plan: Vec<PlanStep> },
-    Image { path: AbsPath, detail: &'static str },
+    Plan {
+        explanation: Option<String>,
+        plan: Vec<PlanStep>,
+    },
+    Image {
+        path: AbsPath,
+        detail: &'static str,
+    },
+    /// What is asked for is in force already.
+    Permissions(AdditionalPermissions),
 }
 
 /// Says what `call` would do.
@@ -65,6 +74,7 @@ pub fn prepare(call: &ToolCallView, kind: CallKind, turn: &TurnTools) -> Result<
     match tool {
         Tool::ExecCommand => exec_command(call, turn),
         Tool::WriteStdin => write_stdin(call, turn),
+        Tool::RequestPermissions => request_permissions(call, turn),
         Tool::UpdatePlan => update_plan(call, turn),
         Tool::ViewImage => view_image(call, turn),
         Tool::ApplyPatch => match kind {
@@ -92,6 +102,7 @@ pub fn may_overlap(call: &ToolCallView, kind: CallKind) -> bool {
 enum Tool {
     ExecCommand,
     WriteStdin,
+    RequestPermissions,
     UpdatePlan,
     ViewImage,
     ApplyPatch,
@@ -109,6 +120,7 @@ impl Tool {
         match (kind, name.as_str()) {
             (CallKind::Function, "exec_command") if set.shell => Ok(Self::ExecCommand),
             (CallKind::Function, "write_stdin") if set.shell => Ok(Self::WriteStdin),
+            (CallKind::Function, "request_permissions") if set.request_permissions => Ok(Self::RequestPermissions),
             (CallKind::Function, "update_plan") if set.update_plan => Ok(Self::UpdatePlan),
             (CallKind::Function, "view_image") if set.view_image => Ok(Self::ViewImage),
             (CallKind::Function | CallKind::Custom, "apply_patch") if set.apply_patch => Ok(Self::ApplyPatch),
@@ -177,7 +189,8 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
 fn more_of(arguments: &ExecArgs, cwd: &AbsPath, turn: &TurnTools) -> Result<Option<Widened>, ToolError> {
     let wrong = |why: String| ToolError::Additional { why };
     let asks = arguments.sandbox_permissions == Some(SandboxPermissions::WithAdditionalPermissions);
-    match (asks, &arguments.additional_permissions, &turn.widening) {
+    let widening = turn.widening.as_ref().filter(|_| turn.tools.additional_permissions);
+    match (asks, &arguments.additional_permissions, widening) {
         (false, None, _) => Ok(None),
         (false, Some(_), _) => Err(wrong(
             "it counts with `sandbox_permissions: \"with_additional_permissions\"` only".to_owned(),
@@ -234,6 +247,25 @@ fn write_stdin(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolEr
         outside_sandbox,
     };
     Ok(Prepared::new(call, turn, intent, Action::Stdin(action)))
+}
+
+fn request_permissions(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {
+    let wrong = |why: String| ToolError::Permissions { why };
+    let asked: PermissionsArgs = args::parse(&call.input)?;
+    if let Some(other) = asked.environment_id.filter(|id| id != "local") {
+        return Err(wrong(format!("there is no environment `{other}`; leave it out")));
+    }
+    let widening = turn.widening.as_ref().ok_or_else(|| wrong("it is not offered here".to_owned()))?;
+    let Widened { permissions, policy } = widening.widened(&asked.permissions, &turn.cwd).map_err(wrong)?;
+    let intent = ToolIntent::Permissions(PermissionsIntent {
+        permissions: permissions.clone(),
+        cwd: turn.cwd.clone(),
+        reason: asked.reason,
+    });
+    Ok(Prepared {
+        widened: Some(Box::new(policy)),
+        ..Prepared::new(call, turn, intent, Action::Permissions(permissions))
+    })
 }
 
 fn update_plan(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {

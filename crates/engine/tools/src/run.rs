@@ -6,10 +6,12 @@ use crate::prepare::{Action, Prepared};
 use crate::result::aborted_text;
 use crate::truncation::fit_text;
 use crate::turn::ToolWorld;
+use crate::widening::granted_text;
 use crate::{exec, stdin};
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::items::ThreadItem;
+use codex_protocol::questions::PermissionGrantScope;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,7 @@ pub async fn run(
             plan: Some((explanation, plan)),
             ..ToolOutcome::text("Plan updated", true)
         },
+        Action::Permissions(asked) => ToolOutcome::text(granted_text(&asked, PermissionGrantScope::Turn), true),
         Action::Image { path, detail } => view_image(prepared.call_id, path, detail, world, &cancel).await,
     };
     fitted(outcome, limit_tokens)

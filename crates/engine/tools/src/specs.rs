@@ -19,6 +19,8 @@ pub struct ToolSet {
     pub shell: bool,
     /// `exec_command` takes permissions for one command.
     pub additional_permissions: bool,
+    /// Permissions for a turn or a session may be asked for.
+    pub request_permissions: bool,
     pub update_plan: bool,
     pub view_image: bool,
     pub apply_patch: bool,
@@ -42,6 +44,7 @@ impl Default for ToolSet {
         Self {
             shell: true,
             additional_permissions: false,
+            request_permissions: false,
             update_plan: true,
             view_image: true,
             apply_patch: true,
@@ -57,6 +60,7 @@ pub fn specs(set: &ToolSet) -> Box<RawValue> {
         (set.shell && !set.additional_permissions, exec_command as fn() -> Value),
         (set.shell && set.additional_permissions, exec_command_with_permissions),
         (set.shell, write_stdin),
+        (set.request_permissions, request_permissions),
         (set.update_plan, update_plan),
         (set.apply_patch, apply_patch),
         (set.view_image, view_image),
@@ -92,16 +96,34 @@ fn exec_command() -> Value {
 /// The same where single permissions may be asked for.
 fn exec_command_with_permissions() -> Value {
     let mut spec = exec_command();
-    let paths = |description: &str| json!({"type": "array", "items": {"type": "string"}, "description": description});
     let properties = &mut spec["parameters"]["properties"];
     properties["sandbox_permissions"] = json!({
         "type": "string",
         "enum": ["use_default", "require_escalated", "with_additional_permissions"],
         "description": "with_additional_permissions asks to stay in the sandbox with additional_permissions on top, require_escalated to run without it.",
     });
-    properties["additional_permissions"] = json!({
+    properties["additional_permissions"] = permissions("With with_additional_permissions: the least that the command needs besides.");
+    properties["justification"] = text("With either: a short question to the user, why this is needed.");
+    spec
+}
+
+fn request_permissions() -> Value {
+    function(
+        "request_permissions",
+        "Asks the user for more permissions for all later commands and patches. Returns what was granted, which may be less, and for how long: the turn or the session.",
+        &["permissions"],
+        json!({
+            "permissions": permissions("The least that is needed."),
+            "reason": text("A short question to the user, why this is needed."),
+        }),
+    )
+}
+
+fn permissions(description: &str) -> Value {
+    let paths = |description: &str| json!({"type": "array", "items": {"type": "string"}, "description": description});
+    json!({
         "type": "object",
-        "description": "With with_additional_permissions: the least that the command needs besides.",
+        "description": description,
         "properties": {
             "file_system": {
                 "type": "object",
@@ -118,9 +140,7 @@ fn exec_command_with_permissions() -> Value {
             },
         },
         "additionalProperties": false,
-    });
-    properties["justification"] = text("With either: a short question to the user, why this is needed.");
-    spec
+    })
 }
 
 fn write_stdin() -> Value {

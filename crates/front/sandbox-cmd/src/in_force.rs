@@ -72,15 +72,15 @@ impl InForce {
         };
         if let Some(text) = additional {
             let more = additional_permissions(&text, env, &cwd)?;
-            overrides.additional = Some((more, ADDITIONAL.to_owned()));
+            overrides.additional.push((more, ADDITIONAL.to_owned()));
         }
         let by_state = state.is_some();
         if let Some(state) = state {
             state.choose(&mut overrides);
         }
-        let more_network = overrides.additional.as_ref().is_some_and(|(more, _)| more.network);
+        let more_network = overrides.additional.iter().any(|(more, _)| more.network);
         let without = Overrides {
-            additional: None,
+            additional: Vec::new(),
             ..overrides.clone()
         };
         let was_open = !more_network || codex_config::resolve(env, &cwd, &without)?.config.sandbox_policy.network_access();

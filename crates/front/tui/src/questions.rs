@@ -163,6 +163,7 @@ impl Question {
                 PermissionsAnswer {
                     permissions: params.permissions.clone(),
                     scope,
+                    strict_auto_review: None,
                 },
                 format!("you allowed codex {about}, {told}"),
             ),
@@ -245,7 +246,12 @@ fn wanted(permissions: &AdditionalPermissions, look: &Look) -> Vec<String> {
         };
         words.extend(named("read", &files.read));
         words.extend(named("write", &files.write));
-        words.extend(files.entries.iter().flatten().map(|of| entry(of, look)));
+        // The older form says the same once more.
+        for word in files.entries.iter().flatten().map(|of| entry(of, look)) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
     }
     if words.is_empty() {
         words.push("do nothing more than before".to_owned());

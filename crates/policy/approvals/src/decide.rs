@@ -3,7 +3,7 @@
 use crate::{Action, Reason, ReasonSource, ToolFacts, Verdict, asks_to_escalate, texts};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource, repository_of_setting, rights};
-use codex_protocol::facts::{CommandIntent, Grant, PatchIntent, ToolIntent};
+use codex_protocol::facts::{CommandIntent, Grant, PatchIntent, PermissionsIntent, ToolIntent};
 use codex_protocol::questions::{ApprovalDecision, Question};
 use codex_protocol::settings::ApprovalPolicy;
 use codex_shell_parse::{Danger, dangerous, dangerous_argv, is_known_safe, plain_commands, quoted};
@@ -22,6 +22,7 @@ pub fn decide(facts: &ToolFacts<'_>) -> Verdict {
             outside_sandbox,
         } => decide_stdin(facts, *session_id, chars, *outside_sandbox),
         ToolIntent::ReadFile { path } => decide_read(facts, path),
+        ToolIntent::Permissions(asked) => decide_permissions(facts, asked),
         ToolIntent::Plan { .. } => run(facts, reason(ReasonSource::SandboxPolicy, "a plan touches nothing")),
     }
 }
@@ -62,9 +63,9 @@ fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &Comman
             let escalation = reason(ReasonSource::Escalation, "escalated permissions cannot be asked for");
             Some(refuse(facts, escalation, texts::ESCALATION_UNDER_NEVER.to_owned()))
         }
-        (ApprovalPolicy::Granular(switches), None) if escalates && !switches.sandbox_approval && found.leaves && !found.granted => {
-            Some(refuse(facts, switched_off(), texts::SANDBOX_APPROVAL_OFF.to_owned()))
-        }
+        (ApprovalPolicy::Granular(switches), None) if escalates && !switches.sandbox_approval && found.leaves && !found.granted => Some(
+            refuse(facts, switched_off("sandbox_approval"), texts::SANDBOX_APPROVAL_OFF.to_owned()),
+        ),
         (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted | ApprovalPolicy::Granular(_), _) => {
             let unenforceable = (!found.leaves || widens) && facts.policy.confined && !facts.capabilities.confines;
             unenforceable.then(|| {
@@ -115,7 +116,7 @@ fn decide_patch(facts: &ToolFacts<'_>, patch: &PatchIntent) -> Verdict {
         (ApprovalPolicy::Never, true, _) => refuse(facts, outside(), texts::patch_outside(facts.policy.mode)),
         (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_), false, _) => run(facts, within_policy()),
         (ApprovalPolicy::Granular(switches), true, false) if !switches.sandbox_approval => {
-            refuse(facts, switched_off(), texts::SANDBOX_APPROVAL_OFF.to_owned())
+            refuse(facts, switched_off("sandbox_approval"), texts::SANDBOX_APPROVAL_OFF.to_owned())
         }
         (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, true, true)
         | (ApprovalPolicy::Untrusted, false, true) => run_granted(facts, "patches to these files were allowed for the session"),
@@ -140,7 +141,7 @@ fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_san
         (true, _) => run(facts, within_policy()),
         (false, ApprovalPolicy::Never) => refuse(facts, outside, texts::STDIN_UNDER_NEVER.to_owned()),
         (false, ApprovalPolicy::Granular(switches)) if !switches.sandbox_approval => {
-            refuse(facts, switched_off(), texts::SANDBOX_APPROVAL_OFF.to_owned())
+            refuse(facts, switched_off("sandbox_approval"), texts::SANDBOX_APPROVAL_OFF.to_owned())
         }
         (false, ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted) => match folder_of(facts.policy) {
             Some(cwd) => {
@@ -159,8 +160,8 @@ fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_san
     }
 }
 
-fn switched_off() -> Reason {
-    reason(ReasonSource::ApprovalPolicy, "approval_policy.granular.sandbox_approval is off")
+fn switched_off(switch: &str) -> Reason {
+    reason(ReasonSource::ApprovalPolicy, &format!("approval_policy.granular.{switch} is off"))
 }
 
 /// A folder to show with the question: the thread's directory if it may be written to, or else what every policy protects.
@@ -183,6 +184,36 @@ fn decide_read(facts: &ToolFacts<'_>, path: &AbsPath) -> Verdict {
     }
 }
 
+/// What is there already needs no question, and whether commands may leave the sandbox has no say in what is asked for inside of it.
+fn decide_permissions(facts: &ToolFacts<'_>, asked: &PermissionsIntent) -> Verdict {
+    let more = || {
+        reason(
+            ReasonSource::Escalation,
+            &format!("it asks for more: {}", asked.permissions.summary()),
+        )
+    };
+    match (leaves_policy(facts), facts.approval_policy) {
+        (false, _) => run(facts, within_policy()),
+        (true, ApprovalPolicy::Never) => refuse(facts, more(), texts::PERMISSIONS_UNDER_NEVER.to_owned()),
+        (true, ApprovalPolicy::Granular(switches)) if !switches.request_permissions => refuse(
+            facts,
+            switched_off("request_permissions"),
+            texts::REQUEST_PERMISSIONS_OFF.to_owned(),
+        ),
+        (true, ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted) => {
+            let question = Question::Permissions(asked.clone());
+            verdict(
+                facts,
+                Action::Ask {
+                    question,
+                    offers: every_offer(),
+                },
+                more(),
+            )
+        }
+    }
+}
+
 /// Whether allowing the call means to go beyond the turn's policy.
 fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
     match facts.intent {
@@ -191,6 +222,7 @@ fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
             facts.policy.confined && (asks || facts.widened.is_some_and(|widened| !widened.is_within(facts.policy)))
         }
         ToolIntent::Patch(patch) => not_writable(facts, &patch.paths).next().is_some(),
+        ToolIntent::Permissions(_) => facts.policy.confined && facts.widened.is_none_or(|widened| !widened.is_within(facts.policy)),
         ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => false,
     }
 }

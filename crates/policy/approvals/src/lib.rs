@@ -18,8 +18,8 @@ pub use denial::{Asked, Attempt, Refusal, denial, explained, observed, refusal};
 pub use host::{shortfall_notice, shortfall_rules, shortfalls};
 
 use codex_permissions::ResolvedPolicy;
-use codex_protocol::facts::{Capabilities, Grant, PatchIntent, SandboxPermissions, ToolIntent};
-use codex_protocol::questions::{ApprovalDecision, Question};
+use codex_protocol::facts::{Capabilities, Grant, PatchIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
+use codex_protocol::questions::{Answer, ApprovalDecision, PermissionGrantScope, PermissionsAnswer, Question};
 use codex_protocol::settings::ApprovalPolicy;
 use decide::policy_if_allowed;
 
@@ -102,11 +102,12 @@ impl ReasonSource {
 }
 
 /// What follows from the client's answer.
-#[expect(clippy::large_enum_variant, reason = "there is one for each answer, and it is taken apart at once")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AfterAnswer {
     /// `grant` is to be kept for the session.
     Run { policy: ResolvedPolicy, grant: Option<Grant> },
+    /// What of it was asked for is in force from now on.
+    Grant { answer: PermissionsAnswer },
     /// Not run; the model is told and the turn goes on.
     Decline { message: String },
     /// Not run; the turn is interrupted.
@@ -117,24 +118,42 @@ pub enum AfterAnswer {
 ///
 /// The decision is made once more with the same facts: an answer to something that is refused by now (say the approval policy became
 /// `never`) is a refusal, and an answer that was never offered runs nothing that the question did not cover.
-pub fn after_answer(facts: &ToolFacts<'_>, answer: ApprovalDecision) -> AfterAnswer {
+pub fn after_answer(facts: &ToolFacts<'_>, answer: Answer) -> AfterAnswer {
     if let Action::Refuse { message } = decide(facts).action {
         return AfterAnswer::Decline { message };
     }
-    match answer {
-        ApprovalDecision::Accept => AfterAnswer::Run {
+    let decline = |message: &str| AfterAnswer::Decline {
+        message: message.to_owned(),
+    };
+    let decision = match (facts.intent, answer) {
+        (ToolIntent::Permissions(_), Answer::Permissions(answer)) if answer.strict_auto_review == Some(true) => {
+            return decline(texts::NO_STRICT_REVIEW);
+        }
+        (ToolIntent::Permissions(_), Answer::Permissions(answer)) => return AfterAnswer::Grant { answer },
+        (_, Answer::Permissions(_)) => return decline(texts::OTHER_ANSWER),
+        (_, Answer::Decision(decision)) => decision,
+    };
+    let scope = match decision {
+        ApprovalDecision::Accept => PermissionGrantScope::Turn,
+        ApprovalDecision::AcceptForSession => PermissionGrantScope::Session,
+        ApprovalDecision::Decline => return decline(texts::REJECTED_BY_USER),
+        ApprovalDecision::Cancel => {
+            return AfterAnswer::Cancel {
+                message: texts::REJECTED_BY_USER.to_owned(),
+            };
+        }
+    };
+    match facts.intent {
+        ToolIntent::Permissions(PermissionsIntent { permissions, .. }) => AfterAnswer::Grant {
+            answer: PermissionsAnswer {
+                permissions: permissions.clone(),
+                scope,
+                strict_auto_review: None,
+            },
+        },
+        intent => AfterAnswer::Run {
             policy: policy_if_allowed(facts),
-            grant: None,
-        },
-        ApprovalDecision::AcceptForSession => AfterAnswer::Run {
-            policy: policy_if_allowed(facts),
-            grant: grant_for(facts.intent),
-        },
-        ApprovalDecision::Decline => AfterAnswer::Decline {
-            message: texts::REJECTED_BY_USER.to_owned(),
-        },
-        ApprovalDecision::Cancel => AfterAnswer::Cancel {
-            message: texts::REJECTED_BY_USER.to_owned(),
+            grant: grant_for(intent).filter(|_| scope == PermissionGrantScope::Session),
         },
     }
 }
@@ -149,7 +168,7 @@ fn grant_for(intent: &ToolIntent) -> Option<Grant> {
             additional_permissions: command.additional_permissions.clone(),
         }),
         ToolIntent::Patch(PatchIntent { paths, changes: _ }) => Some(Grant::PatchPaths { paths: paths.clone() }),
-        ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => None,
+        ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Permissions(_) | ToolIntent::Plan { .. } => None,
     }
 }
 

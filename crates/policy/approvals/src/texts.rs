@@ -12,6 +12,14 @@ pub(crate) const STDIN_UNDER_NEVER: &str =
 pub(crate) const SANDBOX_APPROVAL_OFF: &str =
     "rejected: `approval_policy.granular.sandbox_approval` is off, so nobody is asked about leaving the sandbox";
 
+pub(crate) const PERMISSIONS_UNDER_NEVER: &str =
+    "request_permissions refused: the approval policy is Never, so there is nobody to ask; nothing was granted";
+pub(crate) const REQUEST_PERMISSIONS_OFF: &str =
+    "request_permissions refused: `approval_policy.granular.request_permissions` is off, so nobody is asked; nothing was granted";
+pub(crate) const NO_STRICT_REVIEW: &str =
+    "nothing was granted: the answer wants every use reviewed (strictAutoReview), which codex does not do";
+pub(crate) const OTHER_ANSWER: &str = "rejected: the answer was to another kind of question";
+
 /// `argv` is the whole command, shell included.
 pub(crate) fn dangerous(argv: &[String]) -> String {
     let inner = format!("`{}` rejected: {}", quoted(argv), Danger::ADVICE);

@@ -2,9 +2,11 @@
 
 use codex_approvals::{Action, AfterAnswer, ToolFacts, Verdict, after_answer, decide};
 use codex_base::AbsPath;
+use codex_permissions::additional::{Additional, Places, widen};
 use codex_permissions::{PathFacts, ResolvedPolicy, candidate_roots, resolve};
-use codex_protocol::facts::{Capabilities, CommandIntent, Grant, PatchIntent, SandboxPermissions, ToolIntent};
-use codex_protocol::questions::{ApprovalDecision, Question};
+use codex_protocol::additional::{AdditionalFiles, AdditionalPermissions};
+use codex_protocol::facts::{Capabilities, CommandIntent, Grant, PatchIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
+use codex_protocol::questions::{Answer, ApprovalDecision, PermissionGrantScope, PermissionsAnswer, Question};
 use codex_protocol::settings::{ApprovalPolicy, FileRules, GranularApprovals, SandboxMode, SandboxPolicy};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
@@ -29,6 +31,10 @@ struct Case {
     read: Option<AbsPath>,
     #[serde(default)]
     plan: bool,
+    /// A path that is to be written from now on.
+    permission: Option<AbsPath>,
+    /// The switches `sandbox_approval` and `request_permissions` of a granular policy, in place of `policy`.
+    granular: Option<[bool; 2]>,
     granted_command: Option<String>,
     #[serde(default)]
     granted_escalated: bool,
@@ -50,6 +56,9 @@ fn yes() -> bool {
 
 impl Case {
     fn intent(&self) -> ToolIntent {
+        if let Some(path) = &self.permission {
+            return ToolIntent::Permissions(permissions(path));
+        }
         match (&self.command, &self.patch, &self.stdin, &self.read, self.plan) {
             (Some(script), None, None, None, false) => {
                 let mut command = command(script, "/w", self.escalated);
@@ -70,8 +79,19 @@ impl Case {
                 explanation: None,
                 plan: vec![],
             },
-            _ => unreachable!("a case has exactly one of command, patch, stdin, read, plan"),
+            _ => unreachable!("a case has exactly one of command, patch, stdin, read, plan, permission"),
         }
+    }
+
+    fn approval_policy(&self) -> ApprovalPolicy {
+        let granular = self.granular.map(|[sandbox_approval, request_permissions]| GranularApprovals {
+            sandbox_approval,
+            rules: true,
+            mcp_elicitations: true,
+            request_permissions,
+            skill_approval: false,
+        });
+        granular.map_or(self.policy, ApprovalPolicy::Granular)
     }
 
     fn grants(&self) -> Vec<Grant> {
@@ -84,6 +104,35 @@ impl Case {
             .chain(self.granted_patches.iter().map(|paths| Grant::PatchPaths { paths: paths.clone() }))
             .collect()
     }
+}
+
+fn permissions(path: &AbsPath) -> PermissionsIntent {
+    PermissionsIntent {
+        permissions: AdditionalPermissions {
+            file_system: Some(AdditionalFiles {
+                write: Some(vec![path.to_string()]),
+                ..AdditionalFiles::default()
+            }),
+            network: None,
+        },
+        cwd: self::path("/w"),
+        reason: Some("why".to_owned()),
+    }
+}
+
+/// What `policy` becomes with `more`.
+fn widened(mode: SandboxMode, more: &PermissionsIntent) -> ResolvedPolicy {
+    let sandbox = sandbox(mode);
+    let cwd = path("/w");
+    let places = Places {
+        cwd: &cwd,
+        workspace_roots: &[],
+        tmpdir: None,
+        slash_tmp: None,
+    };
+    let more = Additional::resolve(&more.permissions, places).expect("exact paths");
+    let (sandbox, rules) = widen(&sandbox, &FileRules::default(), &more, "test");
+    resolve(&sandbox, &rules, &cwd, &facts(&sandbox))
 }
 
 fn path(text: &str) -> AbsPath {
@@ -117,23 +166,30 @@ fn granted(command: CommandIntent) -> Grant {
 
 /// A thread in `/w`, with `/tmp`, and the program's folder in `/home/.codex`.
 fn policy(mode: SandboxMode) -> ResolvedPolicy {
-    let sandbox = match mode {
+    let sandbox = sandbox(mode);
+    resolve(&sandbox, &FileRules::default(), &path("/w"), &facts(&sandbox))
+}
+
+fn sandbox(mode: SandboxMode) -> SandboxPolicy {
+    match mode {
         SandboxMode::ReadOnly => SandboxPolicy::read_only(),
         SandboxMode::WorkspaceWrite => SandboxPolicy::workspace_write(),
         SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
         SandboxMode::ExternalSandbox => SandboxPolicy::ExternalSandbox {
             network_access: codex_protocol::settings::NetworkAccess::Restricted,
         },
-    };
+    }
+}
+
+fn facts(sandbox: &SandboxPolicy) -> PathFacts {
     let slash_tmp = Some(path("/tmp"));
-    let roots = candidate_roots(&sandbox, &path("/w"), None, slash_tmp.as_ref());
+    let roots = candidate_roots(sandbox, &path("/w"), None, slash_tmp.as_ref());
     let existing_roots = roots.into_iter().map(|root| (root.clone(), root)).collect();
-    let facts = PathFacts {
+    PathFacts {
         slash_tmp,
         existing_roots,
         ..PathFacts::unknown(path("/home/.codex"))
-    };
-    resolve(&sandbox, &FileRules::default(), &path("/w"), &facts)
+    }
 }
 
 fn capabilities(confines: bool) -> Capabilities {
@@ -163,6 +219,7 @@ fn shown_question(question: &Question) -> String {
     match question {
         Question::Command { reason, command, cwd, .. } => format!("({}) {command} in {cwd}", why(reason)),
         Question::FileChange { reason } => format!("patch ({})", why(reason)),
+        Question::Permissions(asked) => format!("({}) {}", why(&asked.reason), asked.permissions.summary()),
     }
 }
 
@@ -184,12 +241,16 @@ fn decide_matches_every_fixture() {
             toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 
         let (intent, policy, grants, capabilities) = (case.intent(), policy(case.sandbox), case.grants(), capabilities(case.confines));
+        let widened = match &intent {
+            ToolIntent::Permissions(asked) => Some(widened(case.sandbox, asked)),
+            _ => None,
+        };
         let facts = ToolFacts {
             intent: &intent,
-            approval_policy: case.policy,
+            approval_policy: case.approval_policy(),
             policy: &policy,
             grants: &grants,
-            widened: None,
+            widened: widened.as_ref(),
             capabilities: &capabilities,
         };
         let verdict = decide(&facts);
@@ -208,6 +269,10 @@ fn decide_matches_every_fixture() {
 
 /// Asks about `intent` under on-request and answers.
 fn answered(intent: &ToolIntent, approval_policy: ApprovalPolicy, answer: ApprovalDecision) -> AfterAnswer {
+    answered_with(intent, approval_policy, Answer::Decision(answer))
+}
+
+fn answered_with(intent: &ToolIntent, approval_policy: ApprovalPolicy, answer: Answer) -> AfterAnswer {
     let (policy, capabilities) = (policy(SandboxMode::WorkspaceWrite), capabilities(true));
     after_answer(
         &ToolFacts {
@@ -270,6 +335,38 @@ fn decline_and_cancel_run_nothing_and_an_old_question_is_judged_again() {
     assert!(matches!(too_late, AfterAnswer::Decline { message } if message.starts_with("approval policy is Never")));
 }
 
+#[test]
+fn permissions_are_granted_by_their_own_answer_or_by_whoever_judges_in_the_users_place() {
+    let asked = permissions(&path("/srv"));
+    let intent = ToolIntent::Permissions(asked.clone());
+    let answer = |permissions: &AdditionalPermissions, strict_auto_review| PermissionsAnswer {
+        permissions: permissions.clone(),
+        scope: PermissionGrantScope::Turn,
+        strict_auto_review,
+    };
+    let answered_by = |intent: &ToolIntent, policy, answer: &PermissionsAnswer| {
+        let outcome = answered_with(intent, policy, Answer::Permissions(answer.clone()));
+        match outcome {
+            AfterAnswer::Grant { answer } => Ok(answer),
+            AfterAnswer::Decline { message } => Err(message),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (all, nothing) = (answer(&asked.permissions, None), answer(&AdditionalPermissions::default(), None));
+
+    for given in [&all, &nothing] {
+        assert_eq!(answered_by(&intent, ApprovalPolicy::OnRequest, given).as_ref(), Ok(given));
+    }
+    let judged = answered(&intent, ApprovalPolicy::OnRequest, ApprovalDecision::Accept);
+    assert_eq!(judged, AfterAnswer::Grant { answer: all.clone() });
+    let refused = |policy, answer: &PermissionsAnswer| answered_by(&intent, policy, answer).unwrap_err();
+    assert!(refused(ApprovalPolicy::Never, &all).contains("approval policy is Never"));
+    assert!(refused(ApprovalPolicy::OnRequest, &answer(&asked.permissions, Some(true))).contains("strictAutoReview"));
+    let command = ToolIntent::Command(command("npm install", "/w", true));
+    let other = answered_by(&command, ApprovalPolicy::OnRequest, &all).unwrap_err();
+    assert_eq!(other, "rejected: the answer was to another kind of question");
+}
+
 fn scripts() -> impl Strategy<Value = String> {
     prop_oneof![Just("ls"), Just("cargo test"), Just("rm -rf x"), Just("echo $(rm -f x)"), Just("")].prop_map(str::to_owned)
 }
@@ -299,6 +396,7 @@ fn intents() -> impl Strategy<Value = ToolIntent> {
             outside_sandbox
         }),
         paths().prop_map(|path| ToolIntent::ReadFile { path }),
+        paths().prop_map(|path| ToolIntent::Permissions(permissions(&path))),
         Just(ToolIntent::Plan {
             explanation: None,
             plan: vec![]
@@ -372,7 +470,7 @@ proptest! {
             Action::Refuse { message } => prop_assert!(!message.is_empty()),
         }
         for answer in [ApprovalDecision::Accept, ApprovalDecision::AcceptForSession] {
-            if let AfterAnswer::Run { policy: runs, .. } = after_answer(&facts, answer) {
+            if let AfterAnswer::Run { policy: runs, .. } = after_answer(&facts, Answer::Decision(answer)) {
                 prop_assert!(runs.is_within(&policy) || is_escalated(&intent));
             }
         }
@@ -382,7 +480,7 @@ proptest! {
     fn what_was_allowed_for_the_session_is_not_asked_again(intent in intents(), approval_policy in policies(), mode in modes()) {
         let (policy, capabilities) = (policy(mode), capabilities(true));
         let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &[], widened: None, capabilities: &capabilities };
-        let AfterAnswer::Run { policy: ran, grant: Some(grant) } = after_answer(&facts, ApprovalDecision::AcceptForSession) else { return Ok(()) };
+        let AfterAnswer::Run { policy: ran, grant: Some(grant) } = after_answer(&facts, Answer::Decision(ApprovalDecision::AcceptForSession)) else { return Ok(()) };
         // An empty patch names no file that could be remembered.
         prop_assume!(grant != Grant::PatchPaths { paths: vec![] });
 

@@ -93,7 +93,7 @@ impl Additional {
         Ok(additional)
     }
 
-    /// In the words of the protocol, all paths spelled out.
+    /// In the words of the protocol, all paths spelled out. Paths stand there in the older form, too, for clients that know no other.
     pub fn to_wire(&self) -> AdditionalPermissions {
         let lines = self.lines.iter().map(|(path, access)| FileSystemEntry {
             path: FileSystemPath::Path { path: path.to_string() },
@@ -104,11 +104,17 @@ impl Additional {
             access: Rights::None,
         });
         let entries: Vec<FileSystemEntry> = lines.chain(globs).collect();
+        let older = |wanted: Rights| -> Option<Vec<String>> {
+            let paths = self.lines.iter().filter(|(_, rights)| **rights == wanted);
+            let paths: Vec<String> = paths.map(|(path, _)| path.to_string()).collect();
+            (!paths.is_empty()).then_some(paths)
+        };
         AdditionalPermissions {
             file_system: (!entries.is_empty()).then(|| AdditionalFiles {
                 entries: Some(entries),
                 glob_scan_max_depth: self.scan_depth_max,
-                ..AdditionalFiles::default()
+                read: older(Rights::Read),
+                write: older(Rights::Write),
             }),
             network: self.network.then_some(AdditionalNetwork { enabled: Some(true) }),
         }

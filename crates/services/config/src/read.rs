@@ -39,7 +39,7 @@ impl Reader<'_> {
         }
         let mut changes: Vec<Replacement> = sandbox.change.clone().into_iter().collect();
         let mut config = self.as_asked(sandbox)?;
-        if let Some((more, place)) = &overrides.additional {
+        for (more, place) in &overrides.additional {
             let widened = codex_permissions::additional::widen(&config.sandbox_policy, &config.file_rules, more, place);
             (config.sandbox_policy, config.file_rules) = widened;
         }
@@ -89,6 +89,7 @@ impl Reader<'_> {
                 view_image: self.switch("features.view_image")?,
                 shell: self.switch("features.shell_tool")?,
                 additional_permissions: self.switch_off("features.exec_permission_approvals")?,
+                request_permissions: self.switch_off("features.request_permissions_tool")?,
             },
             web_search: self.web_search()?,
             web_search_details: self.web_search_details()?,

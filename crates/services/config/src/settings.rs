@@ -102,6 +102,8 @@ pub struct ToolSwitches {
     pub shell: bool,
     /// `features.exec_permission_approvals`: `exec_command` takes permissions for one command.
     pub additional_permissions: bool,
+    /// `features.request_permissions_tool`: permissions for a turn or a session may be asked for.
+    pub request_permissions: bool,
 }
 
 /// What flags and clients set above all files.
@@ -122,8 +124,8 @@ pub struct Overrides {
     pub named_mode_only: bool,
     /// A complete policy of a client; beats `sandbox_mode`.
     pub sandbox_policy: Option<SandboxPolicy>,
-    /// Permissions besides those of the policy, and where they were given.
-    pub additional: Option<(Additional, String)>,
+    /// Permissions besides those of the policy, and where each were given.
+    pub additional: Vec<(Additional, String)>,
     /// `--add-dir`: further writable roots under workspace-write.
     pub add_dirs: Vec<AbsPath>,
     pub developer_instructions: Option<String>,

@@ -289,7 +289,7 @@ fn what_is_allowed_besides_is_held_to_requirements_too() {
         ..Default::default()
     };
     let overrides = Overrides {
-        additional: Some((more, "a flag".to_owned())),
+        additional: vec![(more, "a flag".to_owned())],
         ..Overrides::default()
     };
     let told = |managed: &str| {

@@ -108,6 +108,7 @@ fn defaults_without_any_file() {
             view_image: true,
             shell: true,
             additional_permissions: false,
+            request_permissions: false,
         },
         web_search: None,
         web_search_details: WebSearchDetails {

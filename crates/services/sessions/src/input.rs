@@ -67,7 +67,8 @@ impl Conversation {
             | EventMsg::TurnAborted { .. }
             | EventMsg::ItemCompleted { .. }
             | EventMsg::TokenCount { .. }
-            | EventMsg::ApprovalReviewed { .. } => {}
+            | EventMsg::ApprovalReviewed { .. }
+            | EventMsg::PermissionsGranted { .. } => {}
         }
     }
 }

@@ -100,7 +100,8 @@ impl Reader<'_> {
                 EventMsg::TaskComplete { .. }
                 | EventMsg::TurnAborted { .. }
                 | EventMsg::ItemCompleted { .. }
-                | EventMsg::ApprovalReviewed { .. } => {}
+                | EventMsg::ApprovalReviewed { .. }
+                | EventMsg::PermissionsGranted { .. } => {}
             },
             Record::SessionMeta(_) | Record::WorldState(_) => {}
         }

@@ -83,7 +83,7 @@ impl<'a> Reducer<'a> {
                 self.turns.truncate(kept);
                 self.places.retain(|(turn, _), _| *turn < kept);
             }
-            EventMsg::TokenCount { .. } | EventMsg::ApprovalReviewed { .. } => {}
+            EventMsg::TokenCount { .. } | EventMsg::ApprovalReviewed { .. } | EventMsg::PermissionsGranted { .. } => {}
         }
     }
 

@@ -104,7 +104,10 @@ impl AdditionalPermissions {
                 } else {
                     entry.access.as_str()
                 };
-                parts.push(format!("{word} {what}"));
+                let part = format!("{word} {what}");
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
             }
         }
         if self.network.and_then(|network| network.enabled) == Some(true) {

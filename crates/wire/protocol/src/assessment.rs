@@ -1,5 +1,6 @@
 //! What an automatic reviewer says about an approval question.
 
+use crate::additional::AdditionalPermissions;
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,18 @@ pub enum ApprovalReviewStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ReviewedAction {
-    Command { source: String, command: String, cwd: AbsPath },
-    ApplyPatch { cwd: AbsPath, files: Vec<AbsPath> },
+    Command {
+        source: String,
+        command: String,
+        cwd: AbsPath,
+    },
+    ApplyPatch {
+        cwd: AbsPath,
+        files: Vec<AbsPath>,
+    },
+    RequestPermissions {
+        permissions: AdditionalPermissions,
+        #[serde(default)]
+        reason: Option<String>,
+    },
 }

@@ -21,6 +21,8 @@ pub enum ToolIntent {
     ReadFile {
         path: AbsPath,
     },
+    /// More than the turn's policy, for what comes after.
+    Permissions(PermissionsIntent),
     /// The model's plan; touches nothing.
     Plan {
         explanation: Option<String>,
@@ -55,6 +57,17 @@ pub enum SandboxPermissions {
     RequireEscalated,
     /// The turn's policy, and what [`CommandIntent::additional_permissions`] says besides.
     WithAdditionalPermissions,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PermissionsIntent {
+    /// With every path spelled out.
+    pub permissions: AdditionalPermissions,
+    /// What relative paths of an answer count from.
+    pub cwd: AbsPath,
+    /// Why the model wants it, shown to the user.
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

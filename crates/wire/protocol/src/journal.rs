@@ -3,10 +3,12 @@
 //! One line is `{"timestamp", "ordinal"?, "type", "payload", "metadata"?}`. Shapes are those that existing tools read; readers keep lines of
 //! unknown type and ignore unknown fields.
 
+use crate::additional::AdditionalPermissions;
 use crate::assessment::{ApprovalReview, ReviewedAction};
 use crate::errors::TurnError;
 use crate::items::{SessionSource, ThreadItem, TokenUsageBreakdown};
 use crate::limits::RateLimitSnapshot;
+use crate::questions::PermissionGrantScope;
 use crate::response_item::ResponseItem;
 use crate::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_base::AbsPath;
@@ -172,12 +174,25 @@ pub enum EventMsg {
     /// The last `num_turns` turns no longer count.
     ThreadRolledBack { num_turns: u32 },
     /// An automatic reviewer decided about a call. Ours.
-    ApprovalReviewed {
-        turn_id: String,
-        call_id: String,
-        action: ReviewedAction,
-        review: ApprovalReview,
-    },
+    ApprovalReviewed(ApprovalReviewed),
+    /// The model got more than its policy. Ours.
+    PermissionsGranted(PermissionsGranted),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ApprovalReviewed {
+    pub turn_id: String,
+    pub call_id: String,
+    pub action: ReviewedAction,
+    pub review: ApprovalReview,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PermissionsGranted {
+    pub turn_id: String,
+    pub call_id: String,
+    pub permissions: AdditionalPermissions,
+    pub scope: PermissionGrantScope,
 }
 
 /// Per response of the model.

@@ -1,6 +1,7 @@
 //! Questions to the client: the parameters and results of server requests. A verdict's question is exactly this data.
 
 use crate::additional::AdditionalPermissions;
+use crate::facts::PermissionsIntent;
 use crate::requests::RequestId;
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
@@ -93,10 +94,14 @@ pub struct PermissionsApprovalParams {
 
 /// What is granted of what was asked for; what is left out is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PermissionsAnswer {
     pub permissions: AdditionalPermissions,
     #[serde(default)]
     pub scope: PermissionGrantScope,
+    /// Every use is to be reviewed. There is no such review here, so nothing is granted under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict_auto_review: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,10 +141,17 @@ pub enum ApprovalDecision {
     Cancel,
 }
 
-/// The answer to both approval requests.
+/// The answer to the approval requests for commands and patches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalAnswer {
     pub decision: ApprovalDecision,
+}
+
+/// What was answered to any of the [`ServerRequest`]s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Decision(ApprovalDecision),
+    Permissions(PermissionsAnswer),
 }
 
 /// The core of a question, made by the decision; ids and times are added by the engine.
@@ -156,6 +168,7 @@ pub enum Question {
     FileChange {
         reason: Option<String>,
     },
+    Permissions(PermissionsIntent),
 }
 
 /// A server request with its id, as it waits for an answer.

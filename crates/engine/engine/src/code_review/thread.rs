@@ -8,7 +8,7 @@ use crate::thread::event::{ThreadEvent, ThreadRequest};
 use crate::thread::perform::{CaughtUp, Subscriber, Subscribers};
 use codex_protocol::items::{SubAgentKind, UserInput};
 use codex_protocol::notifications::Notification;
-use codex_protocol::questions::{ApprovalDecision, ServerRequest};
+use codex_protocol::questions::{Answer, ApprovalDecision, ServerRequest};
 use codex_protocol::requests::{RequestError, RequestId};
 use std::sync::{Arc, PoisonError, Weak};
 use tokio::sync::mpsc;
@@ -144,7 +144,7 @@ async fn pass_on(mut heard: mpsc::UnboundedReceiver<Heard>, turn_id: String, mai
             }
             Heard::Asked(thread_id, request_id) => {
                 if let Some(thread) = engine.upgrade().and_then(|engine| engine.get(&thread_id)) {
-                    thread.answer(request_id, Ok(ApprovalDecision::Decline)).await;
+                    thread.answer(request_id, Ok(Answer::Decision(ApprovalDecision::Decline))).await;
                 }
             }
         }

@@ -75,7 +75,8 @@ impl Carried {
                     EventMsg::TaskComplete { .. }
                     | EventMsg::TurnAborted { .. }
                     | EventMsg::TokenCount { .. }
-                    | EventMsg::ApprovalReviewed { .. } => {}
+                    | EventMsg::ApprovalReviewed { .. }
+                    | EventMsg::PermissionsGranted { .. } => {}
                 },
                 _ => {}
             }

@@ -245,6 +245,13 @@ pub fn action(intent: &ToolIntent, settings: &TurnSettings) -> Option<(ReviewedA
             };
             Some((reviewed, serde_json::to_string_pretty(&patch.changes).unwrap_or_default()))
         }
+        ToolIntent::Permissions(asked) => {
+            let reviewed = ReviewedAction::RequestPermissions {
+                permissions: asked.permissions.clone(),
+                reason: asked.reason.clone(),
+            };
+            Some((reviewed, "It would count for every later command of the turn.".to_owned()))
+        }
         ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => None,
     }
 }

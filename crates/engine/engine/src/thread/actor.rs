@@ -8,7 +8,7 @@ use super::perform::{Ended, Subscriber, World};
 use super::state::ThreadState;
 use crate::settings::TurnOverrides;
 use codex_protocol::items::Thread;
-use codex_protocol::questions::ApprovalDecision;
+use codex_protocol::questions::Answer;
 use codex_protocol::requests::{RequestError, RequestId};
 use codex_tools::{Prepared, Terminals};
 use std::sync::Arc;
@@ -99,7 +99,7 @@ impl Mailbox {
         }
     }
 
-    pub async fn answer(&self, request_id: RequestId, answer: Result<ApprovalDecision, String>) -> Result<(), Gone> {
+    pub async fn answer(&self, request_id: RequestId, answer: Result<Answer, String>) -> Result<(), Gone> {
         self.event(ThreadEvent::Answered { request_id, answer }).await
     }
 }

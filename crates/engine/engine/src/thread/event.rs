@@ -11,13 +11,14 @@ use codex_base::AbsPath;
 use codex_hooks::TurnEnded;
 use codex_model::{ModelEvent, ModelRequest};
 use codex_permissions::ResolvedPolicy;
+use codex_permissions::additional::Additional;
 use codex_protocol::assessment::Assessment;
 use codex_protocol::errors::TurnError;
-use codex_protocol::facts::ToolIntent;
+use codex_protocol::facts::{PermissionsIntent, ToolIntent};
 use codex_protocol::items::{ThreadItem, Turn, UserInput};
 use codex_protocol::journal::Record;
 use codex_protocol::notifications::Notification;
-use codex_protocol::questions::{ApprovalDecision, ServerRequest};
+use codex_protocol::questions::{Answer, PermissionGrantScope, PermissionsAnswer, ServerRequest};
 use codex_protocol::requests::{RequestError, RequestId};
 use codex_protocol::response_item::ToolCallView;
 use codex_skills::SkillSet;
@@ -105,7 +106,13 @@ pub enum ThreadEvent {
     },
     Answered {
         request_id: RequestId,
-        answer: Result<ApprovalDecision, String>,
+        answer: Result<Answer, String>,
+    },
+    /// What an answer comes to within what was asked for and what an administrator allows; `None` if it is nothing.
+    Granted {
+        call_id: String,
+        scope: PermissionGrantScope,
+        result: Result<Option<Box<MoreRights>>, String>,
     },
     /// The automatic reviewer has decided, or could not.
     Reviewed {
@@ -128,6 +135,12 @@ pub enum ThreadEvent {
     },
     /// The process or connection is going: interrupt, end terminals, unload.
     Shutdown,
+}
+
+/// What a turn goes on with after a grant.
+pub struct MoreRights {
+    pub additional: Additional,
+    pub settings: Arc<TurnSettings>,
 }
 
 /// What takes a compaction back.
@@ -246,6 +259,13 @@ pub enum Effect {
     Run {
         call_id: String,
         policy: Box<ResolvedPolicy>,
+    },
+    /// Find out what an answer comes to.
+    Grant {
+        call_id: String,
+        asked: Box<PermissionsIntent>,
+        answer: Box<PermissionsAnswer>,
+        settings: Arc<TurnSettings>,
     },
     /// A command of the user's own: nobody decides about it, and no sandbox holds it. It is finished, and cancelled, like a call.
     RunUserCommand {

@@ -41,6 +41,7 @@ fn ending_part(effect: Effect, reason: &str) -> Vec<Effect> {
         | Effect::Review { .. }
         | Effect::StartReviewer { .. }
         | Effect::Run { .. }
+        | Effect::Grant { .. }
         | Effect::RunUserCommand { .. }
         | Effect::TellProgram(_)
         | Effect::Sync => Vec::new(),

@@ -6,7 +6,7 @@ use super::actor::{Gone, Mailbox, Message, Reply, facts_of};
 use super::event::{Effect, PreparedCall, ProgramNotice, RequestKey, ThreadEvent};
 use super::resolve;
 use super::state::{Env, ThreadState};
-use super::undo;
+use super::{undo, widening};
 use crate::code_review::{self, thread::Reviewer};
 use crate::compact::changes::{self, Changes, ChangesQuery};
 use crate::context::surroundings::Surroundings;
@@ -242,6 +242,12 @@ impl World {
                 }
             }
             Effect::Run { call_id, policy } => self.run(call_id, *policy),
+            Effect::Grant {
+                call_id,
+                asked,
+                answer,
+                settings,
+            } => self.spawn_report(widening::grant(Arc::clone(&self.shared), call_id, *asked, *answer, settings)),
             Effect::RunUserCommand { prepared } => {
                 let call_id = prepared.call_id.clone();
                 self.work.prepared.insert(call_id.clone(), *prepared);

@@ -29,6 +29,9 @@ use std::sync::Arc;
 /// A picture larger than this is not read.
 const IMAGE_BYTES_MAX: u64 = 20 * 1024 * 1024;
 
+/// Where rules that a client granted say they stand.
+const GRANTED: &str = "granted to the model";
+
 pub struct ResolveRequest {
     pub shared: Arc<Shared>,
     pub terminals: Arc<Terminals>,
@@ -67,7 +70,10 @@ pub fn config_with(
     set(&mut merged.sandbox_policy, &overrides.sandbox_policy);
     set(&mut merged.developer_instructions, &overrides.developer_instructions);
     merged.new_thread = overrides.new_thread;
-    set(&mut merged.additional, &additional);
+    merged
+        .additional
+        .extend(overrides.granted.clone().map(|granted| (granted, GRANTED.to_owned())));
+    merged.additional.extend(additional);
     let effort = overrides.effort.clone().map(toml::Value::String);
     merged
         .cli
@@ -138,6 +144,7 @@ pub fn tool_set(resolved: &Resolved, info: &ModelInfo, source: SessionSource) ->
     ToolSet {
         shell: switches.shell && info.shell_tool,
         additional_permissions: switches.additional_permissions && !reviews,
+        request_permissions: switches.request_permissions && !reviews,
         update_plan: switches.update_plan && !reviews,
         view_image: switches.view_image && info.image_input,
         apply_patch: info.patch_tool && !reviews,
@@ -249,7 +256,8 @@ pub fn temporary(shared: &Shared) -> (Option<AbsPath>, Option<AbsPath>) {
 fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, model_info: &ModelInfo) -> TurnTools {
     let (shared, config) = (&request.shared, &resolved.config);
     let tools = tool_set(resolved, model_info, request.source);
-    let widening = tools.additional_permissions.then(|| -> Arc<dyn Widening> {
+    let widens = tools.additional_permissions || tools.request_permissions;
+    let widening = widens.then(|| -> Arc<dyn Widening> {
         Arc::new(TurnWidening {
             shared: Arc::clone(shared),
             overrides: request.overrides.clone(),

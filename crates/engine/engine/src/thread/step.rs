@@ -45,6 +45,7 @@ impl ThreadState {
             ThreadEvent::UndoFound { key, found } => self.on_undo_found(key, found, &mut out),
             ThreadEvent::Prepared { call_id, result } => self.on_prepared(&call_id, result, env, &mut out),
             ThreadEvent::Answered { request_id, answer } => self.on_answered(&request_id, answer, env, &mut out),
+            ThreadEvent::Granted { call_id, scope, result } => self.on_granted(&call_id, scope, result, env, &mut out),
             ThreadEvent::Reviewed { request_id, result } => self.on_reviewed(&request_id, &result, env, &mut out),
             ThreadEvent::CodeReview { turn_id, news } => self.on_review_news(&turn_id, news, env, &mut out),
             ThreadEvent::Report(report) => self.on_report(report, env, &mut out),
@@ -519,6 +520,11 @@ impl TurnOverrides {
             if new.is_some() {
                 *old = new;
             }
+        }
+        // Whoever chooses another sandbox means all of it.
+        let other_mode = newer.sandbox_mode.is_some() && newer.sandbox_mode != self.sandbox_mode;
+        if other_mode || newer.sandbox_policy.is_some() && newer.sandbox_policy != self.sandbox_policy {
+            self.granted = None;
         }
         newest(&mut self.cwd, newer.cwd);
         newest(&mut self.model, newer.model);

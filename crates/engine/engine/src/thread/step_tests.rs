@@ -9,7 +9,7 @@ use codex_protocol::assessment::{Assessment, AssessmentOutcome, RiskLevel};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::facts::SandboxPermissions;
 use codex_protocol::limits::RateLimitSnapshot;
-use codex_protocol::questions::ApprovalDecision;
+use codex_protocol::questions::{Answer, ApprovalDecision, PermissionGrantScope, PermissionsAnswer};
 use codex_protocol::requests::RequestId;
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
 use insta::assert_snapshot;
@@ -143,7 +143,7 @@ fn an_escalated_command_is_asked_for_and_runs_unconfined_after_yes() {
     let asked = bench.prepared("c1", SandboxPermissions::RequireEscalated);
     let answer = ThreadEvent::Answered {
         request_id: RequestId::Integer(0),
-        answer: Ok(ApprovalDecision::Accept),
+        answer: Ok(Answer::Decision(ApprovalDecision::Accept)),
     };
 
     assert_snapshot!([asked, bench.told(answer)].join("\n--\n"), @"
@@ -186,7 +186,7 @@ fn the_reviewer_is_asked_in_the_clients_place_and_its_word_is_journaled_before_t
     let (mut bench, asked) = under_review();
     let by_client = bench.told(ThreadEvent::Answered {
         request_id: RequestId::Integer(0),
-        answer: Ok(ApprovalDecision::Accept),
+        answer: Ok(Answer::Decision(ApprovalDecision::Accept)),
     });
     let told = bench.told(reviewed(AssessmentOutcome::Allow));
 
@@ -253,7 +253,7 @@ fn an_interrupt_during_approval_leaves_no_open_request() {
     let told = bench.request(ThreadRequest::Interrupt { turn_id: String::new() });
     let late = ThreadEvent::Answered {
         request_id: RequestId::Integer(0),
-        answer: Ok(ApprovalDecision::Accept),
+        answer: Ok(Answer::Decision(ApprovalDecision::Accept)),
     };
 
     assert_snapshot!(told, @r#"
@@ -273,6 +273,47 @@ fn an_interrupt_during_approval_leaves_no_open_request() {
     assert_eq!(bench.told(late), "");
 }
 
+/// A turn in which the model asked for more, and the client granted it.
+fn granting() -> (Bench, String) {
+    let mut bench = Bench::sampling(ApprovalPolicy::OnRequest);
+    bench.call("c1", "request_permissions");
+    bench.completed();
+    bench.permissions_prepared("c1");
+    let told = bench.told(ThreadEvent::Answered {
+        request_id: RequestId::Integer(0),
+        answer: Ok(Answer::Permissions(PermissionsAnswer::default())),
+    });
+    (bench, told)
+}
+
+#[test]
+fn granted_permissions_are_journaled_before_the_model_hears_of_them() {
+    let (mut bench, answered) = granting();
+    let granted = bench.granted("c1", PermissionGrantScope::Session);
+
+    assert_snapshot!([answered, granted].join("\n--\n"), @r#"
+    tell resolved 0
+    tell status Active { active_flags: [] }
+    discard c1
+    grant c1
+    --
+    journal permissions granted Session
+    journal output c1 "{\"permissions\":{\"network\":null,\"file_system\":{\"write\":[\"/srv\"]}},\"scope\":\"session\"}"
+    tell waiting for Model
+    sample: developer, user, call c1, output c1 "{\"permissions\":{\"network\":null,\"file_system\":{\"write\":[\"/srv\"]}},\"scope\":\"session\"}"
+    "#);
+    assert!(bench.state.overrides.granted.is_some());
+}
+
+#[test]
+fn a_grant_that_comes_after_an_interrupt_counts_for_nothing() {
+    let (mut bench, _) = granting();
+    bench.request(ThreadRequest::Interrupt { turn_id: String::new() });
+
+    assert_eq!(bench.granted("c1", PermissionGrantScope::Session), "");
+    assert!(bench.state.overrides.granted.is_none());
+}
+
 #[test]
 fn a_declined_command_is_told_to_the_model_and_cancel_ends_the_turn() {
     let answered = |decision| {
@@ -282,7 +323,7 @@ fn a_declined_command_is_told_to_the_model_and_cancel_ends_the_turn() {
         bench.prepared("c1", SandboxPermissions::RequireEscalated);
         bench.told(ThreadEvent::Answered {
             request_id: RequestId::Integer(0),
-            answer: Ok(decision),
+            answer: Ok(Answer::Decision(decision)),
         })
     };
 

@@ -92,6 +92,7 @@ impl ThreadState {
         let overrides = TurnOverrides {
             approval_policy: Some(ApprovalPolicy::Never),
             model: settings.review_model.clone().or_else(|| self.overrides.model.clone()),
+            granted: None,
             ..self.overrides.clone()
         };
         let Some(turn) = &mut self.turn else { return };

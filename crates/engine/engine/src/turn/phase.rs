@@ -110,6 +110,18 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Puts others in their place, where there are some.
+    pub fn set_settings(&mut self, newer: Arc<TurnSettings>) {
+        match self {
+            Self::Sampling { settings, .. }
+            | Self::Working { settings, .. }
+            | Self::BackingOff { settings, .. }
+            | Self::Reviewing { settings }
+            | Self::Compacting { settings, .. } => *settings = newer,
+            Self::Resolving { .. } | Self::Ending { .. } => {}
+        }
+    }
+
     pub fn settings(&self) -> Option<&Arc<TurnSettings>> {
         match self {
             Self::Sampling { settings, .. }

@@ -9,9 +9,9 @@ use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::Out;
 use codex_approvals::Reason;
 use codex_protocol::assessment::{ApprovalReview, ApprovalReviewStatus, Assessment, AssessmentOutcome};
-use codex_protocol::journal::{EventMsg, Record};
+use codex_protocol::journal::{ApprovalReviewed, EventMsg, Record};
 use codex_protocol::notifications::{AutoApprovalReviewCompleted, AutoApprovalReviewStarted, Notification, WaitingFor};
-use codex_protocol::questions::ApprovalDecision;
+use codex_protocol::questions::{Answer, ApprovalDecision};
 use codex_protocol::requests::RequestId;
 
 impl ThreadState {
@@ -97,12 +97,12 @@ impl ThreadState {
             return;
         };
         let review = reviewer::outcome(result);
-        let record = EventMsg::ApprovalReviewed {
+        let record = EventMsg::ApprovalReviewed(ApprovalReviewed {
             turn_id: turn_id.clone(),
             call_id: call_id.clone(),
             action: action.clone(),
             review: review.clone(),
-        };
+        });
         let told = Notification::AutoApprovalReviewCompleted(AutoApprovalReviewCompleted {
             thread_id: self.info.id.clone(),
             turn_id,
@@ -118,7 +118,7 @@ impl ThreadState {
         out.notify(self.status_notification());
         let allowed = matches!(result, Ok(assessment) if assessment.outcome == AssessmentOutcome::Allow);
         if allowed {
-            self.act_on_answer(&call_id, prepared, &settings, ApprovalDecision::Accept, env, out);
+            self.act_on_answer(&call_id, prepared, &settings, Answer::Decision(ApprovalDecision::Accept), env, out);
         } else {
             self.decline(&call_id, &prepared, reviewer::declined(&review), env, out);
             self.after_call(env, out);

@@ -5,18 +5,23 @@ use super::phase::{Phase, Turn};
 use crate::compact::carried::Plan;
 use crate::context::repair::output_item;
 use crate::settings::TurnSettings;
-use crate::thread::event::{Effect, PreparedCall};
+use crate::thread::event::{Effect, MoreRights, PreparedCall};
 use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::Out;
 use codex_approvals::{Action, AfterAnswer, ToolFacts};
+use codex_protocol::additional::AdditionalPermissions;
 use codex_protocol::call_items::CallStatus;
+use codex_protocol::facts::{PermissionsIntent, ToolIntent};
 use codex_protocol::items::{CommandExecutionSource, CommandExecutionStatus, PatchApplyStatus, ThreadItem};
-use codex_protocol::journal::Record;
+use codex_protocol::journal::{EventMsg, PermissionsGranted, Record};
 use codex_protocol::notifications::{Notification, ServerRequestResolved, TurnDiffUpdated, TurnPlanUpdated, WaitingFor};
-use codex_protocol::questions::{ApprovalDecision, CommandExecutionApprovalParams, FileChangeApprovalParams, Question, ServerRequest};
+use codex_protocol::questions::{
+    Answer, ApprovalDecision, CommandExecutionApprovalParams, FileChangeApprovalParams, PermissionGrantScope, PermissionsApprovalParams,
+    Question, ServerRequest,
+};
 use codex_protocol::requests::RequestId;
 use codex_protocol::settings::ApprovalsReviewer;
-use codex_tools::{CallKind, ToolOutcome, ToolOutput};
+use codex_tools::{CallKind, ToolOutcome, ToolOutput, granted_text};
 use std::sync::Arc;
 
 /// The diff of a whole turn is told up to here; each patch's own diff is in its item all the same.
@@ -184,6 +189,17 @@ impl ThreadState {
                 reason,
                 grant_root: None,
             }),
+            Question::Permissions(PermissionsIntent { permissions, cwd, reason }) => {
+                ServerRequest::PermissionsApproval(PermissionsApprovalParams {
+                    thread_id,
+                    turn_id,
+                    item_id: item_id.clone(),
+                    started_at_ms,
+                    cwd,
+                    permissions,
+                    reason,
+                })
+            }
         };
         if let Some(call) = turn.calls.get_mut(call_id) {
             call.state = CallState::Asking {
@@ -203,7 +219,7 @@ impl ThreadState {
         });
     }
 
-    pub(crate) fn on_answered(&mut self, request_id: &RequestId, answer: Result<ApprovalDecision, String>, env: &Env, out: &mut Out) {
+    pub(crate) fn on_answered(&mut self, request_id: &RequestId, answer: Result<Answer, String>, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
         let Some(settings) = turn.phase.settings().cloned() else { return };
         let Some(call) = turn.calls.asking(request_id) else { return };
@@ -216,30 +232,42 @@ impl ThreadState {
         };
         out.notify(self.resolved(request_id));
         out.notify(self.status_notification());
-        let decision = match answer {
-            Ok(decision) => decision,
+        let answer = match answer {
+            Ok(answer) => answer,
             Err(reason) => {
                 let message = format!("the approval request failed: {reason}");
                 self.decline(&call_id, &prepared, message, env, out);
                 return self.after_call(env, out);
             }
         };
-        self.act_on_answer(&call_id, prepared, &settings, decision, env, out);
+        self.act_on_answer(&call_id, prepared, &settings, answer, env, out);
     }
 
     pub(crate) fn act_on_answer(
         &mut self,
         call_id: &str,
         prepared: Box<PreparedCall>,
-        settings: &TurnSettings,
-        decision: ApprovalDecision,
+        settings: &Arc<TurnSettings>,
+        answer: Answer,
         env: &Env,
         out: &mut Out,
     ) {
-        match codex_approvals::after_answer(&self.facts(&prepared, settings), decision) {
+        match codex_approvals::after_answer(&self.facts(&prepared, settings), answer) {
             AfterAnswer::Run { policy, grant } => {
                 self.grants.extend(grant);
                 self.run(call_id, prepared, policy, out);
+            }
+            AfterAnswer::Grant { answer } => {
+                let ToolIntent::Permissions(asked) = prepared.intent else { return };
+                out.push(Effect::Discard {
+                    call_id: call_id.to_owned(),
+                });
+                out.push(Effect::Grant {
+                    call_id: call_id.to_owned(),
+                    asked: Box::new(asked),
+                    answer: Box::new(answer),
+                    settings: Arc::clone(settings),
+                });
             }
             AfterAnswer::Decline { message } => {
                 self.decline(call_id, &prepared, message, env, out);
@@ -250,6 +278,46 @@ impl ThreadState {
                 self.interrupt(Vec::new(), env, out);
             }
         }
+    }
+
+    /// The rest of the turn goes on with what was granted; what counts for the session is kept for the turns after it.
+    pub(crate) fn on_granted(
+        &mut self,
+        call_id: &str,
+        scope: PermissionGrantScope,
+        result: Result<Option<Box<MoreRights>>, String>,
+        env: &Env,
+        out: &mut Out,
+    ) {
+        let Some(turn) = self.turn.as_mut().filter(|turn| turn.phase.settings().is_some()) else {
+            return;
+        };
+        if !matches!(turn.calls.get_mut(call_id), Some(call) if matches!(call.state, CallState::Preparing)) {
+            return; // It was taken back meanwhile.
+        }
+        let text = match result {
+            Err(why) => format!("request_permissions failed: {why}"),
+            Ok(None) => granted_text(&AdditionalPermissions::default(), scope),
+            Ok(Some(rights)) => {
+                let permissions = rights.additional.to_wire();
+                let text = granted_text(&permissions, scope);
+                turn.phase.set_settings(rights.settings);
+                if scope == PermissionGrantScope::Session {
+                    let before = self.overrides.granted.take().unwrap_or_default();
+                    self.overrides.granted = Some(before.join(&rights.additional));
+                }
+                let granted = EventMsg::PermissionsGranted(PermissionsGranted {
+                    turn_id: turn.id.clone(),
+                    call_id: call_id.to_owned(),
+                    permissions,
+                    scope,
+                });
+                out.commit(vec![Record::Event(Box::new(granted))], Vec::new());
+                text
+            }
+        };
+        self.close_call(call_id, ToolOutput::Text(text), env);
+        self.after_call(env, out);
     }
 
     pub(crate) fn resolved(&self, request_id: &RequestId) -> Notification {

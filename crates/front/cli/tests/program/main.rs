@@ -34,6 +34,8 @@ mod login;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
+mod permissions;
+#[cfg(target_os = "linux")]
 mod prefix;
 #[cfg(target_os = "linux")]
 mod recipes;

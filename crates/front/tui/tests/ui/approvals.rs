@@ -269,3 +269,56 @@ fn a_command_that_wants_single_permissions_besides_says_which() {
     ui.press("y");
     ui.wait_for("worked for");
 }
+
+#[test]
+fn more_permissions_for_a_turn_are_asked_for_in_one_view_and_granted_by_a_key() {
+    let call = r#"{"call": "request_permissions", "arguments": {"permissions": {"file_system": {"read": ["/srv/data"], "write": ["out"]}, "network": {"enabled": true}}, "reason": "The results are published from there."}}"#;
+    let mut setup = Setup::new(&format!("{{\"items\": [{call}]}}\n{{\"items\": [{{\"message\": \"Done.\"}}]}}"));
+    (setup.columns, setup.rows) = (120, 40);
+    let config = setup.home.codex_home().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    setup
+        .home
+        .write_config(&format!("{text}[features]\nrequest_permissions_tool = true\n"));
+    let ui = setup.start();
+    ui.wait_for("scripted");
+
+    ui.say("go");
+    ui.wait_for("Allow this from now on?");
+    assert_snapshot!(ui.screen(), @r"
+    >_ codex 0.200.0
+       ~/work
+       /help names all commands
+
+    › go
+
+    ◦ Allow this from now on?
+      use the network
+      read /srv/data
+      write ~/work/out
+      why: The results are published from there.
+      in: ~/work
+
+    › 1. Yes, for this turn (y)
+      2. Yes, for the whole session (a)
+      3. No, go on without it (n or esc)
+    ");
+    ui.press("a");
+    ui.wait_for("worked for");
+    assert_snapshot!(ui.screen(), @r"
+    >_ codex 0.200.0
+       ~/work
+       /help names all commands
+
+    › go
+
+    • you allowed codex 3 more permissions, for this session
+
+    • Done.
+
+      worked for TIME
+
+    › Ask for something
+      scripted · ~/work
+    ");
+}

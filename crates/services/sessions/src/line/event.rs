@@ -5,8 +5,7 @@
 use super::values::{Usage, lenient, optional, turn_error, turn_error_from};
 use super::{Content, Line, item, limits, older, request, time};
 use codex_base::Timestamp;
-use codex_protocol::assessment::{ApprovalReview, ReviewedAction};
-use codex_protocol::journal::{EventMsg, PrefixBase, Record};
+use codex_protocol::journal::{ApprovalReviewed, EventMsg, PermissionsGranted, PrefixBase, Record};
 use codex_protocol::response_item::ResponseItem;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
@@ -57,12 +56,8 @@ pub enum EventOut<'a> {
     ThreadRolledBack {
         num_turns: u32,
     },
-    ApprovalReviewed {
-        turn_id: &'a str,
-        call_id: &'a str,
-        action: &'a ReviewedAction,
-        review: &'a ApprovalReview,
-    },
+    ApprovalReviewed(&'a ApprovalReviewed),
+    PermissionsGranted(&'a PermissionsGranted),
 }
 
 #[derive(Serialize)]
@@ -143,17 +138,8 @@ pub fn to_payload(event: &EventMsg) -> EventOut<'_> {
             rate_limits: rate_limits.as_deref().map(limits::to_value),
         },
         EventMsg::ThreadRolledBack { num_turns } => EventOut::ThreadRolledBack { num_turns: *num_turns },
-        EventMsg::ApprovalReviewed {
-            turn_id,
-            call_id,
-            action,
-            review,
-        } => EventOut::ApprovalReviewed {
-            turn_id,
-            call_id,
-            action,
-            review,
-        },
+        EventMsg::ApprovalReviewed(reviewed) => EventOut::ApprovalReviewed(reviewed),
+        EventMsg::PermissionsGranted(granted) => EventOut::PermissionsGranted(granted),
     }
 }
 
@@ -211,17 +197,8 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
             rate_limits: rate_limits.as_ref().and_then(limits::from_value).map(Box::new),
         },
         EventIn::ThreadRolledBack { num_turns } => EventMsg::ThreadRolledBack { num_turns },
-        EventIn::ApprovalReviewed {
-            turn_id,
-            call_id,
-            action,
-            review,
-        } => EventMsg::ApprovalReviewed {
-            turn_id,
-            call_id,
-            action,
-            review,
-        },
+        EventIn::ApprovalReviewed(reviewed) => EventMsg::ApprovalReviewed(reviewed),
+        EventIn::PermissionsGranted(granted) => EventMsg::PermissionsGranted(granted),
         EventIn::PrefixBase {} => return prefix_base(text).map(|base| Some(Record::PrefixBase(Box::new(base)))),
         EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
         EventIn::ModelRequest {} => return request::from_payload(text).map(|request| Some(Record::ModelRequest(Box::new(request)))),
@@ -358,12 +335,8 @@ enum EventIn {
     ThreadRolledBack {
         num_turns: u32,
     },
-    ApprovalReviewed {
-        turn_id: String,
-        call_id: String,
-        action: ReviewedAction,
-        review: ApprovalReview,
-    },
+    ApprovalReviewed(ApprovalReviewed),
+    PermissionsGranted(PermissionsGranted),
     PrefixBase {},
     PrefixBreak {
         #[serde(default)]

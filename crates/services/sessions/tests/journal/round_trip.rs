@@ -2,6 +2,7 @@
 
 use crate::sample::{THREAD, at, event, home, item, meta, only_records, path, store, text_of, thread};
 use codex_base::AbsPath;
+use codex_protocol::additional::{AdditionalFiles, AdditionalNetwork, AdditionalPermissions};
 use codex_protocol::assessment::{ApprovalReview, ApprovalReviewStatus, ReviewedAction, RiskLevel};
 use codex_protocol::call_items::{
     CallStatus, CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallItem, McpToolCallError, McpToolCallItem,
@@ -13,9 +14,11 @@ use codex_protocol::items::{
     PatchApplyStatus, PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
 };
 use codex_protocol::journal::{
-    Compacted, CompactionAsk, EventMsg, PrefixBase, Record, SentRequest, SessionMeta, TokenUsageRecord, TurnContext, WorldState,
+    ApprovalReviewed, Compacted, CompactionAsk, EventMsg, PermissionsGranted, PrefixBase, Record, SentRequest, SessionMeta,
+    TokenUsageRecord, TurnContext, WorldState,
 };
 use codex_protocol::limits::{CreditsSnapshot, Percent, RateLimitSnapshot, RateLimitWindow};
+use codex_protocol::questions::PermissionGrantScope;
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::review::{CodeLocation, LineRange, ReviewFinding, ReviewOutput, ReviewTarget};
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
@@ -327,20 +330,40 @@ fn events() -> BoxedStrategy<EventMsg> {
             }
         }),
         any::<u32>().prop_map(|num_turns| EventMsg::ThreadRolledBack { num_turns }),
-        (text(), text(), text(), of(text())).prop_map(|(turn_id, call_id, command, rationale)| EventMsg::ApprovalReviewed {
-            turn_id,
-            call_id,
-            action: ReviewedAction::Command {
-                source: "unifiedExec".into(),
-                command,
-                cwd: codex_base::AbsPath::new(std::env::temp_dir()).unwrap(),
-            },
-            review: ApprovalReview {
-                status: ApprovalReviewStatus::Denied,
-                risk_level: rationale.is_some().then_some(RiskLevel::High),
-                rationale,
-            },
-        }),
+        (text(), text(), text(), of(text())).prop_map(|(turn_id, call_id, command, rationale)| EventMsg::ApprovalReviewed(
+            ApprovalReviewed {
+                turn_id,
+                call_id,
+                action: ReviewedAction::Command {
+                    source: "unifiedExec".into(),
+                    command,
+                    cwd: codex_base::AbsPath::new(std::env::temp_dir()).unwrap(),
+                },
+                review: ApprovalReview {
+                    status: ApprovalReviewStatus::Denied,
+                    risk_level: rationale.is_some().then_some(RiskLevel::High),
+                    rationale,
+                },
+            }
+        )),
+        (text(), text(), text(), any::<bool>()).prop_map(|(turn_id, call_id, path, session)| EventMsg::PermissionsGranted(
+            PermissionsGranted {
+                turn_id,
+                call_id,
+                permissions: AdditionalPermissions {
+                    file_system: Some(AdditionalFiles {
+                        write: Some(vec![path]),
+                        ..AdditionalFiles::default()
+                    }),
+                    network: session.then_some(AdditionalNetwork { enabled: Some(true) }),
+                },
+                scope: if session {
+                    PermissionGrantScope::Session
+                } else {
+                    PermissionGrantScope::Turn
+                },
+            }
+        )),
     ]
     .boxed()
 }
