@@ -184,7 +184,8 @@ async fn a_profile_is_answered_with_the_mode_that_means_it_or_why_none_does() {
 
         let setup = session.start(ThreadStartParams::default()).await;
 
-        assert_eq!(setup.active_permission_profile.unwrap().id, "p");
+        let profile = setup.active_permission_profile.unwrap();
+        assert_eq!((profile.id.as_str(), profile.extends.as_deref()), ("p", Some(":workspace")));
         assert_eq!(setup.sandbox_inexact.map(|inexact| inexact.code).as_deref(), code, "{config}");
         let SandboxPolicy::WorkspaceWrite { writable_roots, .. } = setup.sandbox else {
             panic!("{:?}", setup.sandbox)

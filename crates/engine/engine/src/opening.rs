@@ -16,7 +16,7 @@ use codex_model::{ModelClient, ModelInfo, ModelRequest, RequestMetadata, StoredL
 use codex_permissions::modes::NotAMode;
 use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadItem, ThreadStatus, Turn, TurnStatus};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta};
-use codex_protocol::requests::{ActivePermissionProfile, RequestError, SandboxInexact, ThreadSetup};
+use codex_protocol::requests::{RequestError, SandboxInexact, ThreadSetup};
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::SandboxPolicy;
 use codex_sessions::Loaded;
@@ -299,7 +299,7 @@ impl Opening {
             approval_policy: config.approval_policy,
             approvals_reviewer: config.approvals_reviewer,
             sandbox: self.as_mode.clone().unwrap_or_else(|_| config.sandbox_policy.clone()),
-            active_permission_profile: config.permission_profile.clone().map(|id| ActivePermissionProfile { id }),
+            active_permission_profile: config.permission_profile.clone(),
             sandbox_inexact: self.as_mode.as_ref().err().map(|error| SandboxInexact {
                 code: error.code().to_owned(),
                 message: error.to_string(),

@@ -126,7 +126,7 @@ impl InForce {
             ),
             policy: codex_permissions::resolve(&config.sandbox_policy, &config.file_rules, &cwd, &facts),
             cwd,
-            profile: config.permission_profile,
+            profile: config.permission_profile.map(|profile| profile.id),
             chosen_by,
             network_by: (!was_open && config.sandbox_policy.network_access()).then_some(ADDITIONAL),
             shell_environment_policy: config.shell_environment_policy,

@@ -148,7 +148,7 @@ fn in_force(resolved: Result<&Resolved, &ConfigError>, key: &str, written: Optio
             let profile = config
                 .permission_profile
                 .as_ref()
-                .map(|name| format!(" (permission profile `{name}`)"));
+                .map(|profile| format!(" (permission profile `{}`)", profile.id));
             Some(format!("{mode}{}", profile.unwrap_or_default()))
         }
         "model_provider" => Some(config.provider.id.clone()),

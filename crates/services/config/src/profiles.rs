@@ -28,7 +28,20 @@ const MINIMAL: &str = ":minimal";
 pub(crate) struct Permissions {
     pub policy: SandboxPolicy,
     pub rules: FileRules,
+    /// The profile that it builds on.
+    pub extends: Option<String>,
     pub warnings: Vec<String>,
+}
+
+impl Permissions {
+    pub(crate) fn of(policy: SandboxPolicy) -> Self {
+        Self {
+            policy,
+            rules: FileRules::default(),
+            extends: None,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// One line of a profile: where it stands and what it says.
@@ -82,11 +95,7 @@ impl Profiles<'_> {
     /// If it does not exist, extends itself, holds a path that is none, or asks for what cannot be enforced.
     pub(crate) fn resolve(&self, name: &str, asked: &Node) -> Result<Permissions, ConfigError> {
         if name == FULL_ACCESS {
-            return Ok(Permissions {
-                policy: SandboxPolicy::DangerFullAccess,
-                rules: FileRules::default(),
-                warnings: Vec::new(),
-            });
+            return Ok(Permissions::of(SandboxPolicy::DangerFullAccess));
         }
         let chain = self.chain(name, asked)?;
         let mut warnings = Vec::new();
@@ -99,7 +108,7 @@ impl Profiles<'_> {
         for link in chain.iter().rev() {
             match link {
                 Link::BuiltIn(name) => rules.extend(built_in(name)),
-                Link::Table(key, table) => {
+                Link::Table { key, table, .. } => {
                     self.add_rules(key, table, &mut rules, &mut warnings)?;
                     max_depth = scan_depth(key, table)?.or(max_depth);
                     network.add(key, table)?;
@@ -116,6 +125,7 @@ impl Profiles<'_> {
         Ok(Permissions {
             policy: self.nearest_mode(&rules, network),
             rules,
+            extends: chain.get(1).map(Link::name),
             warnings,
         })
     }
@@ -147,7 +157,11 @@ impl Profiles<'_> {
             let key = dotted("permissions", &next);
             let table = node.table(&key)?;
             let parent = table.get("extends");
-            links.push(Link::Table(key.clone(), table));
+            links.push(Link::Table {
+                name: next,
+                key: key.clone(),
+                table,
+            });
             let Some(parent) = parent else { return Ok(links) };
             next = parent.non_empty(&dotted(&key, "extends"))?;
             from = parent;
@@ -388,7 +402,21 @@ fn scan_depth(key: &str, table: &Table) -> Result<Option<u32>, ConfigError> {
 
 enum Link<'a> {
     BuiltIn(&'static str),
-    Table(String, &'a Table),
+    /// `key` is `permissions.` and the name.
+    Table {
+        name: String,
+        key: String,
+        table: &'a Table,
+    },
+}
+
+impl Link<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::BuiltIn(name) => (*name).to_owned(),
+            Self::Table { name, .. } => name.clone(),
+        }
+    }
 }
 
 fn invalid(node: &Node, problem: String) -> ConfigError {

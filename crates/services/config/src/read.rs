@@ -1,11 +1,12 @@
 //! The merged tree as a [`Config`].
 
-use crate::profiles::Profiles;
+use crate::profiles::{Permissions, Profiles};
 use crate::requirements::{EXTERNAL, Requirements};
 use crate::tree::{Node, Table, Value, dotted};
 use crate::value::Choices;
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
+use codex_protocol::requests::ActivePermissionProfile;
 use codex_protocol::settings::{
     ApprovalPolicy, CommandLimits, EnvironmentFilter, FileRules, GranularApprovals, HistorySettings, SandboxMode, SandboxPolicy,
     ShellEnvironmentPolicy, WebSearchDetails, WebSearchLocation, WebSearchMode,
@@ -327,7 +328,10 @@ impl Reader<'_> {
                     None => (SandboxMode::ReadOnly, ":read-only"),
                 };
                 Ok(Sandbox {
-                    profile: Some(name.to_owned()),
+                    profile: Some(ActivePermissionProfile {
+                        id: name.to_owned(),
+                        extends: None,
+                    }),
                     ..Sandbox::of_policy(self.policy_of(mode, overrides)?)
                 })
             }
@@ -358,18 +362,20 @@ impl Reader<'_> {
         let asked = node.non_empty("default_permissions")?;
         let (name, change) = requirements.allowed_profile(&asked)?;
         // The built-in one follows `[sandbox_workspace_write]`.
-        let (policy, rules, warnings) = if name == ":workspace" {
-            (self.workspace_write(overrides)?, FileRules::default(), Vec::new())
+        let found = if name == ":workspace" {
+            Permissions::of(self.workspace_write(overrides)?)
         } else {
-            let found = profiles.resolve(&name, node)?;
-            (found.policy, found.rules, found.warnings)
+            profiles.resolve(&name, node)?
         };
         Ok(Sandbox {
-            policy,
-            rules,
-            profile: Some(name),
+            policy: found.policy,
+            rules: found.rules,
+            profile: Some(ActivePermissionProfile {
+                id: name,
+                extends: found.extends,
+            }),
             change,
-            warnings,
+            warnings: found.warnings,
         })
     }
 
@@ -450,8 +456,8 @@ fn granular(node: &Node, table: &Table) -> Result<GranularApprovals, ConfigError
 struct Sandbox {
     policy: SandboxPolicy,
     rules: FileRules,
-    /// Name of the profile, unless a mode was named.
-    profile: Option<String>,
+    /// Unless a mode was named.
+    profile: Option<ActivePermissionProfile>,
     change: Option<Replacement>,
     warnings: Vec<String>,
 }

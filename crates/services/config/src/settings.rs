@@ -3,6 +3,7 @@
 use crate::Place;
 use codex_base::AbsPath;
 use codex_permissions::additional::Additional;
+use codex_protocol::requests::ActivePermissionProfile;
 use codex_protocol::settings::{
     ApprovalPolicy, ApprovalsReviewer, CommandLimits, FileRules, HistorySettings, Origin, ProviderSettings, ReasoningSummary, SandboxMode,
     SandboxPolicy, ShellEnvironmentPolicy, Verbosity, WebSearchDetails, WebSearchMode,
@@ -23,8 +24,8 @@ pub struct Config {
     pub sandbox_policy: SandboxPolicy,
     /// What a permission profile closes beyond the policy.
     pub file_rules: FileRules,
-    /// Name of the permission profile in force, e.g. `:workspace`; `None` when a mode was named instead.
-    pub permission_profile: Option<String>,
+    /// The permission profile in force, e.g. `:workspace`; `None` when a mode was named instead.
+    pub permission_profile: Option<ActivePermissionProfile>,
     pub model_reasoning_effort: Option<String>,
     pub model_reasoning_summary: Option<ReasoningSummary>,
     pub model_verbosity: Option<Verbosity>,

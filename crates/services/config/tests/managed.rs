@@ -228,7 +228,10 @@ fn permission_profiles_can_be_limited_to_some() {
     );
     world.write(REQUIREMENTS, &format!("default_permissions = \":workspace\"\n{allowed}"));
     let resolved = world.resolved("w", &mine);
-    assert_eq!(resolved.config.permission_profile.as_deref(), Some(":workspace"));
+    assert_eq!(
+        resolved.config.permission_profile.map(|profile| profile.id).as_deref(),
+        Some(":workspace")
+    );
     assert_eq!(
         world.filtered(&resolved.warnings.join("\n")),
         "default_permissions = \"mine\" is not allowed by /t/etc/requirements.toml:2:1; \":workspace\" is used instead (allowed: `:workspace`)"

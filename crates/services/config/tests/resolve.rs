@@ -63,7 +63,10 @@ fn defaults_without_any_file() {
             network_closed: None,
         },
         permission_profile: Some(
-            ":read-only",
+            ActivePermissionProfile {
+                id: ":read-only",
+                extends: None,
+            },
         ),
         model_reasoning_effort: None,
         model_reasoning_summary: None,

@@ -282,6 +282,9 @@ pub struct ThreadSetup {
 pub struct ActivePermissionProfile {
     /// Its name, e.g. `:workspace`.
     pub id: String,
+    /// The one that it builds on, as its table names it.
+    #[serde(default)]
+    pub extends: Option<String>,
 }
 
 /// Why no mode says what a permission profile does.

@@ -281,7 +281,7 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
         thread_id: request.thread_id.clone(),
         session_id: request.session_id.clone(),
         turn_id: request.turn_id.clone(),
-        permission_profile: config.permission_profile.clone(),
+        permission_profile: config.permission_profile.as_ref().map(|profile| profile.id.clone()),
         terminals: Arc::clone(&request.terminals),
     }
 }
