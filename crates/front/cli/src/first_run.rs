@@ -111,7 +111,7 @@ pub async fn lead(resolved: &Resolved, theme: Theme, surroundings: &Surroundings
         }
     };
     // A terminal that takes nothing must not hold the process.
-    let left = tokio::task::spawn_blocking(move || port.leave(Vec::new()));
+    let left = tokio::task::spawn_blocking(move || port.leave());
     let _ = tokio::time::timeout(LEAVING_MAX, left).await;
     Ok(outcome)
 }

@@ -5,7 +5,6 @@
 use super::inline::{Inline, Narrowing};
 use super::screen::Screen;
 use super::{Frame, Input, Size, Surface};
-use ratatui::text::Line;
 use std::io;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
@@ -80,7 +79,7 @@ enum Job {
         lent: std_mpsc::Sender<()>,
         back: std_mpsc::Receiver<()>,
     },
-    Leave(Vec<Line<'static>>),
+    Leave,
 }
 
 /// A terminal in use.
@@ -165,9 +164,9 @@ impl Port {
         (may_begin, give_back)
     }
 
-    /// Takes the live rows away, writes the last words, and gives the terminal back. Returns when that is done.
-    pub fn leave(self, last_words: Vec<Line<'static>>) {
-        self.job(Job::Leave(last_words));
+    /// Takes the live rows away and gives the terminal back. Returns when that is done.
+    pub fn leave(self) {
+        self.job(Job::Leave);
         // A painter that panicked has said so.
         let _ = self.painter.join();
     }
@@ -218,7 +217,7 @@ impl Painter {
             }
             Job::Bytes(bytes) => self.device.write(&bytes)?,
             Job::Suspend => {
-                self.step_aside(Vec::new())?;
+                self.step_aside()?;
                 self.device.suspend()?;
                 self.step_back(report)?;
             }
@@ -230,7 +229,7 @@ impl Painter {
                 }
             }
             Job::Lend { lent, back } => {
-                self.step_aside(Vec::new())?;
+                self.step_aside()?;
                 self.device.leave()?;
                 // Whoever asked may have given up waiting.
                 let _ = lent.send(());
@@ -239,8 +238,8 @@ impl Painter {
                 self.device.enter()?;
                 self.step_back(report)?;
             }
-            Job::Leave(last_words) => {
-                self.step_aside(last_words)?;
+            Job::Leave => {
+                self.step_aside()?;
                 self.device.leave()?;
                 return Ok(Goes::Away);
             }
@@ -298,8 +297,8 @@ impl Painter {
         Ok(Some(size))
     }
 
-    /// Leaves the screen as if no live rows had been there, with these lines at its end.
-    fn step_aside(&mut self, last_words: Vec<Line<'static>>) -> io::Result<()> {
+    /// Leaves the screen as if no live rows had been there.
+    fn step_aside(&mut self) -> io::Result<()> {
         self.look_at_size()?;
         self.out.clear();
         if self.screen.take().is_some() {
@@ -307,10 +306,6 @@ impl Painter {
         }
         if let Some(mut inline) = self.inline.take() {
             inline.clear(&mut self.out);
-        }
-        for line in last_words {
-            super::sgr::write_line(&mut self.out, &line, usize::MAX);
-            self.out.extend_from_slice(b"\r\n");
         }
         self.device.write(&self.out)
     }
