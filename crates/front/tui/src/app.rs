@@ -19,6 +19,7 @@ use codex_base::Clock;
 use codex_protocol::items::ThreadTokenUsage;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ClientRequest;
+use codex_rpc::message::method_and_params;
 use codex_rpc::{Client, Events, ServerMessage};
 use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, title};
 use ratatui::text::Line;
@@ -345,8 +346,8 @@ impl App {
     fn ask(&self, request: ClientRequest, then: Then) {
         let client = self.client.clone();
         self.spawn(async move {
-            let result = match named(&request) {
-                Ok((method, params)) => client.request_raw(&method, Some(params)).await.map_err(Failure::from),
+            let result = match method_and_params(&request) {
+                Ok((method, params)) => client.request_raw(&method, params).await.map_err(Failure::from),
                 Err(error) => Err(Failure::new("rpc.unserialisable", error.to_string())),
             };
             Event::Answered { then, result }
@@ -428,8 +429,7 @@ impl App {
         }
         if ended != Ended::TerminalGone {
             let terminal = self.terminal;
-            let last_words = Vec::<Line<'static>>::new();
-            let left = tokio::task::spawn_blocking(move || terminal.leave(last_words));
+            let left = tokio::task::spawn_blocking(move || terminal.leave());
             // A terminal that takes nothing must not hold the process, nor whoever writes to it next.
             if tokio::time::timeout(LEAVING_MAX, left).await.is_err() {
                 ended = Ended::TerminalGone;
@@ -452,19 +452,6 @@ fn diff(cwd: &codex_base::AbsPath) -> Result<String, Failure> {
         };
         Failure::new(code, error.to_string())
     })
-}
-
-/// Method and parameters of a request.
-fn named(request: &ClientRequest) -> Result<(String, serde_json::Value), serde_json::Error> {
-    #[derive(serde::Deserialize)]
-    struct Named {
-        method: String,
-        #[serde(default)]
-        params: serde_json::Value,
-    }
-    let value = serde_json::to_value(request)?;
-    let named: Named = serde_json::from_value(value)?;
-    Ok((named.method, named.params))
 }
 
 /// Whether the server is heard before the frame that is due then.

@@ -28,12 +28,6 @@ pub struct Mention {
     pub complete: bool,
 }
 
-/// What becomes of a key.
-pub enum Taken {
-    Yes(Vec<Effect>),
-    No,
-}
-
 /// Begins, follows or ends the search, as the draft is now.
 pub fn follow(state: &mut State) -> Vec<Effect> {
     let word = match state.picker {
@@ -160,27 +154,27 @@ fn stop(session_id: &str) -> Vec<Effect> {
     vec![Effect::ask::<FileSearchStop>(FileSearchIdParams { session_id }, Then::Quiet)]
 }
 
-/// Keys of the list of files. Others go to the field.
-pub fn press(state: &mut State, key: Key) -> Taken {
-    let Some(mention) = &mut state.mention else { return Taken::No };
+/// Keys of the list of files; `None`: it goes to the field.
+pub fn press(state: &mut State, key: Key) -> Option<Vec<Effect>> {
+    let mention = state.mention.as_mut()?;
     let count = mention.files.len();
     match (key.code, key.ctrl) {
         (Code::Esc, _) => {
             state.mention_left = Some(mention.word.start);
-            Taken::Yes(end(state))
+            Some(end(state))
         }
-        _ if count == 0 => Taken::No,
+        _ if count == 0 => None,
         (Code::Down, _) | (Code::Char('n'), true) => {
             mention.selected = (mention.selected + 1) % count;
-            Taken::Yes(Vec::new())
+            Some(Vec::new())
         }
         (Code::Up, _) | (Code::Char('p'), true) => {
             mention.selected = (mention.selected + count - 1) % count;
-            Taken::Yes(Vec::new())
+            Some(Vec::new())
         }
-        (Code::Enter, _) if key == Key::plain(Code::Enter) => Taken::Yes(insert(state, Completion::Whole)),
-        (Code::Tab, _) if key == Key::plain(Code::Tab) => Taken::Yes(insert(state, Completion::Further)),
-        _ => Taken::No,
+        (Code::Enter, _) if key == Key::plain(Code::Enter) => Some(insert(state, Completion::Whole)),
+        (Code::Tab, _) if key == Key::plain(Code::Tab) => Some(insert(state, Completion::Further)),
+        _ => None,
     }
 }
 

@@ -23,14 +23,6 @@ pub enum Way {
     Newer,
 }
 
-/// What became of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    Yes,
-    /// The search is over, and the key means what it means.
-    No,
-}
-
 pub fn begin(state: &mut State) {
     state.search = Some(Search {
         query: String::new(),
@@ -39,12 +31,13 @@ pub fn begin(state: &mut State) {
     });
 }
 
-/// A key while a search goes on: letters are searched for, Enter leaves what is found in the field, Esc what was there before.
-pub fn press(state: &mut State, key: Key) -> Taken {
-    let Some(search) = &mut state.search else { return Taken::No };
+/// A key while a search goes on: letters are searched for, Enter leaves what is found in the field, Esc what was there before. Any other
+/// ends the search and means what it means: `false`.
+pub fn press(state: &mut State, key: Key) -> bool {
+    let Some(search) = &mut state.search else { return false };
     if let Lookup::Action(Action::SearchHistory(way)) = state.keymap.bindings().lookup(FIELD, &[key]) {
         go_on(state, way);
-        return Taken::Yes;
+        return true;
     }
     match (key.code, key.typed()) {
         (Code::Esc, _) => leave(state),
@@ -63,10 +56,10 @@ pub fn press(state: &mut State, key: Key) -> Taken {
         }
         _ => {
             state.search = None;
-            return Taken::No;
+            return false;
         }
     }
-    Taken::Yes
+    true
 }
 
 fn leave(state: &mut State) {

@@ -3,7 +3,7 @@
 //! The server looks for them anew with every `$` that begins a word.
 
 use crate::cells::{Cell, Notice};
-use crate::mention::{Taken, word_at};
+use crate::mention::word_at;
 use crate::picker::{Choice, Picker, Row};
 use crate::shell;
 use crate::state::{Effect, State, Then};
@@ -142,13 +142,11 @@ pub fn about(skill: &SkillMetadata) -> &str {
     short(skill)
 }
 
-/// Keys of the list. Others go to the field.
-pub fn press(state: &mut State, key: Key) -> Taken {
+/// Keys of the list; `None`: it goes to the field.
+pub fn press(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     let (found, selected) = shown(state);
-    let (count, name) = (found.len(), found.get(selected).map(|skill| skill.name.clone()));
-    let (Some(word), Some(name)) = (state.skills.word.clone(), name) else {
-        return Taken::No;
-    };
+    let (count, name) = (found.len(), found.get(selected)?.name.clone());
+    let word = state.skills.word.clone()?;
     match (key.code, key.ctrl) {
         (Code::Esc, _) => {
             state.skills.left = Some(word.start);
@@ -157,14 +155,14 @@ pub fn press(state: &mut State, key: Key) -> Taken {
         (Code::Down, _) | (Code::Char('n'), true) => state.skills.selected = (selected + 1) % count,
         (Code::Up, _) | (Code::Char('p'), true) => state.skills.selected = (selected + count - 1) % count,
         // A whole name is sent, not completed.
-        (Code::Enter, _) if state.editor.text().get(word.start + 1..word.end) == Some(name.as_str()) => return Taken::No,
+        (Code::Enter, _) if state.editor.text().get(word.start + 1..word.end) == Some(name.as_str()) => return None,
         (Code::Enter | Code::Tab, _) if key == Key::plain(key.code) => {
             let behind = &state.editor.text()[word.end..];
             let blank = if behind.starts_with(char::is_whitespace) { "" } else { " " };
             state.editor.replace_range(word, &format!("${name}{blank}"));
             state.skills.word = None;
         }
-        _ => return Taken::No,
+        _ => return None,
     }
-    Taken::Yes(Vec::new())
+    Some(Vec::new())
 }

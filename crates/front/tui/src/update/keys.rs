@@ -7,7 +7,7 @@ use crate::commands;
 use crate::dialog::Pressed;
 use crate::editor;
 use crate::keymap::{Action, Context, FIELD};
-use crate::mention::{self, Taken};
+use crate::mention;
 use crate::pager::{self, Pager};
 use crate::picker;
 use crate::questions::Answer;
@@ -50,7 +50,7 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if let Some(bound) = state.binding {
         return rebind::press(state, bound, key, now);
     }
-    if search::press(state, key) == search::Taken::Yes {
+    if search::press(state, key) {
         return Vec::new();
     }
     if key == Key::ctrl('c') {
@@ -66,17 +66,12 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     }
     // A line feed within something pasted is text.
     if !state.burst.enter_is_text(now.monotonic)
-        && let Taken::Yes(effects) = mention::press(state, key)
+        && let Some(effects) = mention::press(state, key).or_else(|| skills::press(state, key))
     {
         return effects;
     }
-    if !state.burst.enter_is_text(now.monotonic)
-        && let Taken::Yes(effects) = skills::press(state, key)
-    {
-        return effects;
-    }
-    if let vim::Taken::Yes(effects) = vim::press(state, key) {
-        return effects;
+    if vim::press(state, key) {
+        return Vec::new();
     }
     if std::mem::take(&mut state.shortcuts) && (key.code == Code::Esc || toggles_shortcuts(state, key)) {
         return Vec::new();
@@ -228,58 +223,34 @@ pub fn paste(state: &mut State, text: &str) {
 
 fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
     match action {
-        Action::ClearScreen => {
-            state.clear_window();
-            Vec::new()
+        Action::ClearScreen => state.clear_window(),
+        Action::Transcript => return transcript(state),
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Interrupt if state.working.is_none() && state.editor.is_empty() && state.images.is_empty() => {
+            return backtrack::esc(state, now);
         }
-        Action::Transcript => transcript(state),
-        Action::Suspend => vec![Effect::Suspend],
-        Action::Interrupt if state.working.is_none() && state.editor.is_empty() && state.images.is_empty() => backtrack::esc(state, now),
-        Action::Interrupt => interrupt(state),
-        Action::Scroll(step) => {
-            scroll(state, step, now);
-            Vec::new()
-        }
-        Action::EditQueued => {
-            submit::take_back_last(state);
-            Vec::new()
-        }
-        Action::Submit => submit::submit(state, now),
-        Action::Queue => submit::queue(state, now),
-        Action::Newline => {
-            state.editor.insert("\n");
-            Vec::new()
-        }
-        Action::Edit(Edit::DeleteBackward) if state.editor.is_empty() && !state.images.is_empty() => {
-            state.images.pop();
-            Vec::new()
-        }
-        Action::Edit(edit) => {
-            edited(state, edit);
-            Vec::new()
-        }
-        Action::CopyAnswer => commands::copy::run(state, "", now),
-        Action::ToggleRaw => commands::raw::run(state, "", now),
-        Action::ToggleShortcuts => {
-            state.shortcuts = true;
-            Vec::new()
-        }
-        Action::PasteImage => state.scratch.clone().map(Effect::ReadClipboard).into_iter().collect(),
-        Action::SearchHistory(_) => {
-            search::begin(state);
-            Vec::new()
-        }
+        Action::Interrupt => return interrupt(state),
+        Action::Scroll(step) => scroll(state, step, now),
+        Action::EditQueued => submit::take_back_last(state),
+        Action::Submit => return submit::submit(state, now),
+        Action::Queue => return submit::queue(state, now),
+        Action::Newline => state.editor.insert("\n"),
+        Action::Edit(Edit::DeleteBackward) if state.editor.is_empty() && !state.images.is_empty() => drop(state.images.pop()),
+        Action::Edit(edit) => edited(state, edit),
+        Action::CopyAnswer => return commands::copy::run(state, "", now),
+        Action::ToggleRaw => return commands::raw::run(state, "", now),
+        Action::ToggleShortcuts => state.shortcuts = true,
+        Action::PasteImage => return state.scratch.clone().map(Effect::ReadClipboard).into_iter().collect(),
+        Action::SearchHistory(_) => search::begin(state),
         Action::ExternalEditor => match &state.editor_program {
-            Some(editor) => vec![Effect::EditDraft(editor.clone(), state.editor.expanded())],
-            None => {
-                state.notice(Notice::from(&editor::none()));
-                Vec::new()
-            }
+            Some(editor) => return vec![Effect::EditDraft(editor.clone(), state.editor.expanded())],
+            None => state.notice(Notice::from(&editor::none())),
         },
-        Action::ToggleVim => commands::vim::run(state, "", now),
+        Action::ToggleVim => return commands::vim::run(state, "", now),
         // They mean something where there is something to search or to choose from.
-        Action::Close | Action::StartSearch | Action::Find(_) | Action::List(_) => Vec::new(),
+        Action::Close | Action::StartSearch | Action::Find(_) | Action::List(_) => {}
     }
+    Vec::new()
 }
 
 /// Through the transcript on the whole window. Inline, the terminal scrolls.

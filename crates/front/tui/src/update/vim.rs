@@ -1,33 +1,23 @@
 //! The field's keys while it takes them as Vim does.
 
 use super::keys;
-use crate::state::{Effect, State};
+use crate::state::State;
 use codex_tui_kit::composer::vim::{Mode, Reply};
 use codex_tui_kit::keys::{Code, Key};
 
-/// What became of a key.
-pub enum Taken {
-    Yes(Vec<Effect>),
-    /// It means what it means without Vim.
-    No,
-}
-
-pub fn press(state: &mut State, key: Key) -> Taken {
-    let Some(vim) = &mut state.vim else { return Taken::No };
+/// `false`: the key means what it means without Vim.
+pub fn press(state: &mut State, key: Key) -> bool {
+    let Some(vim) = &mut state.vim else { return false };
     if vim.mode() == Mode::Insert && key.code != Code::Esc {
-        return Taken::No;
+        return false;
     }
     keys::flush_burst(state);
     state.editor.set_width(usize::from(state.size.columns).saturating_sub(2));
-    let Some(vim) = &mut state.vim else { return Taken::No };
-    match vim.press(&mut state.editor, key) {
-        Reply::Done => Taken::Yes(Vec::new()),
-        Reply::Edit(edit) => {
-            keys::edited(state, edit);
-            Taken::Yes(Vec::new())
-        }
-        Reply::NotMine => Taken::No,
+    let reply = state.vim.as_mut().map(|vim| vim.press(&mut state.editor, key));
+    if let Some(Reply::Edit(edit)) = reply {
+        keys::edited(state, edit);
     }
+    !matches!(reply, Some(Reply::NotMine))
 }
 
 impl State {
