@@ -38,7 +38,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         return Err(ExecError::new("exec.ephemeral_resume", message));
     }
     let overrides = overrides(command)?;
-    let cwd = working_directory(command.cd.as_deref(), &surroundings.process.cwd)?;
+    let cwd = conversation_directory(command.cd.as_deref(), &surroundings.process.cwd)?;
     let overrides = Overrides {
         add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..overrides
@@ -198,6 +198,15 @@ fn overrides(command: &ExecCommand) -> Result<Overrides, ExecError> {
     })
 }
 
+/// As [`working_directory`], for a conversation: its journal and its model are told of the directory as text, and commands would not find it.
+pub fn conversation_directory(cd: Option<&Path>, cwd: &AbsPath) -> Result<AbsPath, ExecError> {
+    let path = working_directory(cd, cwd)?;
+    match path.to_str() {
+        Some(_) => Ok(path),
+        None => Err(ExecError::new("cli.no_directory", format!("cannot work in {path}: its name is no Unicode")).with_hint("rename it")),
+    }
+}
+
 /// The directory of `-C`, links resolved where the system has them.
 pub fn working_directory(cd: Option<&Path>, cwd: &AbsPath) -> Result<AbsPath, ExecError> {
     let Some(cd) = cd else {
@@ -310,6 +319,19 @@ mod tests {
         assert_eq!(check(Some("in/../in")), Ok(base.join("in")));
         assert_eq!(check(Some("file")), Err("cli.no_directory".to_owned()));
         assert_eq!(check(Some("missing")), Err("cli.no_directory".to_owned()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_conversation_needs_a_directory_whose_name_is_text() {
+        use std::os::unix::ffi::OsStrExt;
+        let base = AbsPath::new("/").unwrap();
+        let odd = base.join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+
+        assert_eq!(conversation_directory(None, &base), Ok(base));
+        let refused = conversation_directory(None, &odd).unwrap_err();
+        assert_eq!(refused.message, "cannot work in /caf\u{fffd}: its name is no Unicode");
+        assert_eq!(working_directory(None, &odd), Ok(odd));
     }
 
     #[test]

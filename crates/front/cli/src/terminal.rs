@@ -170,7 +170,7 @@ fn configured(command: &TuiCommand, surroundings: &Surroundings) -> Result<Confi
     if command.search {
         cli.push(("web_search".to_owned(), "live".into()));
     }
-    let cwd = prepare::working_directory(command.cd.as_deref(), &process.cwd)?;
+    let cwd = prepare::conversation_directory(command.cd.as_deref(), &process.cwd)?;
     let overrides = Overrides {
         profile: command.profile.clone(),
         cli,
