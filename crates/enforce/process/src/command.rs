@@ -84,6 +84,9 @@ pub enum Launch {
         program: PathBuf,
         arg0: String,
         plan: Vec<u8>,
+        /// Goes with the plan.
+        #[cfg(target_os = "linux")]
+        attached: Option<std::sync::Arc<std::os::fd::OwnedFd>>,
         /// Where copies of it are made for the commands of a session.
         #[cfg(target_os = "linux")]
         starter: Option<std::sync::Arc<crate::starter::Starter>>,

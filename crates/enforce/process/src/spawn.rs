@@ -64,12 +64,14 @@ pub async fn spawn(prepared: PreparedCommand, expiration: Expiration) -> Result<
             program,
             arg0,
             plan,
+            attached,
             starter,
         } => {
             let helper = crate::supervised::Helper {
                 program: &program,
                 arg0: &arg0,
                 plan: &plan,
+                attached: attached.as_deref(),
                 starter: starter.as_deref(),
             };
             crate::supervised::spawn(prepared.spec, helper, expiration).await

@@ -46,6 +46,7 @@ pub(crate) struct Helper<'a> {
     pub program: &'a Path,
     pub arg0: &'a str,
     pub plan: &'a [u8],
+    pub attached: Option<&'a OwnedFd>,
     /// Copies of it are to be had here. Not for a command with our own streams, which belongs to our process group.
     pub starter: Option<&'a Starter>,
 }
@@ -75,7 +76,7 @@ struct Ready {
 /// `None` if nothing came of it, not even a supervisor.
 async fn start(spec: &CommandSpec, helper: &Helper<'_>, starter: Option<&Starter>) -> Result<Option<Ready>, SpawnError> {
     let (control, theirs) = socket_pair().map_err(SpawnError::system("make a socket"))?;
-    hand_over(&control, &Request::of(spec, helper.plan), spec.io).map_err(SpawnError::system("hand over the command"))?;
+    hand_over(&control, &Request::of(spec, helper.plan), helper.attached).map_err(SpawnError::system("hand over the command"))?;
     let (output, child) = match starter {
         Some(starter) => (adopt(starter, &theirs, spec.io)?, None),
         None => {
@@ -165,21 +166,19 @@ fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     )?)
 }
 
-fn hand_over(control: &OwnedFd, request: &Request, io: CommandIo) -> io::Result<()> {
+fn hand_over(control: &OwnedFd, request: &Request, attached: Option<&OwnedFd>) -> io::Result<()> {
     let mut file = std::fs::File::from(rustix::fs::memfd_create(
         "command",
         MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
     )?);
     file.write_all(&request.encode())?;
     rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let files = [file.as_fd(), rustix::stdio::stdin()];
-    let files = match io {
-        CommandIo::Inherited => &files[..],
-        CommandIo::Pipes | CommandIo::Pty { .. } => &files[..1],
-    };
-    ancillary.push(SendAncillaryMessage::ScmRights(files));
+    let stdin = (request.io == CommandIo::Inherited).then(rustix::stdio::stdin);
+    let files = [Some(file.as_fd()), stdin, attached.map(AsFd::as_fd)];
+    let files: Vec<BorrowedFd<'_>> = files.into_iter().flatten().collect();
+    ancillary.push(SendAncillaryMessage::ScmRights(&files));
     rustix::net::sendmsg(control, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What travels between this process and the helper that becomes a command's supervisor.
 //!
 //! The helper starts with a packet socket as its standard input. The first packet carries a sealed memory file with a [`Request`], and
-//! behind it what a command that inherits its streams has as standard input; after that [`Order`]s go down and [`Report`]s come up, one per packet. End of the socket means that this process is gone: the helper
+//! behind it what a command that inherits its streams has as standard input and what is attached to the plan; after that [`Order`]s go down and [`Report`]s come up, one per packet. End of the socket means that this process is gone: the helper
 //! then kills the tree. Plain bytes with lengths, since a command line is bytes and its reader starts thousands of times a day.
 //! Both ends come from one executable, so there is no version.
 

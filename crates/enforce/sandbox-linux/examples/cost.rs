@@ -1,6 +1,7 @@
-//! What one `true` costs: a plain spawn, supervised only, read-only, workspace-write. From a process of 40 MB.
+//! What one `true` costs: a plain spawn, supervised only, read-only, workspace-write, both without namespaces. From a process of 40 MB, and with so
+//! many folders at the top of the workspace.
 //!
-//! `cargo run --release -p codex-sandbox-linux --example cost -- [ROUNDS]`
+//! `cargo run --release -p codex-sandbox-linux --example cost -- [ROUNDS [FOLDERS]]`
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -20,27 +21,35 @@ async fn measure() {
     use codex_protocol::settings::{CommandLimits, FileRules, SandboxPolicy};
     use std::time::Instant;
 
-    let rounds: usize = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(300);
+    let number = |at| std::env::args().nth(at).and_then(|word: String| word.parse::<usize>().ok());
+    let (rounds, folders) = (number(1).unwrap_or(300), number(2).unwrap_or(0));
     let ballast = vec![1_u8; 40 << 20];
     let temp = tempfile::tempdir().unwrap();
     let base = AbsPath::new(std::fs::canonicalize(temp.path()).unwrap()).unwrap();
-    let (cwd, other, home) = (base.join("w"), base.join("other"), base.join("home"));
-    for folder in [&cwd, &other, &home] {
+    // What stands in for missing names would be news without namespaces.
+    let (cwd, apart, other, home) = (base.join("w"), base.join("apart"), base.join("other"), base.join("home"));
+    for folder in [&cwd, &apart, &other, &home] {
         std::fs::create_dir(folder).unwrap();
     }
+    for number in 0..folders {
+        for workspace in [&cwd, &apart] {
+            std::fs::create_dir(workspace.join(format!("folder{number}"))).unwrap();
+        }
+    }
     let sandbox = codex_sandbox_linux::probe();
-    let resolve = |policy: SandboxPolicy| {
+    let without_namespaces = codex_sandbox_linux::LinuxSandbox::without_namespaces("/proc/self/exe".into());
+    let resolve = |cwd: &AbsPath, policy: SandboxPolicy| {
         let files = FileRules::default();
         let at = codex_process::facts::Surroundings {
-            cwd: &cwd,
+            cwd,
             home: None,
             tmpdir: None,
             codex_home: &home,
         };
-        codex_permissions::resolve(&policy, &files, &cwd, &codex_process::facts::path_facts(&policy, &files, at))
+        codex_permissions::resolve(&policy, &files, cwd, &codex_process::facts::path_facts(&policy, &files, at))
     };
     // Two empty roots: eight missing names.
-    let workspace_write = SandboxPolicy::WorkspaceWrite {
+    let workspace_write = |other: &AbsPath| SandboxPolicy::WorkspaceWrite {
         writable_roots: vec![other.clone()],
         network_access: false,
         exclude_tmpdir_env_var: true,
@@ -48,9 +57,17 @@ async fn measure() {
     };
     let policies = [
         ("plain spawn", None),
-        ("supervised", Some(ResolvedPolicy::unconfined())),
-        ("read-only", Some(resolve(SandboxPolicy::read_only()))),
-        ("workspace-write", Some(resolve(workspace_write))),
+        ("supervised", Some((&sandbox, ResolvedPolicy::unconfined()))),
+        ("read-only", Some((&sandbox, resolve(&cwd, SandboxPolicy::read_only())))),
+        ("workspace-write", Some((&sandbox, resolve(&cwd, workspace_write(&other))))),
+        (
+            "without namespaces: read-only",
+            Some((&without_namespaces, resolve(&apart, SandboxPolicy::read_only()))),
+        ),
+        (
+            "the same: workspace-write",
+            Some((&without_namespaces, resolve(&apart, workspace_write(&apart)))),
+        ),
     ];
     let mut times = vec![Vec::new(); policies.len()];
     for _ in 0..rounds {
@@ -64,7 +81,7 @@ async fn measure() {
             };
             let start = Instant::now();
             let prepared = match policy {
-                Some(policy) => sandbox.prepare(spec, policy).unwrap(),
+                Some((sandbox, policy)) => sandbox.prepare(spec, policy).unwrap(),
                 None => PreparedCommand {
                     launch: Launch::Direct,
                     ..NoSandbox::default().prepare(spec, &ResolvedPolicy::unconfined()).unwrap()
@@ -78,7 +95,7 @@ async fn measure() {
     for ((name, _), mut times) in policies.into_iter().zip(times) {
         times.sort_unstable();
         let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-        println!("{name:16} p50 {:6.2} ms   p99 {:6.2} ms", at(50), at(99));
+        println!("{name:30} p50 {:6.2} ms   p99 {:6.2} ms", at(50), at(99));
     }
     drop(ballast);
 }

@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     pub entry: Option<Entry>,
     /// Of a file that has more names than this one.
     pub linked: Option<FileId>,
+    /// Of what could be looked at.
+    pub id: Option<FileId>,
 }
 
 pub(crate) fn entry(path: &Path) -> Option<Entry> {
@@ -39,25 +41,39 @@ pub(crate) fn entry(path: &Path) -> Option<Entry> {
 }
 
 pub(crate) fn look(path: &Path) -> Seen {
-    let only = |entry| Seen { entry, linked: None };
+    seen(path, fs::symlink_metadata(path))
+}
+
+fn seen(path: &Path, facts: io::Result<fs::Metadata>) -> Seen {
+    let only = |entry| Seen {
+        entry,
+        linked: None,
+        id: None,
+    };
     // What cannot be looked at is there: it is mounted over, or the command is refused.
-    let facts = match fs::symlink_metadata(path) {
+    let facts = match facts {
         Ok(facts) => facts,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return only(None),
         Err(_) => return only(Some(Entry::Other)),
     };
     let mode = facts.permissions().mode() & 0o7777;
+    let id = (facts.dev(), facts.ino());
+    let only = |entry| Seen {
+        entry: Some(entry),
+        linked: None,
+        id: Some(id),
+    };
     if facts.is_symlink() {
-        return only(Some(Entry::Symlink));
+        return only(Entry::Symlink);
     }
     if facts.is_dir() {
         let stand_in = is_placeholder(path, mode);
-        return only(Some(if stand_in { Entry::Placeholder } else { Entry::Folder }));
+        return only(if stand_in { Entry::Placeholder } else { Entry::Folder });
     }
     let stand_in = facts.is_file() && mode == PLACEHOLDER_FILE_MODE && facts.len() <= Form::CommonDir.contents().len() as u64;
     Seen {
-        entry: Some(if stand_in { Entry::Placeholder } else { Entry::Other }),
-        linked: (facts.is_file() && facts.nlink() > 1).then(|| (facts.dev(), facts.ino())),
+        linked: (facts.is_file() && facts.nlink() > 1).then_some(id),
+        ..only(if stand_in { Entry::Placeholder } else { Entry::Other })
     }
 }
 
@@ -86,26 +102,35 @@ pub(crate) fn others(
     found
 }
 
-/// What lies in a folder, and by what it is seen that this changed. `None` for one that cannot be listed.
-pub(crate) fn listing(folder: &AbsPath) -> Option<(Option<Stamp>, Listing)> {
-    let stamp = stamp(folder);
+/// What lies in a folder, and by what it is seen that this changed.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub stamp: Option<Stamp>,
+    pub listing: Listing,
+    /// Which files the entries are.
+    pub ids: BTreeMap<OsString, FileId>,
+}
+
+/// `None` for one that cannot be listed.
+pub(crate) fn listing(folder: &AbsPath) -> Option<Listed> {
+    let mut listed = Listed {
+        // Before the look, so that what changes during it is seen.
+        stamp: stamp(folder),
+        listing: Listing::TooMany,
+        ids: BTreeMap::new(),
+    };
     let mut found = BTreeMap::new();
-    let own = scratch_prefix();
     for at in fs::read_dir(folder.as_path()).ok()?.flatten() {
-        let name = at.file_name();
-        // Of one command alone.
-        if name.as_encoded_bytes().starts_with(own.as_bytes()) {
-            continue;
-        }
         if found.len() == LISTING_MAX {
-            return Some((stamp, Listing::TooMany));
+            return Some(listed);
         }
+        let (name, seen) = (at.file_name(), seen(&at.path(), at.metadata()));
+        listed.ids.extend(seen.id.map(|id| (name.clone(), id)));
         // One that is gone by now needs no rule.
-        if let Some(entry) = entry(&folder.join(&name)) {
-            found.insert(name, entry);
-        }
+        found.extend(seen.entry.map(|entry| (name, entry)));
     }
-    Some((stamp, Listing::Entries(found)))
+    listed.listing = Listing::Entries(found);
+    Some(listed)
 }
 
 /// A folder, and when names in it last came or went.
@@ -116,8 +141,8 @@ pub(crate) struct Stamp {
     changed: (i64, i64),
 }
 
-/// Far more than a tick of the clock by which the kernel writes times: what changes within one has the same time.
-const TICK: Duration = Duration::from_millis(50);
+/// As coarse as the times of a file system get: what changes within one such step has the same time.
+const TICK: Duration = Duration::from_secs(2);
 
 /// `None` if it has changed just now: then the next change may not be seen.
 pub(crate) fn stamp(folder: &AbsPath) -> Option<Stamp> {
@@ -136,12 +161,24 @@ pub(crate) fn stamp(folder: &AbsPath) -> Option<Stamp> {
 pub(crate) fn scratch_name() -> String {
     use std::hash::{BuildHasher, Hasher};
     // Seeded by the system, and different at each call.
-    let number = std::hash::RandomState::new().build_hasher().finish();
-    format!("{}{number:016x}", scratch_prefix())
+    format!("{:016x}", std::hash::RandomState::new().build_hasher().finish())
 }
 
-fn scratch_prefix() -> String {
-    format!("codex-{}-", std::process::id())
+/// A folder of our user's for those of commands, in the one for everybody's temporary files. It is there before commands are, so that it is
+/// granted like everything there; and open like the one around it, since commands may run as somebody else.
+pub(crate) fn scratch_folder(around: &AbsPath) -> Option<AbsPath> {
+    const OPEN: u32 = 0o1777;
+    let user = rustix::process::geteuid().as_raw();
+    let folders = (0..8).map(|number| around.join(format!("codex-{user}-{number}")));
+    // A name that somebody else took is left to them.
+    folders.into_iter().find(|folder| {
+        let made = fs::create_dir(folder).is_ok();
+        if made && fs::set_permissions(folder, fs::Permissions::from_mode(OPEN)).is_err() {
+            return false;
+        }
+        fs::symlink_metadata(folder.as_path())
+            .is_ok_and(|facts| facts.is_dir() && facts.uid() == user && facts.permissions().mode() & 0o7777 == OPEN)
+    })
 }
 
 /// The links that lead from the paths as they are spelled to the real ones.

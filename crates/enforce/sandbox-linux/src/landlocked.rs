@@ -24,8 +24,6 @@ use std::path::Path;
 pub struct LandlockPlan {
     /// Everything else is closed.
     pub grants: Vec<PathGrant>,
-    /// Where a command gets a folder of its own for temporary files: in the one for everybody no new name can be made.
-    pub scratch_in: Option<AbsPath>,
     pub system_calls: SystemCalls,
     /// Never [`Sockets::Own`]: the helper is no ancestor of what the command leaves behind, so it may not act for it.
     pub sockets: Sockets,
@@ -47,6 +45,8 @@ pub struct Brokered {
 pub struct PathGrant {
     pub path: AbsPath,
     pub access: Access,
+    /// Device and number of the file that has the rule, once it is made.
+    pub file: Option<(u64, u64)>,
 }
 
 /// What may be done at a path and everything below it.
@@ -97,10 +97,14 @@ pub const LISTING_MAX: usize = 4096;
 /// Devices that every program may use.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// The folders whose entries a plan needs: those around closed paths, and the whole disk's.
+/// The folders whose entries a plan needs: those around closed paths that would allow more, and the whole disk's.
 pub fn crowded(policy: &ResolvedPolicy, host: &HostFacts) -> BTreeSet<AbsPath> {
-    let closed = closed(policy, host);
-    closed.iter().flat_map(|closed| closed.path.ancestors().skip(1)).collect()
+    let mut crowded = BTreeSet::new();
+    for closed in closed(policy, host) {
+        let around = closed.path.ancestors().skip(1);
+        crowded.extend(around.filter(|folder| rights(policy, folder) > closed.rights));
+    }
+    crowded
 }
 
 /// A path that allows less than its surroundings.
@@ -164,9 +168,8 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
         granting.read(&root, entry)?;
         granting.write(&root, entry);
     }
-    let scratch_in = granting.scratch_in();
     let mut grants = granting.grants;
-    let system = |path: &str, access| AbsPath::new(path).map(|path| PathGrant { path, access });
+    let system = |path: &str, access| AbsPath::new(path).map(|path| PathGrant { path, access, file: None });
     grants.extend(system("/proc", Access::Read));
     grants.extend(system("/dev", Access::List));
     let terminals: &[&str] = if facts.hands_over { &["ptmx", "pts/ptmx"] } else { &[] };
@@ -178,7 +181,6 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
     );
     Ok(LandlockPlan {
         grants: grants.into_iter().collect(),
-        scratch_in,
         system_calls: SystemCalls::of(policy.network),
         sockets: Sockets::of(policy, false),
         signals: if facts.abi < LANDLOCK_SIGNALS {
@@ -273,6 +275,7 @@ impl Granting<'_> {
         self.grants.insert(PathGrant {
             path: path.clone(),
             access,
+            file: None,
         });
     }
 
@@ -291,14 +294,17 @@ impl Granting<'_> {
             .map_or_else(|| "a pattern, or another name".to_owned(), ToString::to_string);
         Some(format!("{} ({source})", inside.path))
     }
+}
 
-    /// The first folder for temporary files in which no name can be made.
-    fn scratch_in(&self) -> Option<AbsPath> {
-        let mut rules: Vec<_> = self.policy.rules.iter().filter(|rule| rule.source.temporary().is_some()).collect();
-        rules.sort_by_key(|rule| rule.source.temporary());
-        let crowded = rules.into_iter().find(|rule| rights(self.policy, &rule.path) == Rights::Write)?;
-        self.closed_below(&crowded.path, Rights::Write).map(|_| crowded.path.clone())
-    }
+/// The first folder for temporary files, if no name can be made in it.
+pub(crate) fn scratch_in(policy: &ResolvedPolicy, host: &HostFacts) -> Option<AbsPath> {
+    let mut rules: Vec<_> = policy.rules.iter().filter(|rule| rule.source.temporary().is_some()).collect();
+    rules.sort_by_key(|rule| rule.source.temporary());
+    let first = &rules.into_iter().find(|rule| rights(policy, &rule.path) == Rights::Write)?.path;
+    let mut closed = closed(policy, host).into_iter();
+    closed
+        .any(|closed| closed.rights < Rights::Write && is_below(&closed.path, first))
+        .then(|| first.clone())
 }
 
 /// Of devices none is made or taken away.
@@ -412,16 +418,16 @@ mod tests {
     }
 
     fn show(policy: &ResolvedPolicy, (host, facts): &(HostFacts, LandlockFacts)) -> String {
+        let scratch = scratch_in(policy, host).map(|folder| format!("\nscratch in {folder}"));
         match plan_landlock(policy, host, facts) {
             Ok(plan) => {
                 let system = |grant: &&PathGrant| !grant.path.starts_with("/dev") && !grant.path.starts_with("/proc");
                 let grants = plan.grants.iter().filter(system);
-                let scratch = plan.scratch_in.iter().map(|folder| format!("\nscratch in {folder}"));
                 grants
                     .map(|grant| format!("{:?} {}", grant.access, grant.path))
                     .collect::<Vec<_>>()
                     .join("\n")
-                    + &scratch.collect::<String>()
+                    + &scratch.unwrap_or_default()
             }
             Err(error) => error.to_string(),
         }

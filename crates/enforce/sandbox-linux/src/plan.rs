@@ -148,14 +148,14 @@ impl Layers {
             (now, above) if now == above => {}
             // The private `/dev` stays, whoever opens the one of the host.
             _ if now > Rights::None && path.as_path() == Path::new("/dev") => {}
-            (Rights::Write, _) if Device::of(path) == Device::Named => self.reopen(host, path, entry, Layer::Device),
-            (Rights::Write, _) => self.reopen(host, path, entry, Layer::Writable),
+            (Rights::Write, _) if Device::of(path) == Device::Named => self.reopen(path, entry, Layer::Device),
+            (Rights::Write, _) => self.reopen(path, entry, Layer::Writable),
             // Under another name it cannot be exchanged anyway: it is, or lies in, a mount.
             (Rights::Read, Rights::Write) if !host.entries.contains_key(path) && host.others.contains_key(path) => {
                 self.by_path.insert(path.clone(), Layer::ReadOnly);
             }
             (Rights::Read, Rights::Write) => self.protect(policy, host, path),
-            (Rights::Read, _) => self.reopen(host, path, entry, Layer::ReadOnly),
+            (Rights::Read, _) => self.reopen(path, entry, Layer::ReadOnly),
             (Rights::None, _) => match entry {
                 // In a folder of devices none is made.
                 None if Device::of(path) == Device::Named => {}
@@ -175,7 +175,7 @@ impl Layers {
     }
 
     /// Something readable or writable where its surroundings are less; in a hidden place something to mount on is needed.
-    fn reopen(&mut self, host: &HostFacts, path: &AbsPath, entry: Option<Entry>, layer: Layer) {
+    fn reopen(&mut self, path: &AbsPath, entry: Option<Entry>, layer: Layer) {
         let Some(entry @ (Entry::Folder | Entry::Other | Entry::Placeholder)) = entry else {
             return;
         };
@@ -190,7 +190,6 @@ impl Layers {
             frame.extend(frame_of(&above, path, entry));
             break;
         }
-        let _ = host;
         self.by_path.insert(path.clone(), layer);
     }
 

@@ -7,13 +7,14 @@
 //! | what lies at the paths that it names | one `lstat` for each |
 //! | other names that mounts give to them | the kernel's word that mounts changed |
 //! | what lies around closed paths (without namespaces) | the times of the folders around |
+//! | which files have its rules (without namespaces) | the same, and one `lstat` for each that is not in such a folder |
 //!
-//! So a plan that is taken again is the one that would be made now.
+//! So a plan that is taken again is the one that would be made now, and the rules of Landlock that were made with it are those that would be.
 
 use crate::aliases::Mounts;
-use crate::facts::{self, Seen, Stamp};
+use crate::facts::{self, FileId, Listed, Seen};
 use crate::ladder::Way;
-use crate::landlocked::{self, LandlockFacts, Listing};
+use crate::landlocked::{self, LandlockFacts, LandlockPlan};
 use crate::matches::{Matched, Matches};
 use crate::nested::{self, Nested};
 use crate::plan::{self, Entry, HostFacts, LinuxPlan, questions};
@@ -22,6 +23,7 @@ use codex_permissions::{NestedRepository, ResolvedPolicy, Rights, rights};
 use codex_process::SandboxError;
 use codex_process::record::Recording;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -63,6 +65,8 @@ pub(crate) struct Planned {
     pub enforced: Vec<String>,
     /// Where the command's own folder for temporary files is made, if it needs one.
     pub scratch_in: Option<AbsPath>,
+    /// The rules of a plan without namespaces. Without them the helper makes its own.
+    pub ruleset: Option<Arc<OwnedFd>>,
     /// With what is said of repositories that lie deeper.
     pub policy: ResolvedPolicy,
 }
@@ -88,7 +92,9 @@ struct Made {
     facts: Facts,
     /// Other names, and what lies there.
     aliases: Vec<(AbsPath, Rights, Option<Entry>)>,
-    listings: BTreeMap<AbsPath, Option<(Option<Stamp>, Listing)>>,
+    listings: Listings,
+    /// What has a rule, and lies in no folder that was listed.
+    ruled: Ruled,
     planned: Arc<Planned>,
 }
 
@@ -166,6 +172,15 @@ impl Plans {
     }
 }
 
+impl Drop for Plans {
+    fn drop(&mut self) {
+        for made in self.kept.iter().filter_map(|kept| kept.made.as_ref()) {
+            // Others may still have something in it.
+            let _ = made.planned.scratch_in.as_ref().map(std::fs::remove_dir);
+        }
+    }
+}
+
 impl Kept {
     fn new(asked: &ResolvedPolicy, manner: Manner, roots: Vec<AbsPath>, repositories: Arc<Vec<NestedRepository>>) -> Self {
         let policy = asked.with_nested(&repositories);
@@ -207,23 +222,25 @@ impl Kept {
             links: facts.links.clone(),
             mediated: self.manner.mediated,
         };
-        let crowded = match self.manner.way {
-            Way::Namespaces => BTreeSet::new(),
-            Way::Landlock { .. } => landlocked::crowded(policy, &host),
+        let (scratch_around, crowded) = match self.manner.way {
+            Way::Namespaces => (None, BTreeSet::new()),
+            Way::Landlock { .. } => (landlocked::scratch_in(policy, &host), landlocked::crowded(policy, &host)),
         };
-        let listings: BTreeMap<_, _> = crowded
-            .into_iter()
-            .map(|folder| (facts::listing(&folder), folder))
-            .map(|(listing, folder)| (folder, listing))
-            .collect();
-        let (plan, enforced, scratch_in) = match self.manner.way {
+        let scratch_in = scratch_around.and_then(|around| facts::scratch_folder(&around));
+        let listings = crowded.into_iter().map(|folder| {
+            let listed = facts::listing(&folder);
+            (folder, listed)
+        });
+        let listings: Listings = listings.collect();
+        let mut rules = None;
+        let (plan, enforced) = match self.manner.way {
             Way::Namespaces => {
                 let plan = plan::plan(policy, &host)?;
                 let enforced = match &plan {
                     LinuxPlan::Confined(confinement) => confinement.summary(),
                     LinuxPlan::Unconfined | LinuxPlan::Landlocked(_) => Vec::new(),
                 };
-                (plan, enforced, None)
+                (plan, enforced)
             }
             Way::Landlock { abi, hands_over } => {
                 let around = LandlockFacts {
@@ -231,27 +248,51 @@ impl Kept {
                     hands_over,
                     listings: listings
                         .iter()
-                        .filter_map(|(folder, found)| Some((folder.clone(), found.as_ref()?.1.clone())))
+                        .filter_map(|(folder, found)| Some((folder.clone(), found.as_ref()?.listing.clone())))
                         .collect(),
                 };
-                let plan = landlocked::plan_landlock(policy, &host, &around)?;
-                let (enforced, scratch_in) = (plan.summary(policy), plan.scratch_in.clone());
-                (LinuxPlan::Landlocked(plan), enforced, scratch_in)
+                let mut plan = landlocked::plan_landlock(policy, &host, &around)?;
+                let enforced = plan.summary(policy);
+                rules = ruleset(&mut plan, &listings);
+                (LinuxPlan::Landlocked(plan), enforced)
             }
         };
+        let (ruleset, ruled) = rules.unzip();
         let planned = Planned {
             bytes: encode(&plan)?,
             enforced,
             scratch_in,
+            ruleset,
             policy: policy.clone(),
         };
         Ok(Made {
             facts,
             aliases,
             listings,
+            ruled: ruled.unwrap_or_default(),
             planned: Arc::new(planned),
         })
     }
+}
+
+type Listings = BTreeMap<AbsPath, Option<Listed>>;
+type Ruled = Vec<(AbsPath, FileId)>;
+
+/// Makes the rules of Landlock, and notes in the plan which files have them; with those that are in no folder that was listed. `None` if
+/// they cannot be kept, for instance because something was exchanged since then.
+fn ruleset(plan: &mut LandlockPlan, listings: &Listings) -> Option<(Arc<OwnedFd>, Ruled)> {
+    let (ruleset, files) = crate::helper::landlocked::ruleset(plan).ok()?;
+    let (mut ruled, mut as_listed) = (Vec::new(), true);
+    for (grant, file) in plan.grants.iter_mut().zip(files) {
+        grant.file = file;
+        let Some(file) = file else { continue };
+        let around = grant.path.parent().and_then(|around| listings.get(&around)?.as_ref());
+        match around.zip(grant.path.file_name()).and_then(|(listed, name)| listed.ids.get(name)) {
+            Some(known) => as_listed &= *known == file,
+            None => ruled.push((grant.path.clone(), file)),
+        }
+    }
+    Some((Arc::new(ruleset.filter(|_| as_listed)?), ruled))
 }
 
 impl Made {
@@ -259,16 +300,15 @@ impl Made {
     fn again(&mut self, facts: &Facts) -> Option<Arc<Planned>> {
         let holds = self.facts == *facts
             && self.aliases.iter().all(|(path, _, entry)| facts::entry(path) == *entry)
+            && self.ruled.iter().all(|(path, file)| facts::look(path).id == Some(*file))
             && self.listings.iter_mut().all(|(folder, known)| {
-                if known
-                    .as_ref()
-                    .is_some_and(|(stamp, _)| stamp.is_some() && facts::stamp(folder) == *stamp)
-                {
+                let stamp = known.as_ref().and_then(|known| known.stamp);
+                if stamp.is_some() && facts::stamp(folder) == stamp {
                     return true;
                 }
                 let now = facts::listing(folder);
                 let is_same = match (&known, &now) {
-                    (Some((_, before)), Some((_, now))) => before == now,
+                    (Some(before), Some(now)) => (&before.listing, &before.ids) == (&now.listing, &now.ids),
                     (before, now) => before.is_none() && now.is_none(),
                 };
                 *known = now;
@@ -412,6 +452,35 @@ mod tests {
         let (plan, made) = world.plan(LANDLOCK);
 
         assert!(made && plan.contains("w/new"));
+    }
+
+    #[test]
+    fn of_what_has_a_rule_only_what_is_in_no_listed_folder_is_looked_at_each_time() {
+        let mut world = World::new();
+        for name in ["x", "y"] {
+            fs::create_dir(world.base.join("w").join(name)).unwrap();
+        }
+        world.plan(LANDLOCK);
+
+        let made = world.plans.kept[0].made.as_ref().unwrap();
+        let ruled: Vec<String> = made.ruled.iter().map(|(path, _)| path.to_string()).collect();
+        assert!(
+            made.planned.ruleset.is_some() && !ruled.iter().any(|path| path.contains("/w/")),
+            "{ruled:?}"
+        );
+    }
+
+    #[test]
+    fn rules_that_would_keep_the_space_of_a_large_file_are_not_kept() {
+        let mut world = World::new();
+        let large = fs::File::create(world.base.join("w/large")).unwrap();
+        rustix::fs::fallocate(&large, rustix::fs::FallocateFlags::empty(), 0, 65 << 20).unwrap();
+        world.plan(LANDLOCK);
+        assert!(world.plans.kept[0].made.as_ref().unwrap().planned.ruleset.is_none());
+
+        fs::remove_file(world.base.join("w/large")).unwrap();
+        world.plan(LANDLOCK);
+        assert!(world.plans.kept[0].made.as_ref().unwrap().planned.ruleset.is_some());
     }
 
     #[test]

@@ -154,6 +154,7 @@ impl LinuxSandbox {
                 bytes: encode(&LinuxPlan::Unconfined)?,
                 enforced: Vec::new(),
                 scratch_in: None,
+                ruleset: None,
                 policy: ResolvedPolicy::unconfined(),
             }));
         }
@@ -243,6 +244,7 @@ impl LinuxSandbox {
             program: self.helper.clone(),
             arg0: HELPER_ARG0.to_owned(),
             plan,
+            attached: planned.ruleset.clone(),
             starter: self.starter().cloned(),
         };
         Ok(PreparedCommand {

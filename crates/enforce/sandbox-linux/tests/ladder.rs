@@ -135,6 +135,7 @@ async fn without_user_namespaces_landlock_confines() {
         program: PROBE.into(),
         arg0: HELPER_ARG0.to_owned(),
         plan,
+        attached: None,
         starter: None,
     };
     let prepared = PreparedCommand {

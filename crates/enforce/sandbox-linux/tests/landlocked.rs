@@ -342,6 +342,25 @@ async fn a_command_has_no_rights_and_no_network() {
 }
 
 #[tokio::test]
+async fn rules_that_are_kept_are_for_what_lies_there_now() {
+    let lab = Lab::without_namespaces(User::Own);
+    lab.make_folder("w/a");
+    let policy = lab.workspace(false);
+    let first = lab.run(&policy, "echo x > a/x").await;
+    std::fs::rename(lab.path("w/a"), lab.path("out/a")).unwrap();
+    lab.make_folder("w/a");
+
+    let ran = lab.run(&policy, "echo y > a/y; echo z > ../out/a/z").await;
+
+    assert_eq!(first.code, 0, "{}", first.output);
+    assert!(
+        lab.exists("w/a/y") && lab.exists("out/a/x") && !lab.exists("out/a/z"),
+        "{}",
+        ran.output
+    );
+}
+
+#[tokio::test]
 async fn temporary_files_get_a_folder_of_their_own_that_goes_with_the_command() {
     for user in USERS {
         let lab = lab(user);

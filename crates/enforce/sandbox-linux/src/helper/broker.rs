@@ -17,6 +17,7 @@ pub(super) mod caller;
 mod places;
 
 use super::listener::{Listener, Outcome};
+use crate::facts::FileId;
 use crate::landlocked::{Access, LandlockPlan};
 use acts::act;
 use call::Call;
@@ -36,20 +37,20 @@ pub(super) struct Broker {
 
 impl Broker {
     /// `None`: nothing is done for a command of this plan.
-    pub fn of(plan: &LandlockPlan, scratch: Option<&AbsPath>) -> Option<Self> {
+    pub fn of(plan: &LandlockPlan) -> Option<Self> {
         let brokered = plan.brokered.as_ref()?;
-        let paths = |wanted: &[Access]| -> Vec<AbsPath> {
-            let grants = plan.grants.iter().filter(|grant| wanted.contains(&grant.access));
-            grants.map(|grant| grant.path.clone()).chain(scratch.cloned()).collect()
-        };
-        let written = paths(&[Access::Write]).into_iter().filter_map(|path| Some((id_of(&path)?, path)));
+        let written = plan.grants.iter().filter(|grant| grant.access == Access::Write);
+        let read = plan
+            .grants
+            .iter()
+            .filter(|grant| matches!(grant.access, Access::Read | Access::Write));
         let oracle = Oracle {
             policy: OnceCell::new(),
             text: brokered.policy.clone(),
             closed: brokered.closed.clone(),
             all_closed: OnceCell::new(),
-            written: written.map(|(id, path)| (path, id)).collect(),
-            read: paths(&[Access::Read, Access::Write]),
+            written: written.filter_map(|grant| Some((grant.path.clone(), grant.file?))).collect(),
+            read: read.map(|grant| grant.path.clone()).collect(),
         };
         Some(Self { oracle })
     }
@@ -95,9 +96,6 @@ pub(super) struct Oracle {
     written: Vec<(AbsPath, FileId)>,
     read: Vec<AbsPath>,
 }
-
-/// Device and inode.
-type FileId = (u64, u64);
 
 fn id_of(path: &AbsPath) -> Option<FileId> {
     let facts = std::fs::symlink_metadata(path.as_path()).ok()?;

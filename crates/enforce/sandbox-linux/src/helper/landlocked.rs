@@ -1,13 +1,14 @@
 //! Executes a plan without namespaces, in the process that becomes the command.
 //!
-//! Every grant is opened without following a symbolic link. What is gone or was exchanged meanwhile gets none.
+//! Every grant is opened without following a symbolic link. What is gone or was exchanged meanwhile gets none. A rule takes microseconds, and
+//! there may be thousands, so those of a session are made once: see [`crate::planned`].
 
 use super::exec::Streams;
 use super::hearing::Heard;
 use super::{Refusal, init, seccomp};
-use crate::landlocked::{Access, LandlockPlan, PathGrant, Signals};
+use crate::facts::FileId;
+use crate::landlocked::{Access, LandlockPlan, Signals};
 use crate::plan::{Filters, Sockets, SystemCalls};
-use codex_base::AbsPath;
 use codex_process::wire::Report;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
@@ -17,6 +18,8 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path};
 
 const RULE: &str = "files that the policy opens only";
@@ -28,7 +31,7 @@ const KNOWN: ABI = ABI::V5;
 /// What cannot be `heard` is not done for the command either.
 pub(super) fn apply(
     plan: &LandlockPlan,
-    scratch: Option<&AbsPath>,
+    ruleset: Option<&OwnedFd>,
     streams: &Streams,
     filters: &Filters,
     heard: &Heard<'_>,
@@ -40,7 +43,20 @@ pub(super) fn apply(
         rule: RULE.to_owned(),
         missing: error.to_string(),
     };
-    restrict(plan, scratch, streams).map_err(|error| refuse(error).into_report())?;
+    match (ruleset, streams) {
+        (Some(ruleset), Streams::Inherited { .. } | Streams::Ours { .. }) => {
+            restrict(ruleset).map_err(|error| Refusal::of(RULE, "restrict")(error).into_report())?;
+        }
+        _ => {
+            let rules = rules(plan).and_then(|(rules, _)| match streams {
+                // The command's own.
+                Streams::Terminal { slave } => add(rules, slave, rights(Access::Device, false)),
+                Streams::Inherited { .. } | Streams::Ours { .. } => Ok(rules),
+            });
+            let done = rules.and_then(RulesetCreated::restrict_self);
+            done.map_err(|error| refuse(error).into_report())?;
+        }
+    }
     let unserved = heard.done.is_empty();
     let listener = heard.install(filters.first.len() + usize::from(unserved))?;
     // There is one listener for all filters of a process. Where somebody around us has it, the command does without.
@@ -50,7 +66,27 @@ pub(super) fn apply(
     seccomp::apply(&filters.first).map_err(Refusal::into_report)
 }
 
-fn restrict(plan: &LandlockPlan, scratch: Option<&AbsPath>, streams: &Streams) -> Result<(), RulesetError> {
+/// By rules that somebody else made. The last step is the only one that counts for this process alone.
+fn restrict(ruleset: &OwnedFd) -> io::Result<()> {
+    // SAFETY: takes two numbers.
+    match unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Bytes of the files that have rules of their own: the kernel keeps one that is deleted as long as it has a rule, and so the space of it.
+const HELD_MAX: u64 = 64 << 20;
+
+/// The rules of a plan for any number of commands, and which file each grant is for. Without rules that must not be kept.
+pub(crate) fn ruleset(plan: &LandlockPlan) -> Result<(Option<OwnedFd>, Vec<Option<FileId>>), RulesetError> {
+    let (rules, files) = rules(plan)?;
+    let held = files.iter().flatten().map(|opened| opened.held_bytes).sum::<u64>();
+    let rules = Option::<OwnedFd>::from(rules).filter(|_| held <= HELD_MAX);
+    Ok((rules, files.into_iter().map(|opened| Some(opened?.id)).collect()))
+}
+
+fn rules(plan: &LandlockPlan) -> Result<(RulesetCreated, Vec<Option<Opened>>), RulesetError> {
     let mut rules = landlock::Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(NEEDED))?;
@@ -69,22 +105,17 @@ fn restrict(plan: &LandlockPlan, scratch: Option<&AbsPath>, streams: &Streams) -
     let mut rules = rules.create()?;
     // Without the root nothing can be opened, and nothing is granted.
     let Ok(mut folders) = Folders::new() else {
-        return rules.restrict_self().map(drop);
+        return Ok((rules, Vec::new()));
     };
-    let scratch = scratch.map(|path| PathGrant {
-        path: path.clone(),
-        access: Access::Write,
-    });
-    for grant in plan.grants.iter().cloned().chain(scratch) {
-        let Ok((file, is_folder)) = folders.open(&grant.path) else {
-            continue;
-        };
-        rules = add(rules, file, rights(grant.access, is_folder))?;
+    let mut files = Vec::with_capacity(plan.grants.len());
+    for grant in &plan.grants {
+        let opened = folders.open(&grant.path).ok();
+        if let Some(Opened { is_folder, .. }) = opened {
+            rules = add(rules, folders.last(), rights(grant.access, is_folder))?;
+        }
+        files.push(opened);
     }
-    if let Streams::Terminal { slave } = streams {
-        rules = add(rules, slave, rights(Access::Device, false))?;
-    }
-    rules.restrict_self().map(drop)
+    Ok((rules, files))
 }
 
 fn add(rules: RulesetCreated, file: impl AsFd, rights: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
@@ -115,6 +146,12 @@ struct Folders {
     open: Vec<(OsString, OwnedFd)>,
 }
 
+struct Opened {
+    id: FileId,
+    is_folder: bool,
+    held_bytes: u64,
+}
+
 const FLAGS: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Folders {
@@ -125,8 +162,8 @@ impl Folders {
         })
     }
 
-    /// The file, and whether it is a folder.
-    fn open(&mut self, path: &Path) -> Result<(&OwnedFd, bool), Errno> {
+    /// The last one that is open then.
+    fn open(&mut self, path: &Path) -> Result<Opened, Errno> {
         let names = path.components().filter_map(|part| match part {
             Component::Normal(name) => Some(name),
             _ => None,
@@ -141,9 +178,18 @@ impl Folders {
             depth += 1;
         }
         self.open.truncate(depth);
-        match FileType::from_raw_mode(rustix::fs::fstat(self.last())?.st_mode) {
+        let facts = rustix::fs::fstat(self.last())?;
+        match FileType::from_raw_mode(facts.st_mode) {
             FileType::Symlink => Err(Errno::LOOP),
-            kind => Ok((self.last(), kind == FileType::Directory)),
+            kind => Ok(Opened {
+                id: (facts.st_dev, facts.st_ino),
+                is_folder: kind == FileType::Directory,
+                held_bytes: if kind == FileType::RegularFile {
+                    facts.st_blocks.unsigned_abs() * 512
+                } else {
+                    0
+                },
+            }),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The socket to the parent, and the two pipes inside of the helper.
 
+use codex_process::CommandIo;
 use codex_process::record::Record;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,23 +20,18 @@ pub(super) enum Heard {
 }
 
 impl Link {
-    /// The first packet carries the file that holds the request, and the standard input of a command that inherits its streams.
-    pub fn request(&self) -> io::Result<(Request, Option<OwnedFd>)> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(&mut [0])], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-        let mut files = ancillary.drain().flat_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(files) => files.collect(),
-            _ => Vec::new(),
-        });
-        let (file, stdin) = (files.next(), files.next());
-        let mut file = std::fs::File::from(file.ok_or(io::ErrorKind::InvalidData)?);
+    /// The first packet carries the file that holds the request, the standard input of a command that inherits its streams, and what is
+    /// attached to the plan.
+    pub fn request(&self) -> io::Result<(Request, Option<OwnedFd>, Option<OwnedFd>)> {
+        let mut files = receive(self.0.as_fd(), &mut [0])?.1.into_iter();
+        let mut file = std::fs::File::from(files.next().ok_or(io::ErrorKind::InvalidData)?);
         let mut bytes = Vec::new();
         // Written through the same description, which stands at its end.
         io::Seek::rewind(&mut file)?;
         file.read_to_end(&mut bytes)?;
         let request = Request::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        Ok((request, stdin))
+        let stdin = if request.io == CommandIo::Inherited { files.next() } else { None };
+        Ok((request, stdin, files.next()))
     }
 
     /// Call when readable.
@@ -93,14 +89,20 @@ pub(super) fn pass(socket: &OwnedFd, file: BorrowedFd<'_>, bytes: &[u8]) -> io::
 
 /// Takes what [`pass`] gave; nothing if the other end is closed.
 pub(super) fn take(socket: &OwnedFd, bytes: &mut [u8]) -> io::Result<Option<OwnedFd>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    Ok(receive(socket.as_fd(), bytes)?.1.pop())
+}
+
+/// How many bytes came, and up to three descriptors with them; nothing if the other end is closed.
+pub(super) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    rustix::net::recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let mut into = [IoSliceMut::new(bytes)];
+    let received = rustix::io::retry_on_intr(|| rustix::net::recvmsg(socket, &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC))?;
     let files = ancillary.drain().flat_map(|message| match message {
         RecvAncillaryMessage::ScmRights(files) => files.collect(),
         _ => Vec::new(),
     });
-    Ok(files.last())
+    Ok((received.bytes, files.collect()))
 }
 
 /// A pipe that no program inherits.

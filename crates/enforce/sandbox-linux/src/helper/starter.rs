@@ -2,10 +2,7 @@
 
 use super::supervisor::{self, Origin};
 use rustix::fd::OwnedFd;
-use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 
 /// Until the other end of standard input, a packet socket, is closed.
 pub(super) fn run() -> io::Result<()> {
@@ -46,24 +43,10 @@ fn set_ends_of_children(action: libc::sighandler_t) {
 
 /// The socket and the output of the next one.
 fn next() -> io::Result<Option<[OwnedFd; 2]>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    let received = loop {
-        let mut into = [IoSliceMut::new(&mut byte)];
-        match rustix::net::recvmsg(rustix::stdio::stdin(), &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
-            Err(Errno::INTR) => {}
-            received => break received?,
-        }
-    };
-    if received.bytes == 0 {
+    let (bytes, files) = super::link::receive(rustix::stdio::stdin(), &mut [0])?;
+    if bytes == 0 {
         return Ok(None);
     }
-    let files = ancillary.drain().flat_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(files) => files.collect(),
-        _ => Vec::new(),
-    });
-    let files: Vec<OwnedFd> = files.collect();
     let files = files.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
     Ok(Some(files))
 }

@@ -46,7 +46,7 @@ pub(super) fn run(origin: Origin) -> io::Result<()> {
     if origin == Origin::Copied {
         link.tell_process()?;
     }
-    let (request, stdin) = link.request()?;
+    let (request, stdin, ruleset) = link.request()?;
     let (assignment, own): (Assignment, _) = postcard::take_from_bytes(&request.plan).map_err(io::Error::other)?;
     let own: Own = postcard::from_bytes(own).map_err(io::Error::other)?;
     let signals = signal_descriptor()?;
@@ -57,7 +57,7 @@ pub(super) fn run(origin: Origin) -> io::Result<()> {
         group: ControlGroup::make(assignment.groups.as_deref(), &request.limits, inits),
         ..Litter::default()
     };
-    match start(&assignment, &own, &request, stdin.as_ref(), &link, &mut litter) {
+    match start(&assignment, &own, &request, stdin.as_ref(), ruleset.as_ref(), &link, &mut litter) {
         Ok((started, recorded)) => Supervisor {
             link,
             recorded,
@@ -161,6 +161,7 @@ fn start(
     own: &Own,
     request: &Request,
     stdin: Option<&OwnedFd>,
+    ruleset: Option<&OwnedFd>,
     link: &Link,
     litter: &mut Litter,
 ) -> Result<(Started, Option<Recorded>), Report> {
@@ -187,7 +188,7 @@ fn start(
         }
         LinuxPlan::Landlocked(plan) => {
             litter.scratch.make(own.scratch.as_ref()).map_err(Refusal::into_report)?;
-            let broker = Broker::of(plan, own.scratch.as_ref());
+            let broker = Broker::of(plan);
             let is_heard = recording.is_some() || broker.is_some();
             let handover = is_heard.then(handover).transpose()?;
             let heard = Heard {
@@ -197,7 +198,7 @@ fn start(
                 supervisor: handover.as_ref(),
             };
             let started = start_here(request, stdin, link, failure, litter.group.as_ref(), |streams| {
-                landlocked::apply(plan, own.scratch.as_ref(), streams, filters, &heard)
+                landlocked::apply(plan, ruleset, streams, filters, &heard)
             })?;
             let recorder = recorder(plan.system_calls, plan.sockets.kind());
             let doer = broker.map_or(Doer::Nobody, |broker| Doer::Broker(Box::new(broker)));
