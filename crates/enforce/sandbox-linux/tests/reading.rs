@@ -161,11 +161,15 @@ async fn credentials_are_empty_rather_than_closed() {
 }
 
 fn with_globs(lab: &Lab, patterns: &[&str]) -> ResolvedPolicy {
+    with_globs_to(lab, patterns, None)
+}
+
+fn with_globs_to(lab: &Lab, patterns: &[&str], max_depth: Option<u32>) -> ResolvedPolicy {
     let glob = |pattern: &&str| DenyGlob {
         pattern: lab.path(pattern).to_string(),
         place: "profile".into(),
         managed: false,
-        max_depth: None,
+        max_depth,
     };
     let files = FileRules {
         deny_globs: patterns.iter().map(glob).collect(),
@@ -194,6 +198,26 @@ async fn names_that_match_a_pattern_are_not_read_in_any_encoding() {
         "mv a b; cat b/.env b/*.env",
     ] {
         stays_secret(script, prepare, policy).await;
+    }
+}
+
+#[tokio::test]
+async fn what_matches_a_pattern_is_closed_as_deep_as_it_was_looked_for() {
+    for lab in [Lab::new(User::Own), Lab::without_namespaces(User::Own)] {
+        lab.make_folder("w/a/b");
+        for file in ["w/x.env", "w/a/x.env", "w/a/b/x.env"] {
+            lab.write(file, file);
+        }
+        let script = "cat x.env a/x.env a/b/x.env 2>/dev/null; true";
+        let shown = |depth| {
+            let policy = with_globs_to(&lab, &["w/**/*.env"], depth);
+            let lab = &lab;
+            async move { lab.run(&policy, script).await.output }
+        };
+
+        assert_eq!(shown(Some(1)).await, "w/a/x.envw/a/b/x.env");
+        assert_eq!(shown(Some(2)).await, "w/a/b/x.env");
+        assert_eq!(shown(None).await, "");
     }
 }
 

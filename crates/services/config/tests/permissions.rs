@@ -2,7 +2,7 @@
 
 mod support;
 
-use codex_config::Overrides;
+use codex_config::{Overrides, resolve};
 use codex_protocol::settings::{FileRules, SandboxPolicy, UnixSockets};
 use pretty_assertions::assert_eq;
 use support::{TRUSTED, USER, World, cli};
@@ -24,7 +24,13 @@ fn shown(policy: &SandboxPolicy, rules: &FileRules) -> String {
     let mut words = vec![policy.mode().as_str().to_owned()];
     let lines = rules.profile.iter().flatten();
     words.extend(lines.map(|line| format!("{}:{}", line.rights.as_str(), line.path)));
-    words.extend(rules.deny_globs.iter().map(|glob| format!("deny:{}", glob.pattern)));
+    let depth = |depth: u32| format!("({depth} deep)");
+    words.extend(
+        rules
+            .deny_globs
+            .iter()
+            .map(|glob| format!("deny:{}{}", glob.pattern, glob.max_depth.map(depth).unwrap_or_default())),
+    );
     words.extend(policy.network_access().then(|| "network".to_owned()));
     words.join(" ")
 }
@@ -146,6 +152,44 @@ fn denials_and_patterns_are_kept() {
     => read-only read:/
     AT 5:1: there is no special path `:everything`; the entry is left out
     "#);
+}
+
+#[test]
+fn how_deep_patterns_are_looked_for_is_inherited_until_a_profile_says_otherwise() {
+    let base = "[permissions.p]\nextends = \"q\"\n[permissions.q]\nextends = \":read-only\"\n\
+                [permissions.q.filesystem]\nglob_scan_max_depth = 2\n\"/t/**/*.env\" = \"deny\"\n";
+    let own = format!("{base}[permissions.p.filesystem]\nglob_scan_max_depth = 5\n\"/t/**/*.pem\" = \"deny\"\n");
+
+    assert_eq!(profile(base), "read-only read:/ deny:/t/**/*.env(2 deep)");
+    assert_eq!(profile(&own), "read-only read:/ deny:/t/**/*.env(5 deep) deny:/t/**/*.pem(5 deep)");
+}
+
+#[test]
+fn the_folder_for_temporary_files_is_the_one_of_the_environment() {
+    let of = |tmpdir: Option<&str>, profile: &str| {
+        let world = World::new(&[(USER, &format!("default_permissions = \"p\"\n{profile}"))]);
+        let mut env = world.env();
+        env.vars.extend(tmpdir.map(|path| ("TMPDIR".into(), world.real(path).into())));
+        let resolved = resolve(&env, &world.root.join("w"), &Overrides::default()).unwrap();
+        world.filtered(&shown(&resolved.config.sandbox_policy, &resolved.config.file_rules))
+    };
+    let named = "[permissions.p.filesystem]\n\":minimal\" = \"read\"\n\":tmpdir\" = \"write\"\n";
+    let minimal = "read:/bin read:/sbin read:/usr read:/etc read:/lib read:/lib64 read:/nix/store read:/run/current-system/sw";
+    let workspace = "[permissions.p]\nextends = \":workspace\"\n";
+    let closed = format!("{workspace}[permissions.p.filesystem]\n\":tmpdir\" = \"deny\"\n");
+
+    assert_eq!(of(Some("/t/tmp"), named), format!("workspace-write {minimal} write:/t/tmp"));
+    for without in [None, Some(""), Some("relative")] {
+        assert_eq!(of(without, named), format!("read-only {minimal}"), "{without:?}");
+    }
+    assert_eq!(
+        of(Some("/t/tmp"), workspace),
+        "workspace-write read:/ write:/tmp write:/t/tmp write:/t/w"
+    );
+    assert_eq!(
+        of(Some("/t/tmp"), &closed),
+        "workspace-write read:/ write:/tmp deny:/t/tmp write:/t/w"
+    );
 }
 
 #[test]
