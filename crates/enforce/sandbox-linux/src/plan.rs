@@ -109,11 +109,8 @@ fn writable(policy: &ResolvedPolicy) -> Vec<AbsPath> {
 }
 
 fn namespaces(network: bool) -> Vec<Namespace> {
-    let mut namespaces = vec![Namespace::User, Namespace::Mount, Namespace::Pid, Namespace::Ipc];
-    if !network {
-        namespaces.push(Namespace::Network);
-    }
-    namespaces
+    let always = [Namespace::User, Namespace::Mount, Namespace::Pid, Namespace::Ipc, Namespace::Uts];
+    always.into_iter().chain((!network).then_some(Namespace::Network)).collect()
 }
 
 #[derive(Debug, Default)]

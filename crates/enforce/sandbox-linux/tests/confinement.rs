@@ -228,6 +228,24 @@ async fn a_command_has_no_rights_no_terminal_and_sees_no_other_process() {
 }
 
 #[tokio::test]
+async fn a_command_has_namespaces_of_its_own() {
+    let lab = Lab::new(User::Own);
+    let kinds = ["user", "mnt", "pid", "ipc", "uts", "net"];
+    let ours: Vec<String> = kinds
+        .iter()
+        .map(|kind| std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap().display().to_string())
+        .collect();
+
+    let ran = lab
+        .run(&lab.workspace(false), &format!("cd /proc/self/ns && readlink {}", kinds.join(" ")))
+        .await;
+
+    let own: Vec<&str> = ran.output.lines().collect();
+    assert_eq!(own.len(), kinds.len(), "{own:?}");
+    assert!(!own.iter().any(|own| ours.iter().any(|ours| ours == own)), "{own:?} {ours:?}");
+}
+
+#[tokio::test]
 async fn what_our_own_parent_left_open_is_closed() {
     let lab = Lab::new(User::Own);
     let folder = fs::File::open(lab.path("out")).unwrap();

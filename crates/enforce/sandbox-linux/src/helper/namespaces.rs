@@ -47,6 +47,7 @@ fn flags(namespaces: &[Namespace]) -> libc::c_int {
         Namespace::Mount => libc::CLONE_NEWNS,
         Namespace::Pid => libc::CLONE_NEWPID,
         Namespace::Ipc => libc::CLONE_NEWIPC,
+        Namespace::Uts => libc::CLONE_NEWUTS,
         Namespace::Network => libc::CLONE_NEWNET,
     };
     namespaces.iter().map(flag).fold(0, |all, flag| all | flag)

@@ -5,11 +5,12 @@ use super::{LISTENS, Refusal, TRIAL, listener, mounts, quit};
 use crate::plan::{MountOp, Namespace};
 use std::io::Write;
 
-const NAMESPACES: [Namespace; 5] = [
+const NAMESPACES: [Namespace; 6] = [
     Namespace::User,
     Namespace::Mount,
     Namespace::Pid,
     Namespace::Ipc,
+    Namespace::Uts,
     Namespace::Network,
 ];
 

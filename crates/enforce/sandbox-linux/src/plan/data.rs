@@ -136,6 +136,7 @@ pub enum Namespace {
     Mount,
     Pid,
     Ipc,
+    Uts,
     Network,
 }
 

@@ -64,7 +64,7 @@ fn show(plan: Result<LinuxPlan, SandboxError>) -> String {
 #[test]
 fn read_only_mounts_nothing_but_dev_and_proc() {
     insta::assert_snapshot!(show(plan(&policy(&[], &["/home/u/.codex"], false), &HostFacts::default())), @r#"
-    [User, Mount, Pid, Ipc, Network] NetworkOff
+    [User, Mount, Pid, Ipc, Uts, Network] NetworkOff
     placeholders []
     AllReadOnly
     Dev
@@ -82,7 +82,7 @@ fn protected_names_end_read_only_whether_they_exist_or_not() {
     ]);
 
     insta::assert_snapshot!(show(plan(&policy(&["/w", "/tmp"], &["/home/u/.codex"], true), &host)), @r#"
-    [User, Mount, Pid, Ipc] NetworkOn
+    [User, Mount, Pid, Ipc, Uts] NetworkOn
     placeholders ["/tmp/.codex EmptyFolder", "/tmp/.git EmptyFolder", "/w/.codex EmptyFolder"]
     AllReadOnly
     Dev
@@ -108,7 +108,7 @@ fn a_deep_protected_path_cannot_be_moved_away_by_its_parents() {
     ]);
 
     insta::assert_snapshot!(show(plan(&policy(&["/w"], &["/w/a/b/home", "/w/a/new/home", "/w/.git/x"], false), &host)), @r#"
-    [User, Mount, Pid, Ipc, Network] NetworkOff
+    [User, Mount, Pid, Ipc, Uts, Network] NetworkOff
     placeholders ["/w/a/new EmptyFolder"]
     AllReadOnly
     Dev
@@ -128,7 +128,7 @@ fn a_root_in_a_root_and_the_whole_disk_as_root() {
     let host = host(&["/w/.git", "/w/.codex", "/w/s/.git", "/w/s/.codex", "/.git", "/.codex", "/w", "/w/s"].map(|it| (it, Entry::Other)));
 
     insta::assert_snapshot!(show(plan(&policy(&["/w/s", "/", "/w"], &[], false), &host)), @r#"
-    [User, Mount, Pid, Ipc, Network] NetworkOff
+    [User, Mount, Pid, Ipc, Uts, Network] NetworkOff
     placeholders []
     Dev
     Proc
@@ -148,7 +148,7 @@ fn a_protected_name_that_is_a_symbolic_link_cannot_be_exchanged() {
     let host = host(&[("/w", Entry::Folder), ("/w/.git", Entry::Folder), ("/w/.codex", Entry::Symlink)]);
 
     insta::assert_snapshot!(show(plan(&policy(&["/w"], &["/w/real"], false), &host)), @r#"
-    [User, Mount, Pid, Ipc, Network] NetworkOff
+    [User, Mount, Pid, Ipc, Uts, Network] NetworkOff
     placeholders ["/w/real EmptyFolder"]
     AllReadOnly
     Dev
@@ -218,7 +218,7 @@ fn what_is_hidden_and_what_is_open_in_it() {
     host.others.insert(path("/mnt/alias"), (Entry::Folder, Rights::Read));
 
     insta::assert_snapshot!(show(plan(&policy, &host)), @r#"
-    [User, Mount, Pid, Ipc, Network] NetworkOff
+    [User, Mount, Pid, Ipc, Uts, Network] NetworkOff
     placeholders ["/w/.git/commondir CommonDir", "/w/missing EmptyFolder"]
     AllReadOnly
     Dev
@@ -258,7 +258,7 @@ fn a_hidden_disk_shows_what_is_named() {
     host.links.insert(path("/bin"), "usr/bin".into());
 
     insta::assert_snapshot!(show(plan(&policy, &host)), @r#"
-    [User, Mount, Pid, Ipc, Network] NetworkOff
+    [User, Mount, Pid, Ipc, Uts, Network] NetworkOff
     placeholders []
     EmptyRoot { frame: [Frame { path: "/bin", kind: Link { target: "usr/bin" } }, Frame { path: "/dev", kind: Folder }, Frame { path: "/etc", kind: Folder }, Frame { path: "/etc/hosts", kind: File }, Frame { path: "/proc", kind: Folder }, Frame { path: "/usr", kind: Folder }, Frame { path: "/w", kind: Folder }] }
     Dev
