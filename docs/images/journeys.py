@@ -102,6 +102,26 @@ JOURNEYS = {
             ("Still winter.", "and on", []),
         ],
     },
+    "review": {
+        "start": "",
+        "before": "echo 'echo $(($1 * $2))' > sum.sh",
+        "script": [
+            say(message(json.dumps({
+                "findings": [{
+                    "title": "[P1] A product is no sum", "body": "`sum.sh` multiplies; the test passes by chance, for 2 and 2.", "confidence_score": 0.9,
+                    "priority": 1, "code_location": {"absolute_file_path": "sum.sh", "line_range": {"start": 1, "end": 1}},
+                }],
+                "overall_correctness": "patch is incorrect", "overall_explanation": "One operator is wrong.", "overall_confidence_score": 0.9,
+            }))),
+        ],
+        "steps": [
+            ("Ask for", "a change to look at", ["text /review", "Enter"]),
+            ("What shall be", "what to review", ["1", "Enter"]),
+            ("worked for", "what is wrong with it", ["text /diff", "Enter"]),
+            ("last commit", "the change itself", ["q"]),
+            ("worked for", "and back", []),
+        ],
+    },
     "background-terminal": {
         "start": "'start the server'",
         "script": [
@@ -213,6 +233,7 @@ def play(name: str, journey: dict, drawing: bool) -> str:
         home(folder, work, journey.get("script"))
         start = folder / "start.sh"
         path = f"{CODEX.parent}:{os.environ['PATH']}"
+        subprocess.run(["sh", "-c", journey.get("before", ":")], cwd=work, check=True)
         start.write_text(f"cd {work}\nexport HOME={folder} TMPDIR={folder} PATH={path} TERM=xterm-256color TZ=UTC PS1='$ '\n"
                          f"unset TMUX\nclear\ncodex {journey['start']}\nexec sh -i\n")
         tmux.run("new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), f"env -i PATH={path} LANG=C.UTF-8 sh {start}")

@@ -17,6 +17,7 @@ pub use patch::diff_lines;
 
 use crate::look::{self, Look};
 use codex_protocol::items::{CommandExecutionItem, FileUpdateChange, PatchApplyStatus, ThreadItem, Turn, TurnStatus, UserInput};
+use codex_tui_kit::cells::Row;
 use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
 use std::sync::Arc;
@@ -64,8 +65,17 @@ impl Cell {
             ThreadItem::WebSearch { query, .. } => note(format!("Searched the web for {query}")),
             ThreadItem::ImageView { path, .. } => note(format!("Looked at {path}")),
             ThreadItem::EnteredReviewMode { review, .. } => note(format!("Review of {review}")),
-            ThreadItem::ExitedReviewMode { review, .. } => Some(Self::Answer(review.as_str().into())),
+            // What came of it is the answer that follows.
+            ThreadItem::ExitedReviewMode { .. } => None,
             ThreadItem::ContextCompaction { .. } => note("Summed up the conversation so far".to_owned()),
+        }
+    }
+
+    /// As [`Self::lines`], with the links in them.
+    pub fn rows(&self, width: u16, look: &Look) -> Vec<Row> {
+        match self {
+            Self::Answer(text) => Answer::whole(text, width, look),
+            other => other.lines(width, look).into_iter().map(Row::from).collect(),
         }
     }
 
@@ -82,7 +92,7 @@ impl Cell {
                 Line::from(look.span("   /help names all commands", Role::Dim)),
             ],
             Self::User(content) => user(content, columns, look),
-            Self::Answer(text) => Answer::whole(text, width, look),
+            Self::Answer(text) => lines_of(Answer::whole(text, width, look)),
             Self::Command(item) => command::lines(item, columns, look),
             Self::Explored(items) => explored::lines(items, columns, look),
             Self::Patch { changes, status } => patch::lines(changes, *status, columns, look),
@@ -94,6 +104,10 @@ impl Cell {
             Self::TurnEnd(turn) => turn_end(turn, columns, look),
         }
     }
+}
+
+pub fn lines_of(rows: Vec<Row>) -> Vec<Line<'static>> {
+    rows.into_iter().map(|row| row.line).collect()
 }
 
 /// A patch with every line: for a question about it.
