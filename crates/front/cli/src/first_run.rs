@@ -13,7 +13,7 @@ use codex_tui::Failure;
 use codex_tui::first_run::{FirstRun, Kind, Offer, Server, Wanted};
 use codex_tui::look::Look;
 use codex_tui_kit::terminal::process::TypedAhead;
-use codex_tui_kit::terminal::{Input, Port};
+use codex_tui_kit::terminal::{Input, Port, Surface};
 use codex_tui_kit::theme::{Background, Theme};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -48,7 +48,13 @@ pub fn is_needed(resolved: &Resolved, surroundings: &Surroundings) -> bool {
 ///
 /// # Errors
 /// If there is no terminal any more.
-pub async fn lead(resolved: &Resolved, theme: Theme, surroundings: &Surroundings, signals: &Signals) -> Result<Outcome, ExecError> {
+pub async fn lead(
+    resolved: &Resolved,
+    theme: Theme,
+    surface: Surface,
+    surroundings: &Surroundings,
+    signals: &Signals,
+) -> Result<Outcome, ExecError> {
     let (mut port, size) = terminal::open_terminal(surroundings, TypedAhead::Lost)?;
     let process = &surroundings.process;
     let look = Look::new(theme, process.home.clone(), &process.timezone);
@@ -62,7 +68,7 @@ pub async fn lead(resolved: &Resolved, theme: Theme, surroundings: &Surroundings
         ollama: usual_address("ollama", surroundings)?,
         lm_studio: usual_address("lmstudio", surroundings)?,
     };
-    let mut screen = FirstRun::new(offer.clone(), look, size);
+    let mut screen = FirstRun::new(offer.clone(), look, surface, size);
     let mut count = signals.count.clone();
     let (told, mut answers) = mpsc::channel(1);
     let mut changed = true;

@@ -14,6 +14,7 @@ use codex_config::{Overrides, Resolved};
 use codex_exec::ExecError;
 use codex_process::Sandbox;
 use codex_protocol::settings::{ApprovalsReviewer, HistoryPersistence, HistorySettings};
+use codex_protocol::terminal::TerminalSettings;
 use codex_tui::alert;
 use codex_tui::editor::Editor;
 use codex_tui::preferences::Preferences;
@@ -65,7 +66,9 @@ pub fn run_in(
         .block_on(async { Signals::listen() })
         .map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
     if !command.oss && first_run::is_needed(&configured.resolved, &surroundings) {
-        let leading = first_run::lead(&configured.resolved, theme(&surroundings), &surroundings, &signals);
+        let mut preferences = preferences(command, configured.resolved.config.terminal.clone(), &surroundings)?;
+        let (theme, surface) = (preferences.apply(theme(&surroundings)), surface(command, &preferences));
+        let leading = first_run::lead(&configured.resolved, theme, surface, &surroundings, &signals);
         match runtime.block_on(Box::pin(leading))? {
             Outcome::Ready => configured = self::configured(command, &surroundings)?,
             Outcome::Demo => return demo::converse(None, surroundings, sandbox),
@@ -202,13 +205,7 @@ fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surround
     } else {
         cwd
     };
-    let themes = Themes::read(&process.codex_home.join("themes"));
-    let preferences = Preferences {
-        terminal: terminal_facts(surroundings),
-        editor: editor(surroundings),
-        scratch: Some(process.codex_home.join("tmp")),
-        ..Preferences::new(resolved.config.terminal, themes).map_err(error_of)?
-    };
+    let preferences = preferences(command, resolved.config.terminal, surroundings)?;
     let settings = Settings {
         cwd,
         model: chosen.model,
@@ -240,8 +237,23 @@ fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surround
     })
 }
 
+fn preferences(command: &TuiCommand, wanted: TerminalSettings, surroundings: &Surroundings) -> Result<Preferences, ExecError> {
+    let process = &surroundings.process;
+    let wanted = TerminalSettings {
+        screen_reader: wanted.screen_reader || command.screen_reader,
+        ..wanted
+    };
+    Ok(Preferences {
+        terminal: terminal_facts(surroundings),
+        editor: editor(surroundings),
+        scratch: Some(process.codex_home.join("tmp")),
+        ..Preferences::new(wanted, Themes::read(&process.codex_home.join("themes"))).map_err(error_of)?
+    })
+}
+
 const fn surface(command: &TuiCommand, preferences: &Preferences) -> Surface {
     match command.fullscreen {
+        _ if preferences.settings.screen_reader => Surface::Linear,
         Some(true) => Surface::Fullscreen,
         Some(false) => Surface::Inline,
         None => preferences.surface(),
@@ -298,6 +310,8 @@ fn terminal_facts(surroundings: &Surroundings) -> alert::Terminal {
         method: program.map(Method::of_terminal).unwrap_or_default(),
         in_tmux: var("TMUX").is_some(),
         toasts: var("WT_SESSION").is_some() && var("WSL_DISTRO_NAME").is_some(),
+        // Escape sequences that it does not know are text to the console of Linux.
+        links: var("TERM").is_some_and(|term| term != "linux" && term != "dumb"),
     }
 }
 
@@ -393,7 +407,7 @@ mod tests {
             let (_, name) = context.expect("every context has a name");
             let action = &keymap[name]["properties"][row.name];
             assert!(
-                action.is_object(),
+                action.is_object() || keymap[name]["additionalProperties"].is_object(),
                 "tui.keymap.{name}.{} is not in the tables of the configuration",
                 row.name
             );

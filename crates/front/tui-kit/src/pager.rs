@@ -52,6 +52,10 @@ impl Pager {
         }
     }
 
+    pub fn into_rows(self) -> Vec<Line<'static>> {
+        self.rows
+    }
+
     /// Other rows, as after a change of width: the place stays where it was, in parts of the whole; the end stays the end.
     pub fn set_rows(&mut self, rows: Vec<Line<'static>>, height: usize) {
         let at_end = self.at_end() && self.rows.len() > self.height;

@@ -113,7 +113,7 @@ impl Session {
                     live,
                 };
                 self.draw(Frame {
-                    finished: finished.into_iter().map(Line::from).collect(),
+                    finished: finished.into_iter().map(|text| Line::from(text).into()).collect(),
                     ..self.live.clone()
                 });
             }

@@ -15,6 +15,8 @@ pub struct Terminal {
     pub in_tmux: bool,
     /// Windows shows toasts of a program in its Linux.
     pub toasts: bool,
+    /// It shows links, or at least nothing of them but their text.
+    pub links: bool,
 }
 
 /// What there was before an event.

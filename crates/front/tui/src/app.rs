@@ -21,8 +21,8 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ClientRequest;
 use codex_rpc::message::method_and_params;
 use codex_rpc::{Client, Events, ServerMessage};
+use codex_tui_kit::cells::Row;
 use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, title};
-use ratatui::text::Line;
 use std::collections::VecDeque;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ struct App {
     /// The live rows that were sent last.
     shown: Option<Frame>,
     /// Finished, not sent yet.
-    outgoing: VecDeque<Line<'static>>,
+    outgoing: VecDeque<Row>,
     drawn_at: Option<Duration>,
     dirty: bool,
     urgent: bool,
@@ -240,14 +240,14 @@ impl App {
         let live = view::frame(&self.state, now);
         // What is finished waits until it can be written where it belongs.
         let finished: Vec<_> = match live.surface {
-            Surface::Inline => {
+            Surface::Inline | Surface::Linear => {
                 self.outgoing.extend(self.state.transcript.take_finished());
                 let count = self.outgoing.len().min(LINES_PER_FRAME_MAX);
                 self.outgoing.drain(..count).collect()
             }
             Surface::Fullscreen => Vec::new(),
         };
-        self.dirty = !self.outgoing.is_empty() && live.surface == Surface::Inline;
+        self.dirty = !self.outgoing.is_empty() && live.surface != Surface::Fullscreen;
         if finished.is_empty() && self.shown.as_ref() == Some(&live) {
             return;
         }
@@ -420,7 +420,7 @@ impl App {
         let thread_id = self.state.open().filter(|open| open.has_turns).map(|open| open.thread_id.clone());
         self.state.pager = None;
         let finished: Vec<_> = match self.state.surface {
-            Surface::Inline => self.outgoing.drain(..).chain(self.state.transcript.take_finished()).collect(),
+            Surface::Inline | Surface::Linear => self.outgoing.drain(..).chain(self.state.transcript.take_finished()).collect(),
             Surface::Fullscreen => Vec::new(),
         };
         if !finished.is_empty() {

@@ -143,6 +143,7 @@ impl Desk {
         let live = view::frame(&self.state, now).live;
         let rows: Vec<String> = finished
             .iter()
+            .map(|row| &row.line)
             .chain(&live)
             .map(|line| line.to_string().trim_end().to_owned())
             .collect();
@@ -152,7 +153,10 @@ impl Desk {
     /// What became finished since the last look.
     pub fn finished(&mut self) -> String {
         let finished = self.state.transcript.take_finished();
-        finished.iter().map(|line| line.to_string().trim_end().to_owned() + "\n").collect()
+        finished
+            .iter()
+            .map(|row| row.line.to_string().trim_end().to_owned() + "\n")
+            .collect()
     }
 
     /// Looks away from what is there.

@@ -1,11 +1,15 @@
 //! A question with its answers: what, why, the exact thing, and one key for each answer. Every kind of question uses this one.
 
+use crate::keymap::{Action, Keymap};
 use crate::look::{self, Look};
 use codex_protocol::items::ThreadItem;
 use codex_tui_kit::cells;
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
+
+/// The letter of the answer that declines.
+const DECLINE: char = 'n';
 
 /// What is asked. `A` is what an answer means to whoever asked.
 #[derive(Debug, Clone)]
@@ -47,51 +51,50 @@ pub enum Pressed<A> {
 }
 
 impl<A: Clone> Dialog<A> {
-    /// Arrows and digits choose, letters and Enter answer, Esc takes the last answer: the most careful one stands there.
-    pub fn press(&mut self, key: Key) -> Pressed<A> {
-        let count = self.choices.len();
-        if key == Key::ctrl('a') {
-            return Pressed::ShowAll;
-        }
-        let answered = match key.code {
-            Code::Up => {
-                self.chosen = (self.chosen + count - 1) % count.max(1);
+    /// Arrows choose, digits, Enter and the keys of the answers answer; what declines takes the last answer where no other one is for that: the
+    /// most careful one stands there.
+    pub fn press(&mut self, key: Key, keymap: &Keymap) -> Pressed<A> {
+        let count = self.choices.len().max(1);
+        let digit = key
+            .typed()
+            .and_then(|c| c.to_digit(10))
+            .and_then(|digit| usize::try_from(digit).ok());
+        let answered = match (key.code, keymap.in_question(key)) {
+            (_, Some(Action::ShowAll)) => return Pressed::ShowAll,
+            (Code::Up, None) => {
+                self.chosen = (self.chosen + count - 1) % count;
                 None
             }
-            Code::Down | Code::Tab => {
-                self.chosen = (self.chosen + 1) % count.max(1);
+            (Code::Down | Code::Tab, None) => {
+                self.chosen = (self.chosen + 1) % count;
                 None
             }
-            Code::Enter => self.choices.get(self.chosen),
-            Code::Esc => self.choices.last(),
-            Code::Char(_) => key.typed().and_then(|c| self.by_character(c)),
-            _ => None,
+            (Code::Enter, None) => self.choices.get(self.chosen),
+            (_, Some(Action::Answer(letter))) if digit.is_none() => {
+                let meant = self.choices.iter().find(|choice| choice.key == letter);
+                meant.or_else(|| self.choices.last().filter(|_| letter == DECLINE))
+            }
+            _ => digit.and_then(|digit| self.choices.get(digit.checked_sub(1)?)),
         };
         answered.map_or(Pressed::Nothing, |choice| Pressed::Answered(choice.answer.clone()))
     }
 
-    fn by_character(&self, c: char) -> Option<&Choice<A>> {
-        let digit = c.to_digit(10).and_then(|digit| usize::try_from(digit).ok());
-        let by_digit = digit.and_then(|digit| self.choices.get(digit.checked_sub(1)?));
-        by_digit.or_else(|| self.choices.iter().find(|choice| choice.key == c.to_ascii_lowercase()))
-    }
-
     /// The dialog in at most so many rows; the exact thing is cut first, and says so.
-    pub fn rows(&self, width: u16, height: usize, waiting: usize, look: &Look) -> Vec<Line<'static>> {
+    pub fn rows(&self, width: u16, height: usize, waiting: usize, (look, keymap): (&Look, &Keymap)) -> Vec<Line<'static>> {
         let columns = usize::from(width);
         let more = if waiting > 0 {
             format!(" ({waiting} more waiting)")
         } else {
             String::new()
         };
-        let sign = look.sign(look.glyphs().running, Role::Warning);
+        let sign = look.sign(look.glyphs().question, Role::Warning);
         let mut rows = look::wrapped(&format!("{}{more}", self.title), sign, "  ", look.style(Role::Strong), columns);
         let mut facts = Vec::new();
         for (name, value) in &self.facts {
             let name = look.span(format!("  {name}: "), Role::Dim);
             facts.extend(look::wrapped(value, name, "    ", look.style(Role::Text), columns));
         }
-        let choices = self.choice_rows(columns, look);
+        let choices = self.choice_rows(columns, look, keymap);
         let room = height.saturating_sub(rows.len() + facts.len() + choices.len() + 2).max(1);
         let body = self.body_rows(width, look);
         let cut = body.len().saturating_sub(room);
@@ -106,14 +109,14 @@ impl<A: Clone> Dialog<A> {
         rows.push(Line::default());
         rows.extend(choices);
         if rows.len() > height {
-            return self.small_rows(&more, columns, height, look);
+            return self.small_rows(&more, columns, height, (look, keymap));
         }
         rows
     }
 
     /// For a window that has no room: one row of the title, what there is room for of the exact thing, and the answers around the chosen
     /// one. Nobody answers a question that is not there to be read.
-    fn small_rows(&self, more: &str, columns: usize, height: usize, look: &Look) -> Vec<Line<'static>> {
+    fn small_rows(&self, more: &str, columns: usize, height: usize, (look, keymap): (&Look, &Keymap)) -> Vec<Line<'static>> {
         let one = |text: &str, role| Line::from(look.span(cells::truncate(text, columns).into_owned(), role));
         let answers = self.choices.len().min(height.saturating_sub(2).max(1));
         let first = (self.chosen + 1).saturating_sub(answers);
@@ -134,23 +137,35 @@ impl<A: Clone> Dialog<A> {
             } else {
                 (" ", Role::Text)
             };
-            rows.push(one(&format!("{mark} {} {}", choice.key, choice.label), role));
+            rows.push(one(
+                &format!("{mark} {} {}", keymap.answer(choice.key).unwrap_or_default(), choice.label),
+                role,
+            ));
         }
         rows
     }
 
-    fn choice_rows(&self, columns: usize, look: &Look) -> Vec<Line<'static>> {
+    fn choice_rows(&self, columns: usize, look: &Look, keymap: &Keymap) -> Vec<Line<'static>> {
         let rows = self.choices.iter().enumerate().flat_map(|(index, choice)| {
             let chosen = index == self.chosen;
             let role = if chosen { Role::Accent } else { Role::Text };
             let mark = if chosen { look.glyphs().chosen } else { " " };
-            let keys = if index + 1 == self.choices.len() {
-                format!("({} or esc)", choice.key)
+            let last = index + 1 == self.choices.len();
+            let esc = (last && keymap.in_question(Key::plain(Code::Esc)) == Some(Action::Answer(DECLINE))).then(|| "esc".to_owned());
+            let keys: Vec<String> = keymap.answer(choice.key).into_iter().chain(esc).collect();
+            let keys = if keys.is_empty() {
+                String::new()
             } else {
-                format!("({})", choice.key)
+                format!("({})", keys.join(" or "))
             };
             let first = Span::styled(format!("{mark} {}. ", index + 1), look.style(role));
-            look::wrapped(&format!("{} {keys}", choice.label), first, "     ", look.style(role), columns)
+            look::wrapped(
+                format!("{} {keys}", choice.label).trim_end(),
+                first,
+                "     ",
+                look.style(role),
+                columns,
+            )
         });
         rows.collect()
     }
@@ -194,7 +209,7 @@ mod tests {
         let look = Look::new(Theme::default_for(Background::Dark, ColorDepth::TrueColor), None, "Etc/UTC");
         let mut dialog = dialog();
         let shown = |dialog: &Dialog<&str>, height| {
-            let rows = dialog.rows(20, height, 2, &look);
+            let rows = dialog.rows(20, height, 2, (&look, &Keymap::default()));
             rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
         };
 
@@ -223,7 +238,7 @@ mod tests {
             let mut dialog = dialog();
             let mut last = Pressed::Nothing;
             for key in keys {
-                last = dialog.press(key.parse().unwrap());
+                last = dialog.press(key.parse().unwrap(), &Keymap::default());
             }
             assert_eq!(last, expect, "{keys:?}");
         };
@@ -239,5 +254,39 @@ mod tests {
         check(&["9"], Pressed::Nothing);
         check(&["0"], Pressed::Nothing);
         check(&["ctrl-a"], Pressed::ShowAll);
+    }
+
+    #[test]
+    fn answers_have_the_keys_that_somebody_wants() {
+        let wanted = |action: &str, keys: &[&str]| codex_protocol::terminal::KeyChange {
+            context: "approval".to_owned(),
+            action: action.to_owned(),
+            keys: keys.iter().map(|&key| key.to_owned()).collect(),
+            place: String::new(),
+        };
+        let look = Look::new(codex_tui_kit::theme::Theme::plain(), None, "Etc/UTC");
+        let changes = [
+            wanted("approve", &["f2", "j"]),
+            wanted("approve_for_session", &[]),
+            wanted("decline", &["x"]),
+        ];
+        let (keymap, conflicts) = Keymap::new(&changes).unwrap();
+        assert_eq!(conflicts, []);
+
+        let rows = dialog().choice_rows(40, &look, &keymap);
+        insta::assert_snapshot!(rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"
+        › 1. yes (f2)
+          2. always
+          3. no (x)
+        ");
+        let press = |key: &str| dialog().press(key.parse().unwrap(), &keymap);
+        let answers = ["f2", "j", "x", "2"].map(press);
+        assert_eq!(answers, ["yes", "yes", "no", "always"].map(Pressed::Answered));
+        assert_eq!(["y", "a", "n", "esc"].map(press), [const { Pressed::Nothing }; 4]);
+        let (_, conflicts) = Keymap::new(&[wanted("approve", &["a"])]).unwrap();
+        assert_eq!(
+            conflicts[0].to_string(),
+            "a is approval.approve, so approval.approve_for_session cannot be reached with a"
+        );
     }
 }

@@ -3,9 +3,12 @@
 
 use crate::Failure;
 use crate::dialog::{Body, Choice, Dialog, Pressed};
+use crate::keymap::Keymap;
 use crate::look::{self, Look};
+use crate::reader::Told;
+use codex_tui_kit::cells::Row;
 use codex_tui_kit::keys::{Code, Key};
-use codex_tui_kit::terminal::{Frame, Position, Size};
+use codex_tui_kit::terminal::{Frame, Position, Size, Surface};
 use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
@@ -83,6 +86,9 @@ enum Step {
 pub struct FirstRun {
     pub look: Look,
     pub size: Size,
+    surface: Surface,
+    told: Told,
+    keymap: Keymap,
     offer: Offer,
     ways: Dialog<Way>,
     step: Step,
@@ -93,10 +99,13 @@ pub struct FirstRun {
 }
 
 impl FirstRun {
-    pub fn new(offer: Offer, look: Look, size: Size) -> Self {
+    pub fn new(offer: Offer, look: Look, surface: Surface, size: Size) -> Self {
         Self {
             look,
             size,
+            surface,
+            told: Told::default(),
+            keymap: Keymap::default(),
             ways: ways(),
             step: Step::Ways,
             field: String::new(),
@@ -110,7 +119,7 @@ impl FirstRun {
             return Wanted::Leave;
         }
         match (&mut self.step, key.code) {
-            (Step::Ways, _) => match self.ways.press(key) {
+            (Step::Ways, _) => match self.ways.press(key, &self.keymap) {
                 Pressed::Answered(way) => self.go(way),
                 Pressed::ShowAll | Pressed::Nothing => Wanted::Nothing,
             },
@@ -232,6 +241,10 @@ impl FirstRun {
             return (Vec::new(), 0);
         };
         let typed = self.field.trim();
+        let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        if let Some(row) = number.filter(|row| self.surface == Surface::Linear && *row < models.len()) {
+            return (models.iter().map(String::as_str).collect(), row);
+        }
         let found: Vec<&str> = models.iter().map(String::as_str).filter(|model| model.contains(typed)).collect();
         let selected = (*selected).min(found.len().saturating_sub(1));
         (found, selected)
@@ -245,10 +258,13 @@ impl FirstRun {
         Some(model.to_owned()).filter(|model| !model.is_empty())
     }
 
-    pub fn frame(&self) -> Frame {
-        let height = usize::from(self.size.rows.max(3)) - 1;
+    pub fn frame(&mut self) -> Frame {
+        let height = match self.surface {
+            Surface::Linear => usize::MAX,
+            Surface::Inline | Surface::Fullscreen => usize::from(self.size.rows.max(3)) - 1,
+        };
         let (mut rows, cursor) = match &self.step {
-            Step::Ways => (self.ways.rows(self.size.columns, height, 0, &self.look), None),
+            Step::Ways => (self.ways.rows(self.size.columns, height, 0, (&self.look, &self.keymap)), None),
             Step::Key => {
                 let stored = format!("enter stores it in {} · esc goes back", self.offer.key_place);
                 self.field_rows("API key for OpenAI", Vec::new(), &stored)
@@ -260,18 +276,32 @@ impl FirstRun {
                 self.field_rows("The server answers. Which model?", self.model_rows(), &written)
             }
         };
+        if let Some(trouble) = &self.trouble {
+            rows.extend(crate::cells::Cell::Notice(trouble.into()).lines(self.size.columns, &self.look));
+        }
+        if self.surface == Surface::Linear {
+            return self.linear(rows, cursor);
+        }
         let cursor = cursor.map(|(row, column)| Position {
             row: u16::try_from(row).unwrap_or(u16::MAX),
             column,
         });
-        if let Some(trouble) = &self.trouble {
-            rows.extend(crate::cells::Cell::Notice(trouble.into()).lines(self.size.columns, &self.look));
-        }
         rows.truncate(height);
         Frame {
             live: rows,
             cursor,
             ..Frame::default()
+        }
+    }
+
+    /// The field as the line that is typed; of the rest, what is new.
+    fn linear(&mut self, mut rows: Vec<Line<'static>>, cursor: Option<(usize, u16)>) -> Frame {
+        let field = cursor.map_or_else(|| Line::from("choose> "), |(row, _)| rows.remove(row));
+        Frame {
+            surface: Surface::Linear,
+            finished: self.told.news(rows, self.look.glyphs().chosen).into_iter().map(Row::from).collect(),
+            live: vec![field],
+            cursor: None,
         }
     }
 
@@ -285,7 +315,12 @@ impl FirstRun {
             } else {
                 (" ", Role::Text)
             };
-            let text = format!("  {mark} {}", sanitize::label(model));
+            let number = if self.surface == Surface::Linear {
+                format!("{}. ", at + 1)
+            } else {
+                String::new()
+            };
+            let text = format!("  {mark} {number}{}", sanitize::label(model));
             Line::from(self.look.span(cells::truncate(&text, width).into_owned(), role))
         };
         found.iter().enumerate().skip(from).take(MODELS_SHOWN_MAX).map(row).collect()
@@ -294,7 +329,7 @@ impl FirstRun {
     /// A title, the field, what belongs to it, what Enter does; and where the cursor stands.
     fn field_rows(&self, title: &str, below: Vec<Line<'static>>, keys: &str) -> (Vec<Line<'static>>, Option<(usize, u16)>) {
         let columns = usize::from(self.size.columns);
-        let sign = self.look.sign(self.look.glyphs().running, Role::Warning);
+        let sign = self.look.sign(self.look.glyphs().question, Role::Warning);
         let mut rows = look::wrapped(title, sign, "  ", self.look.style(Role::Strong), columns);
         let text = match self.step {
             // Nobody shall read it over a shoulder, nor in the scrollback; how long it is shows that something came.
@@ -349,10 +384,10 @@ mod tests {
             lm_studio: "http://localhost:1234/v1".to_owned(),
         };
         let look = Look::new(Theme::default_for(Background::Dark, ColorDepth::TrueColor), None, "Etc/UTC");
-        FirstRun::new(offer, look, Size { columns, rows })
+        FirstRun::new(offer, look, Surface::Inline, Size { columns, rows })
     }
 
-    fn shown(screen: &FirstRun) -> String {
+    fn shown(screen: &mut FirstRun) -> String {
         let frame = screen.frame();
         let rows: Vec<String> = frame.live.iter().map(|line| line.to_string().trim_end().to_owned()).collect();
         let cursor = frame
@@ -373,7 +408,7 @@ mod tests {
     #[test]
     fn every_step_says_what_enter_does() {
         let mut screen = begin(80, 24);
-        insta::assert_snapshot!(shown(&screen), @r"
+        insta::assert_snapshot!(shown(&mut screen), @r"
         ◦ Which model shall codex ask?
           There is no key and no server in the configuration yet. Nothing is written
           before you confirm it.
@@ -388,7 +423,7 @@ mod tests {
         assert!(press(&mut screen, "k") == Wanted::Nothing);
         assert!(press(&mut screen, "enter") == Wanted::Nothing, "there is no key yet");
         screen.paste(" sk-12\n");
-        insta::assert_snapshot!(shown(&screen), @r"
+        insta::assert_snapshot!(shown(&mut screen), @r"
         ◦ API key for OpenAI
           › *****
           enter stores it in ~/.codex/auth.json · esc goes back
@@ -396,7 +431,7 @@ mod tests {
         ");
         assert!(press(&mut screen, "3 backspace 4 enter") == Wanted::StoreKey("sk-124".to_owned()));
         screen.failed(Failure::new("login.stdin", "the disk is full").with_hint("make room"));
-        insta::assert_snapshot!(shown(&screen), @r"
+        insta::assert_snapshot!(shown(&mut screen), @r"
         ◦ API key for OpenAI
           › ******
           enter stores it in ~/.codex/auth.json · esc goes back
@@ -409,7 +444,7 @@ mod tests {
         let asks = press(&mut screen, "enter");
         assert!(asks == Wanted::AskServer("http://localhost:11434/v1".to_owned()));
         assert!(press(&mut screen, "enter") == Wanted::Nothing, "it is being asked");
-        insta::assert_snapshot!(shown(&screen), @r"
+        insta::assert_snapshot!(shown(&mut screen), @r"
         ◦ Address of the server
           › http://localhost:11434/v1
           asking it for its models …
@@ -417,7 +452,7 @@ mod tests {
         ");
         screen.asked(Ok((1..=12).map(|number| format!("model-{number}")).collect()));
         press(&mut screen, "down down");
-        insta::assert_snapshot!(shown(&screen), @r"
+        insta::assert_snapshot!(shown(&mut screen), @r"
         ◦ The server answers. Which model?
           ›
             model-1
@@ -446,8 +481,46 @@ mod tests {
     }
 
     #[test]
+    fn a_screen_reader_hears_each_step_once() {
+        let mut screen = begin(80, 24);
+        screen.surface = Surface::Linear;
+        let mut theme = Theme::plain();
+        theme.glyphs = &codex_tui_kit::theme::Glyphs::SCREEN_READER;
+        screen.look = Look::new(theme, None, "Etc/UTC");
+        let mut heard = String::new();
+        for keys in ["", "down", "1", "a"] {
+            if !keys.is_empty() {
+                press(&mut screen, keys);
+            }
+            let frame = screen.frame();
+            for line in frame.finished {
+                heard += &format!("{}\n", line.line.to_string().trim_end());
+            }
+            heard += &format!("{}\n", frame.live[0]);
+        }
+        insta::assert_snapshot!(heard, @r"
+        Question: Which model shall codex ask?
+          There is no key and no server in the configuration yet. Nothing is written
+          before you confirm it.
+        chosen: 1. OpenAI, with an API key (k)
+          2. Ollama on this machine (o)
+          3. LM Studio on this machine (m)
+          4. Another server with the Responses API (s)
+          5. None yet: show me the demo, which needs no account (d)
+          6. Leave (l or esc)
+        choose> 
+        chosen: 2. Ollama on this machine (o)
+        choose> 
+        Question: API key for OpenAI
+          enter stores it in ~/.codex/auth.json · esc goes back
+          > 
+          > *
+        ");
+    }
+
+    #[test]
     fn a_wide_and_a_tiny_window() {
-        insta::assert_snapshot!(shown(&begin(120, 40)), @r"
+        insta::assert_snapshot!(shown(&mut begin(120, 40)), @r"
         ◦ Which model shall codex ask?
           There is no key and no server in the configuration yet. Nothing is written before you confirm it.
 
@@ -458,7 +531,7 @@ mod tests {
           5. None yet: show me the demo, which needs no account (d)
           6. Leave (l or esc)
         ");
-        insta::assert_snapshot!(shown(&begin(24, 5)), @r"
+        insta::assert_snapshot!(shown(&mut begin(24, 5)), @r"
         Which model shall codex…
           … 5 more rows: ctrl-a…
         › k OpenAI, with an API…

@@ -18,6 +18,13 @@ pub enum Context {
     Pager,
     /// A list to choose from.
     List,
+    /// A question.
+    Approval,
+    VimNormal,
+    /// Behind an operator, before what `VimNormal` says.
+    VimOperator,
+    VimTextObject,
+    VimSearch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +32,7 @@ pub enum Action {
     ClearScreen,
     Suspend,
     Transcript,
+    FindInTranscript,
     CopyAnswer,
     ExternalEditor,
     ToggleVim,
@@ -34,6 +42,13 @@ pub enum Action {
     PasteImage,
     Interrupt,
     EditQueued,
+    /// The model thinks more, or less.
+    Effort {
+        more: bool,
+    },
+    Permissions {
+        next: bool,
+    },
     Submit,
     Queue,
     Newline,
@@ -43,6 +58,11 @@ pub enum Action {
     StartSearch,
     Find(Find),
     List(Step),
+    /// The answer that the dialog has for this letter.
+    Answer(char),
+    ShowAll,
+    /// The key that Vim has for it.
+    Vim(&'static str),
 }
 
 /// In a list.
@@ -65,6 +85,11 @@ pub const CONTEXTS: &Names<Context> = &[
     (Context::Editor, "editor"),
     (Context::Pager, "pager"),
     (Context::List, "list"),
+    (Context::Approval, "approval"),
+    (Context::VimNormal, "vim_normal"),
+    (Context::VimOperator, "vim_operator"),
+    (Context::VimTextObject, "vim_text_object"),
+    (Context::VimSearch, "vim_search"),
 ];
 
 /// While the field has the keys, in the order in which they are asked.
@@ -74,6 +99,7 @@ const TOGETHER: &[&[Context]] = &[
     &[Context::Chat, Context::Composer, Context::Editor, Context::Global],
     &[Context::Pager],
     &[Context::List],
+    &[Context::Approval],
 ];
 
 const fn row(context: Context, name: &'static str, action: Action, keys: &'static [&'static str]) -> Row<Context, Action> {
@@ -101,12 +127,17 @@ const fn list(name: &'static str, step: Step, keys: &'static [&'static str]) -> 
     row(Context::List, name, Action::List(step), keys)
 }
 
-/// Every binding there is. Ctrl-C and Ctrl-D are not among them: they always mean the same. Questions have keys of their own.
+const fn vim(context: Context, name: &'static str, keys: &'static [&'static str]) -> Row<Context, Action> {
+    row(context, name, Action::Vim(keys[0]), keys)
+}
+
+/// Every binding there is. Ctrl-C and Ctrl-D are not among them: they always mean the same.
 #[rustfmt::skip]
 pub const ROWS: &[Row<Context, Action>] = &[
     Row { context: Context::Global, name: "leader", action: None, keys: &["ctrl-x"] },
     row(Context::Global, "clear_terminal", Action::ClearScreen, &["ctrl-l"]),
     row(Context::Global, "open_transcript", Action::Transcript, &["ctrl-t"]),
+    row(Context::Global, "find_transcript", Action::FindInTranscript, &["f3"]),
     row(Context::Global, "open_external_editor", Action::ExternalEditor, &["ctrl-g"]),
     row(Context::Global, "copy", Action::CopyAnswer, &["ctrl-o"]),
     row(Context::Global, "toggle_vim_mode", Action::ToggleVim, &[]),
@@ -114,6 +145,10 @@ pub const ROWS: &[Row<Context, Action>] = &[
     row(Context::Global, "suspend", Action::Suspend, &["ctrl-z"]),
     row(Context::Chat, "interrupt_turn", Action::Interrupt, &["esc"]),
     row(Context::Chat, "edit_queued_message", Action::EditQueued, &["shift-left", "alt-up"]),
+    row(Context::Chat, "decrease_reasoning_effort", Action::Effort { more: false }, &["alt-,", "shift-down"]),
+    row(Context::Chat, "increase_reasoning_effort", Action::Effort { more: true }, &["alt-.", "shift-up"]),
+    row(Context::Chat, "previous_permission_mode", Action::Permissions { next: false }, &[]),
+    row(Context::Chat, "next_permission_mode", Action::Permissions { next: true }, &[]),
     row(Context::Composer, "submit", Action::Submit, &["enter"]),
     row(Context::Composer, "queue", Action::Queue, &["tab"]),
     row(Context::Composer, "toggle_shortcuts", Action::ToggleShortcuts, &["?"]),
@@ -159,6 +194,64 @@ pub const ROWS: &[Row<Context, Action>] = &[
     list("jump_bottom", Step::Bottom, &["end"]),
     list("accept", Step::Accept, &["enter"]),
     list("cancel", Step::Cancel, &["esc"]),
+    row(Context::Approval, "open_fullscreen", Action::ShowAll, &["ctrl-a"]),
+    row(Context::Approval, "approve", Action::Answer('y'), &["y"]),
+    row(Context::Approval, "approve_for_session", Action::Answer('a'), &["a"]),
+    row(Context::Approval, "approve_for_prefix", Action::Answer('p'), &["p"]),
+    row(Context::Approval, "deny", Action::Answer('d'), &["d"]),
+    row(Context::Approval, "decline", Action::Answer('n'), &["n", "esc"]),
+    vim(Context::VimNormal, "insert", &["i"]),
+    vim(Context::VimNormal, "append", &["a"]),
+    vim(Context::VimNormal, "insert_line_start", &["I"]),
+    vim(Context::VimNormal, "append_line_end", &["A"]),
+    vim(Context::VimNormal, "open_line_below", &["o"]),
+    vim(Context::VimNormal, "open_line_above", &["O"]),
+    vim(Context::VimNormal, "replace_mode", &["R"]),
+    vim(Context::VimNormal, "move_left", &["h"]),
+    vim(Context::VimNormal, "move_down", &["j"]),
+    vim(Context::VimNormal, "move_up", &["k"]),
+    vim(Context::VimNormal, "move_right", &["l"]),
+    vim(Context::VimNormal, "move_word_forward", &["w"]),
+    vim(Context::VimNormal, "move_word_backward", &["b"]),
+    vim(Context::VimNormal, "move_word_end", &["e"]),
+    vim(Context::VimNormal, "move_line_start", &["0"]),
+    vim(Context::VimNormal, "move_line_end", &["$"]),
+    vim(Context::VimNormal, "find_forward", &["f"]),
+    vim(Context::VimNormal, "find_backward", &["F"]),
+    vim(Context::VimNormal, "till_forward", &["t"]),
+    vim(Context::VimNormal, "till_backward", &["T"]),
+    vim(Context::VimNormal, "jump_prefix", &["g"]),
+    vim(Context::VimNormal, "jump_bottom", &["G"]),
+    vim(Context::VimNormal, "delete_char", &["x"]),
+    vim(Context::VimNormal, "replace_char", &["r"]),
+    vim(Context::VimNormal, "substitute_char", &["s"]),
+    vim(Context::VimNormal, "delete_line_end", &["D"]),
+    vim(Context::VimNormal, "change_line_end", &["C"]),
+    vim(Context::VimNormal, "yank_line", &["Y"]),
+    vim(Context::VimNormal, "paste_after", &["p"]),
+    vim(Context::VimNormal, "paste_before", &["P"]),
+    vim(Context::VimNormal, "delete", &["d"]),
+    vim(Context::VimNormal, "change", &["c"]),
+    vim(Context::VimNormal, "yank", &["y"]),
+    vim(Context::VimNormal, "undo", &["u"]),
+    vim(Context::VimNormal, "redo", &["ctrl-r"]),
+    vim(Context::VimNormal, "repeat", &["."]),
+    vim(Context::VimNormal, "search_forward", &["/"]),
+    vim(Context::VimNormal, "search_backward", &["?"]),
+    vim(Context::VimNormal, "search_next", &["n"]),
+    vim(Context::VimNormal, "search_previous", &["N"]),
+    vim(Context::VimOperator, "inner", &["i"]),
+    vim(Context::VimOperator, "around", &["a"]),
+    vim(Context::VimTextObject, "word", &["w"]),
+    vim(Context::VimTextObject, "big_word", &["W"]),
+    vim(Context::VimTextObject, "parentheses", &["("]),
+    vim(Context::VimTextObject, "brackets", &["["]),
+    vim(Context::VimTextObject, "braces", &["{"]),
+    vim(Context::VimTextObject, "double_quotes", &["\""]),
+    vim(Context::VimTextObject, "single_quotes", &["'"]),
+    vim(Context::VimTextObject, "backticks", &["`"]),
+    vim(Context::VimSearch, "accept", &["enter"]),
+    vim(Context::VimSearch, "cancel", &["esc"]),
 ];
 
 /// The keys in force, and those of a binding of several keys that were pressed so far.
@@ -240,6 +333,38 @@ impl Keymap {
         self.bindings.keys(action)
     }
 
+    /// What a key means in a question. An upper-case letter means what the lower-case one does; a letter that no answer has in the table
+    /// stands for itself.
+    pub fn in_question(&self, key: Key) -> Option<Action> {
+        let lower = match key.typed() {
+            Some(c) => Key::plain(Code::Char(c.to_ascii_lowercase())),
+            None => key,
+        };
+        match self.bindings.lookup(&[Context::Approval], &[lower]) {
+            Lookup::Action(action) => Some(action),
+            Lookup::Prefix | Lookup::Nothing => lower.typed().filter(|c| !is_usual_answer(*c)).map(Action::Answer),
+        }
+    }
+
+    /// What Vim hears of a key: the one that it has for the action. Nothing of a key whose action has another one.
+    pub fn for_vim(&self, contexts: &[Context], key: Key) -> Option<Key> {
+        if let Lookup::Action(Action::Vim(meant)) = self.bindings.lookup(contexts, &[key]) {
+            return meant.parse().ok();
+        }
+        let name = key.to_string();
+        let has_another = |row: &Row<Context, Action>| contexts.contains(&row.context) && row.keys == [name.as_str()];
+        (!ROWS.iter().any(has_another)).then_some(key)
+    }
+
+    /// The key of an answer, to be shown.
+    pub fn answer(&self, letter: char) -> Option<String> {
+        if is_usual_answer(letter) {
+            self.keys(Action::Answer(letter))
+        } else {
+            Some(letter.to_string())
+        }
+    }
+
     pub const fn bindings(&self) -> &Bindings<Context, Action> {
         &self.bindings
     }
@@ -265,6 +390,10 @@ impl WrongChange {
 pub fn find(context: &str, action: &str) -> Option<&'static Row<Context, Action>> {
     let (context, _) = CONTEXTS.iter().find(|(_, name)| *name == context)?;
     ROWS.iter().find(|row| row.context == *context && row.name == action)
+}
+
+fn is_usual_answer(letter: char) -> bool {
+    ROWS.iter().any(|row| row.action == Some(Action::Answer(letter)))
 }
 
 fn change(wanted: &KeyChange) -> Change {
@@ -313,6 +442,23 @@ mod tests {
         assert_eq!(press("esc"), Lookup::Prefix);
         assert_eq!(press("y"), Lookup::Nothing);
         assert_eq!(press("ctrl-o"), Lookup::Nothing);
+    }
+
+    #[test]
+    fn vim_hears_the_key_that_it_has_for_an_action() {
+        let (map, conflicts) = Keymap::new(&[wanted("vim_normal", "move_left", &["n", "alt-h"])]).unwrap();
+        let heard = |key: &str| {
+            map.for_vim(&[Context::VimOperator, Context::VimNormal], key.parse().unwrap())
+                .map(|key| key.to_string())
+        };
+
+        assert_eq!(
+            conflicts[0].to_string(),
+            "n is vim_normal.move_left, so vim_normal.search_next cannot be reached with n"
+        );
+        let keys = ["n", "alt-h", "h", "w", "3", "%", "esc", "i"].map(heard);
+        let expected = [Some("h"), Some("h"), None, Some("w"), Some("3"), Some("%"), Some("esc"), Some("i")];
+        assert_eq!(keys, expected.map(|key| key.map(str::to_owned)));
     }
 
     #[test]

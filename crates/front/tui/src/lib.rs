@@ -41,7 +41,10 @@ pub mod picker;
 pub mod picture;
 pub mod preferences;
 pub mod questions;
+pub mod reader;
 pub mod rebind;
+#[cfg(test)]
+mod screens_ui_tests;
 pub mod search;
 pub mod session;
 pub mod shell;

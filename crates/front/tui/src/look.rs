@@ -20,6 +20,8 @@ pub struct Look {
     pub timezone: TimeZone,
     /// Answers are shown as they were written.
     pub raw: bool,
+    /// The terminal takes links.
+    pub links: bool,
     /// Files below it are named from here.
     pub cwd: Option<AbsPath>,
 }
@@ -31,6 +33,7 @@ impl Look {
             home,
             timezone: codex_base::zone::named(timezone),
             raw: false,
+            links: false,
             cwd: None,
         }
     }
@@ -53,6 +56,15 @@ impl Look {
 
     pub fn glyphs(&self) -> &'static Glyphs {
         self.theme.glyphs
+    }
+
+    /// What stands before a row of a list, and how the row looks.
+    pub fn picked(&self, selected: bool) -> (String, Role) {
+        if selected {
+            (format!("{} ", self.glyphs().picked), Role::Accent)
+        } else {
+            ("  ".to_owned(), Role::Text)
+        }
     }
 
     /// A sign and a blank, as what stands before a cell.

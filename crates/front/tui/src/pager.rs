@@ -35,6 +35,21 @@ impl Pager {
         }
     }
 
+    /// What is to be found is typed first.
+    #[must_use]
+    pub fn searching(self) -> Self {
+        Self {
+            query: Some(String::new()),
+            ..self
+        }
+    }
+
+    /// All of it, where nothing stands still to be scrolled.
+    pub fn into_lines(self, look: &Look) -> Vec<Line<'static>> {
+        let title = Line::from(look.span(self.title, Role::Strong));
+        std::iter::once(title).chain(self.reader.into_rows()).collect()
+    }
+
     pub fn press(&mut self, key: Key, keymap: &mut Keymap) -> Pressed {
         if let Some(query) = &mut self.query {
             match (key.code, key.typed()) {

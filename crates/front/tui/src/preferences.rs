@@ -8,7 +8,7 @@ use crate::themes::Themes;
 use codex_base::AbsPath;
 use codex_protocol::terminal::{AlternateScreen, KeyChange, TerminalSettings};
 use codex_tui_kit::terminal::Surface;
-use codex_tui_kit::theme::{Motion, Theme};
+use codex_tui_kit::theme::{Glyphs, Motion, Theme};
 
 #[derive(Debug, Clone, Default)]
 pub struct Preferences {
@@ -42,6 +42,9 @@ impl Preferences {
 
     /// Where the conversation is, unless the command line says it.
     pub const fn surface(&self) -> Surface {
+        if self.settings.screen_reader {
+            return Surface::Linear;
+        }
         match self.settings.alternate_screen {
             AlternateScreen::Always => Surface::Fullscreen,
             AlternateScreen::Auto | AlternateScreen::Never => Surface::Inline,
@@ -60,8 +63,11 @@ impl Preferences {
                 }
             }
         }
-        if !self.settings.animations {
+        if !self.settings.animations || self.settings.screen_reader {
             theme.motion = Motion::Reduced;
+        }
+        if self.settings.screen_reader {
+            theme.glyphs = &Glyphs::SCREEN_READER;
         }
         theme
     }

@@ -13,6 +13,7 @@ use crate::pager::Pager;
 use crate::picker::Picker;
 use crate::preferences::Preferences;
 use crate::questions::Question;
+use crate::reader::Told;
 use crate::rebind::Bound;
 use crate::search::Search;
 use crate::skills::Skills;
@@ -145,6 +146,10 @@ pub enum Then {
     Steered(Message),
     /// Models to choose from.
     Models,
+    /// The effort of the model in force goes one step up or down.
+    Effort {
+        more: bool,
+    },
     /// Stored sessions to choose from; the number of the list.
     Sessions(u64),
     /// The search for files has begun, or knows the last query.
@@ -161,8 +166,10 @@ pub enum Then {
     SkillSwitched,
     /// Messages to go back to.
     Earlier,
-    /// The conversation on the whole window.
-    Transcript,
+    /// The conversation on the whole window, with a search for something in it.
+    Transcript {
+        find: bool,
+    },
     /// The conversation goes into a file.
     Export(export::Target),
     /// The archived session can be opened.
@@ -400,6 +407,8 @@ pub struct State {
     pub title_shown: Option<String>,
     /// In force when the list of themes was opened.
     pub theme_before: Option<Arc<Theme>>,
+    /// For a screen reader.
+    pub told: Told,
     pub ended: Option<Ended>,
 }
 
@@ -423,6 +432,7 @@ impl State {
         let mut preferences = preferences;
         let mut look = Look::new(preferences.apply(theme), home, &timezone);
         look.raw = preferences.settings.raw_output_mode;
+        look.links = preferences.terminal.links;
         look.cwd = Some(settings.cwd.clone());
         let Preferences {
             settings: wanted,
@@ -434,7 +444,7 @@ impl State {
             warnings,
         } = preferences;
         let mut transcript = match surface {
-            Surface::Inline => Transcript::default(),
+            Surface::Inline | Surface::Linear => Transcript::default(),
             Surface::Fullscreen => Transcript::keeping(),
         };
         transcript.push(Cell::Header {
@@ -512,6 +522,7 @@ impl State {
             shortcuts: false,
             title_shown: None,
             theme_before: None,
+            told: Told::default(),
             ended: None,
         };
         for warning in warnings {
@@ -524,6 +535,14 @@ impl State {
         match &self.session {
             Session::Open(open) => Some(open),
             Session::Opening => None,
+        }
+    }
+
+    /// So wide may a row be that comes and goes. What is heard is never cut.
+    pub const fn columns(&self) -> u16 {
+        match self.surface {
+            Surface::Linear => u16::MAX,
+            Surface::Inline | Surface::Fullscreen => self.size.columns,
         }
     }
 

@@ -3,9 +3,10 @@
 //! Items may overlap; their lines leave in the order in which the items began. An answer that is first in line leaves line by line while it
 //! comes; everything else leaves whole. What has left is forgotten.
 
-use crate::cells::{self, Answer, Cell, Tail, explored};
+use crate::cells::{self, Answer, Cell, Tail, explored, lines_of};
 use crate::look::Look;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, ThreadItem, Turn};
+use codex_tui_kit::cells::Row;
 use ratatui::text::Line;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 pub struct Transcript {
     /// In the order of their start.
     open: VecDeque<Open>,
-    finished: Vec<Line<'static>>,
+    finished: Vec<Row>,
     /// The first cell has no blank row above it.
     began: bool,
     /// On the whole window nothing leaves: `finished` has every row, and these are the cells that it was made of.
@@ -42,7 +43,7 @@ enum Under {
     /// Complete; `None` shows nothing more.
     Done(Option<Cell>),
     /// What is left of an answer that was broken off.
-    Rows(Vec<Line<'static>>),
+    Rows(Vec<Row>),
 }
 
 impl Under {
@@ -134,9 +135,9 @@ impl Transcript {
             self.finished.clear();
             for cell in kept {
                 if !self.finished.is_empty() {
-                    self.finished.push(Line::default());
+                    self.finished.push(Row::default());
                 }
-                self.finished.extend(cell.lines(width, look));
+                self.finished.extend(cell.rows(width, look));
             }
             self.partial_from = self.finished.len();
             self.finished.extend(partial);
@@ -232,7 +233,7 @@ impl Transcript {
                 Explored::Whole(items) => Some(Cell::Explored(items)),
             };
             if let Some(cell) = looked {
-                let lines = cell.lines(width, look);
+                let lines = cell.rows(width, look);
                 self.separate();
                 self.finished.extend(lines);
                 self.keep(&cell);
@@ -243,7 +244,7 @@ impl Transcript {
             let lines = match &mut first.state {
                 Under::Done(cell) => {
                     whole = cell.take();
-                    whole.as_ref().map(|cell| cell.lines(width, look)).unwrap_or_default()
+                    whole.as_ref().map(|cell| cell.rows(width, look)).unwrap_or_default()
                 }
                 Under::Rows(rows) => std::mem::take(rows),
                 Under::Answer(answer) => {
@@ -307,13 +308,13 @@ impl Transcript {
 
     fn separate(&mut self) {
         if std::mem::replace(&mut self.began, true) {
-            self.finished.push(Line::default());
+            self.finished.push(Row::default());
         }
     }
 
     /// So many empty rows.
     pub fn blank(&mut self, rows: u16) {
-        self.finished.extend(std::iter::repeat_n(Line::default(), usize::from(rows)));
+        self.finished.extend(std::iter::repeat_n(Row::default(), usize::from(rows)));
         self.began = false;
     }
 
@@ -339,7 +340,7 @@ impl Transcript {
     }
 
     /// The rows that are kept.
-    pub fn rows(&self) -> &[Line<'static>] {
+    pub fn rows(&self) -> &[Row] {
         &self.finished
     }
 
@@ -347,8 +348,13 @@ impl Transcript {
         self.finished.len()
     }
 
+    /// Lines that wait for nothing that is under way.
+    pub fn tell(&mut self, lines: Vec<Line<'static>>) {
+        self.finished.extend(lines.into_iter().map(Row::from));
+    }
+
     /// The lines that are finished and not written yet.
-    pub fn take_finished(&mut self) -> Vec<Line<'static>> {
+    pub fn take_finished(&mut self) -> Vec<Row> {
         std::mem::take(&mut self.finished)
     }
 
@@ -374,12 +380,12 @@ impl Transcript {
                 continue;
             }
             let (blank, rows) = match &open.state {
-                Under::Answer(answer) => (!answer.began(), answer.rest(look)),
+                Under::Answer(answer) => (!answer.began(), lines_of(answer.rest(look))),
                 Under::Command { item, tail } => {
                     let time = now.saturating_sub(open.since);
                     (true, cells::live_command(&item.command, tail, time, usize::from(width), look))
                 }
-                Under::Rows(rows) => (true, rows.clone()),
+                Under::Rows(rows) => (true, lines_of(rows.clone())),
                 Under::Other(item) => (true, Cell::of(item).map(|cell| cell.lines(width, look)).unwrap_or_default()),
                 Under::Done(cell) => (true, cell.as_ref().map(|cell| cell.lines(width, look)).unwrap_or_default()),
             };

@@ -7,12 +7,12 @@ use crate::view;
 use codex_protocol::items::{ThreadItem, Turn};
 use codex_rpc::ServerMessage;
 use codex_testkit::Screen;
+use codex_tui_kit::cells::Row;
 use codex_tui_kit::terminal::inline::{Inline, Narrowing};
 use codex_tui_kit::terminal::{Frame, Input, Size};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use ratatui::text::Line;
 use serde_json::{Value, json};
 
 /// Of which texts are made: constructs, halves of them, and what must not get through.
@@ -176,7 +176,7 @@ impl Seat {
     fn happens(&mut self, event: Event) {
         self.desk.happens(event);
         let finished = self.desk.state.transcript.take_finished();
-        self.finished.extend(finished.iter().map(Line::to_string));
+        self.finished.extend(finished.iter().map(|row| row.line.to_string()));
         let live = view::frame(&self.desk.state, self.desk.now());
         let mut out = Vec::new();
         self.inline.draw(Frame { finished, ..live }, &mut out);
@@ -207,7 +207,7 @@ proptest! {
         raw in any::<bool>(),
     ) {
         let mut live = desk(columns, raw);
-        let mut seen: Vec<Line<'static>> = Vec::new();
+        let mut seen: Vec<Row> = Vec::new();
         for item in &items {
             live.happens(begun(item));
             for delta in deltas(item, &cuts) {

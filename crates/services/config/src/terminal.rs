@@ -12,6 +12,7 @@ impl Reader<'_> {
             notification_method: self.named("tui.notification_method")?.unwrap_or_default(),
             notification_condition: self.named("tui.notification_condition")?.unwrap_or_default(),
             animations: self.switch("tui.animations")?,
+            screen_reader: self.switch_off("tui.screen_reader")?,
             alternate_screen: self.named("tui.alternate_screen")?.unwrap_or_default(),
             theme: self.read("tui.theme", Node::non_empty)?,
             status_line: self.read("tui.status_line", Node::strings)?,

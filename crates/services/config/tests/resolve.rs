@@ -135,6 +135,7 @@ fn defaults_without_any_file() {
             notification_method: Auto,
             notification_condition: Unfocused,
             animations: true,
+            screen_reader: false,
             alternate_screen: Auto,
             theme: None,
             status_line: None,

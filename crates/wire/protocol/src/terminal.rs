@@ -10,6 +10,8 @@ pub struct TerminalSettings {
     pub notification_condition: NotificationCondition,
     /// Things may move by themselves.
     pub animations: bool,
+    /// Line after line, for somebody who hears them.
+    pub screen_reader: bool,
     pub alternate_screen: AlternateScreen,
     /// Name of a theme: a built-in one, or that of a file in `$CODEX_HOME/themes`.
     pub theme: Option<String>,
@@ -33,6 +35,7 @@ impl Default for TerminalSettings {
             notification_method: NotificationMethod::Auto,
             notification_condition: NotificationCondition::Unfocused,
             animations: true,
+            screen_reader: false,
             alternate_screen: AlternateScreen::Auto,
             theme: None,
             status_line: None,

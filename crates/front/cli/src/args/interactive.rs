@@ -34,6 +34,8 @@ pub struct TuiCommand {
     pub search: bool,
     /// The whole window, or the terminal's own scrollback; `None` leaves it to the configuration.
     pub fullscreen: Option<bool>,
+    /// For somebody who hears the terminal.
+    pub screen_reader: bool,
     /// In a folder that was made for it, whatever is configured.
     pub is_demo: bool,
     /// What the user should know about the flags themselves.
@@ -58,6 +60,10 @@ pub struct Interactive {
     /// Stay in the terminal's own scrollback, whatever is configured
     #[arg(long)]
     no_alt_screen: bool,
+
+    /// Write line after line, for a screen reader: no drawings, no moving cursor, numbered choices
+    #[arg(long)]
+    screen_reader: bool,
 
     /// Accepted for old scripts: there is no background server
     #[arg(long, hide = true)]
@@ -123,6 +129,7 @@ impl Interactive {
             alt_screen: decides.alt_screen,
             no_alt_screen: decides.no_alt_screen,
             search: nearer.search || self.search,
+            screen_reader: nearer.screen_reader || self.screen_reader,
             no_daemon: nearer.no_daemon || self.no_daemon,
             ask_for_approval: nearer.ask_for_approval.or(self.ask_for_approval),
         }
@@ -216,6 +223,7 @@ impl TuiCommand {
             approve_for_me: shared.approve_for_me,
             search: interactive.search,
             fullscreen: interactive.fullscreen(),
+            screen_reader: interactive.screen_reader,
             is_demo: false,
             notes: shared.notes().into_iter().map(str::to_owned).collect(),
             model: shared.model,

@@ -90,9 +90,9 @@ impl Inline {
         out.extend_from_slice(BEGIN);
         if !finished.is_empty() {
             self.clear_rows(out);
-            for line in &finished {
+            for row in &finished {
                 // Whole: should the window just have become narrower, the terminal wraps it.
-                sgr::write_line(out, line, usize::MAX);
+                sgr::write_row(out, row);
                 out.extend_from_slice(b"\r\n");
             }
         }

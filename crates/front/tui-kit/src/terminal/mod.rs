@@ -3,6 +3,7 @@
 //! | module | gives |
 //! | --- | --- |
 //! | [`inline`] | live rows below finished lines in the terminal's own scrollback (pure) |
+//! | [`linear`] | finished lines and the line that is typed, for a screen reader (pure) |
 //! | [`screen`] | the whole window on the alternate screen (pure) |
 //! | [`sgr`] | styled text as bytes (pure) |
 //! | [`gate`] | keeps the keys for whoever has the terminal |
@@ -14,6 +15,7 @@
 
 pub mod gate;
 pub mod inline;
+pub mod linear;
 pub mod notify;
 pub mod port;
 pub mod process;
@@ -23,6 +25,7 @@ pub mod title;
 
 pub use port::{Device, Port};
 
+use crate::cells::Row;
 use crate::keys::Key;
 use ratatui::text::Line;
 use std::time::Instant;
@@ -49,14 +52,16 @@ pub enum Surface {
     Inline,
     /// The whole window, on the alternate screen.
     Fullscreen,
+    /// Line after line; of the live rows the last one alone, as the line that is typed.
+    Linear,
 }
 
 /// What is to be seen from now on.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frame {
     pub surface: Surface,
-    /// Inline: written above the live rows, once. The alternate screen has no use for them.
-    pub finished: Vec<Line<'static>>,
+    /// Written above the live rows, once. The alternate screen has no use for them.
+    pub finished: Vec<Row>,
     /// The live rows, or the whole screen.
     pub live: Vec<Line<'static>>,
     /// Where the cursor stands in the live rows; `None` hides it.

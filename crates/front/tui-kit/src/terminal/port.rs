@@ -3,6 +3,7 @@
 //! A slow terminal holds up frames and nothing else: the next frame is made when the last one is on its way ([`Input::Painted`]).
 
 use super::inline::{Inline, Narrowing};
+use super::linear::Linear;
 use super::screen::Screen;
 use super::{Frame, Input, Size, Surface};
 use std::io;
@@ -187,6 +188,7 @@ struct Painter {
     size: Size,
     /// Made when the first frame is for it.
     inline: Option<Inline>,
+    linear: Linear,
     /// There while the alternate screen is.
     screen: Option<Screen>,
     out: Vec<u8>,
@@ -198,6 +200,7 @@ impl Painter {
             size: device.size()?,
             device,
             inline: None,
+            linear: Linear::default(),
             screen: None,
             out: Vec::new(),
         })
@@ -225,6 +228,7 @@ impl Painter {
                 if self.device.retake()? {
                     // What was shown is somewhere above whatever the shell wrote.
                     (self.inline, self.screen) = (None, None);
+                    self.linear = Linear::default();
                     self.step_back(report)?;
                 }
             }
@@ -262,6 +266,7 @@ impl Painter {
                 let screen = self.screen.get_or_insert_with(|| Screen::start(self.size, out));
                 screen.draw(frame, out);
             }
+            Surface::Linear => self.linear.draw(frame, out),
         }
     }
 
@@ -307,6 +312,7 @@ impl Painter {
         if let Some(mut inline) = self.inline.take() {
             inline.clear(&mut self.out);
         }
+        self.linear.clear(&mut self.out);
         self.device.write(&self.out)
     }
 

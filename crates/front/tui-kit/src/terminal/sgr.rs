@@ -1,10 +1,13 @@
 //! Styled text as the bytes that a terminal reads.
 
+use crate::cells::{Link, Row};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use std::io::Write;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
+
+const LINK_END: &[u8] = b"\x1b]8;;\x1b\\";
 
 /// Columns of a line.
 pub fn width(line: &Line<'_>) -> usize {
@@ -15,8 +18,20 @@ pub fn width(line: &Line<'_>) -> usize {
 ///
 /// Control characters are left out: whoever made the line should have dealt with them, and here is the last gate.
 pub fn write_line(out: &mut Vec<u8>, line: &Line<'_>, columns: usize) -> usize {
+    write(out, line, &[], columns)
+}
+
+/// Writes a whole row with its links (OSC 8), as far as they are addresses of the web; a terminal that does not know links shows their text.
+pub fn write_row(out: &mut Vec<u8>, row: &Row) {
+    write(out, &row.line, &row.links, usize::MAX);
+}
+
+fn write(out: &mut Vec<u8>, line: &Line<'_>, links: &[Link], columns: usize) -> usize {
     let mut used = 0;
     let mut current = Style::new();
+    let mut links = links.iter().filter(|link| is_of_the_web(&link.address)).peekable();
+    // Where the link ends that has begun.
+    let mut linked = None;
     for span in &line.spans {
         let style = line.style.patch(span.style);
         if style != current && !span.content.is_empty() {
@@ -29,12 +44,32 @@ pub fn write_line(out: &mut Vec<u8>, line: &Line<'_>, columns: usize) -> usize {
                 reset(out, current);
                 return used;
             }
+            if linked.is_some_and(|end| used >= end) {
+                out.extend_from_slice(LINK_END);
+                linked = None;
+            }
+            if linked.is_none()
+                && let Some(link) = links.next_if(|link| link.columns.start <= used)
+            {
+                // Writing to memory cannot fail.
+                let _ = write!(out, "\x1b]8;;{}\x1b\\", link.address);
+                linked = Some(link.columns.end);
+            }
             used += wide;
             out.extend(grapheme.chars().filter(|c| !c.is_control()).collect::<String>().as_bytes());
         }
     }
+    if linked.is_some() {
+        out.extend_from_slice(LINK_END);
+    }
     reset(out, current);
     used
+}
+
+/// Nothing of a link but its own end may end it.
+fn is_of_the_web(address: &str) -> bool {
+    let web = ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme));
+    web && address.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn reset(out: &mut Vec<u8>, current: Style) {
@@ -137,6 +172,44 @@ mod tests {
     fn a_row_ends_before_the_character_that_does_not_fit() {
         assert_eq!(written(&Line::from("ab漢字"), 5), "ab漢");
         assert_eq!(written(&Line::from("e\u{301}x"), 1), "e\u{301}");
+    }
+
+    #[test]
+    fn addresses_of_the_web_are_links_and_nothing_else_is() {
+        let link = |columns, address: &str| Link {
+            columns,
+            address: address.into(),
+        };
+        let row = |links| Row {
+            line: Line::from(vec![Span::raw("see "), "\u{6f22}b".bold(), Span::raw(" and c")]),
+            links,
+            continues: false,
+        };
+        let written = |links| {
+            let mut out = Vec::new();
+            write_row(&mut out, &row(links));
+            String::from_utf8(out).unwrap().replace('\x1b', "\u{241b}")
+        };
+
+        let two = vec![link(4..7, "https://example.org/a"), link(12..13, "http://[::1]/")];
+        assert_eq!(
+            written(two),
+            "see \u{241b}[0;1m\u{241b}]8;;https://example.org/a\u{241b}\\\u{6f22}b\u{241b}[0m\u{241b}]8;;\u{241b}\\ and \u{241b}]8;;http://[::1]/\u{241b}\\c\u{241b}]8;;\u{241b}\\"
+        );
+        for address in [
+            "file:///etc/passwd",
+            "javascript:x",
+            "https://a\x1b\\b",
+            "https://a b",
+            "https://\u{e9}.org",
+            "",
+        ] {
+            assert_eq!(
+                written(vec![link(0..3, address)]),
+                "see \u{241b}[0;1m\u{6f22}b\u{241b}[0m and c",
+                "{address}"
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,13 @@
 pub struct Glyphs {
     pub user: &'static str,
     pub done: &'static str,
+    /// Before what the model says.
+    pub answer: &'static str,
+    /// Before what the program itself says.
+    pub info: &'static str,
+    pub warning: &'static str,
+    /// Before something that is asked.
+    pub question: &'static str,
     pub running: &'static str,
     pub refused: &'static str,
     pub failed: &'static str,
@@ -12,8 +19,10 @@ pub struct Glyphs {
     /// Before what belongs to the line above.
     pub branch: &'static str,
     pub prompt: &'static str,
-    /// Before the chosen row of a list.
+    /// Before the chosen answer.
     pub chosen: &'static str,
+    /// Before the chosen row of a list.
+    pub picked: &'static str,
     pub bullet: &'static str,
     pub task_open: &'static str,
     pub task_done: &'static str,
@@ -45,6 +54,10 @@ impl Glyphs {
     pub const UNICODE: Self = Self {
         user: "›",
         done: "•",
+        answer: "•",
+        info: "•",
+        warning: "✗",
+        question: "◦",
         running: "◦",
         refused: "✗",
         failed: "■",
@@ -52,6 +65,7 @@ impl Glyphs {
         branch: "└",
         prompt: "›",
         chosen: "›",
+        picked: "❯",
         bullet: "•",
         task_open: "☐",
         task_done: "☑",
@@ -75,6 +89,10 @@ impl Glyphs {
     pub const ASCII: Self = Self {
         user: ">",
         done: "*",
+        answer: "*",
+        info: "*",
+        warning: "x",
+        question: "o",
         running: "o",
         refused: "x",
         failed: "!",
@@ -82,6 +100,7 @@ impl Glyphs {
         branch: "\\",
         prompt: ">",
         chosen: ">",
+        picked: ">",
         bullet: "*",
         task_open: "[ ]",
         task_done: "[x]",
@@ -105,6 +124,10 @@ impl Glyphs {
     pub const SCREEN_READER: Self = Self {
         user: "You:",
         done: "Done:",
+        answer: "Codex:",
+        info: "Note:",
+        warning: "Warning:",
+        question: "Question:",
         running: "Running:",
         refused: "Refused:",
         failed: "Failed:",
@@ -112,6 +135,7 @@ impl Glyphs {
         branch: "",
         prompt: ">",
         chosen: "chosen:",
+        picked: "chosen:",
         bullet: "-",
         task_open: "to do:",
         task_done: "done:",

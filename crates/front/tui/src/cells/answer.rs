@@ -5,7 +5,7 @@ use crate::look::Look;
 use codex_tui_kit::cells::Row;
 use codex_tui_kit::markdown::MarkdownStream;
 use codex_tui_kit::theme::Role;
-use ratatui::text::{Line, Span};
+use ratatui::text::Span;
 use std::sync::Arc;
 
 /// Columns before the text.
@@ -45,7 +45,7 @@ impl Answer {
     }
 
     /// The rows of a whole answer.
-    pub fn whole(text: &str, width: u16, look: &Look) -> Vec<Line<'static>> {
+    pub fn whole(text: &str, width: u16, look: &Look) -> Vec<Row> {
         let mut answer = Self::new(width, look);
         answer.push(text);
         answer.end(look)
@@ -68,7 +68,7 @@ impl Answer {
     }
 
     /// Takes the rows that are final and were not taken before.
-    pub fn commit(&mut self, look: &Look) -> Vec<Line<'static>> {
+    pub fn commit(&mut self, look: &Look) -> Vec<Row> {
         let rows = std::mem::take(&mut self.ready);
         let first = !self.began && !rows.is_empty();
         self.began |= first;
@@ -76,7 +76,7 @@ impl Answer {
     }
 
     /// What was not taken yet, as it looks now.
-    pub fn rest(&self, look: &Look) -> Vec<Line<'static>> {
+    pub fn rest(&self, look: &Look) -> Vec<Row> {
         let preview = match &self.stream {
             Stream::Markdown(stream) => stream.preview(),
             Stream::Raw(text) => text.rest(),
@@ -86,7 +86,7 @@ impl Answer {
     }
 
     /// Takes all that is left.
-    pub fn end(&mut self, look: &Look) -> Vec<Line<'static>> {
+    pub fn end(&mut self, look: &Look) -> Vec<Row> {
         let last = match &mut self.stream {
             Stream::Markdown(stream) => stream.finish(),
             Stream::Raw(text) => text.finish(),
@@ -95,10 +95,10 @@ impl Answer {
         self.commit(look)
     }
 
-    fn dressed(&self, rows: Vec<Row>, first: bool, look: &Look) -> Vec<Line<'static>> {
+    fn dressed(&self, rows: Vec<Row>, first: bool, look: &Look) -> Vec<Row> {
         match self.stream {
             Stream::Markdown(_) => indented(rows, first, look),
-            Stream::Raw(_) => rows.into_iter().map(|row| row.line).collect(),
+            Stream::Raw(_) => rows,
         }
     }
 
@@ -117,15 +117,53 @@ fn text_width(width: u16) -> usize {
     usize::from(width).saturating_sub(INDENT).max(1)
 }
 
-fn indented(rows: Vec<Row>, first: bool, look: &Look) -> Vec<Line<'static>> {
-    let lines = rows.into_iter().enumerate().map(|(index, row)| {
-        let mut line = row.line;
-        if first && index == 0 {
-            line.spans.insert(0, look.sign(look.glyphs().done, Role::Dim));
-        } else if !line.spans.is_empty() {
-            line.spans.insert(0, Span::raw("  "));
+fn indented(mut rows: Vec<Row>, first: bool, look: &Look) -> Vec<Row> {
+    for (index, row) in rows.iter_mut().enumerate() {
+        let before = if first && index == 0 {
+            look.sign(look.glyphs().answer, Role::Dim)
+        } else if row.line.spans.is_empty() {
+            continue;
+        } else {
+            Span::raw(" ".repeat(INDENT))
+        };
+        let shift = before.width();
+        row.line.spans.insert(0, before);
+        if !look.links {
+            row.links.clear();
         }
-        line
-    });
-    lines.collect()
+        for link in &mut row.links {
+            link.columns = link.columns.start + shift..link.columns.end + shift;
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codex_tui_kit::theme::Theme;
+
+    #[test]
+    fn links_stand_where_their_text_does_if_the_terminal_takes_them() {
+        let text = "- see [the guide](https://example.org/a) and <https://example.org/b>, not [this](javascript:x)";
+        let links = |links: bool| {
+            let mut look = Look::new(Theme::plain(), None, "Etc/UTC");
+            look.links = links;
+            let mut found = Vec::new();
+            for row in Answer::whole(text, 60, &look) {
+                let line = row.line.to_string();
+                // Each of these characters takes one column.
+                let at = |columns: &std::ops::Range<usize>| line.chars().skip(columns.start).take(columns.len()).collect::<String>();
+                found.extend(row.links.iter().map(|link| format!("{} -> {}", at(&link.columns), link.address)));
+            }
+            found
+        };
+
+        assert_eq!(links(false), [""; 0]);
+        insta::assert_snapshot!(links(true).join("\n"), @r"
+        the guide -> https://example.org/a
+        https://example.org/a -> https://example.org/a
+        https://example.org/b -> https://example.org/b
+        ");
+    }
 }

@@ -50,8 +50,8 @@ impl Notice {
     pub(super) fn lines(&self, columns: usize, look: &Look) -> Vec<Line<'static>> {
         let glyphs = look.glyphs();
         let (sign, role) = match self.level {
-            Level::Info => (glyphs.done, Role::Dim),
-            Level::Warning => (glyphs.refused, Role::Warning),
+            Level::Info => (glyphs.info, Role::Dim),
+            Level::Warning => (glyphs.warning, Role::Warning),
             Level::Error => (glyphs.failed, Role::Error),
         };
         let mut lines = look::wrapped(&self.text, look.sign(sign, role), "  ", look.style(role), columns);

@@ -17,7 +17,7 @@ mod init;
 mod keymap;
 mod leave;
 mod mention;
-mod model;
+pub mod model;
 mod new;
 mod permissions;
 mod ps;

@@ -109,6 +109,46 @@ fn efforts(state: &mut State, model: &Model) {
     state.picker = Some(Picker::new(format!("How much {} thinks", model.display_name), rows.collect()));
 }
 
+/// One effort more or less of those that the model in force has; the models of the provider have come.
+pub fn step_effort(state: &mut State, answer: Value, more: bool, now: Now) {
+    let models = serde_json::from_value::<ModelListResult>(answer)
+        .map(|list| list.data)
+        .unwrap_or_default();
+    let Some(open) = state.open() else { return };
+    let (name, effort) = (open.model.clone(), open.effort.clone());
+    let model = models.into_iter().find(|model| model.model == name);
+    let efforts = model
+        .as_ref()
+        .map(|model| &model.supported_reasoning_efforts[..])
+        .unwrap_or_default();
+    let usual = model.as_ref().map(|model| model.default_reasoning_effort.clone());
+    let at = efforts
+        .iter()
+        .position(|option| Some(&option.reasoning_effort) == effort.as_ref().or(usual.as_ref()));
+    let to = at.and_then(|at| if more { at.checked_add(1) } else { at.checked_sub(1) });
+    match to.and_then(|to| efforts.get(to)) {
+        Some(option) => set_model(state, &name, Some(option.reasoning_effort.clone()), now),
+        None => {
+            let limit = if more { "more" } else { "less" };
+            state.toast(format!("{name} does not think {limit}"), now, SAID_FOR);
+        }
+    }
+}
+
+/// The next permissions, or those before, round in a circle. Full access is never on the way: `/permissions` has it.
+pub fn step_permissions(state: &mut State, next: bool, now: Now) {
+    let presets: Vec<Preset> = Preset::ALL.into_iter().filter(|preset| *preset != Preset::FullAccess).collect();
+    let Some(open) = state.open() else { return };
+    let count = presets.len();
+    let at = presets.iter().position(|preset| preset.is_in_force(open));
+    let to = match (at, next) {
+        (None, _) => 0,
+        (Some(at), true) => (at + 1) % count,
+        (Some(at), false) => (at + count - 1) % count,
+    };
+    set_permissions(state, presets[to], now);
+}
+
 /// From the next turn on.
 pub fn set_model(state: &mut State, model: &str, effort: Option<String>, now: Now) {
     state.choose(|open, chosen| {

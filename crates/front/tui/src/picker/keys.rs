@@ -7,6 +7,7 @@ use crate::update;
 use codex_protocol::requests::ThreadSortKey;
 use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
+use codex_tui_kit::terminal::Surface;
 
 /// Rows of a step by page.
 const PAGE: isize = 8;
@@ -20,6 +21,7 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 
 fn pressed(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     let Some(picker) = &mut state.picker else { return Vec::new() };
+    picker.numbered = state.surface == Surface::Linear;
     if let Some(c) = key.typed() {
         picker.type_char(c);
         return searched(state);
@@ -105,11 +107,8 @@ pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
 
 /// The words have changed: who does not have all rows asks for them.
 fn searched(state: &mut State) -> Vec<Effect> {
-    match state.picker {
-        Some(Picker {
-            source: Source::Sessions(_),
-            ..
-        }) => sessions::ask(state),
+    match &state.picker {
+        Some(picker) if picker.number().is_none() && matches!(picker.source, Source::Sessions(_)) => sessions::ask(state),
         _ => Vec::new(),
     }
 }

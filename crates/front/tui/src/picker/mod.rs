@@ -109,6 +109,8 @@ pub struct Picker {
     pub source: Source,
     /// Stands behind the row that is in force.
     pub current_word: &'static str,
+    /// A number that is typed takes the row of this number: the list is heard.
+    pub numbered: bool,
     query: String,
     rows: Vec<Row>,
     /// Rows that match, best first.
@@ -124,6 +126,7 @@ impl Picker {
             title: title.into(),
             source: Source::Here,
             current_word: "current",
+            numbered: false,
             query: String::new(),
             rows: Vec::new(),
             shown: Vec::new(),
@@ -159,10 +162,19 @@ impl Picker {
 
     pub fn set_query(&mut self, query: String) {
         self.query = query;
-        if self.is_here() {
+        if let Some(row) = self.number() {
+            self.shown = (0..self.rows.len()).collect();
+            self.selected = row;
+        } else if self.is_here() {
             self.narrow();
             self.selected = 0;
         }
+    }
+
+    /// The row whose number is typed.
+    pub fn number(&self) -> Option<usize> {
+        let number: usize = self.query.parse().ok().filter(|_| self.numbered)?;
+        number.checked_sub(1).filter(|row| *row < self.rows.len())
     }
 
     /// One character more. In a question, the answer of that number, if there is one.

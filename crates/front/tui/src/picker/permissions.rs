@@ -68,7 +68,7 @@ impl Preset {
         }
     }
 
-    fn is_in_force(self, open: &Open) -> bool {
+    pub fn is_in_force(self, open: &Open) -> bool {
         open.sandbox.mode() == self.mode() && open.approval_policy == self.approval_policy() && open.approvals_reviewer == self.reviewer()
     }
 }

@@ -81,7 +81,7 @@ pub fn preview(state: &State) -> Vec<Effect> {
         thread_id: thread_id.clone(),
         include_turns: true,
     };
-    vec![Effect::ask::<ThreadRead>(params, Then::Transcript)]
+    vec![Effect::ask::<ThreadRead>(params, Then::Transcript { find: false })]
 }
 
 /// Asks for the list that the picker should show now.

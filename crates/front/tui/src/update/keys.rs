@@ -34,7 +34,7 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         return Vec::new();
     }
     if let Some(asked) = &mut state.ask_trust {
-        return match asked.dialog.press(key) {
+        return match asked.dialog.press(key, &state.keymap) {
             Pressed::Answered(Some(decision)) => vec![Effect::Trust(asked.trust.clone(), decision)],
             Pressed::Answered(None) => super::open_asked(state),
             Pressed::Nothing if key == Key::ctrl('c') || key == Key::ctrl('d') => leave(state),
@@ -148,7 +148,7 @@ fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     let Some(question) = state.questions.front_mut() else {
         return Vec::new();
     };
-    match question.dialog.press(key) {
+    match question.dialog.press(key, &state.keymap) {
         Pressed::Answered(given) => answer(state, given),
         Pressed::ShowAll => {
             let lines = question.dialog.body_rows(state.size.columns, &state.look);
@@ -174,7 +174,7 @@ fn answer(state: &mut State, given: Answer) -> Vec<Effect> {
 }
 
 /// The whole conversation on the whole window.
-fn transcript(state: &State) -> Vec<Effect> {
+fn transcript(state: &State, find: bool) -> Vec<Effect> {
     let Some(open) = state.open().filter(|open| open.has_turns) else {
         return Vec::new();
     };
@@ -182,7 +182,7 @@ fn transcript(state: &State) -> Vec<Effect> {
         thread_id: open.thread_id.clone(),
         include_turns: true,
     };
-    vec![Effect::ask::<ThreadRead>(params, Then::Transcript)]
+    vec![Effect::ask::<ThreadRead>(params, Then::Transcript { find })]
 }
 
 fn typed(state: &mut State, c: char) {
@@ -224,7 +224,10 @@ pub fn paste(state: &mut State, text: &str) {
 fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
     match action {
         Action::ClearScreen => state.clear_window(),
-        Action::Transcript => return transcript(state),
+        Action::Transcript => return transcript(state, false),
+        Action::FindInTranscript => return transcript(state, true),
+        Action::Effort { more } => return commands::model::ask(state, Then::Effort { more }),
+        Action::Permissions { next } => picker::choose::step_permissions(state, next, now),
         Action::Suspend => return vec![Effect::Suspend],
         Action::Interrupt if state.working.is_none() && state.editor.is_empty() && state.images.is_empty() => {
             return backtrack::esc(state, now);
@@ -248,7 +251,7 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         },
         Action::ToggleVim => return commands::vim::run(state, "", now),
         // They mean something where there is something to search or to choose from.
-        Action::Close | Action::StartSearch | Action::Find(_) | Action::List(_) => {}
+        Action::Close | Action::StartSearch | Action::Find(_) | Action::List(_) | Action::Answer(_) | Action::ShowAll | Action::Vim(_) => {}
     }
     Vec::new()
 }

@@ -19,6 +19,7 @@ use crate::mention;
 use crate::pager::Pager;
 use crate::picker;
 use crate::picture;
+use crate::reader;
 use crate::skills;
 use crate::state::{Armed, Chosen, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
 use crate::title;
@@ -47,6 +48,7 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     effects.extend(title::follow(state));
     effects.extend(alert::follow(state, before));
     state.transcript.settle(state.size.columns, &state.look);
+    reader::follow(state, now);
     effects
 }
 
@@ -290,16 +292,60 @@ pub fn first_words(text: &str) -> String {
 }
 
 fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: Now) -> Vec<Effect> {
-    match (then, result) {
-        (Then::TurnStarted, Ok(value)) => {
+    match result {
+        Ok(value) => heard(state, then, value, now),
+        Err(failure) => refused(state, then, failure, now),
+    }
+}
+
+fn heard(state: &mut State, then: Then, value: Value, now: Now) -> Vec<Effect> {
+    match then {
+        Then::TurnStarted => {
             state.asked = None;
             state.chosen.before = None;
             // A compaction has no turn in its answer: its notification tells it.
-            if let Ok(started) = serde_json::from_value::<TurnStartResult>(value) {
-                return turn_known(state, &started.turn);
-            }
+            return serde_json::from_value::<TurnStartResult>(value)
+                .map(|started| turn_known(state, &started.turn))
+                .unwrap_or_default();
         }
-        (Then::TurnStarted, Err(failure)) => {
+        Then::Models => picker::choose::models_listed(state, value),
+        Then::Effort { more } => picker::choose::step_effort(state, value, more, now),
+        Then::Sessions(serial) => picker::sessions::listed(state, serial, value, now.unix_seconds),
+        Then::Terminals { shown } => background::listed(state, value, shown),
+        Then::Skills { shown } => skills::listed(state, value, shown),
+        Then::SkillSwitched => return skills::ask(state, Then::Skills { shown: true }),
+        Then::Earlier => backtrack::listed(state, value),
+        Then::Transcript { find } => {
+            let read = serde_json::from_value::<ThreadReadResult>(value);
+            let turns = read.map(|read| read.thread.turns).unwrap_or_default();
+            let lines = cells::of_turns(&turns, state.size.columns, &state.look);
+            let pager = Pager::new("The conversation", lines, state.size);
+            state.pager = Some(if find { pager.searching() } else { pager });
+        }
+        Then::Export(target) => match serde_json::from_value::<ThreadReadResult>(value) {
+            Ok(read) => return vec![Effect::Export(target, Box::new(read.thread))],
+            Err(error) => state.notice(Notice::error(format!("cannot read the conversation: {error}"))),
+        },
+        Then::Files(session_id) => return mention::heard(state, &session_id),
+        Then::Unarchived(opening) => return open_other(state, opening),
+        Then::PutAway(what) => {
+            state.notice(Notice::info(format!("the session is {what}; here is another one")));
+            state.session = Session::Opening;
+            return open_new(state);
+        }
+        Then::Kept => keep::kept(state, value),
+        Then::Quiet | Then::Steered(_) | Then::Nothing(_) => {}
+    }
+    Vec::new()
+}
+
+fn refused(state: &mut State, then: Then, failure: Failure, now: Now) -> Vec<Effect> {
+    let told = |words: &str, failure: Failure| Failure {
+        message: format!("{words}: {}", failure.message),
+        ..failure
+    };
+    match then {
+        Then::TurnStarted => {
             state.working = None;
             state.notice(Notice::from(&failure));
             // What was chosen may be the reason, and what was written is not lost.
@@ -312,66 +358,11 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             }
             submit::take_back_queue(state);
         }
-        (Then::Models, Ok(value)) => picker::choose::models_listed(state, value),
-        (Then::Sessions(serial), Ok(value)) => picker::sessions::listed(state, serial, value, now.unix_seconds),
-        (Then::Terminals { shown }, Ok(value)) => background::listed(state, value, shown),
-        (Then::Skills { shown }, Ok(value)) => skills::listed(state, value, shown),
-        (Then::SkillSwitched, Ok(_)) => return skills::ask(state, Then::Skills { shown: true }),
-        (Then::Earlier, Ok(value)) => backtrack::listed(state, value),
-        (Then::Transcript, Ok(value)) => {
-            let read = serde_json::from_value::<ThreadReadResult>(value);
-            let turns = read.map(|read| read.thread.turns).unwrap_or_default();
-            let lines = cells::of_turns(&turns, state.size.columns, &state.look);
-            state.pager = Some(Pager::new("The conversation", lines, state.size));
-        }
-        (Then::Export(target), Ok(value)) => match serde_json::from_value::<ThreadReadResult>(value) {
-            Ok(read) => return vec![Effect::Export(target, Box::new(read.thread))],
-            Err(error) => state.notice(Notice::error(format!("cannot read the conversation: {error}"))),
-        },
-        (Then::Files(session_id), Ok(_)) => return mention::heard(state, &session_id),
-        (Then::Files(session_id), Err(failure)) => {
+        Then::Files(session_id) => {
             mention::refused(state, &session_id);
             state.notice(Notice::from(&failure));
         }
-        (Then::Unarchived(opening), Ok(_)) => return open_other(state, opening),
-        (Then::PutAway(what), Ok(_)) => {
-            state.notice(Notice::info(format!("the session is {what}; here is another one")));
-            state.session = Session::Opening;
-            return open_new(state);
-        }
-        (Then::Kept, Ok(value)) => keep::kept(state, value),
-        (Then::Kept, Err(failure)) => {
-            let failure = Failure {
-                message: format!("it counts until codex ends: {}", failure.message),
-                ..failure
-            };
-            state.notice(Notice::from(&failure));
-        }
-        (Then::Quiet, _)
-        | (Then::Terminals { shown: false } | Then::Skills { shown: false }, Err(_))
-        | (Then::Steered(_) | Then::Nothing(_), Ok(_)) => {}
-        (
-            Then::Models
-            | Then::Terminals { .. }
-            | Then::Skills { .. }
-            | Then::SkillSwitched
-            | Then::Earlier
-            | Then::Export(_)
-            | Then::Sessions(_)
-            | Then::Unarchived(_)
-            | Then::PutAway(_),
-            Err(failure),
-        ) => {
-            state.picker = None;
-            if state.previous.is_none() && matches!(state.session, Session::Opening) {
-                // There is nothing to go back to.
-                state.ended = Some(Ended::Failed(failure));
-                return vec![Effect::Leave];
-            }
-            state.notice(Notice::from(&failure));
-        }
-        (Then::Transcript, Err(failure)) => state.notice(Notice::from(&failure)),
-        (Then::Steered(message), Err(_)) => {
+        Then::Steered(message) => {
             // The turn ended before it heard of the message, or takes none: it is the next one's.
             if let Some(at) = state.steering.iter().position(|waiting| *waiting == message) {
                 state.steering.remove(at);
@@ -379,11 +370,26 @@ fn answered(state: &mut State, then: Then, result: Result<Value, Failure>, now: 
             }
             return submit::next_of_queue(state, now);
         }
-        (Then::Nothing(what), Err(failure)) => {
-            let failure = Failure {
-                message: format!("{what}: {}", failure.message),
-                ..failure
-            };
+        Then::Quiet | Then::Terminals { shown: false } | Then::Skills { shown: false } => {}
+        Then::Kept => state.notice(Notice::from(&told("it counts until codex ends", failure))),
+        Then::Nothing(what) => state.notice(Notice::from(&told(what, failure))),
+        Then::Transcript { .. } => state.notice(Notice::from(&failure)),
+        Then::Models
+        | Then::Effort { .. }
+        | Then::Terminals { .. }
+        | Then::Skills { .. }
+        | Then::SkillSwitched
+        | Then::Earlier
+        | Then::Export(_)
+        | Then::Sessions(_)
+        | Then::Unarchived(_)
+        | Then::PutAway(_) => {
+            state.picker = None;
+            if state.previous.is_none() && matches!(state.session, Session::Opening) {
+                // There is nothing to go back to.
+                state.ended = Some(Ended::Failed(failure));
+                return vec![Effect::Leave];
+            }
             state.notice(Notice::from(&failure));
         }
     }

@@ -1,8 +1,9 @@
 //! The field's keys while it takes them as Vim does.
 
 use super::keys;
+use crate::keymap::Context;
 use crate::state::State;
-use codex_tui_kit::composer::vim::{Mode, Reply};
+use codex_tui_kit::composer::vim::{Awaits, Mode, Reply};
 use codex_tui_kit::keys::{Code, Key};
 
 /// `false`: the key means what it means without Vim.
@@ -11,6 +12,16 @@ pub fn press(state: &mut State, key: Key) -> bool {
     if vim.mode() == Mode::Insert && key.code != Code::Esc {
         return false;
     }
+    let contexts: &[Context] = match (vim.mode(), vim.awaits()) {
+        (Mode::Search, _) => &[Context::VimSearch],
+        (Mode::Normal, Awaits::Command) => &[Context::VimNormal],
+        (Mode::Normal, Awaits::Motion) => &[Context::VimOperator, Context::VimNormal],
+        (Mode::Normal, Awaits::Object) => &[Context::VimTextObject],
+        (Mode::Normal, Awaits::Character) | (Mode::Insert | Mode::Replace, _) => &[],
+    };
+    let Some(key) = state.keymap.for_vim(contexts, key) else {
+        return true;
+    };
     keys::flush_burst(state);
     state.editor.set_width(usize::from(state.size.columns).saturating_sub(2));
     let reply = state.vim.as_mut().map(|vim| vim.press(&mut state.editor, key));

@@ -10,30 +10,8 @@ use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
 
 pub fn row(state: &State, _: Now) -> Line<'static> {
-    if state.quit_armed.is_some() {
-        return Line::from(state.look.span("  ctrl-c again to leave", Role::Warning));
-    }
-    if let Some(toast) = &state.toast {
-        return Line::from(state.look.span(format!("  {}", toast.text), Role::Accent));
-    }
-    if shell::is_command(state.editor.text()) {
-        let text = "  runs in your shell, outside of the sandbox; the model reads what comes of it";
-        return Line::from(state.look.span(text, Role::Warning));
-    }
-    if let Some(bound) = state.binding {
-        let words = format!("  press the key for {}.{} · esc leaves", bound.context, bound.action);
-        return Line::from(state.look.span(words, Role::Accent));
-    }
-    if let Some(words) = search::words(state) {
-        let width = usize::from(state.size.columns).saturating_sub(2);
-        return Line::from(
-            state
-                .look
-                .span(format!("  {}", cells::truncate(&sanitize::label(&words), width)), Role::Accent),
-        );
-    }
-    if state.keymap.is_under_way() {
-        return Line::from(state.look.span(format!("  {} …", state.keymap.pressed()), Role::Accent));
+    if let Some(words) = words(state) {
+        return words;
     }
     let mut parts = Vec::new();
     if let Some(vim) = &state.vim {
@@ -51,6 +29,31 @@ pub fn row(state: &State, _: Now) -> Line<'static> {
     said_after(state, parts)
 }
 
+/// What is more urgent than the configured items.
+pub fn words(state: &State) -> Option<Line<'static>> {
+    let (words, role) = if state.quit_armed.is_some() {
+        ("ctrl-c again to leave".to_owned(), Role::Warning)
+    } else if let Some(toast) = &state.toast {
+        (toast.text.clone(), Role::Accent)
+    } else if shell::is_command(state.editor.text()) {
+        let words = "runs in your shell, outside of the sandbox; the model reads what comes of it";
+        (words.to_owned(), Role::Warning)
+    } else if let Some(bound) = state.binding {
+        (
+            format!("press the key for {}.{} · esc leaves", bound.context, bound.action),
+            Role::Accent,
+        )
+    } else if let Some(words) = search::words(state) {
+        let width = usize::from(state.columns()).saturating_sub(2);
+        (cells::truncate(&sanitize::label(&words), width).into_owned(), Role::Accent)
+    } else if state.keymap.is_under_way() {
+        (format!("{} …", state.keymap.pressed()), Role::Accent)
+    } else {
+        return None;
+    };
+    Some(Line::from(state.look.span(format!("  {words}"), role)))
+}
+
 /// What the configured items say.
 pub fn said(state: &State) -> Line<'static> {
     said_after(state, Vec::new())
@@ -65,7 +68,7 @@ fn said_after(state: &State, mut parts: Vec<String>) -> Line<'static> {
         }
     }
     // What does not fit is left out whole.
-    let width = usize::from(state.size.columns).saturating_sub(2);
+    let width = usize::from(state.columns()).saturating_sub(2);
     while parts.len() > 1 && cells::width(&parts.join(" · ")) > width {
         parts.pop();
     }

@@ -5,7 +5,7 @@ use crate::state::State;
 use codex_protocol::search::{FoundFile, FoundKind};
 use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 const SHOWN_MAX: usize = 7;
 
@@ -27,16 +27,12 @@ pub fn rows(state: &State, height: usize) -> Vec<Line<'static>> {
 /// A path with the letters that match; its end if it does not fit.
 fn row(state: &State, file: &FoundFile, selected: bool) -> Line<'static> {
     let look = &state.look;
-    let width = usize::from(state.size.columns).saturating_sub(3);
+    let width = usize::from(state.columns()).saturating_sub(3);
     let folder = if file.match_type == FoundKind::Directory { "/" } else { "" };
-    let mark = if selected {
-        look.span("❯ ", Role::Accent)
-    } else {
-        Span::raw("  ")
-    };
+    let (mark, base) = look.picked(selected);
+    let mark = look.span(mark, base);
     let path = format!("{}{folder}", sanitize::label(&file.path));
     let plain = sanitize::label(&file.path) == file.path && cells::width(&path) <= width;
-    let base = if selected { Role::Accent } else { Role::Text };
     let Some(indices) = file.indices.as_ref().filter(|_| plain) else {
         return Line::from(vec![mark, look.span(cells::truncate_start(&path, width).into_owned(), base)]);
     };

@@ -5,6 +5,7 @@ mod footer;
 mod mention;
 mod picker;
 mod popup;
+pub mod reader;
 mod shortcuts;
 mod skills;
 pub mod working;
@@ -27,6 +28,7 @@ pub fn frame(state: &State, now: Now) -> Frame {
     match state.surface {
         Surface::Inline => inline(state, now, below),
         Surface::Fullscreen => fullscreen(state, now, below),
+        Surface::Linear => reader::frame(state),
     }
 }
 
@@ -41,13 +43,17 @@ fn below(state: &State, now: Now) -> Below {
     let mut rows = Vec::new();
     if let Some(asked) = &state.ask_trust {
         rows.push(Line::default());
-        rows.extend(asked.dialog.rows(state.size.columns, height - 1, 0, &state.look));
+        rows.extend(asked.dialog.rows(state.size.columns, height - 1, 0, (&state.look, &state.keymap)));
         return Below { rows, cursor: None };
     }
     if let Some(question) = state.questions.front() {
         rows.push(Line::default());
         let waiting = state.questions.len() - 1;
-        rows.extend(question.dialog.rows(state.size.columns, height - 1, waiting, &state.look));
+        rows.extend(
+            question
+                .dialog
+                .rows(state.size.columns, height - 1, waiting, (&state.look, &state.keymap)),
+        );
         return Below { rows, cursor: None };
     }
     let (field, at) = composer::rows(state, height);
@@ -134,7 +140,7 @@ fn fullscreen(state: &State, now: Now, below: Below) -> Frame {
     let under_way = under_way(state, now);
     let Shown { room, top, last_top } = shown(state, under_way.len(), below.rows.len());
     let finished = state.transcript.rows();
-    let from_finished = finished.iter().skip(top).take(room).cloned();
+    let from_finished = finished.iter().skip(top).take(room).map(|row| row.line.clone());
     let rest = room.saturating_sub(finished.len().saturating_sub(top));
     let skipped = top.saturating_sub(finished.len());
     let mut rows: Vec<Line<'static>> = from_finished.chain(under_way.into_iter().skip(skipped).take(rest)).collect();

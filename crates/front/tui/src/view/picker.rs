@@ -6,9 +6,9 @@ use crate::picker::{Picker, Row, Source};
 use crate::state::State;
 use crate::title;
 use codex_protocol::requests::ThreadSortKey;
+use codex_tui_kit::terminal::Surface;
 use codex_tui_kit::theme::Role;
 use codex_tui_kit::{cells, sanitize};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 /// Rows of a list that stand on the screen at once.
@@ -19,7 +19,7 @@ const LABEL_MAX: usize = 48;
 /// Title, words, list, keys; and row and column of the cursor, behind the words.
 pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>>, (usize, usize)) {
     let look = &state.look;
-    let width = usize::from(state.size.columns);
+    let width = usize::from(state.columns());
     let (rows, selected) = picker.shown();
     let room = height.saturating_sub(4).clamp(1, SHOWN_MAX);
     let count = rows.len();
@@ -29,7 +29,9 @@ pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>
     let title = format!("{}{}", picker.title, about(picker, count, selected));
     let mut lines = vec![Line::from(look.span(cells::truncate(&title, width).into_owned(), Role::Strong))];
     let mut cursor = (1 + selected.saturating_sub(from), 0);
-    if picker.source != Source::Question {
+    let linear = state.surface == Surface::Linear;
+    // There it is the line that is typed.
+    if picker.source != Source::Question && !linear {
         let words = sanitize::label(picker.query());
         let words = cells::truncate_start(&words, width.saturating_sub(4)).into_owned();
         cursor = (1, 2 + cells::width(&words));
@@ -40,7 +42,7 @@ pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>
         };
         lines.push(Line::from(vec![look.span("› ", Role::Accent), words]));
     }
-    let numbered = |index: usize| (picker.source == Source::Question).then_some(index + 1);
+    let numbered = |index: usize| (linear || picker.source == Source::Question).then_some(from + index + 1);
     let labels: Vec<String> = rows
         .iter()
         .enumerate()
@@ -58,6 +60,7 @@ pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>
         lines.push(Line::from(look.span(format!("  {words}"), Role::Dim)));
     }
     let keys = match picker.source {
+        Source::Here | Source::Question if linear => "a number or letters, then enter · esc leaves",
         Source::Here | Source::Question => "enter takes · esc leaves",
         Source::Several(_) => "tab takes or leaves · alt-up, alt-down move · enter keeps · esc leaves",
         Source::Sessions(_) => "tab folder/all · ctrl-t shows · ctrl-a archive · ctrl-s order · esc leaves",
@@ -83,13 +86,10 @@ fn label(row: &Row, number: Option<usize>, current_word: &str, width: usize) -> 
 
 fn line(state: &State, row: &Row, label: String, selected: bool, label_width: usize) -> Line<'static> {
     let look = &state.look;
-    let (mark, style) = if selected {
-        ("❯ ", look.style(Role::Accent))
-    } else {
-        ("  ", Style::new())
-    };
+    let (mark, role) = look.picked(selected);
+    let style = look.style(role);
     let pad = label_width + 2 - cells::width(&label).min(label_width);
-    let room = usize::from(state.size.columns).saturating_sub(4 + label_width);
+    let room = usize::from(state.columns()).saturating_sub(4 + label_width);
     let detail = sanitize::label(&row.detail);
     Line::from(vec![
         Span::styled(mark, style),

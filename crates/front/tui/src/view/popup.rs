@@ -18,7 +18,7 @@ pub fn rows(state: &State, height: usize) -> Vec<Line<'static>> {
     }
     let chosen = state.popup_chosen.min(found.len() - 1);
     let from = (chosen + 1).saturating_sub(room);
-    let width = usize::from(state.size.columns);
+    let width = usize::from(state.columns());
     let shown = found.iter().enumerate().skip(from).take(room);
     shown
         .map(|(index, command)| {

@@ -14,15 +14,11 @@ pub fn rows(state: &State, height: usize) -> Vec<Line<'static>> {
     let (found, selected) = skills::shown(state);
     let room = height.clamp(1, SHOWN_MAX);
     let from = (selected + 1).saturating_sub(room);
-    let width = usize::from(state.size.columns).saturating_sub(2);
+    let width = usize::from(state.columns()).saturating_sub(2);
     let shown = found.into_iter().enumerate().skip(from).take(room);
     shown
         .map(|(index, skill)| {
-            let (mark, role) = if index == selected {
-                ("❯ ", Role::Accent)
-            } else {
-                ("  ", Role::Text)
-            };
+            let (mark, role) = state.look.picked(index == selected);
             let name = cells::truncate(&sanitize::label(&format!("${}", skill.name)), NAME_MAX).into_owned();
             let pad = " ".repeat(NAME_MAX.saturating_sub(cells::width(&name)));
             let about = sanitize::label(skills::about(skill));

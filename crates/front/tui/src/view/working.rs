@@ -3,6 +3,7 @@
 use crate::look;
 use crate::state::{Message, Now, State};
 use codex_protocol::items::PlanStepStatus;
+use codex_tui_kit::terminal::Surface;
 use codex_tui_kit::theme::{Motion, Role};
 use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
@@ -22,11 +23,15 @@ pub fn rows(state: &State, now: Now) -> Vec<Line<'static>> {
             let pid = doing.pid.map(|pid| format!(" · pid {pid}")).unwrap_or_default();
             (doing.what, format!(" ({time}{pid} · esc interrupts)"))
         };
-        let room = usize::from(state.size.columns).saturating_sub(2 + cells::width(&aside));
+        // There it is told once, not every second, and the words are enough.
+        let heard = state.surface == Surface::Linear;
+        let aside = if heard { String::new() } else { aside };
+        let sign = if heard { String::new() } else { format!("{} ", sign(state, now)) };
+        let room = usize::from(state.columns()).saturating_sub(2 + cells::width(&aside));
         let what = capitalised(&sanitize::label(&what));
         rows.push(Line::default());
         rows.push(Line::from(vec![
-            state.look.span(format!("{} ", sign(state, now)), Role::Accent),
+            state.look.span(sign, Role::Accent),
             Span::raw(cells::truncate(&what, room).into_owned()),
             state.look.span(aside, Role::Dim),
         ]));
@@ -56,7 +61,7 @@ fn sign(state: &State, now: Now) -> &'static str {
 
 /// The steps of the plan, the one that is worked on standing out.
 fn plan(state: &State, rows: &mut Vec<Line<'static>>) {
-    let width = usize::from(state.size.columns).saturating_sub(4);
+    let width = usize::from(state.columns()).saturating_sub(4);
     let glyphs = state.look.glyphs();
     for step in &state.plan {
         let (mark, role) = match step.status {
@@ -76,12 +81,14 @@ fn waiting<'a>(state: &State, title: &'static str, messages: impl IntoIterator<I
     if messages.is_empty() {
         return;
     }
-    rows.push(Line::from(state.look.span(format!("• {title}"), Role::Dim)));
-    let width = usize::from(state.size.columns).saturating_sub(4);
+    rows.push(Line::from(
+        state.look.span(format!("{} {title}", state.look.glyphs().bullet), Role::Dim),
+    ));
+    let width = usize::from(state.columns()).saturating_sub(4);
     for message in messages.iter().take(WAITING_MAX) {
         let text = sanitize::label(message.text.lines().next().unwrap_or_default());
         rows.push(Line::from(Span::styled(
-            format!("  ↳ {}", cells::truncate(&text, width)),
+            format!("  {} {}", state.look.glyphs().queued, cells::truncate(&text, width)),
             state.look.style(Role::Dim),
         )));
     }

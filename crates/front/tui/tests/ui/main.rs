@@ -5,6 +5,7 @@
 mod approvals;
 mod background;
 mod conversation;
+mod reader;
 mod sessions;
 mod shell;
 mod skills;

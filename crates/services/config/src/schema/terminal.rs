@@ -84,10 +84,10 @@ const KEYMAP: Kind = Table(&[
             "redo",
         ],
     ),
-    later("vim_normal", Map(&BINDING)),
-    later("vim_operator", Map(&BINDING)),
-    later("vim_search", Map(&BINDING)),
-    later("vim_text_object", Map(&BINDING)),
+    used("vim_normal", Map(&BINDING), "", ""),
+    used("vim_operator", Map(&BINDING), "", ""),
+    used("vim_search", Map(&BINDING), "", ""),
+    used("vim_text_object", Map(&BINDING), "", ""),
     context(
         "pager",
         &[
@@ -122,7 +122,19 @@ const KEYMAP: Kind = Table(&[
         ],
     ),
     later("agents", Map(&BINDING)),
-    later("approval", Map(&BINDING)),
+    context(
+        "approval",
+        &[
+            "open_fullscreen",
+            "open_thread",
+            "approve",
+            "approve_for_session",
+            "approve_for_prefix",
+            "deny",
+            "decline",
+            "cancel",
+        ],
+    ),
 ]);
 
 const fn context(name: &'static str, actions: &'static [&'static str]) -> Key {
@@ -150,6 +162,12 @@ pub(super) const TUI: Kind = Table(&[
     ),
     used("animations", Switch, "`true`", "things on the screen may move by themselves"),
     later("show_tooltips", Switch),
+    used(
+        "screen_reader",
+        Switch,
+        "`false`",
+        "line after line for somebody who hears them, as `--screen-reader`",
+    ),
     used(
         "alternate_screen",
         Choice(&["auto", "always", "never"]),

@@ -6,6 +6,7 @@ mod hostile;
 mod jobs;
 mod journeys;
 mod panics;
+mod reader;
 mod survival;
 
 use crate::support::{Lab, PATIENCE};

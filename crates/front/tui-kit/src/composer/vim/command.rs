@@ -124,6 +124,29 @@ pub fn parse(keys: &[char]) -> Parse {
     }
 }
 
+/// What the next key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaits {
+    Command,
+    /// What an operator works on.
+    Motion,
+    Object,
+    /// Any character stands for itself.
+    Character,
+}
+
+pub fn awaits(keys: &[char]) -> Awaits {
+    let (_, keys) = count(keys);
+    let operator = keys.first().filter(|key| matches!(key, 'd' | 'c' | 'y'));
+    let rest = if operator.is_some() { count(&keys[1..]).1 } else { keys };
+    match (operator, rest.first()) {
+        (None, None) => Awaits::Command,
+        (Some(_), None) => Awaits::Motion,
+        (Some(_), Some('i' | 'a')) => Awaits::Object,
+        (_, Some(_)) => Awaits::Character,
+    }
+}
+
 enum Step<T> {
     More,
     Nothing,

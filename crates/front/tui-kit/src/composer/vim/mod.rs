@@ -9,6 +9,7 @@ mod text;
 use super::{Edit, Editor};
 use crate::composer;
 use crate::keys::{Code, Key};
+pub use command::Awaits;
 use command::{Command, Insertion, Operator, Over, Parse, Verb};
 use std::ops::Range;
 use text::{CharSearch, Motion, Takes, Text};
@@ -100,6 +101,11 @@ impl Vim {
         self.keys.clear();
         self.insertion = None;
         self.search = None;
+    }
+
+    /// In normal mode.
+    pub fn awaits(&self) -> Awaits {
+        command::awaits(&self.keys)
     }
 
     pub fn press(&mut self, editor: &mut Editor, key: Key) -> Reply {
