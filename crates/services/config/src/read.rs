@@ -313,7 +313,16 @@ impl Reader<'_> {
                 let mode = node.named("sandbox_mode")?;
                 Ok(Sandbox::of_policy(self.policy_of(mode, overrides)?))
             }
-            (_, Some(node)) => self.profile(&profiles, node, overrides, requirements),
+            (mode, Some(node)) => {
+                let mut sandbox = self.profile(&profiles, node, overrides, requirements)?;
+                if let Some(mode) = mode.filter(|mode| mode.source.rank == node.source.rank) {
+                    let place = &mode.source.place;
+                    sandbox.warnings.push(format!(
+                        "{place}: `sandbox_mode` has no effect beside `default_permissions` of the same layer; remove one of them"
+                    ));
+                }
+                Ok(sandbox)
+            }
             (_, None) => {
                 if let Some(first) = profiles.any_defined()? {
                     return Err(ConfigError::PermissionsUnchosen {

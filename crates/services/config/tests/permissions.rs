@@ -314,6 +314,18 @@ fn a_defined_profile_must_be_chosen() {
 }
 
 #[test]
+fn a_mode_beside_a_profile_of_the_same_layer_is_told_of_and_one_of_another_layer_is_not() {
+    let both = "sandbox_mode = \"read-only\"\ndefault_permissions = \":workspace\"\n";
+    let warned = |user: &str, flags: &[&str]| World::new(&[(USER, user)]).resolved("w", &cli(flags)).warnings.join("\n");
+
+    let told = warned(both, &[]);
+    let expect = "/.codex/config.toml:1:1: `sandbox_mode` has no effect beside `default_permissions` of the same layer; remove one of them";
+    assert!(told.ends_with(expect), "{told}");
+    assert_eq!(warned("sandbox_mode = \"read-only\"\n", &["default_permissions=:workspace"]), "");
+    assert_eq!(warned("default_permissions = \":workspace\"\n", &["sandbox_mode=read-only"]), "");
+}
+
+#[test]
 fn a_project_cannot_open_what_the_user_denies() {
     let profile = |access: &str| format!("[permissions.p.filesystem]\n\"/t/x\" = \"{access}\"\n");
     let world = World::new(&[

@@ -181,5 +181,9 @@ fn set_permissions(state: &mut State, preset: Preset, now: Now) {
         chosen.approval_policy = Some(open.approval_policy);
         chosen.approvals_reviewer = Some(open.approvals_reviewer);
     });
-    state.toast(format!("{} from the next turn on", preset.name()), now, SAID_FOR);
+    state.toast(
+        format!("{} from the next turn on, in this conversation", preset.name()),
+        now,
+        SAID_FOR,
+    );
 }
