@@ -199,7 +199,7 @@ async fn where_nobody_may_be_asked_the_model_is_told_why_and_gets_nothing() {
         })
     };
     let files = json!({"file_system": {"write": ["../out"]}});
-    let credentials = json!({"file_system": {"write": ["../out"], "read": ["HOME/.aws/credentials"]}});
+    let credentials = json!({"file_system": {"write": ["../out"], "read": ["~/.aws/credentials"]}});
     let modes = "allowed_sandbox_modes = [\"read-only\"]\n";
     for (config, requirements, approval, wanted, expect) in [
         (OFFERED, "", ApprovalPolicy::Never, &files, "the approval policy is Never"),
@@ -221,12 +221,8 @@ async fn where_nobody_may_be_asked_the_model_is_told_why_and_gets_nothing() {
         ),
         ("", "", ApprovalPolicy::OnRequest, &files, "unsupported call: request_permissions"),
     ] {
-        let mock = MockModel::start([]);
+        let mock = MockModel::start([ask("c1", wanted), run("c2"), Answer::message("done")]);
         let home = home_for(&mock, config);
-        let wanted: Value = serde_json::from_str(&wanted.to_string().replace("HOME", home.home().to_str().unwrap())).unwrap();
-        for answer in [ask("c1", &wanted), run("c2"), Answer::message("done")] {
-            mock.push(answer);
-        }
         std::fs::create_dir_all(home.home().join(".aws")).unwrap();
         std::fs::write(home.home().join(".aws/credentials"), "secret").unwrap();
         let folder = home.home().join("etc");

@@ -39,6 +39,15 @@ impl fmt::Debug for TurnWidening {
 
 impl TurnWidening {
     fn additional(&self, asked: &AdditionalPermissions, cwd: &AbsPath) -> Result<Additional, String> {
+        let mut asked = asked.clone();
+        if let (Some(home), Some(files)) = (&self.shared.env.home, &mut asked.file_system) {
+            // Models write it as a shell would take it.
+            for path in [&mut files.read, &mut files.write].into_iter().flatten().flatten() {
+                if let Some(below) = path.strip_prefix("~/") {
+                    *path = home.join(below).to_string();
+                }
+            }
+        }
         let (tmpdir, slash_tmp) = resolve::temporary(&self.shared);
         let places = Places {
             cwd,
@@ -46,7 +55,7 @@ impl TurnWidening {
             tmpdir: tmpdir.as_ref(),
             slash_tmp: slash_tmp.as_ref(),
         };
-        Additional::resolve(asked, places).map_err(|error| error.to_string())
+        Additional::resolve(&asked, places).map_err(|error| error.to_string())
     }
 
     fn resolve(&self, overrides: &TurnOverrides, additional: Option<Additional>) -> Result<Resolved, String> {
