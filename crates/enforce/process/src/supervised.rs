@@ -471,19 +471,14 @@ fn failed(failure: Failure, spec: &CommandSpec) -> SpawnError {
 }
 
 fn outcome(status: Option<i32>, cause: ExitCause) -> ExitOutcome {
-    let Some(status) = status else {
+    let (code, signal) = match status {
         // Gone by our own hand, or we do not know.
-        let signal = (cause != ExitCause::Lost).then_some(libc::SIGKILL);
-        return ExitOutcome {
-            code: None,
-            signal,
-            cause,
-            usage: None,
-            limit: None,
-        };
+        None => (None, (cause != ExitCause::Lost).then_some(libc::SIGKILL)),
+        Some(status) => (
+            libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+            libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
+        ),
     };
-    let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
-    let signal = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
     ExitOutcome {
         code,
         signal,

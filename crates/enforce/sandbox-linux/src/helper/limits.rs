@@ -45,17 +45,11 @@ fn lowered(now: &Rlimit, limit: u64) -> Rlimit {
 /// Of the kernel, empty if it does not tell.
 fn release() -> Vec<u8> {
     // SAFETY: the structure may be all zeros; the call fills it with texts that end with a zero byte.
-    let names = unsafe {
+    unsafe {
         let mut names: libc::utsname = std::mem::zeroed();
         libc::uname(&raw mut names);
-        names
-    };
-    names
-        .release
-        .iter()
-        .map(|c| c.to_ne_bytes()[0])
-        .take_while(|byte| *byte != 0)
-        .collect()
+        std::ffi::CStr::from_ptr(names.release.as_ptr()).to_bytes().to_vec()
+    }
 }
 
 /// Before Linux 5.14 the processes of all namespaces of a user were counted together.

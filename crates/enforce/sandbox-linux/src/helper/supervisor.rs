@@ -95,9 +95,7 @@ impl Litter {
         self.placeholders.remove();
         self.scratch.remove();
     }
-}
 
-impl Litter {
     /// Whoever is in the group, also who has another parent or another user by now.
     fn kill(&self) {
         if let Some(group) = &self.group {

@@ -17,24 +17,15 @@ pub(super) struct Collected {
 
 pub(super) fn collect(main: Pid) -> Collected {
     let mut main_status = None;
-    loop {
+    let all_gone = loop {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) if pid == main => main_status = Some(status.as_raw()),
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
-            Ok(None) => {
-                return Collected {
-                    main_status,
-                    all_gone: false,
-                };
-            }
-            Err(_no_children) => {
-                return Collected {
-                    main_status,
-                    all_gone: true,
-                };
-            }
+            Ok(None) => break false,
+            Err(_no_children) => break true,
         }
-    }
+    };
+    Collected { main_status, all_gone }
 }
 
 /// Kills until no child is left. As subreaper we inherit every orphan, so no child means no descendant; a process that forks
