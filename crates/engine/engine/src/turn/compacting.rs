@@ -40,6 +40,8 @@ pub struct Compaction {
     /// What clients see of it.
     item_id: String,
     cause: Cause,
+    /// Asks for the summary; every attempt sends the same bytes.
+    prompt: ResponseItem,
     /// What was left out of the last request, and how often that was not enough.
     cut: Cut,
     cuts: u32,
@@ -140,11 +142,13 @@ impl ThreadState {
             _ => whole.deeper(&self.history, too_many, self.open_request()).unwrap_or(whole),
         };
         let Some(turn) = &mut self.turn else { return };
+        let prompt = prompt_item(settings.compaction.prompt.as_deref(), env.ids);
         turn.phase = Phase::Compacting {
             settings,
             work: Box::new(Compaction {
                 item_id,
                 cause,
+                prompt,
                 cut,
                 cuts: 0,
                 attempt: 1,
@@ -184,12 +188,12 @@ impl ThreadState {
             return;
         };
         work.stage = Stage::Asking { answer: None };
-        let (settings, cut, cause) = (Arc::clone(settings), work.cut, work.cause);
+        let (settings, prompt) = (Arc::clone(settings), work.prompt.clone());
+        let (cut, cause) = (work.cut, work.cause);
         let facts = json!({
             "trigger": cause.trigger(), "reason": cause.reason(), "implementation": "responses",
             "phase": if *answered { "mid_turn" } else { "pre_turn" }, "strategy": "memento",
         });
-        let prompt = prompt_item(settings.compaction.prompt.as_deref(), env.ids);
         let ask = CompactionAsk {
             trigger: cause.trigger().to_owned(),
             prompt: prompt.clone(),

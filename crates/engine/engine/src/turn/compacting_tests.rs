@@ -263,6 +263,27 @@ fn a_broken_stream_is_tried_again() {
 }
 
 #[test]
+fn each_attempt_at_a_summary_sends_the_same_bytes() {
+    let mut bench = compacting();
+    let mut tried_again = || {
+        bench.failed(Retry::Backoff);
+        let sampling = bench.state.sampling;
+        let timer = crate::thread::event::Timer::Backoff { sampling };
+        let effects = bench.step(crate::thread::event::ThreadEvent::Timer(timer));
+        let inputs = effects.iter().filter_map(|effect| match effect {
+            Effect::Sample { request, .. } => Some(request.input.clone()),
+            _ => None,
+        });
+        inputs.collect::<Vec<_>>()
+    };
+
+    let second = tried_again();
+
+    assert_eq!(second.len(), 1);
+    assert_eq!(tried_again(), second);
+}
+
+#[test]
 fn an_interrupted_compaction_leaves_the_conversation_as_it_was() {
     let mut bench = compacting();
     let before = bench.state.history.clone();
