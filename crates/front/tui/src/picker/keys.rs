@@ -54,13 +54,7 @@ fn pressed(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 }
 
 fn stepped(state: &mut State, step: Step, now: Now) -> Vec<Effect> {
-    if matches!(
-        state.picker,
-        Some(Picker {
-            source: Source::Several(_),
-            ..
-        })
-    ) {
+    if matches!(&state.picker, Some(picker) if matches!(picker.source, Source::Several(_))) {
         match step {
             Step::Cancel => {
                 several::cancel(state);
