@@ -13,8 +13,10 @@ pub const COMMANDS_MAX: usize = 12;
 pub fn is_one(cell: &Cell) -> bool {
     match cell {
         Cell::Command(item) => {
-            item.source == CommandExecutionSource::Agent
-                && item.status == CommandExecutionStatus::Completed
+            matches!(
+                item.source,
+                CommandExecutionSource::Agent | CommandExecutionSource::UnifiedExecStartup
+            ) && item.status == CommandExecutionStatus::Completed
                 && item.exit_code == Some(0)
                 && only_looks(item)
         }

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 fn command(id: &str, line: &str, exit_code: i64, actions: Value) -> Value {
-    json!({"type": "commandExecution", "id": id, "command": line, "cwd": "/home/u/work", "processId": null, "source": "agent",
+    json!({"type": "commandExecution", "id": id, "command": line, "cwd": "/home/u/work", "processId": null, "source": "unifiedExecStartup",
            "status": if exit_code == 0 { "completed" } else { "failed" }, "commandActions": actions, "aggregatedOutput": "text\n",
            "exitCode": exit_code, "durationMs": 5})
 }
