@@ -172,12 +172,11 @@ pub(crate) fn scratch_folder(around: &AbsPath) -> Option<AbsPath> {
     let folders = (0..8).map(|number| around.join(format!("codex-{user}-{number}")));
     // A name that somebody else took is left to them.
     folders.into_iter().find(|folder| {
-        let made = fs::create_dir(folder).is_ok();
-        if made && fs::set_permissions(folder, fs::Permissions::from_mode(OPEN)).is_err() {
-            return false;
+        if fs::create_dir(folder).is_ok() {
+            // A sandbox around us may refuse it, and then commands run as our user.
+            let _ = fs::set_permissions(folder, fs::Permissions::from_mode(OPEN));
         }
-        fs::symlink_metadata(folder.as_path())
-            .is_ok_and(|facts| facts.is_dir() && facts.uid() == user && facts.permissions().mode() & 0o7777 == OPEN)
+        fs::symlink_metadata(folder.as_path()).is_ok_and(|facts| facts.is_dir() && facts.uid() == user)
     })
 }
 
