@@ -373,8 +373,21 @@ fn quoted_in(line: &str) -> impl Iterator<Item = &str> {
     line.split(QUOTES).skip(1).step_by(2)
 }
 
+/// A shell names itself and a line of the script before it says what went wrong: `/bin/bash: line 1: …`, `/bin/sh: 1: …`.
+fn without_shell(line: &str) -> &str {
+    let after = |line: &'_ str| -> Option<usize> {
+        let (shell, rest) = line.split_once(": ")?;
+        let number = rest.strip_prefix("line ").unwrap_or(rest);
+        let (number, said) = number.split_once(": ")?;
+        let is_place = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        (is_place && !shell.contains(' ')).then(|| line.len() - said.len())
+    };
+    after(line).map_or(line, |at| &line[at..])
+}
+
 /// What a line of output names: texts in quotes, and parts between colons and spaces that look like paths.
 fn paths_in(line: &str) -> impl Iterator<Item = &str> {
+    let line = without_shell(line);
     let plain = line
         .split([':', ' ', ',', ';', '(', ')', '[', ']', '='])
         .map(move |part| part.trim_matches(QUOTES));
@@ -628,6 +641,20 @@ mod tests {
     #[test]
     fn something_in_use_that_the_policy_opens_is_no_denial() {
         assert_eq!(told("umount: /w/disk: Device or resource busy", &[]), None);
+    }
+
+    #[test]
+    fn a_shell_that_says_where_it_was_is_not_what_was_refused() {
+        let check = |output: &str| {
+            let told = told(output, &[]).expect("a denial");
+            let causes = told.split_once('|').map(|(_, causes)| causes);
+            let expect = "[sandbox] /etc/x may not be written to: config.toml: /; `\"/etc/x\" = \"write\"` would allow it\n";
+            assert_eq!(causes, Some(expect), "{output}");
+        };
+
+        check("/bin/bash: line 1: /etc/x: Read-only file system");
+        check("/bin/sh: 1: cannot create /etc/x: Read-only file system");
+        check("bash: /etc/x: Read-only file system");
     }
 
     #[test]
