@@ -185,7 +185,7 @@ impl FirstRun {
                 let address = match kind {
                     Kind::Ollama => self.offer.ollama.clone(),
                     Kind::LmStudio => self.offer.lm_studio.clone(),
-                    Kind::Other => "http://".to_owned(),
+                    Kind::Other => String::new(),
                 };
                 self.enter(Step::Address { kind, asking: false }, address)
             }
@@ -270,6 +270,11 @@ impl FirstRun {
                 self.field_rows("API key for OpenAI", Vec::new(), &stored)
             }
             Step::Address { asking: true, .. } => self.field_rows("Address of the server", Vec::new(), "asking it for its models …"),
+            Step::Address { .. } if self.field.is_empty() => self.field_rows(
+                "Address of the server",
+                Vec::new(),
+                "such as http://localhost:8000/v1 · esc goes back",
+            ),
             Step::Address { .. } => self.field_rows("Address of the server", Vec::new(), "enter asks it for its models · esc goes back"),
             Step::Model { .. } => {
                 let written = format!("enter writes server and model to {} · esc goes back", self.offer.config_file);
@@ -440,6 +445,13 @@ mod tests {
         cursor 1:10
         ");
 
+        press(&mut screen, "esc 4");
+        insta::assert_snapshot!(shown(&mut screen), @r"
+        ◦ Address of the server
+          ›
+          such as http://localhost:8000/v1 · esc goes back
+        cursor 1:4
+        ");
         press(&mut screen, "esc 2");
         let asks = press(&mut screen, "enter");
         assert!(asks == Wanted::AskServer("http://localhost:11434/v1".to_owned()));

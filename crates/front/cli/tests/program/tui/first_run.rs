@@ -55,7 +55,6 @@ fn a_server_is_asked_for_its_models_and_the_chosen_one_answers_the_prompt() {
 
     seat.press(b"s");
     seat.wait_for("Address of the server");
-    seat.type_text("\x15");
     seat.type_text(&address);
     seat.press(b"\r");
     seat.wait_for("404");
