@@ -12,7 +12,7 @@ mod tests;
 
 use codex_base::AbsPath;
 use codex_permissions::devices::Device;
-use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
+use codex_permissions::{ResolvedPolicy, Rights, RuleSource, follows_renames, rights};
 use codex_process::SandboxError;
 pub use data::{
     Assignment, Confinement, Filters, Form, Frame, FrameKind, LinuxPlan, MountOp, Namespace, OtherSocket, Own, Placeholder, SocketKind,
@@ -166,8 +166,27 @@ impl Layers {
                         frame: BTreeSet::new(),
                     };
                     self.by_path.insert(path.clone(), layer);
+                    self.pin_around(policy, host, path);
                 }
             },
+        }
+    }
+
+    /// A folder around something hidden keeps its name: the next command would find the same under another one, which no rule closes.
+    fn pin_around(&mut self, policy: &ResolvedPolicy, host: &HostFacts, path: &AbsPath) {
+        let movable = movable(policy, path);
+        let Some(root) = movable.last().and_then(|last| last.parent()) else { return };
+        if host.others.contains_key(path)
+            && policy.deny_globs.matching(path).is_some_and(|glob| follows_renames(glob, &root))
+        {
+            return;
+        }
+        for part in movable.into_iter().skip(1) {
+            let layer = match host.entries.get(&part) {
+                Some(Entry::Symlink) => Layer::PinnedLink,
+                _ => Layer::Pinned,
+            };
+            self.by_path.entry(part).or_insert(layer);
         }
     }
 

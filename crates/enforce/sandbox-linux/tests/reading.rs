@@ -81,6 +81,62 @@ async fn a_denied_path_is_denied_under_all_of_its_names() {
     }
 }
 
+/// The folder around something hidden would take it to a name that the next command's rules do not know.
+#[tokio::test]
+async fn what_is_hidden_is_not_carried_off_for_the_next_command() {
+    let prepare = |lab: &Lab| {
+        for (folder, file) in [("w/a/b", "s"), ("w/c/d", "x.key"), ("w/e/f", "x.pem")] {
+            lab.make_folder(folder);
+            lab.write(&format!("{folder}/{file}"), SECRET);
+        }
+    };
+    let policy = |lab: &Lab| {
+        let glob = |pattern: &str| DenyGlob {
+            pattern: lab.path(pattern).to_string(),
+            place: "profile".into(),
+            managed: false,
+            max_depth: None,
+        };
+        let files = FileRules {
+            profile: Some(
+                [("/", Rights::Read), ("w", Rights::Write), ("w/a/b", Rights::None)]
+                    .map(|(path, rights)| FileRule {
+                        path: if path == "/" { codex_base::AbsPath::new(path).unwrap() } else { lab.path(path) },
+                        rights,
+                        place: "profile".into(),
+                    })
+                    .into(),
+            ),
+            deny_globs: vec![glob("w/c/**/x.key"), glob("w/**/*.pem")],
+            ..FileRules::default()
+        };
+        lab.resolve_files(&SandboxPolicy::workspace_write(), &files)
+    };
+    let carry = "mv a A; mv a/b A; mv c C; mv c/d C; mv e E; mkdir q; mv a c q; true";
+    let read = "cat */b/s q/*/b/s b/s A/s */d/x.key q/*/d/x.key d/x.key C/x.key */f/x.pem 2>/dev/null; true";
+
+    for user in USERS {
+        let lab = Lab::new(user);
+        prepare(&lab);
+        lab.run(&ResolvedPolicy::unconfined(), carry).await;
+        let free = lab.run(&ResolvedPolicy::unconfined(), read).await;
+        assert_eq!(free.output.matches(SECRET).count(), 3, "{user:?}: the control failed: {free:?}");
+
+        let lab = Lab::new(user);
+        prepare(&lab);
+        lab.run(&policy(&lab), carry).await;
+        assert!(lab.exists("w/E/f/x.pem"), "what matches under every name may go with its folder");
+        let held = lab.run(&policy(&lab), read).await;
+        assert_eq!(held.output, "", "{user:?}");
+
+        let lab = Lab::without_namespaces(user);
+        prepare(&lab);
+        lab.run(&policy(&lab), carry).await;
+        let held = lab.run(&policy(&lab), read).await;
+        assert_eq!(held.output, "", "{user:?}, without namespaces");
+    }
+}
+
 #[tokio::test]
 async fn what_is_open_in_something_denied_is_reached_but_its_neighbours_are_not_listed() {
     for user in USERS {

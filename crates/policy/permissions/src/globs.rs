@@ -48,6 +48,16 @@ impl DenyGlobs {
     }
 }
 
+/// Whether `glob` goes on matching what it matches below `root` when a folder around that is renamed there: it is about one name, at any depth.
+pub fn follows_renames(glob: &DenyGlob, root: &AbsPath) -> bool {
+    let base = DenyGlobs::scan_root(glob);
+    let rest = Path::new(&glob.pattern).strip_prefix(&base).unwrap_or_else(|_| Path::new(""));
+    let mut parts = rest.components().map(|part| part.as_os_str());
+    let any_depth = parts.next().is_some_and(|part| part == "**");
+    let one_name = parts.next().is_some_and(|part| part != "**") && parts.next().is_none();
+    any_depth && one_name && glob.max_depth.is_none() && root.as_path().starts_with(base)
+}
+
 impl From<Vec<DenyGlob>> for DenyGlobs {
     fn from(globs: Vec<DenyGlob>) -> Self {
         Self {
@@ -108,6 +118,32 @@ fn compile(globs: &[DenyGlob]) -> Option<GlobSet> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_about_one_name_follows_renames_below_its_folder() {
+        let check = |pattern: &str, root: &str, max_depth, expect| {
+            let glob = DenyGlob {
+                pattern: pattern.to_owned(),
+                place: String::new(),
+                managed: false,
+                max_depth,
+            };
+            let root = AbsPath::new(root).expect("test paths are absolute");
+            assert_eq!(follows_renames(&glob, &root), expect, "{pattern} in {root}");
+        };
+
+        check("/w/**/*.env", "/w", None, true);
+        check("/**/.env", "/w", None, true);
+        // Moved out of its folder, it would not be seen again.
+        check("/w/a/**/*.env", "/w", None, false);
+        // Nor deeper than is looked.
+        check("/w/**/*.env", "/w", Some(3), false);
+        check("/w/**/keys/*.pem", "/w", None, false);
+        check("/w/*/x", "/w", None, false);
+        check("/w/*.env", "/w", None, false);
+        check("/w/**", "/w", None, false);
+        check("/w/**/**", "/w", None, false);
+    }
 
     fn globs(patterns: &[&str]) -> DenyGlobs {
         let glob = |pattern: &&str| DenyGlob {

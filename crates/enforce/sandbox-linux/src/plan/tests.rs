@@ -1,6 +1,7 @@
 use super::*;
 use codex_permissions::{DenyGlobs, PathRule};
 use codex_protocol::settings::SandboxMode;
+use proptest::prelude::*;
 
 fn path(path: &str) -> AbsPath {
     AbsPath::new(path).expect("tests use absolute paths")
@@ -275,4 +276,92 @@ fn no_confinement_is_a_plan_too() {
         plan(&ResolvedPolicy::unconfined(), &HostFacts::default()),
         Ok(LinuxPlan::Unconfined)
     );
+}
+
+/// Folders inside each other, and names in them.
+const PLACES: [&str; 9] = ["/w", "/w/a", "/w/a/b", "/w/a/b/f", "/w/a/g", "/w/c", "/w/c/d", "/w/c/d/e", "/v"];
+
+/// A policy over `PLACES`, and what lies at them.
+fn cases() -> impl Strategy<Value = (ResolvedPolicy, HostFacts)> {
+    let rights = || prop_oneof![Just(Rights::None), Just(Rights::Read), Just(Rights::Write)];
+    let lines = || prop::collection::vec((prop::sample::select(PLACES.to_vec()), rights()), 0..6);
+    let there = prop::collection::vec(any::<bool>(), PLACES.len());
+    (prop::option::of(rights()), lines(), lines(), there).prop_map(|(disk, rules, limits, there)| {
+        let of = |lines: Vec<(&str, Rights)>| -> Vec<PathRule> {
+            let lines: BTreeMap<&str, Rights> = lines.into_iter().collect();
+            lines
+                .into_iter()
+                .map(|(at, rights)| rule(at, rights, RuleSource::WritableRoot))
+                .collect()
+        };
+        let disk = disk.map(|rights| rule("/", rights, RuleSource::Mode));
+        let policy = ResolvedPolicy {
+            rules: disk.into_iter().chain(of(rules)).collect(),
+            limits: of(limits),
+            ..policy(&[], &[], false)
+        };
+        let mut entries = BTreeMap::new();
+        for (at, there) in PLACES.iter().map(|at| path(at)).zip(there) {
+            let above = at.parent().expect("none is the root");
+            if there && (above.as_path() == Path::new("/") || entries.get(&above) == Some(&Entry::Folder)) {
+                let is_folder = PLACES.iter().any(|other| path(other).parent().as_ref() == Some(&at));
+                entries.insert(at, if is_folder { Entry::Folder } else { Entry::Other });
+            }
+        }
+        let facts = HostFacts {
+            entries,
+            ..HostFacts::default()
+        };
+        (policy, facts)
+    })
+}
+
+/// What the mounts make of a path: what the last of them that it lies in says.
+fn mounted(plan: &Confinement, at: &AbsPath) -> Rights {
+    let mut now = Rights::Write;
+    for mount in &plan.mounts {
+        match mount {
+            MountOp::AllReadOnly => now = Rights::Read,
+            MountOp::EmptyRoot { .. } => now = Rights::None,
+            MountOp::Writable(path) if at.starts_with(path) => now = Rights::Write,
+            MountOp::ReadOnly(path) if at.starts_with(path) => now = Rights::Read,
+            MountOp::Hidden { path, .. } if at.starts_with(path) => now = Rights::None,
+            _ => {}
+        }
+    }
+    now
+}
+
+fn is_mount_point(plan: &Confinement, at: &AbsPath) -> bool {
+    plan.mounts.iter().any(|mount| match mount {
+        MountOp::Pinned(path) | MountOp::Writable(path) | MountOp::ReadOnly(path) | MountOp::Hidden { path, .. } => path == at,
+        _ => false,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn mounts_give_what_the_policy_says_and_what_is_closed_stays_where_it_is((policy, host) in cases()) {
+        let Ok(LinuxPlan::Confined(plan)) = plan(&policy, &host) else {
+            panic!("a policy that confines is confined");
+        };
+
+        for at in PLACES.iter().map(|at| path(at)) {
+            let (says, made) = (rights(&policy, &at), mounted(&plan, &at));
+            if !host.entries.contains_key(&at) {
+                prop_assert!(made < Rights::Write || says == Rights::Write, "{at} can be made: {plan:?}");
+                continue;
+            }
+            prop_assert_eq!(says, made, "{} in {:?}", at, plan);
+            // Whoever may rename a folder around it would bring it to where other rules count.
+            let around = at.ancestors().take_while(|part| {
+                part.parent().is_some_and(|above| rights(&policy, &above) == Rights::Write)
+            });
+            for part in around.collect::<Vec<_>>() {
+                prop_assert!(says == Rights::Write || is_mount_point(&plan, &part), "{part} can be moved with {at}: {plan:?}");
+            }
+        }
+    }
 }
