@@ -175,10 +175,10 @@ impl Layers {
     /// A folder around something hidden keeps its name: the next command would find the same under another one, which no rule closes.
     fn pin_around(&mut self, policy: &ResolvedPolicy, host: &HostFacts, path: &AbsPath) {
         let movable = movable(policy, path);
-        let Some(root) = movable.last().and_then(|last| last.parent()) else { return };
-        if host.others.contains_key(path)
-            && policy.deny_globs.matching(path).is_some_and(|glob| follows_renames(glob, &root))
-        {
+        let Some(root) = movable.last().and_then(|last| last.parent()) else {
+            return;
+        };
+        if host.others.contains_key(path) && policy.deny_globs.matching(path).is_some_and(|glob| follows_renames(glob, &root)) {
             return;
         }
         for part in movable.into_iter().skip(1) {

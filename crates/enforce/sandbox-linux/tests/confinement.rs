@@ -230,7 +230,11 @@ async fn a_command_has_no_rights_no_terminal_and_sees_no_other_process() {
 #[tokio::test]
 async fn a_command_has_namespaces_of_its_own() {
     let lab = Lab::new(User::Own);
-    let kinds = ["user", "mnt", "pid", "ipc", "uts", "net"];
+    let mut kinds = vec!["user", "mnt", "pid", "ipc", "uts", "net"];
+    match std::fs::exists("/proc/self/ns/cgroup") {
+        Ok(true) => kinds.push("cgroup"),
+        Ok(false) | Err(_) => println!("this kernel has no namespaces of control groups"),
+    }
     let ours: Vec<String> = kinds
         .iter()
         .map(|kind| std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap().display().to_string())

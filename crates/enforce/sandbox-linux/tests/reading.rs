@@ -101,7 +101,11 @@ async fn what_is_hidden_is_not_carried_off_for_the_next_command() {
             profile: Some(
                 [("/", Rights::Read), ("w", Rights::Write), ("w/a/b", Rights::None)]
                     .map(|(path, rights)| FileRule {
-                        path: if path == "/" { codex_base::AbsPath::new(path).unwrap() } else { lab.path(path) },
+                        path: if path == "/" {
+                            codex_base::AbsPath::new(path).unwrap()
+                        } else {
+                            lab.path(path)
+                        },
                         rights,
                         place: "profile".into(),
                     })

@@ -38,6 +38,7 @@ pub(super) fn enter(namespaces: &[Namespace], group: Option<&Group>) -> Result<E
     };
     drop(parent_alive.writer);
     let settled = die_with_parent(&parent_alive.reader).and_then(|()| map_user(user, own_group));
+    begin_groups_here();
     Ok(Entered::Inside(settled.map(|()| holds).map_err(refuse)))
 }
 
@@ -70,6 +71,12 @@ fn die_with_parent(parent_alive: &rustix::fd::OwnedFd) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::ErrorKind::BrokenPipe.into()),
     }
+}
+
+/// The names of control groups begin with the command's own, where the kernel can. Nothing rests on it: they are read-only anyway.
+fn begin_groups_here() {
+    // SAFETY: a plain number; there is one thread, and nothing of it depends on how groups are called.
+    unsafe { libc::unshare(libc::CLONE_NEWCGROUP) };
 }
 
 fn map_user(user: u32, group: u32) -> io::Result<()> {
