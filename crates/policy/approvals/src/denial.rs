@@ -63,6 +63,7 @@ pub fn denial(attempt: Attempt<'_>) -> Option<Denial> {
         has_any(line, &PHRASES)
             || (!attempt.policy.network && has_any(line, &NETWORK_PHRASES))
             || (has_any(line, &[IN_USE]) && paths_in(line).any(|path| judge(&attempt, path, true).is_some()))
+            || keeps_its_name(&attempt, line).is_some()
     };
     let telling: Vec<&str> = attempt.output.lines().filter(tells).take(LINES_MAX).collect();
     match telling.first() {
@@ -119,6 +120,7 @@ fn causes(attempt: &Attempt<'_>, telling: &[&str]) -> Vec<DenialCause> {
         let writes = has_any(line, &["read-only file system", IN_USE]);
         paths_in(line).for_each(|path| judge(attempt, path, writes).into_iter().for_each(&mut add));
         of_host(attempt, line).into_iter().for_each(&mut add);
+        keeps_its_name(attempt, line).into_iter().for_each(&mut add);
         if !attempt.policy.network && has_any(line, &NETWORK_PHRASES) {
             add(no_network());
         }
@@ -134,6 +136,27 @@ fn causes(attempt: &Attempt<'_>, telling: &[&str]) -> Vec<DenialCause> {
         causes.extend(found);
     }
     causes
+}
+
+/// A folder in use that may be written to, but holds something that may not, or is hidden: under another name no rule would know that.
+fn keeps_its_name(attempt: &Attempt<'_>, line: &str) -> Option<DenialCause> {
+    if !has_any(line, &[IN_USE]) {
+        return None;
+    }
+    let named = quoted_in(line).filter(|part| !part.is_empty()).chain(paths_in(line));
+    let mut paths = named.map(|part| attempt.cwd.join(part));
+    let target = paths.find(|path| rights(attempt.policy, path) == Rights::Write && holds_less(attempt.policy, path, Rights::Write))?;
+    let points = attempt.policy.turning_points().into_iter();
+    let mut inside = points.filter(|path| path.starts_with(&target) && rights(attempt.policy, path) < Rights::Write);
+    let rule = format!("its name stays, for it holds {}", inside.next()?);
+    Some(DenialCause {
+        access: DeniedAccess::Write,
+        target: target.to_string(),
+        rule,
+        grant: None,
+        by_host: false,
+        evidence: Evidence::Inferred,
+    })
 }
 
 fn no_network() -> DenialCause {
@@ -655,6 +678,28 @@ mod tests {
         check("/bin/bash: line 1: /etc/x: Read-only file system");
         check("/bin/sh: 1: cannot create /etc/x: Read-only file system");
         check("bash: /etc/x: Read-only file system");
+    }
+
+    #[test]
+    fn a_folder_around_something_closed_says_why_its_name_stays() {
+        let policy = policy(&[("/", Rights::Read), ("/w", Rights::Write), ("/w/sub/keys", Rights::None)]);
+        let told = |output: &str| {
+            let found = denial(Attempt {
+                exit_code: 1,
+                output,
+                words: &[],
+                cwd: &path("/w"),
+                policy: &policy,
+                host: &host(&[]),
+            });
+            found.map(|found| explained(&found))
+        };
+
+        assert_eq!(
+            told("mv: cannot move 'sub' to 'other': Device or resource busy").as_deref(),
+            Some("[sandbox] /w/sub may not be written to: its name stays, for it holds /w/sub/keys\n")
+        );
+        assert_eq!(told("mv: cannot move 'free' to 'other': Device or resource busy"), None);
     }
 
     #[test]
