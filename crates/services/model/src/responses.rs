@@ -32,6 +32,8 @@ use tracing::Instrument;
 pub(crate) const EVENTS_WAITING_MAX: usize = 64;
 /// Between looks at text that trickles in. Nobody reads faster, and each look wakes all who pass the text on.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(16);
+/// Text that was waited for so long is slower than we are: it trickles. In a flood the next piece is there, or about to be.
+const WAITED_MIN: Duration = Duration::from_millis(2);
 /// Bytes of an error body that are read.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// Turns whose sticky-routing value is remembered.
@@ -220,8 +222,11 @@ impl Inner {
         let bounds = &self.endpoint.bounds;
         let mut reading = Reading::new(bounds);
         let mut patience = Patience::new(bounds, Instant::now());
+        let mut slept = false;
         loop {
+            let asked = Instant::now();
             let first = timeout_at(patience.next(), response.chunk()).await;
+            let waited = asked.elapsed();
             patience.check(Instant::now())?;
             let mut batch = Batch::default();
             let mut next = Some(first.map_err(|_| idle_timeout())?);
@@ -245,9 +250,10 @@ impl Inner {
                 tokio::spawn(read_out(response));
                 return send_all(events, batch.events).await;
             }
-            let trickle = batch.is_trickle();
+            // What came while we slept and is still little trickles on.
+            slept = batch.is_trickle() && (slept || waited >= WAITED_MIN);
             send_all(events, batch.events).await?;
-            if trickle {
+            if slept {
                 sleep(BETWEEN_LOOKS).await;
             }
             // Counted from here: a reader that takes its time is no silence of the server.
