@@ -274,6 +274,7 @@ fn small_file(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
+    use proptest::prelude::*;
     use std::process::Command;
 
     fn git(at: &AbsPath, arguments: &[&str]) {
@@ -364,6 +365,48 @@ mod tests {
         }
         let root = AbsPath::new("/").unwrap();
         assert_eq!(all.of(&root), root);
+    }
+
+    /// At most four names below each other.
+    fn anywhere() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 1..5).prop_map(|names| names.join("/"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// The system's own answer for what is there; for what is not, that of the last folder that is, and the names below it. However links
+        /// lead, also in circles, and whatever was asked before.
+        #[test]
+        fn a_path_leads_where_the_system_says(
+            folders in prop::collection::vec(anywhere(), 0..6),
+            files in prop::collection::vec(anywhere(), 0..4),
+            links in prop::collection::vec((anywhere(), anywhere(), 0_usize..4, any::<bool>()), 0..8),
+            asked in prop::collection::vec(anywhere(), 1..12),
+        ) {
+            let temp = tempfile::tempdir().unwrap();
+            let base = canonical(temp.path()).unwrap();
+            // What another one is in the way of is left out.
+            for folder in &folders {
+                let _ = fs::create_dir_all(base.join(folder));
+            }
+            for file in &files {
+                let _ = fs::write(base.join(file), "");
+            }
+            for (link, target, up, absolute) in &links {
+                let target = if *absolute { base.join(target).to_string() } else { format!("{}{target}", "../".repeat(*up)) };
+                let _ = std::os::unix::fs::symlink(target, base.join(link));
+            }
+            let mut all = RealPaths::default();
+
+            for path in asked.iter().map(|path| base.join(path)) {
+                let real = real_path(&path);
+                let there = path.ancestors().find_map(|above| Some((canonical(&above)?, above))).unwrap();
+                prop_assert_eq!(&real, &there.0.join(path.strip_prefix(&there.1).unwrap()), "{}", path);
+                prop_assert_eq!(&all.of(&path), &real, "{}", path);
+                prop_assert_eq!(&real_path(&real), &real, "{}", path);
+            }
+        }
     }
 
     #[test]
