@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const FEW: usize = 10;
 pub const MANY: usize = 100_000;
@@ -19,6 +20,8 @@ const PATTERNS: usize = 50;
 /// Of the patterns, how many match a file.
 const MATCHES: usize = 10;
 const AIM: &str = "5";
+/// A little more than the time in which a change of a folder may leave its stamps as they were.
+const SETTLES: Duration = Duration::from_millis(2200);
 
 /// How commands are confined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,8 +108,10 @@ impl<'a> Subject<'a> {
         Ok(Self { program, home, observed })
     }
 
-    /// `true` as the second and later commands of a session.
+    /// `true` as the second and later commands of a session, in a folder that nobody changed just now: what is kept of one that was is not
+    /// believed.
     fn session(&self, case: Case) -> Result<Vec<f64>> {
+        std::thread::sleep(SETTLES);
         let run = || {
             let mut command = if case.patterns {
                 measures::exec_as_configured(&self.home, self.program)
