@@ -349,6 +349,7 @@ impl Keymap {
     /// What Vim hears of a key: the one that it has for the action. Nothing of a key whose action has another one.
     pub fn for_vim(&self, contexts: &[Context], key: Key) -> Option<Key> {
         if let Lookup::Action(Action::Vim(meant)) = self.bindings.lookup(contexts, &[key]) {
+            // From the table above; one that were no key would do nothing.
             return meant.parse().ok();
         }
         let name = key.to_string();

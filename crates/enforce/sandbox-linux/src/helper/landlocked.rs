@@ -109,6 +109,7 @@ fn rules(plan: &LandlockPlan) -> Result<(RulesetCreated, Vec<Option<Opened>>), R
     };
     let mut files = Vec::with_capacity(plan.grants.len());
     for grant in &plan.grants {
+        // What is gone by now gets no rule, so nothing is allowed there.
         let opened = folders.open(&grant.path).ok();
         if let Some(Opened { is_folder, .. }) = opened {
             rules = add(rules, folders.last(), rights(grant.access, is_folder))?;
