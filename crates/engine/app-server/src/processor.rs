@@ -15,8 +15,9 @@ use codex_protocol::notifications::{Notification, ThreadStarted};
 use codex_protocol::questions::{Answer, ApprovalAnswer, ServerRequest};
 use codex_protocol::requests::{
     ClientRequest, Empty, InitializeParams, InitializeResult, RequestError, RequestId, ReviewStartParams, ReviewStartResult,
-    ThreadForkParams, ThreadIdParams, ThreadReadResult, ThreadResumeParams, ThreadStartParams, ThreadUnsubscribeResult,
-    ThreadUnsubscribeStatus, TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams, TurnSteerResult,
+    ThreadForkParams, ThreadIdParams, ThreadReadResult, ThreadResumeParams, ThreadSettings, ThreadSetup, ThreadStartParams,
+    ThreadUnsubscribeResult, ThreadUnsubscribeStatus, TurnInterruptParams, TurnStartParams, TurnStartResult, TurnSteerParams,
+    TurnSteerResult,
 };
 use codex_protocol::review::ReviewDelivery;
 use codex_rpc::{Connection, Incoming, ServerHandle};
@@ -94,12 +95,10 @@ impl Processor {
                 self.reply(id, Ok(ThreadUnsubscribeResult { status }));
             }
             ClientRequest::ThreadCompactStart(params) => {
-                let empty = |_| serde_json::to_value(Empty {});
-                self.ask_thread(id, &params.thread_id, ThreadRequest::Compact, empty).await;
+                self.ask_thread(id, params.thread_id, ThreadRequest::Compact).await;
             }
             ClientRequest::ThreadCompactUndo(params) => {
-                let empty = |_| serde_json::to_value(Empty {});
-                self.ask_thread(id, &params.thread_id, ThreadRequest::UndoCompaction, empty).await;
+                self.ask_thread(id, params.thread_id, ThreadRequest::UndoCompaction).await;
             }
             ClientRequest::ModelList(params) => {
                 let result = models::list(&self.engine, params).await;
@@ -183,38 +182,37 @@ impl Processor {
     }
 
     async fn thread_start(&mut self, id: RequestId, params: ThreadStartParams) {
-        let ThreadStartParams {
-            cwd,
-            model,
-            model_provider,
-            approval_policy,
-            approvals_reviewer,
-            sandbox,
-            config,
-            base_instructions,
-            developer_instructions,
-            ephemeral,
-            thread_source,
-        } = params;
-        let overrides = TurnOverrides {
-            cwd: self.directory(cwd),
-            model,
-            model_provider,
-            approval_policy,
-            approvals_reviewer,
-            sandbox_mode: sandbox,
-            developer_instructions,
-            config: config.unwrap_or_default(),
-            ..TurnOverrides::default()
-        };
         let new = NewThread {
-            base_instructions,
-            ephemeral: ephemeral.unwrap_or(false),
-            thread_source,
+            base_instructions: params.base_instructions,
+            ephemeral: params.ephemeral.unwrap_or(false),
+            thread_source: params.thread_source,
             parent: None,
         };
+        let overrides = self.overrides(params.settings);
         let setup = self.engine.start(overrides, new, self.subscriber.clone()).await;
-        let started = setup.as_ref().ok().map(|setup| setup.thread.clone());
+        self.begun(id, setup);
+    }
+
+    fn overrides(&self, settings: ThreadSettings) -> TurnOverrides {
+        TurnOverrides {
+            cwd: self.directory(settings.cwd),
+            model: settings.model,
+            model_provider: settings.model_provider,
+            approval_policy: settings.approval_policy,
+            approvals_reviewer: settings.approvals_reviewer,
+            sandbox_mode: settings.sandbox,
+            developer_instructions: settings.developer_instructions,
+            config: settings.config.unwrap_or_default(),
+            ..TurnOverrides::default()
+        }
+    }
+
+    /// Answers whoever made a thread, then tells everybody of it.
+    fn begun(&mut self, id: RequestId, setup: Result<ThreadSetup, RequestError>) {
+        let started = setup.as_ref().ok().map(|setup| Thread {
+            turns: Vec::new(),
+            ..setup.thread.clone()
+        });
         self.reply(id, setup);
         if let Some(thread) = started {
             self.subscribed.insert(thread.id.clone());
@@ -226,27 +224,10 @@ impl Processor {
     async fn thread_resume(&mut self, id: RequestId, params: ThreadResumeParams) {
         let ThreadResumeParams {
             thread_id,
-            cwd,
-            model,
-            model_provider,
-            approval_policy,
-            approvals_reviewer,
-            sandbox,
-            config,
-            developer_instructions,
+            settings,
             exclude_turns,
         } = params;
-        let overrides = TurnOverrides {
-            cwd: self.directory(cwd),
-            model,
-            model_provider,
-            approval_policy,
-            approvals_reviewer,
-            sandbox_mode: sandbox,
-            developer_instructions,
-            config: config.unwrap_or_default(),
-            ..TurnOverrides::default()
-        };
+        let overrides = self.overrides(settings);
         let setup = self
             .engine
             .resume(&thread_id, overrides, exclude_turns, self.subscriber.clone())
@@ -258,23 +239,7 @@ impl Processor {
     }
 
     async fn thread_fork(&mut self, id: RequestId, params: ThreadForkParams) {
-        let ThreadForkParams {
-            thread_id,
-            last_turn_id,
-            before_turn_id,
-            cwd,
-            model,
-            model_provider,
-            approval_policy,
-            approvals_reviewer,
-            sandbox,
-            config,
-            developer_instructions,
-            ephemeral,
-            thread_source,
-            exclude_turns,
-        } = params;
-        let cut = match (last_turn_id, before_turn_id) {
+        let cut = match (params.last_turn_id, params.before_turn_id) {
             (None, None) => Cut::End,
             (Some(turn_id), None) => Cut::After(turn_id),
             (None, Some(turn_id)) => Cut::Before(turn_id),
@@ -283,33 +248,15 @@ impl Processor {
                 return self.reply::<Empty>(id, Err(error));
             }
         };
-        let overrides = TurnOverrides {
-            cwd: self.directory(cwd),
-            model,
-            model_provider,
-            approval_policy,
-            approvals_reviewer,
-            sandbox_mode: sandbox,
-            developer_instructions,
-            config: config.unwrap_or_default(),
-            ..TurnOverrides::default()
-        };
         let options = ForkOptions {
-            ephemeral,
-            thread_source,
-            exclude_turns,
+            ephemeral: params.ephemeral,
+            thread_source: params.thread_source,
+            exclude_turns: params.exclude_turns,
         };
-        let setup = self.engine.fork(&thread_id, cut, overrides, options, self.subscriber.clone()).await;
-        let started = setup.as_ref().ok().map(|setup| Thread {
-            turns: Vec::new(),
-            ..setup.thread.clone()
-        });
-        self.reply(id, setup);
-        if let Some(thread) = started {
-            self.subscribed.insert(thread.id.clone());
-            let thread = Box::new(thread);
-            self.everyone.tell(&Notification::ThreadStarted(ThreadStarted { thread }));
-        }
+        let overrides = self.overrides(params.settings);
+        let subscriber = self.subscriber.clone();
+        let setup = self.engine.fork(&params.thread_id, cut, overrides, options, subscriber).await;
+        self.begun(id, setup);
     }
 
     async fn unsubscribe(&mut self, params: ThreadIdParams) -> ThreadUnsubscribeStatus {
@@ -349,16 +296,7 @@ impl Processor {
             overrides: Box::new(overrides),
             output_schema,
         };
-        self.ask_thread(id, &thread_id, request, |reply| match reply {
-            ThreadReply::TurnStarted(turn) => serde_json::to_value(TurnStartResult { turn: *turn }),
-            ThreadReply::Steered { .. }
-            | ThreadReply::CompactionStarted
-            | ThreadReply::CompactionUndone
-            | ThreadReply::UserCommandStarted
-            | ThreadReply::ReviewStarted(_)
-            | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
-        })
-        .await;
+        self.ask_thread(id, thread_id, request).await;
     }
 
     async fn review_start(&self, id: RequestId, params: ReviewStartParams) {
@@ -375,20 +313,7 @@ impl Processor {
             Ok(assignment) => ThreadRequest::ReviewCode(Box::new(assignment)),
             Err(error) => return self.reply::<Empty>(id, Err(error)),
         };
-        let review_thread_id = thread_id.clone();
-        self.ask_thread(id, &thread_id, request, |reply| match reply {
-            ThreadReply::ReviewStarted(turn) => serde_json::to_value(ReviewStartResult {
-                turn: *turn,
-                review_thread_id,
-            }),
-            ThreadReply::TurnStarted(_)
-            | ThreadReply::Steered { .. }
-            | ThreadReply::CompactionStarted
-            | ThreadReply::CompactionUndone
-            | ThreadReply::UserCommandStarted
-            | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
-        })
-        .await;
+        self.ask_thread(id, thread_id, request).await;
     }
 
     async fn turn_steer(&self, id: RequestId, params: TurnSteerParams) {
@@ -396,33 +321,17 @@ impl Processor {
             expected_turn_id: params.expected_turn_id,
             input: params.input,
         };
-        self.ask_thread(id, &params.thread_id, request, |reply| match reply {
-            ThreadReply::Steered { turn_id } => serde_json::to_value(TurnSteerResult { turn_id }),
-            ThreadReply::TurnStarted(_)
-            | ThreadReply::CompactionStarted
-            | ThreadReply::CompactionUndone
-            | ThreadReply::UserCommandStarted
-            | ThreadReply::ReviewStarted(_)
-            | ThreadReply::Interrupted => serde_json::to_value(Empty {}),
-        })
-        .await;
+        self.ask_thread(id, params.thread_id, request).await;
     }
 
     async fn turn_interrupt(&self, id: RequestId, params: TurnInterruptParams) {
         let request = ThreadRequest::Interrupt { turn_id: params.turn_id };
-        self.ask_thread(id, &params.thread_id, request, |_| serde_json::to_value(Empty {}))
-            .await;
+        self.ask_thread(id, params.thread_id, request).await;
     }
 
     /// Hands a request to its thread; the thread's task sends the answer, so that nothing it tells next can overtake it.
-    pub(crate) async fn ask_thread(
-        &self,
-        id: RequestId,
-        thread_id: &str,
-        request: ThreadRequest,
-        result: impl FnOnce(ThreadReply) -> Result<Value, serde_json::Error> + Send + 'static,
-    ) {
-        let thread = match self.thread(thread_id) {
+    pub(crate) async fn ask_thread(&self, id: RequestId, thread_id: String, request: ThreadRequest) {
+        let thread = match self.thread(&thread_id) {
             Ok(thread) => thread,
             Err(error) => return self.reply::<Empty>(id, Err(error)),
         };
@@ -431,9 +340,8 @@ impl Processor {
             id: Some(id),
         };
         let reply = Box::new(move |reply: Result<ThreadReply, RequestError>| {
-            let value =
-                reply.and_then(|reply| result(reply).map_err(|error| RequestError::internal("rpc.unserialisable", error.to_string())));
-            unanswered.reply(value);
+            let unserialisable = |error: serde_json::Error| RequestError::internal("rpc.unserialisable", error.to_string());
+            unanswered.reply(reply.and_then(|reply| result_of(reply, thread_id).map_err(unserialisable)));
         });
         thread.request(request, reply).await;
     }
@@ -471,6 +379,21 @@ impl Processor {
 
     pub(crate) fn reply<T: serde::Serialize + Send + Sync + 'static>(&self, id: RequestId, result: Result<T, RequestError>) {
         send_reply(&self.handle, id, result);
+    }
+}
+
+/// What a thread's word means on the wire.
+fn result_of(reply: ThreadReply, thread_id: String) -> serde_json::Result<Value> {
+    match reply {
+        ThreadReply::TurnStarted(turn) => serde_json::to_value(TurnStartResult { turn: *turn }),
+        ThreadReply::Steered { turn_id } => serde_json::to_value(TurnSteerResult { turn_id }),
+        ThreadReply::ReviewStarted(turn) => serde_json::to_value(ReviewStartResult {
+            turn: *turn,
+            review_thread_id: thread_id,
+        }),
+        ThreadReply::CompactionStarted | ThreadReply::CompactionUndone | ThreadReply::UserCommandStarted | ThreadReply::Interrupted => {
+            serde_json::to_value(Empty {})
+        }
     }
 }
 

@@ -20,10 +20,9 @@ impl Processor {
             script: script.to_owned(),
             time_max: params.timeout_ms.map(Duration::from_millis),
         };
-        let empty = |_| serde_json::to_value(Empty {});
-        self.ask_thread(id, &params.thread_id, ThreadRequest::UserCommand(command), empty)
-            .await;
+        self.ask_thread(id, params.thread_id, ThreadRequest::UserCommand(command)).await;
     }
+
     /// The cursor is the number of those that were listed before.
     pub(crate) async fn list_terminals(
         &self,

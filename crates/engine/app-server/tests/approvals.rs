@@ -6,15 +6,15 @@ mod support;
 use codex_protocol::items::{CommandExecutionStatus, PatchApplyStatus, ThreadItem, TurnStatus};
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision, ServerRequest};
-use codex_protocol::requests::{RequestError, ThreadStartParams};
+use codex_protocol::requests::{RequestError, ThreadSettings};
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
 use codex_testkit::{Answer, MockModel, TempHome, events};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use support::{Session, home_for};
 
-fn params(approval: ApprovalPolicy, sandbox: SandboxMode) -> ThreadStartParams {
-    ThreadStartParams {
+fn params(approval: ApprovalPolicy, sandbox: SandboxMode) -> ThreadSettings {
+    ThreadSettings {
         approval_policy: Some(approval),
         sandbox: Some(sandbox),
         ..Default::default()
@@ -30,7 +30,7 @@ fn escalated(call_id: &str, cmd: &str) -> Value {
 async fn answered(
     call: Value,
     decision: ApprovalDecision,
-    setup: ThreadStartParams,
+    setup: ThreadSettings,
 ) -> (TempHome, ServerRequest, ThreadItem, TurnStatus, Option<Value>) {
     let call_id = call["call_id"].as_str().unwrap().to_owned();
     let mock = MockModel::start([Answer::items([call]), Answer::message("done")]);

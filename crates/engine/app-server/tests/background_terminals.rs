@@ -6,7 +6,7 @@ mod support;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem, TurnStatus};
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::{
-    BackgroundTerminalsClean, BackgroundTerminalsList, BackgroundTerminalsTerminate, ThreadIdParams, ThreadStartParams, TurnInterrupt,
+    BackgroundTerminalsClean, BackgroundTerminalsList, BackgroundTerminalsTerminate, ThreadIdParams, ThreadSettings, TurnInterrupt,
     TurnInterruptParams,
 };
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
@@ -62,7 +62,7 @@ async fn until_ended(session: &mut Session) -> CommandExecutionItem {
 }
 
 async fn start(session: &Session) -> String {
-    let params = ThreadStartParams {
+    let params = ThreadSettings {
         sandbox: Some(SandboxMode::WorkspaceWrite),
         approval_policy: Some(ApprovalPolicy::Never),
         ..Default::default()

@@ -6,7 +6,7 @@ mod support;
 use codex_protocol::items::{Thread, ThreadItem, TurnStatus, UserInput};
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::{
-    ClientRequest, ReviewStart, ReviewStartParams, ReviewStartResult, ThreadRead, ThreadReadParams, ThreadStartParams, TurnInterrupt,
+    ClientRequest, ReviewStart, ReviewStartParams, ReviewStartResult, ThreadRead, ThreadReadParams, ThreadSettings, TurnInterrupt,
     TurnInterruptParams,
 };
 use codex_protocol::review::ReviewTarget;
@@ -29,7 +29,7 @@ fn changed(mock: &MockModel, config: &str) -> TempHome {
 }
 
 async fn start(session: &mut Session) -> String {
-    let params = ThreadStartParams {
+    let params = ThreadSettings {
         approval_policy: Some(ApprovalPolicy::OnRequest),
         sandbox: Some(SandboxMode::WorkspaceWrite),
         ..Default::default()
@@ -196,7 +196,7 @@ async fn what_cannot_be_reviewed_is_refused_before_a_turn_begins() {
     let mut session = Session::open(&home).await;
     let id = start(&mut session).await;
     let outside = TempHome::new();
-    let params = ThreadStartParams {
+    let params = ThreadSettings {
         cwd: Some(outside.workspace().display().to_string()),
         ..Default::default()
     };

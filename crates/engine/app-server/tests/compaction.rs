@@ -5,9 +5,7 @@ mod support;
 
 use codex_protocol::items::{ThreadItem, TurnStatus};
 use codex_protocol::notifications::Notification;
-use codex_protocol::requests::{
-    ThreadCompactStart, ThreadCompactUndo, ThreadIdParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams,
-};
+use codex_protocol::requests::{ThreadCompactStart, ThreadCompactUndo, ThreadIdParams, ThreadSettings, TurnInterrupt, TurnInterruptParams};
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
 use codex_rpc::CallError;
 use codex_testkit::events::Usage;
@@ -19,8 +17,8 @@ use support::{Session, home_for};
 const PATCH: &str = "*** Begin Patch\n*** Update File: a.txt\n@@\n one\n-two\n+2\n*** Delete File: README.md\n*** End Patch\n";
 const LIMIT: &str = "model_auto_compact_token_limit = 50000\n";
 
-fn writing() -> ThreadStartParams {
-    ThreadStartParams {
+fn writing() -> ThreadSettings {
+    ThreadSettings {
         sandbox: Some(SandboxMode::WorkspaceWrite),
         approval_policy: Some(ApprovalPolicy::Never),
         ..Default::default()

@@ -4,7 +4,7 @@
 mod support;
 
 use codex_protocol::items::{ThreadItem, TurnStatus};
-use codex_protocol::requests::ThreadStartParams;
+use codex_protocol::requests::ThreadSettings;
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
 use codex_testkit::{Answer, MockModel, Recorded, events};
 use pretty_assertions::assert_eq;
@@ -50,7 +50,7 @@ async fn cut_turn(number: usize, cut: usize) -> Option<()> {
     });
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let params = ThreadStartParams {
+    let params = ThreadSettings {
         sandbox: Some(SandboxMode::WorkspaceWrite),
         approval_policy: Some(ApprovalPolicy::Never),
         ..Default::default()
@@ -122,7 +122,7 @@ async fn a_stream_that_always_breaks_is_one_clear_error_after_the_budget() {
     let limits = "request_max_retries = 1\nstream_max_retries = 2\n";
     home.write_config(&(codex_testkit::home::provider_config(&mock.base_url(), "") + limits));
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
 
     session.turn(&thread.id, "go").await;
     let turn = session.until_turn_ends().await;

@@ -8,7 +8,7 @@ mod support;
 
 use codex_protocol::items::{ThreadItem, Turn};
 use codex_protocol::notifications::{Notification, WaitingFor};
-use codex_protocol::requests::{ThreadRead, ThreadReadParams, ThreadStartParams};
+use codex_protocol::requests::{ThreadRead, ThreadReadParams, ThreadSettings};
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
 use codex_rpc::ServerMessage;
 use codex_testkit::faults::{Fault, Stage, faults};
@@ -58,7 +58,7 @@ async fn played(fault: &Fault) -> Outcome {
     home.write_config(&fault.config(&stage, RETRIES));
     let clock = SteppedClock::default();
     let mut session = Session::open_env(&home, &stage.env, Arc::new(clock.clone()), None).await;
-    let params = ThreadStartParams {
+    let params = ThreadSettings {
         sandbox: Some(SandboxMode::WorkspaceWrite),
         approval_policy: Some(ApprovalPolicy::Never),
         ..Default::default()

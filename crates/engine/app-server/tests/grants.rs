@@ -8,7 +8,7 @@ use codex_permissions::{Rights, rights};
 use codex_protocol::additional::AdditionalPermissions;
 use codex_protocol::items::{Thread, TurnStatus};
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision, PermissionGrantScope, PermissionsAnswer, ServerRequest};
-use codex_protocol::requests::{ThreadStartParams, TurnStart, TurnStartParams};
+use codex_protocol::requests::{ThreadSettings, TurnStart, TurnStartParams};
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, GranularApprovals, SandboxMode, SandboxPolicy};
 use codex_testkit::{Answer, MockModel, TempHome, events};
 use pretty_assertions::assert_eq;
@@ -31,8 +31,8 @@ fn out_and_network() -> Value {
     json!({"file_system": {"write": ["../out"]}, "network": {"enabled": true}})
 }
 
-fn setup(approval: ApprovalPolicy) -> ThreadStartParams {
-    ThreadStartParams {
+fn setup(approval: ApprovalPolicy) -> ThreadSettings {
+    ThreadSettings {
         approval_policy: Some(approval),
         sandbox: Some(SandboxMode::ReadOnly),
         ..Default::default()
@@ -256,7 +256,7 @@ async fn the_automatic_reviewer_grants_what_was_asked_for_until_the_turn_ends() 
     ]);
     let home = home_for(&mock, OFFERED);
     let mut session = Session::open(&home).await;
-    let params = ThreadStartParams {
+    let params = ThreadSettings {
         approvals_reviewer: Some(ApprovalsReviewer::AutoReview),
         ..setup(ApprovalPolicy::OnRequest)
     };

@@ -5,7 +5,7 @@ mod support;
 
 use codex_model::{ModelClient, ModelEvent, ModelRequest};
 use codex_protocol::notifications::Notification;
-use codex_protocol::requests::ThreadStartParams;
+use codex_protocol::requests::ThreadSettings;
 use codex_protocol::response_item::ResponseItem;
 use codex_testkit::{TempHome, events};
 use pretty_assertions::assert_eq;
@@ -69,7 +69,7 @@ async fn a_model_pauses_while_its_client_does_not_read_and_nothing_is_lost() {
     home.make_repository(&[("a.txt", "")]);
     let taken = Arc::new(AtomicUsize::new(0));
     let mut session = Session::open_model(&home, Arc::new(Talker { taken: Arc::clone(&taken) })).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
 
     session.turn(&thread.id, "talk").await;
     let taken_unread = settled(&taken).await;

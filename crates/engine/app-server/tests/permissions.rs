@@ -8,7 +8,7 @@ use codex_permissions::{Rights, rights};
 use codex_protocol::items::{ThreadItem, TurnStatus, UserInput};
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision, ServerRequest};
-use codex_protocol::requests::{ThreadStartParams, TurnStart, TurnStartParams};
+use codex_protocol::requests::{ThreadSettings, TurnStart, TurnStartParams};
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode, SandboxPolicy};
 use codex_testkit::{Answer, MockModel, TempHome, events};
 use pretty_assertions::assert_eq;
@@ -28,8 +28,8 @@ fn call(id: &str) -> Value {
     events::function_call(id, "exec_command", &arguments)
 }
 
-fn setup(approval: ApprovalPolicy) -> ThreadStartParams {
-    ThreadStartParams {
+fn setup(approval: ApprovalPolicy) -> ThreadSettings {
+    ThreadSettings {
         approval_policy: Some(approval),
         sandbox: Some(SandboxMode::ReadOnly),
         ..Default::default()
@@ -182,7 +182,7 @@ async fn a_profile_is_answered_with_the_mode_that_means_it_or_why_none_does() {
         let home = home_for(&mock, &config);
         let session = Session::open(&home).await;
 
-        let setup = session.start(ThreadStartParams::default()).await;
+        let setup = session.start(ThreadSettings::default()).await;
 
         let profile = setup.active_permission_profile.unwrap();
         assert_eq!((profile.id.as_str(), profile.extends.as_deref()), ("p", Some(":workspace")));
@@ -246,7 +246,7 @@ async fn a_sandbox_that_is_somebody_elses_is_not_taken_where_an_administrator_le
     )
     .unwrap();
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
     let external: SandboxPolicy = serde_json::from_value(json!({"type": "externalSandbox", "networkAccess": "enabled"})).unwrap();
     let params = TurnStartParams {
         thread_id: thread.id.clone(),

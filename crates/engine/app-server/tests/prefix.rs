@@ -12,7 +12,7 @@ use codex_engine::compact::changes::short_hash;
 use codex_protocol::items::TurnStatus;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::{
-    ThreadCompactStart, ThreadIdParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
+    ThreadCompactStart, ThreadIdParams, ThreadSettings, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
 };
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
 use codex_sessions::Journal;
@@ -78,7 +78,7 @@ async fn play(acts: Vec<Act>) {
     let mock = MockModel::start_with(move |_, _| told.lock().unwrap().queue.pop_front().unwrap_or_else(|| Answer::message("enough")));
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let params = ThreadStartParams {
+    let params = ThreadSettings {
         sandbox: Some(SandboxMode::WorkspaceWrite),
         approval_policy: Some(ApprovalPolicy::Never),
         ..Default::default()
@@ -282,7 +282,7 @@ async fn compacted_and_undone_the_next_request_extends_the_one_before_both() {
     let mock = MockModel::start_with(|number, _| Answer::message(&format!("answer {number}")));
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
     session.run_turn(&thread.id, "one").await;
     compact(&mut session, &thread.id).await;
     session.run_turn(&thread.id, "two").await;

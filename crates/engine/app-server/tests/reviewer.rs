@@ -6,7 +6,7 @@ mod support;
 use codex_protocol::assessment::ApprovalReviewStatus;
 use codex_protocol::items::{CommandExecutionStatus, ThreadItem, TurnStatus};
 use codex_protocol::notifications::Notification;
-use codex_protocol::requests::ThreadStartParams;
+use codex_protocol::requests::ThreadSettings;
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode};
 use codex_testkit::{Answer, MockModel, events};
 use pretty_assertions::assert_eq;
@@ -20,7 +20,7 @@ async fn reviewed(answer: Answer) -> (ApprovalReviewStatus, CommandExecutionStat
     let mock = MockModel::start([Answer::items([call]), answer, Answer::message("done")]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let params = ThreadStartParams {
+    let params = ThreadSettings {
         approval_policy: Some(ApprovalPolicy::OnRequest),
         approvals_reviewer: Some(ApprovalsReviewer::AutoReview),
         sandbox: Some(SandboxMode::WorkspaceWrite),

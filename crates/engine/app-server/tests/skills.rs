@@ -6,7 +6,7 @@ mod support;
 use codex_base::AbsPath;
 use codex_protocol::items::UserInput;
 use codex_protocol::notifications::Notification;
-use codex_protocol::requests::{SkillsConfigWrite, SkillsList, ThreadStartParams, TurnStart, TurnStartParams, TurnSteer, TurnSteerParams};
+use codex_protocol::requests::{SkillsConfigWrite, SkillsList, ThreadSettings, TurnStart, TurnStartParams, TurnSteer, TurnSteerParams};
 use codex_protocol::skills::{SkillsConfigWriteParams, SkillsListParams};
 use codex_rpc::CallError;
 use codex_testkit::{Answer, Gate, MockModel, Recorded, TempHome};
@@ -47,7 +47,7 @@ async fn the_model_is_told_of_skills_and_reads_the_one_that_is_asked_for() {
     let mock = MockModel::start([Answer::message("done"), Answer::message("again")]);
     let home = home(&mock);
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
 
     session.run_turn(&thread.id, "$deploy it; $HOME stays").await;
     session.run_turn(&thread.id, "thanks").await;
@@ -88,7 +88,7 @@ async fn a_skill_comes_as_input_of_its_own_and_with_a_message_to_a_running_turn(
     let mock = MockModel::start([Answer::message("first").stall_head(&gate), Answer::message("second")]);
     let home = home(&mock);
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
     let path = home.workspace().join(".agents/skills/deploy/SKILL.md").display().to_string();
     let input = vec![
         UserInput::Text { text: "go".into() },
@@ -127,7 +127,7 @@ async fn skills_are_listed_and_switched_off_for_the_next_turn() {
     let mock = MockModel::start([Answer::message("one"), Answer::message("two")]);
     let home = home(&mock);
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
     session.run_turn(&thread.id, "hello").await;
 
     let listed = session.client.request::<SkillsList>(SkillsListParams::default()).await.unwrap();

@@ -7,7 +7,7 @@ use codex_protocol::items::{ThreadItem, TurnStatus};
 use codex_protocol::models::ModelListParams;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::{
-    Empty, ModelList, ThreadRead, ThreadReadParams, ThreadStartParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
+    Empty, ModelList, ThreadRead, ThreadReadParams, ThreadSettings, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
     TurnSteer, TurnSteerParams,
 };
 use codex_testkit::{Answer, Gate, MockModel, events, snapshot_filters};
@@ -17,8 +17,8 @@ use support::{Session, home_for, text_input};
 
 const ADD: &str = "*** Begin Patch\n*** Update File: a.txt\n@@\n one\n-two\n+2\n*** End Patch\n";
 
-fn full_access() -> ThreadStartParams {
-    ThreadStartParams {
+fn full_access() -> ThreadSettings {
+    ThreadSettings {
         sandbox: Some(codex_protocol::settings::SandboxMode::WorkspaceWrite),
         approval_policy: Some(codex_protocol::settings::ApprovalPolicy::Never),
         ..Default::default()
@@ -114,7 +114,7 @@ async fn the_first_request_is_small_and_whole() {
     let mock = MockModel::start([Answer::message("hi")]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
 
     session.run_turn(&thread.id, "hello").await;
 
@@ -191,7 +191,7 @@ async fn steered_input_is_part_of_the_next_request() {
     let mock = MockModel::start([Answer::message("first").stall_last(&gate), Answer::message("second")]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
     let turn = session.turn(&thread.id, "go").await;
     mock.wait_for_request(1).await;
 
@@ -244,7 +244,7 @@ async fn a_thread_without_a_turn_can_be_read_and_has_none() {
     let mock = MockModel::start([]);
     let home = home_for(&mock, "");
     let session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
 
     let read = session
         .client
@@ -364,7 +364,10 @@ async fn joining_a_loaded_thread_tells_the_settings_it_has_and_not_those_asked_f
 
     let params = codex_protocol::requests::ThreadResumeParams {
         thread_id: started.thread.id.clone(),
-        sandbox: Some(codex_protocol::settings::SandboxMode::ReadOnly),
+        settings: ThreadSettings {
+            sandbox: Some(codex_protocol::settings::SandboxMode::ReadOnly),
+            ..Default::default()
+        },
         ..Default::default()
     };
     let joined = session
@@ -476,7 +479,7 @@ async fn what_is_pinned_for_new_threads_beats_what_a_client_asks_for() {
     let mut session = Session::open(&home).await;
 
     let setup = session
-        .start(ThreadStartParams {
+        .start(ThreadSettings {
             model: Some("own".into()),
             ..Default::default()
         })

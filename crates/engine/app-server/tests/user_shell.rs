@@ -5,7 +5,7 @@ mod support;
 
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, ThreadItem, TurnStatus};
 use codex_protocol::notifications::Notification;
-use codex_protocol::requests::{ThreadShellCommand, ThreadStartParams, TurnInterrupt, TurnInterruptParams};
+use codex_protocol::requests::{ThreadSettings, ThreadShellCommand, TurnInterrupt, TurnInterruptParams};
 use codex_protocol::terminals::ThreadShellCommandParams;
 use codex_rpc::CallError;
 use codex_testkit::{Answer, Gate, MockModel, events, snapshot_filters};
@@ -49,7 +49,7 @@ async fn a_command_runs_streams_is_kept_and_is_read_with_the_next_request() {
     let mock = MockModel::start([Answer::message("I see."), Answer::message("Still.")]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
 
     run(&session, &thread.id, "cat a.txt; exit 3").await;
     let item = until_completed(&mut session).await;
@@ -103,7 +103,7 @@ async fn an_interrupt_ends_the_command_and_the_model_reads_what_it_had_printed()
     let mock = MockModel::start([Answer::message("I see.")]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
     run(&session, &thread.id, "echo begun; sleep 1000").await;
     session
         .until(|notification| matches!(notification, Notification::CommandExecutionOutputDelta(_)).then_some(()))
@@ -147,7 +147,7 @@ async fn a_command_whose_time_is_up_is_killed() {
     let mock = MockModel::start([]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
 
     let params = ThreadShellCommandParams {
         thread_id: thread.id.clone(),
@@ -171,7 +171,7 @@ async fn a_command_runs_beside_the_model_and_joins_its_turn() {
     ]);
     let home = home_for(&mock, "");
     let mut session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
     let turn = session.turn(&thread.id, "look").await;
     session
         .until(|notification| matches!(notification, Notification::TurnWaiting(_)).then_some(()))
@@ -200,7 +200,7 @@ async fn an_empty_command_is_refused() {
     let mock = MockModel::start([]);
     let home = home_for(&mock, "");
     let session = Session::open(&home).await;
-    let thread = session.start(ThreadStartParams::default()).await.thread;
+    let thread = session.start(ThreadSettings::default()).await.thread;
 
     let params = ThreadShellCommandParams {
         thread_id: thread.id,

@@ -5,7 +5,7 @@ use codex_protocol::VERSION;
 use codex_protocol::items::Thread;
 use codex_protocol::requests::{
     ClientInfo, Initialize, InitializeParams, ThreadFork, ThreadForkParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams,
-    ThreadSetup, ThreadSortKey, ThreadSourceKind, ThreadStart, ThreadStartParams,
+    ThreadSettings, ThreadSetup, ThreadSortKey, ThreadSourceKind, ThreadStart, ThreadStartParams,
 };
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
 use codex_rpc::Client;
@@ -40,7 +40,15 @@ pub async fn open(options: &ExecOptions, client: &Client) -> Result<ThreadSetup,
         .await?;
     client.notify("initialized", None).await?;
     match &options.session {
-        Session::New => Ok(client.request::<ThreadStart>(start_params(options)).await?),
+        Session::New => {
+            let params = ThreadStartParams {
+                settings: settings(options),
+                ephemeral: options.ephemeral.then_some(true),
+                thread_source: options.thread_source.clone(),
+                ..ThreadStartParams::default()
+            };
+            Ok(client.request::<ThreadStart>(params).await?)
+        }
         Session::Resume(session) => resume(options, client, id_of(client, session).await?).await,
         Session::Fork(session) => fork(options, client, id_of(client, session).await?).await,
         Session::Last { everywhere } => {
@@ -50,8 +58,8 @@ pub async fn open(options: &ExecOptions, client: &Client) -> Result<ThreadSetup,
     }
 }
 
-fn start_params(options: &ExecOptions) -> ThreadStartParams {
-    ThreadStartParams {
+fn settings(options: &ExecOptions) -> ThreadSettings {
+    ThreadSettings {
         cwd: Some(options.cwd.to_string()),
         model: options.model.clone(),
         model_provider: options.model_provider.clone(),
@@ -59,10 +67,7 @@ fn start_params(options: &ExecOptions) -> ThreadStartParams {
         approvals_reviewer: options.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
         sandbox: options.sandbox,
         config: options.config.clone(),
-        base_instructions: None,
         developer_instructions: None,
-        ephemeral: options.ephemeral.then_some(true),
-        thread_source: options.thread_source.clone(),
     }
 }
 
@@ -78,14 +83,7 @@ const fn approval_policy(options: &ExecOptions) -> ApprovalPolicy {
 async fn resume(options: &ExecOptions, client: &Client, thread_id: String) -> Result<ThreadSetup, ExecError> {
     let params = ThreadResumeParams {
         thread_id,
-        cwd: Some(options.cwd.to_string()),
-        model: options.model.clone(),
-        model_provider: options.model_provider.clone(),
-        approval_policy: Some(approval_policy(options)),
-        approvals_reviewer: options.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
-        sandbox: options.sandbox,
-        config: options.config.clone(),
-        developer_instructions: None,
+        settings: settings(options),
         exclude_turns: true,
     };
     Ok(client.request::<ThreadResume>(params).await?)
@@ -94,13 +92,7 @@ async fn resume(options: &ExecOptions, client: &Client, thread_id: String) -> Re
 async fn fork(options: &ExecOptions, client: &Client, thread_id: String) -> Result<ThreadSetup, ExecError> {
     let params = ThreadForkParams {
         thread_id,
-        cwd: Some(options.cwd.to_string()),
-        model: options.model.clone(),
-        model_provider: options.model_provider.clone(),
-        approval_policy: Some(approval_policy(options)),
-        approvals_reviewer: options.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
-        sandbox: options.sandbox,
-        config: options.config.clone(),
+        settings: settings(options),
         ephemeral: options.ephemeral,
         thread_source: options.thread_source.clone(),
         exclude_turns: true,

@@ -6,7 +6,7 @@ use codex_protocol::VERSION;
 use codex_protocol::items::Thread;
 use codex_protocol::requests::{
     ClientInfo, Initialize, InitializeParams, ThreadFork, ThreadForkParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams,
-    ThreadSetup, ThreadSortKey, ThreadSourceKind, ThreadStart, ThreadStartParams,
+    ThreadSettings, ThreadSetup, ThreadSortKey, ThreadSourceKind, ThreadStart,
 };
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode};
 use codex_rpc::Client;
@@ -63,20 +63,18 @@ pub struct Settings {
     pub sandbox: Option<SandboxMode>,
 }
 
-/// Parameters that open a thread with these settings.
-macro_rules! with_settings {
-    ($params:ident, $settings:ident $(, $field:ident)*) => {
-        $params {
-            $($field,)*
-            cwd: Some($settings.cwd.to_string()),
-            model: $settings.model.clone(),
-            model_provider: $settings.model_provider.clone(),
-            approval_policy: $settings.approval_policy,
-            approvals_reviewer: $settings.approvals_reviewer,
-            sandbox: $settings.sandbox,
-            ..$params::default()
+impl Settings {
+    fn asked(&self) -> ThreadSettings {
+        ThreadSettings {
+            cwd: Some(self.cwd.to_string()),
+            model: self.model.clone(),
+            model_provider: self.model_provider.clone(),
+            approval_policy: self.approval_policy,
+            approvals_reviewer: self.approvals_reviewer,
+            sandbox: self.sandbox,
+            ..ThreadSettings::default()
         }
-    };
+    }
 }
 
 /// The first request of the connection.
@@ -104,7 +102,7 @@ pub async fn introduce(client: &Client) -> Result<(), Failure> {
 /// If there is no such session, or the server refuses.
 pub async fn open(opening: &Opening, settings: &Settings, client: &Client) -> Result<ThreadSetup, Failure> {
     match opening {
-        Opening::New => Ok(client.request::<ThreadStart>(with_settings!(ThreadStartParams, settings)).await?),
+        Opening::New => Ok(client.request::<ThreadStart>(settings.asked().into()).await?),
         Opening::Resume(session) => resume(settings, client, id_of(client, session).await?).await,
         Opening::Fork(session) => fork(settings, client, id_of(client, session).await?).await,
         Opening::ResumeLast(among) => {
@@ -116,11 +114,12 @@ pub async fn open(opening: &Opening, settings: &Settings, client: &Client) -> Re
             fork(settings, client, thread.id).await
         }
         Opening::Back { thread_id, before_turn_id } => {
-            let thread_id = thread_id.clone();
             let params = ThreadForkParams {
+                thread_id: thread_id.clone(),
                 before_turn_id: Some(before_turn_id.clone()),
+                settings: settings.asked(),
                 exclude_turns: true,
-                ..with_settings!(ThreadForkParams, settings, thread_id)
+                ..ThreadForkParams::default()
             };
             Ok(client.request::<ThreadFork>(params).await?)
         }
@@ -128,12 +127,20 @@ pub async fn open(opening: &Opening, settings: &Settings, client: &Client) -> Re
 }
 
 async fn resume(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
-    let params = with_settings!(ThreadResumeParams, settings, thread_id);
+    let params = ThreadResumeParams {
+        thread_id,
+        settings: settings.asked(),
+        exclude_turns: false,
+    };
     Ok(client.request::<ThreadResume>(params).await?)
 }
 
 async fn fork(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
-    let params = with_settings!(ThreadForkParams, settings, thread_id);
+    let params = ThreadForkParams {
+        thread_id,
+        settings: settings.asked(),
+        ..ThreadForkParams::default()
+    };
     Ok(client.request::<ThreadFork>(params).await?)
 }
 

@@ -174,36 +174,47 @@ pub struct InitializeResult {
     pub platform_os: String,
 }
 
-/// Overrides for one thread. `config` holds dotted keys as with `-c`.
+/// What a client wants for a thread beside what configuration says; `None` leaves it to that.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ThreadStartParams {
+pub struct ThreadSettings {
     pub cwd: Option<String>,
     pub model: Option<String>,
     pub model_provider: Option<String>,
     pub approval_policy: Option<ApprovalPolicy>,
     pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox: Option<SandboxMode>,
+    /// Dotted keys as with `-c`.
     pub config: Option<serde_json::Map<String, serde_json::Value>>,
-    pub base_instructions: Option<String>,
     pub developer_instructions: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThreadStartParams {
+    #[serde(flatten)]
+    pub settings: ThreadSettings,
+    pub base_instructions: Option<String>,
     pub ephemeral: Option<bool>,
     /// What started the thread, for its journal and the provider; `user` unless given.
     pub thread_source: Option<String>,
+}
+
+impl From<ThreadSettings> for ThreadStartParams {
+    fn from(settings: ThreadSettings) -> Self {
+        Self {
+            settings,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadResumeParams {
     pub thread_id: String,
-    pub cwd: Option<String>,
-    pub model: Option<String>,
-    pub model_provider: Option<String>,
-    pub approval_policy: Option<ApprovalPolicy>,
-    pub approvals_reviewer: Option<ApprovalsReviewer>,
-    pub sandbox: Option<SandboxMode>,
-    pub config: Option<serde_json::Map<String, serde_json::Value>>,
-    pub developer_instructions: Option<String>,
+    #[serde(flatten)]
+    pub settings: ThreadSettings,
     /// Leave `thread.turns` empty.
     pub exclude_turns: bool,
 }
@@ -218,14 +229,8 @@ pub struct ThreadForkParams {
     pub last_turn_id: Option<String>,
     /// The first turn that is not taken over.
     pub before_turn_id: Option<String>,
-    pub cwd: Option<String>,
-    pub model: Option<String>,
-    pub model_provider: Option<String>,
-    pub approval_policy: Option<ApprovalPolicy>,
-    pub approvals_reviewer: Option<ApprovalsReviewer>,
-    pub sandbox: Option<SandboxMode>,
-    pub config: Option<serde_json::Map<String, serde_json::Value>>,
-    pub developer_instructions: Option<String>,
+    #[serde(flatten)]
+    pub settings: ThreadSettings,
     /// Keep the new thread in memory only.
     pub ephemeral: bool,
     /// What started the new thread, for its journal and the provider; `user` unless given.

@@ -13,7 +13,7 @@ use codex_protocol::items::{SessionSource, Turn, TurnStatus, UserInput};
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::{
-    ClientInfo, Initialize, InitializeParams, RequestId, ThreadResume, ThreadResumeParams, ThreadSetup, ThreadStart, ThreadStartParams,
+    ClientInfo, Initialize, InitializeParams, RequestId, ThreadResume, ThreadResumeParams, ThreadSettings, ThreadSetup, ThreadStart,
     TurnStart, TurnStartParams,
 };
 use codex_rpc::{Client, Events, ServerMessage, Wire};
@@ -213,8 +213,8 @@ impl Session {
             .collect()
     }
 
-    pub async fn start(&self, params: ThreadStartParams) -> ThreadSetup {
-        self.client.request::<ThreadStart>(params).await.unwrap()
+    pub async fn start(&self, settings: ThreadSettings) -> ThreadSetup {
+        self.client.request::<ThreadStart>(settings.into()).await.unwrap()
     }
 
     pub async fn resume(&self, thread_id: &str) -> ThreadSetup {

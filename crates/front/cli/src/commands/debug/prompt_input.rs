@@ -11,7 +11,7 @@ use codex_config::Overrides;
 use codex_exec::ExecError;
 use codex_model::{ModelClient, ModelEvent, ModelRequest};
 use codex_protocol::items::UserInput;
-use codex_protocol::requests::{ThreadStart, ThreadStartParams, TurnStart, TurnStartParams};
+use codex_protocol::requests::{ThreadSettings, ThreadStart, ThreadStartParams, TurnStart, TurnStartParams};
 use codex_rpc::Client;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -66,9 +66,12 @@ async fn first_request(
     mut requests: mpsc::Receiver<ModelRequest>,
 ) -> Result<Vec<Value>, ExecError> {
     let start = ThreadStartParams {
-        cwd: Some(cwd.to_string()),
-        model: root.model.clone(),
-        sandbox: root.sandbox,
+        settings: ThreadSettings {
+            cwd: Some(cwd.to_string()),
+            model: root.model.clone(),
+            sandbox: root.sandbox,
+            ..ThreadSettings::default()
+        },
         ephemeral: Some(true),
         ..ThreadStartParams::default()
     };
