@@ -2,7 +2,7 @@
 
 use crate::AbsPath;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// As many links as systems follow.
@@ -111,6 +111,40 @@ pub fn detach(command: &mut std::process::Command) {
     }
     #[cfg(not(any(unix, windows)))]
     let _ = command;
+}
+
+/// Opens a regular file, or a link to one. Opening a pipe would wait for whoever writes to it, and a device may never end.
+///
+/// # Errors
+/// As [`File::open`], and if it is anything but a file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    File::open(path)
+}
+
+/// All that is in a regular file.
+///
+/// # Errors
+/// As [`open_regular`]; of kind [`io::ErrorKind::FileTooLarge`] if that is more than `bytes_max`.
+pub fn read_regular(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        let text = format!("larger than {bytes_max} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(bytes)
+}
+
+/// The same for text.
+///
+/// # Errors
+/// As [`read_regular`]; of kind [`io::ErrorKind::InvalidData`] if it is no UTF-8.
+pub fn read_regular_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+    let no_text = |_| io::Error::new(io::ErrorKind::InvalidData, "not valid UTF-8");
+    String::from_utf8(read_regular(path, bytes_max)?).map_err(no_text)
 }
 
 /// Opens for appending; makes the file, for the owner alone, if it is missing.
@@ -321,6 +355,28 @@ mod tests {
         assert_eq!(lock_holder(&path), None);
         assert!(FileLock::try_acquire(&path).unwrap().is_some());
         fs::remove_file(&path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_are_read_and_only_up_to_a_limit() {
+        let folder = std::env::temp_dir().join(format!("codex-regular-{}", uuid::Uuid::new_v4()));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("text"), "four").unwrap();
+        fs::write(folder.join("bytes"), b"\xff").unwrap();
+        std::os::unix::fs::symlink("text", folder.join("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("pipe"), rustix::fs::Mode::RWXU).unwrap();
+        let read = |name: &str, bytes_max: u64| read_regular_text(&folder.join(name), bytes_max).map_err(|error| error.kind());
+
+        assert_eq!(read("text", 4), Ok("four".to_owned()));
+        assert_eq!(read("link", 4), Ok("four".to_owned()));
+        assert_eq!(read("text", 3), Err(io::ErrorKind::FileTooLarge));
+        assert_eq!(read("bytes", 4), Err(io::ErrorKind::InvalidData));
+        assert_eq!(read("missing", 4), Err(io::ErrorKind::NotFound));
+        let pipe = open_regular(&folder.join("pipe")).unwrap_err();
+        assert_eq!(pipe.to_string(), "not a regular file");
+        assert_eq!(read(".", 4), Err(io::ErrorKind::Other));
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[cfg(unix)]

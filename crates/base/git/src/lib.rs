@@ -7,10 +7,10 @@ pub mod changes;
 mod config;
 pub mod worktree;
 
-use codex_base::AbsPath;
+use codex_base::{AbsPath, os};
 use config::remotes;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 
 /// What is known of the repository around a directory.
@@ -152,7 +152,7 @@ fn resolve(name: &str, common_dir: &AbsPath) -> Option<String> {
 }
 
 fn packed(name: &str, common_dir: &AbsPath) -> Option<String> {
-    let file = File::open(common_dir.join("packed-refs")).ok()?;
+    let file = os::open_regular(&common_dir.join("packed-refs")).ok()?;
     let lines = BufReader::new(file.take(PACKED_BYTES_MAX)).lines().map_while(Result::ok);
     lines
         .filter_map(|line| {
@@ -186,12 +186,8 @@ const PACKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The text of a regular file, at most `bytes_max` of it.
 fn read_text(path: &AbsPath, bytes_max: u64) -> Option<String> {
-    // A pipe of that name must not block us.
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(bytes_max).read_to_end(&mut bytes).ok()?;
+    os::open_regular(path).ok()?.take(bytes_max).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

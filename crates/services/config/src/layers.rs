@@ -5,8 +5,8 @@ use crate::schema::{self, Findings, UnknownKey};
 use crate::tree::{self, Layer, Source, Table};
 use crate::{ConfigError, Overrides, Place, ProcessEnv};
 use codex_base::{AbsPath, os};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 /// A larger configuration file is a mistake.
@@ -289,19 +289,10 @@ fn read_file(file: &AbsPath, layer: Layer, rank: usize) -> Result<Option<Table>,
 }
 
 pub(crate) fn read_bounded(file: &Path) -> io::Result<String> {
-    // Opening a pipe would wait for whoever writes to it.
-    if !fs::metadata(file)?.is_file() && fs::canonicalize(file)? != Path::new("/dev/null") {
-        return Err(io::Error::other("not a file"));
+    if fs::canonicalize(file)? == Path::new("/dev/null") {
+        return Ok(String::new());
     }
-    let mut text = String::new();
-    let read = File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if read as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("larger than {FILE_BYTES_MAX} bytes"),
-        ));
-    }
-    Ok(text)
+    os::read_regular_text(file, FILE_BYTES_MAX)
 }
 
 /// The managed configuration of older versions: above everything but the model's flag.

@@ -55,7 +55,8 @@ impl LoginError {
                 "it is asked with `secret-tool` (Debian: libsecret-tools) in a desktop session; or set cli_auth_credentials_store to \"file\""
             }
             Self::Ephemeral => "set CODEX_API_KEY for the process that needs it",
-            Self::Unreadable { .. } | Self::Write { .. } => "check rights and space",
+            Self::Unreadable { .. } => "check its rights, or remove it with codex logout",
+            Self::Write { .. } => "check rights and space",
             Self::Damaged { .. } => "codex logout removes it; then log in again",
             Self::Locked { .. } => "try again",
         }

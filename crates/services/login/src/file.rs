@@ -7,7 +7,6 @@ use codex_base::os::{self, FileLock, Privacy};
 use codex_base::{AbsPath, Secret};
 use serde::Deserialize;
 use serde_json::Value;
-use std::fs::File;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
@@ -100,7 +99,7 @@ fn claims(token: &str) -> Option<Value> {
 /// The file's content, as far as it may be a login; `None` if there is no file.
 pub fn read(file: &AbsPath) -> Result<Option<Vec<u8>>, LoginError> {
     let mut bytes = Vec::new();
-    let read = File::open(file).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read = os::open_regular(file).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(Some(bytes)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),

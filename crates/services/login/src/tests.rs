@@ -71,6 +71,22 @@ fn the_file_is_for_its_owner_alone_even_if_it_was_not_before() {
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_told_and_not_waited_for() {
+    let home = Home::new();
+    let pipe = path(&home.path());
+    assert!(std::process::Command::new("mkfifo").arg(&*pipe).status().unwrap().success());
+
+    let error = load(&home.path(), Settings::default()).err().unwrap();
+
+    assert_eq!(
+        (error.code(), std::error::Error::source(&error).unwrap().to_string().as_str()),
+        ("login.unreadable", "not a regular file")
+    );
+    assert_eq!(forget(&home.path(), Settings::default()).unwrap(), [Place::File(pipe)]);
+}
+
 #[test]
 fn what_is_no_key_changes_nothing() {
     let check = |key: &[u8], settings: Settings, code: &str| {

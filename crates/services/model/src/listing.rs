@@ -4,12 +4,12 @@
 //! an entry that makes no sense is an error; from a provider's list it is left out.
 
 use crate::catalog::{Effort, ModelInfo};
+use codex_base::os;
 use codex_protocol::settings::{ReasoningSummary, Verbosity};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// Bytes of a catalogue that are read.
 pub(crate) const BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -37,7 +37,7 @@ impl CatalogError {
 /// # Errors
 /// If the file cannot be read, is no catalogue, or names no model.
 pub fn read(path: &Path) -> Result<Vec<ModelInfo>, CatalogError> {
-    let text = read_bounded(path).map_err(|source| CatalogError::Read { path: path.into(), source })?;
+    let text = os::read_regular_text(path, BYTES_MAX).map_err(|source| CatalogError::Read { path: path.into(), source })?;
     let problem = match parse(&text) {
         Ok(models) if models.is_empty() => "it names no model".to_owned(),
         Ok(models) => return Ok(models),
@@ -47,19 +47,6 @@ pub fn read(path: &Path) -> Result<Vec<ModelInfo>, CatalogError> {
         path: path.into(),
         problem,
     })
-}
-
-fn read_bounded(path: &Path) -> io::Result<String> {
-    // Opening a pipe would wait for a writer, and a device may never end.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
-    let mut text = String::new();
-    fs::File::open(path)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > BYTES_MAX {
-        return Err(io::Error::other(format!("it is over {BYTES_MAX} bytes")));
-    }
-    Ok(text)
 }
 
 /// `{"models": [entry, …]}`.
@@ -249,7 +236,7 @@ mod tests {
         let path = folder.path().join("models.json");
         let problem = |text: Option<&str>| {
             if let Some(text) = text {
-                fs::write(&path, text).unwrap();
+                std::fs::write(&path, text).unwrap();
             }
             let error = read(&path).unwrap_err().to_string();
             error.replace(&path.display().to_string(), "FILE")

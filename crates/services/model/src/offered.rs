@@ -13,8 +13,6 @@ use codex_protocol::settings::{ProviderSettings, WireApi};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -160,12 +158,7 @@ impl ModelList {
 }
 
 fn read(file: &Path, identity: &str) -> Option<ModelList> {
-    // Opening a pipe would wait for a writer.
-    if !fs::metadata(file).ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(file).ok()?.take(FILE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let bytes = os::read_regular(file, FILE_BYTES_MAX).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
     if file.identity != identity || file.client_version != VERSION {
         return None;
@@ -187,6 +180,7 @@ mod tests {
     use super::*;
     use codex_protocol::settings::TokenCommand;
     use pretty_assertions::assert_eq;
+    use std::fs;
 
     fn list(at: &str) -> ModelList {
         let entries = listing::offered(br#"{"models": [{"slug": "m", "context_window": 9000, "base_instructions": "long"}]}"#).unwrap();

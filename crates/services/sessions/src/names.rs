@@ -3,7 +3,7 @@
 //! One line is `{"id", "thread_name", "updated_at"}`; the last line of a thread counts, and an empty name is none. Names need not be unique.
 
 use crate::JournalError;
-use codex_base::os::{create_private_dir, open_private_append};
+use codex_base::os::{create_private_dir, open_private_append, open_regular};
 use codex_base::{AbsPath, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ fn index(home: &AbsPath) -> AbsPath {
 /// The names by thread id. A file that cannot be read holds none.
 pub fn names(home: &AbsPath) -> HashMap<String, String> {
     let mut names = HashMap::new();
-    let Ok(mut file) = File::open(index(home)) else {
+    let Ok(mut file) = open_regular(&index(home)) else {
         return names;
     };
     let end = file.metadata().map_or(0, |facts| facts.len());

@@ -1,9 +1,9 @@
 //! Journals that lie there compressed (`.jsonl.zst`): read as they are, unpacked in place before they go on.
 
 use codex_base::AbsPath;
-use codex_base::os::{Privacy, write_atomic};
+use codex_base::os::{self, Privacy, write_atomic};
 use ruzstd::decoding::StreamingDecoder;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -28,11 +28,7 @@ pub fn twin(path: &AbsPath) -> Option<AbsPath> {
 /// # Errors
 /// If the file cannot be opened, or is no such file from its first byte on.
 pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    // Opening a pipe would wait for whoever writes to it.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a file"));
-    }
-    let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path)?);
+    let file = BufReader::with_capacity(BUFFER_BYTES, os::open_regular(path)?);
     if !is_packed(path) {
         return Ok(Box::new(file));
     }

@@ -1,7 +1,7 @@
 //! Folders of a project and the beginnings of files.
 
-use codex_base::AbsPath;
-use std::fs::{self, File};
+use codex_base::{AbsPath, os};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub struct Piece {
 pub fn read_at_most(path: &Path, bytes_max: usize) -> io::Result<Piece> {
     let mut bytes = Vec::new();
     let one_more = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path)?.take(one_more).read_to_end(&mut bytes)?;
+    os::open_regular(path)?.take(one_more).read_to_end(&mut bytes)?;
     let is_cut = bytes.len() > bytes_max;
     bytes.truncate(bytes_max);
     Ok(Piece {

@@ -175,7 +175,7 @@ fn a_pipe_in_the_place_of_a_journal_is_not_waited_for() {
 
     let refused = Journal::resume(&home(&temp), THREAD).unwrap_err().with_cause();
 
-    assert!(refused.ends_with(": not a file"), "{refused}");
+    assert!(refused.ends_with(": not a regular file"), "{refused}");
     assert_eq!(codex_sessions::list(&home(&temp), &codex_sessions::Query::default()), []);
 }
 
