@@ -39,7 +39,12 @@ pub fn status(facts: &StatusFacts, now: SystemTime) -> ModelError {
     match (facts.status, detail.key()) {
         (400 | 413, "context_length_exceeded") => never(error::CONTEXT_WINDOW, NO_ROOM, CodexErrorInfo::ContextWindowExceeded),
         (400, _) if facts.body.trim().is_empty() => never(error::BAD_REQUEST, unexpected(facts, &detail), CodexErrorInfo::BadRequest),
-        (400, _) => never(error::BAD_REQUEST, shortened(facts.body), CodexErrorInfo::BadRequest),
+        (400, key) => {
+            // Here the provider says what is wrong with the request, so its words come first.
+            let code = if key.is_empty() { String::new() } else { format!(" ({key})") };
+            let text = detail.text().map_or_else(|| shortened(facts.body), |message| message + &code);
+            never(error::BAD_REQUEST, text, CodexErrorInfo::BadRequest)
+        }
         (401 | 403, _) => ModelError::new(
             error::UNAUTHORIZED,
             unexpected(facts, &detail),
@@ -312,6 +317,15 @@ mod tests {
         let table = [
             (400, "", None),
             (400, "plain text", None),
+            (400, "<html>Bad request</html>", None),
+            (
+                400,
+                r#"{"error":{"message":"Bad value: 'x'.","code":"invalid_value","type":"invalid_request_error"}}"#,
+                None,
+            ),
+            (400, r#"{"error":{"message":"Bad value: 'x'."}}"#, None),
+            (400, r#"{"error":{"code":"invalid_value"}}"#, None),
+            (400, r#"{"message":"elsewhere"}"#, None),
             (400, r#"{"error":{"code":"context_length_exceeded"}}"#, None),
             (401, r#"{"error":{"message":"Bad key."}}"#, None),
             (403, "", None),
@@ -351,6 +365,11 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r#"
         400 model.bad_request | Never | BadRequest | unexpected status 400, url: u, request id: req
         400 model.bad_request | Never | BadRequest | plain text
+        400 model.bad_request | Never | BadRequest | <html>Bad request</html>
+        400 model.bad_request | Never | BadRequest | Bad value: 'x'. (invalid_value)
+        400 model.bad_request | Never | BadRequest | Bad value: 'x'.
+        400 model.bad_request | Never | BadRequest | {"error":{"code":"invalid_value"}}
+        400 model.bad_request | Never | BadRequest | {"message":"elsewhere"}
         400 model.context_window | Never | ContextWindowExceeded | The conversation no longer fits into the model's context window. Start a new thread, or undo the last steps.
         401 model.unauthorized | Backoff | Unauthorized | unexpected status 401: Bad key., url: u, request id: req
         403 model.unauthorized | Backoff | Unauthorized | unexpected status 403, url: u, request id: req
