@@ -7,7 +7,7 @@
 use crate::listing::{self, CatalogError};
 use crate::offered::{self, ModelLists};
 use codex_base::Timestamp;
-use codex_protocol::settings::{ProviderSettings, ReasoningSummary, Verbosity};
+use codex_protocol::settings::{ProviderSettings, ReasoningSummary, Verbosity, WireApi};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -130,12 +130,19 @@ fn catalog_of(file: Option<&Path>) -> Result<Catalog, CatalogError> {
 }
 
 /// The catalogue for a provider: that of the file if there is one, else the embedded one with the provider's own list over it. Old lists
-/// count as well: the figures that a provider gave last are better than none.
+/// count as well: the figures that a provider gave last are better than none. A script plays any model; the one it offers is its own.
 ///
 /// # Errors
 /// If the file cannot be read, is no catalogue, or names no model.
 pub fn catalog_for(file: Option<&Path>, provider: &ProviderSettings, lists: &ModelLists) -> Result<Catalog, CatalogError> {
     let mut catalog = catalog_of(file)?;
+    if file.is_none() && provider.wire_api == WireApi::Scripted {
+        catalog.default = SCRIPTED_MODEL.to_owned();
+        catalog
+            .models
+            .iter_mut()
+            .for_each(|model| model.hidden = model.slug != SCRIPTED_MODEL);
+    }
     if file.is_none()
         && let Some(list) = offered::identity(provider).and_then(|identity| lists.get(&identity))
     {
@@ -259,6 +266,25 @@ mod tests {
             (default.default_effort.as_deref(), default.effective_window()),
             (Some("medium"), 258_400)
         );
+    }
+
+    #[test]
+    fn a_script_offers_its_own_model_and_knows_the_others() {
+        let script = ProviderSettings {
+            wire_api: WireApi::Scripted,
+            ..ProviderSettings::default()
+        };
+
+        let catalog = catalog_for(None, &script, &ModelLists::new(None)).unwrap();
+
+        let offered: Vec<&str> = catalog
+            .models()
+            .iter()
+            .filter(|model| !model.hidden)
+            .map(|model| model.slug.as_str())
+            .collect();
+        assert_eq!((offered, catalog.default_model()), (vec![SCRIPTED_MODEL], SCRIPTED_MODEL));
+        assert!(catalog.find("gpt-5.5").known);
     }
 
     #[test]
