@@ -105,6 +105,21 @@ impl Surroundings {
             .collect()
     }
 
+    /// Whether clients of a server in these surroundings can be told of them: their messages are Unicode.
+    ///
+    /// # Errors
+    /// If our home has a name that is none.
+    pub fn can_be_told(&self) -> Result<(), ExecError> {
+        let home = &self.process.codex_home;
+        if home.to_str().is_some() {
+            return Ok(());
+        }
+        let named = self.process.var_os("CODEX_HOME").is_some_and(|value| !value.is_empty());
+        let variable = if named { "CODEX_HOME" } else { "HOME" };
+        let message = format!("{variable} leads to a folder whose name is not Unicode: {home}");
+        Err(ExecError::new("config.home_invalid", message).with_hint("rename the folder, or set CODEX_HOME to another one"))
+    }
+
     /// Whether `auto` colours stderr.
     pub fn colours(&self) -> bool {
         wants_colours(|name| self.process.var(name), self.terminals.stderr)

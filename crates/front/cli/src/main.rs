@@ -84,6 +84,7 @@ fn start(
     sandbox: Arc<dyn Sandbox>,
     at_end: impl FnOnce(&Ended, &ExecOptions),
 ) -> Result<ExitCode, ExecError> {
+    surroundings.can_be_told()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -52,6 +52,7 @@ pub fn run_in(
     sandbox: Arc<dyn Sandbox>,
     at_end: impl FnOnce(),
 ) -> Result<ExitCode, ExecError> {
+    surroundings.can_be_told()?;
     let surroundings = named(surroundings);
     for note in &command.notes {
         tell(&format!("note: {note}"));

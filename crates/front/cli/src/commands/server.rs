@@ -56,6 +56,7 @@ fn run<T>(
     model: Option<Arc<dyn ModelClient>>,
     work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
 ) -> Result<T, ExecError> {
+    surroundings.can_be_told()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -151,6 +151,35 @@ fn a_home_that_is_no_folder_is_one_clear_error() {
 }
 
 #[test]
+fn a_home_whose_name_is_no_text_is_told_before_anything_begins() {
+    use std::os::unix::ffi::OsStrExt;
+    let lab = Lab::new();
+    let home = lab.root().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&home).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = lab.command(words);
+        command.env("CODEX_HOME", &home);
+        lab.start(command).ended(crate::support::PATIENCE)
+    };
+
+    for words in [&["exec", "--skip-git-repo-check", "go"][..], &["sessions"]] {
+        let ran = run(words);
+
+        ran.assert_code(1);
+        assert_eq!(
+            ran.stderr,
+            format!(
+                "error: CODEX_HOME leads to a folder whose name is not Unicode: {} [config.home_invalid]\n\
+                 hint: rename the folder, or set CODEX_HOME to another one\n",
+                home.display()
+            )
+        );
+    }
+    // What needs no server goes on.
+    run(&["config", "list"]).assert_code(0);
+}
+
+#[test]
 fn a_home_below_the_temporary_folder_is_a_home_like_any_other() {
     let mock = MockModel::start([Answer::message("Here.")]);
     let lab = Lab::with_model(&mock);
