@@ -111,7 +111,7 @@ pub fn find(name: &str) -> Option<Feature> {
 
 /// The flag that was probably meant.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    codex_base::nearest(name, FEATURES.iter().map(|(name, ..)| *name))
+    codex_base::nearest(name, all().map(|feature| feature.name))
 }
 
 /// What has to change in the user's file to switch a flag. `without` is its state if the file said nothing.
@@ -131,7 +131,7 @@ pub fn changes(state: &State, without: bool, on: bool) -> Vec<Change> {
 
 /// All flags, sorted by name.
 pub fn all() -> impl Iterator<Item = Feature> {
-    FEATURES.iter().map(|&(name, stage, default)| Feature { name, stage, default })
+    FEATURES.lines().filter_map(feature)
 }
 
 fn aliases_of(name: &'static str) -> impl Iterator<Item = &'static str> {
@@ -159,229 +159,26 @@ const IMPLIED: &[(&str, &str)] = &[("code_mode_only", "code_mode")];
 /// Cannot be switched: there is no other way to run commands.
 const FIXED: &[&str] = &["unified_exec"];
 
-const ON: bool = true;
-const OFF: bool = false;
+/// A row for each flag, sorted by name: name, stage and default.
+const FEATURES: &str = include_str!("features.txt");
 
-use Stage::{Deprecated, Experimental, Removed, Stable, UnderDevelopment};
-
-#[rustfmt::skip]
-const FEATURES: &[(&str, Stage, bool)] = &[
-    ("agent_message_board", UnderDevelopment, OFF),
-    ("agent_message_board_mcp", UnderDevelopment, OFF),
-    ("analytics_plan_history", Experimental, OFF),
-    ("api_key_cyber_access_programs", Stable, ON),
-    ("api_key_model_discovery", Stable, ON),
-    ("app_server_websocket_compression", UnderDevelopment, OFF),
-    ("apply_patch_freeform", Removed, OFF),
-    ("apply_patch_preserve_line_endings", Removed, OFF),
-    ("apply_patch_streaming_events", UnderDevelopment, OFF),
-    ("apps", Stable, ON),
-    ("apps_early_resource_discovery", UnderDevelopment, OFF),
-    ("apps_mcp_path_override", Removed, OFF),
-    ("artifact", UnderDevelopment, OFF),
-    ("async_compaction", UnderDevelopment, OFF),
-    ("async_compaction_root_only", UnderDevelopment, OFF),
-    ("auth_elicitation", Stable, ON),
-    ("background_paginated_rollout_migration", UnderDevelopment, OFF),
-    ("bedrock_setup_wizard", Stable, ON),
-    ("browser_annotation_api", Stable, ON),
-    ("browser_use", Stable, ON),
-    ("browser_use_external", Stable, ON),
-    ("browser_use_full_cdp_access", Stable, ON),
-    ("chronicle", UnderDevelopment, OFF),
-    ("cli_daybreak", Stable, ON),
-    ("cli_resume_account_check", UnderDevelopment, OFF),
-    ("code_mode", UnderDevelopment, OFF),
-    ("code_mode_buffered_exec", Removed, OFF),
-    ("code_mode_host", Stable, ON),
-    ("code_mode_host_grpc", Stable, ON),
-    ("code_mode_host_output_truncation", Stable, ON),
-    ("code_mode_interrupt", Stable, ON),
-    ("code_mode_only", UnderDevelopment, OFF),
-    ("code_mode_only_strict_3p_tools", UnderDevelopment, OFF),
-    ("code_mode_prewarm", UnderDevelopment, OFF),
-    ("code_mode_tool_description_first", Removed, OFF),
-    ("code_mode_tool_search", UnderDevelopment, OFF),
-    ("codex_apps_mcp_2026_07_28", UnderDevelopment, OFF),
-    ("codex_git_commit", Removed, OFF),
-    ("collaboration_modes", Removed, ON),
-    ("command_sessions_world_state", UnderDevelopment, OFF),
-    ("compaction_image_budget", Stable, ON),
-    ("computer_use", Stable, ON),
-    ("concurrent_reasoning_summaries", UnderDevelopment, OFF),
-    ("content_item_kinds", Stable, ON),
-    ("context_management", UnderDevelopment, OFF),
-    ("credential_masking", UnderDevelopment, OFF),
-    ("critical_path_timing", UnderDevelopment, OFF),
-    ("current_time_reminder", UnderDevelopment, OFF),
-    ("cwd_relative_turn_diffs", UnderDevelopment, OFF),
-    ("daemon_auto_start", Stable, ON),
-    ("daybreak_program_propagation", UnderDevelopment, OFF),
-    ("default_mode_request_user_input", UnderDevelopment, OFF),
-    ("defer_mailbox_preemption", UnderDevelopment, OFF),
-    ("deferred_executor", UnderDevelopment, OFF),
-    ("deferred_tool_world_state", Stable, ON),
-    ("elevated_windows_sandbox", Removed, OFF),
-    ("enable_fanout", Removed, OFF),
-    ("enable_mcp_apps", UnderDevelopment, OFF),
-    ("enable_request_compression", Stable, ON),
-    ("exec_permission_approvals", UnderDevelopment, OFF),
-    ("executed_tool_call_metadata", UnderDevelopment, OFF),
-    ("executor_capability_discovery", UnderDevelopment, OFF),
-    ("executor_capability_discovery_v2", UnderDevelopment, OFF),
-    ("experimental_windows_sandbox", Removed, OFF),
-    ("external_agent_memory_import", UnderDevelopment, OFF),
-    ("external_migration", Removed, OFF),
-    ("fast_mode", Stable, ON),
-    ("gateway_setup_wizard", Stable, OFF),
-    ("gcp_setup_wizard", Stable, OFF),
-    ("goals", Stable, ON),
-    ("guardian_approval", Stable, ON),
-    ("guardian_conversation_history_tools", UnderDevelopment, OFF),
-    ("guardian_denial_reconsideration", UnderDevelopment, OFF),
-    ("guardian_enhanced_node_repl_transcripts", UnderDevelopment, OFF),
-    ("guardian_ext", Removed, OFF),
-    ("guardian_include_additional_context", Stable, ON),
-    ("guardian_native_multi_agent_history", UnderDevelopment, OFF),
-    ("guardian_node_repl_transcript_images", UnderDevelopment, OFF),
-    ("guardian_recorded_items", UnderDevelopment, OFF),
-    ("guardian_reuse_parent_compaction", Stable, ON),
-    ("guardian_root_handoff_context", UnderDevelopment, OFF),
-    ("guardian_trust_orchestrator_connectors", UnderDevelopment, OFF),
-    ("guardianv2", UnderDevelopment, OFF),
-    ("guardianv2.thread_context", Removed, OFF),
-    ("guardianv2_decisions_comparison", UnderDevelopment, OFF),
-    ("guardianv3", UnderDevelopment, OFF),
-    ("hooks", Stable, ON),
-    ("hosted_search_policy", UnderDevelopment, OFF),
-    ("image_detail_original", Removed, OFF),
-    ("image_generation", Stable, ON),
-    ("image_generation_animation", UnderDevelopment, OFF),
-    ("image_resize_notice", UnderDevelopment, OFF),
-    ("in_app_browser", Stable, ON),
-    ("in_app_chat", Stable, ON),
-    ("in_app_dictation", Stable, ON),
-    ("in_app_local_automation", Stable, ON),
-    ("in_app_updates", Stable, ON),
-    ("in_app_voice", Stable, ON),
-    ("incremental_exec_tools", UnderDevelopment, OFF),
-    ("incremental_tools", Stable, ON),
-    ("incremental_tools_legacy", Stable, OFF),
-    ("incremental_tools_legacy_gcp", Stable, ON),
-    ("instant_interrupt", UnderDevelopment, ON),
-    ("interrupt_on_cancel", UnderDevelopment, OFF),
-    ("item_ids", Removed, ON),
-    ("js_repl", Removed, OFF),
-    ("js_repl_tools_only", Removed, OFF),
-    ("local_thread_store_compression", UnderDevelopment, OFF),
-    ("local_thread_store_shared_compression", Removed, OFF),
-    ("login_shell_package_path", Experimental, OFF),
-    ("mcp_2026_07_28", UnderDevelopment, OFF),
-    ("mcp_connection_sharing", UnderDevelopment, OFF),
-    ("mcp_lazy_stdio_startup", UnderDevelopment, OFF),
-    ("mcp_oauth_refresh_coordination", Stable, ON),
-    ("mcp_tool_list_changed", UnderDevelopment, OFF),
-    ("memories", Stable, OFF),
-    ("mentions_v2", Stable, ON),
-    ("model_catalog_in_context", UnderDevelopment, OFF),
-    ("multi_agent", Deprecated, ON),
-    ("multi_agent_mode", Removed, OFF),
-    ("multi_agent_v2", Stable, OFF),
-    ("multi_agent_v2_dynamic_tools", UnderDevelopment, OFF),
-    ("multi_env_copy_file", UnderDevelopment, OFF),
-    ("network_proxy", Experimental, OFF),
-    ("non_prefixed_mcp_tool_names", UnderDevelopment, OFF),
-    ("nonfatal_clock_read_errors", UnderDevelopment, OFF),
-    ("omit_app_server_notification_media", UnderDevelopment, OFF),
-    ("omit_skill_descriptions", UnderDevelopment, OFF),
-    ("output_token_replay", UnderDevelopment, OFF),
-    ("personality", Removed, OFF),
-    ("plugin_discovery_prefetch", Removed, OFF),
-    ("plugin_hooks", Removed, OFF),
-    ("plugin_sharing", Stable, ON),
-    ("plugins", Stable, ON),
-    ("powershell_shell_version", UnderDevelopment, OFF),
-    ("prediction_preserve_parent_tools", Stable, ON),
-    ("prefer_mxc", UnderDevelopment, OFF),
-    ("prevent_idle_sleep", Experimental, OFF),
-    ("psp", UnderDevelopment, OFF),
-    ("realtime_conversation", Removed, ON),
-    ("reasoning_effort_override", Stable, ON),
-    ("recommended_plugins", Stable, OFF),
-    ("remote_compaction_v2", Removed, OFF),
-    ("remote_control", Removed, OFF),
-    ("remote_models", Removed, OFF),
-    ("remote_plugin", Stable, ON),
-    ("request_permissions_tool", UnderDevelopment, OFF),
-    ("request_rule", Removed, OFF),
-    ("resize_all_images", Removed, ON),
-    ("respect_system_proxy", Experimental, OFF),
-    ("responses_websockets", Removed, OFF),
-    ("responses_websockets_v2", Removed, OFF),
-    ("retain_client_developer_messages", UnderDevelopment, OFF),
-    ("retain_client_tool_outputs", Stable, ON),
-    ("rollout_budget", UnderDevelopment, OFF),
-    ("runtime_agent_instances", UnderDevelopment, OFF),
-    ("runtime_metrics", UnderDevelopment, OFF),
-    ("search_tool", Removed, OFF),
-    ("secret_auth_storage", Stable, OFF),
-    ("send_async_message", Removed, OFF),
-    ("send_message_to_user_async", UnderDevelopment, OFF),
-    ("shell_snapshot", Stable, ON),
-    ("shell_snapshot_v2", UnderDevelopment, OFF),
-    ("shell_tool", Stable, ON),
-    ("shell_zsh_fork", Removed, OFF),
-    ("simplified_selection_hints", UnderDevelopment, OFF),
-    ("skill_catalog_deltas", UnderDevelopment, OFF),
-    ("skill_env_var_dependency_prompt", Removed, OFF),
-    ("skill_mcp_dependency_install", Stable, ON),
-    ("skill_search", Stable, ON),
-    ("skip_host_skill_discovery", UnderDevelopment, OFF),
-    ("sleep_tool", Stable, ON),
-    ("sqlite", Removed, ON),
-    ("stable_environment_tools", Removed, OFF),
-    ("standalone_web_search", UnderDevelopment, OFF),
-    ("steer", Removed, ON),
-    ("step_model_switching", UnderDevelopment, OFF),
-    ("subagent_default_context_limits", UnderDevelopment, OFF),
-    ("subagent_thread_environments", UnderDevelopment, OFF),
-    ("suppress_model_change_announcements", Stable, OFF),
-    ("system_proxy_fallback", Stable, ON),
-    ("terminal_resize_reflow", Removed, ON),
-    ("terminal_visualization_instructions", UnderDevelopment, OFF),
-    ("token_budget", UnderDevelopment, OFF),
-    ("tool_call_mcp_elicitation", Stable, ON),
-    ("tool_search", Removed, OFF),
-    ("tool_search_always_defer_mcp_tools", Removed, ON),
-    ("tool_suggest", Stable, ON),
-    ("transcript_v2", Removed, OFF),
-    ("tui_app_server", Removed, ON),
-    ("tui_extensions_statusline", UnderDevelopment, OFF),
-    ("tui_multi_backend", UnderDevelopment, OFF),
-    ("tui_workspace", UnderDevelopment, OFF),
-    ("ultrafast_mode", Stable, ON),
-    ("unavailable_dummy_tools", Removed, OFF),
-    ("unbounded_connection_retries", Stable, ON),
-    ("undo", Removed, OFF),
-    ("unified_exec", Stable, ON),
-    ("unified_exec_tty", Stable, ON),
-    ("unified_exec_zsh_fork", Removed, OFF),
-    ("unified_image_budget", Stable, ON),
-    ("untrusted_as_tool_output", Stable, ON),
-    ("use_agent_identity", UnderDevelopment, OFF),
-    ("use_legacy_landlock", Deprecated, OFF),
-    ("use_linux_sandbox_bwrap", Removed, OFF),
-    ("use_xaa", UnderDevelopment, OFF),
-    ("view_image", Stable, ON),
-    ("wake_on_agent_messages", UnderDevelopment, OFF),
-    ("web_search_cached", Deprecated, OFF),
-    ("web_search_request", Deprecated, OFF),
-    ("windows_sandbox_service", UnderDevelopment, OFF),
-    ("workspace_dependencies", Stable, ON),
-    ("workspace_owner_usage_nudge", Removed, OFF),
-    ("worktrees", Removed, ON),
-    ("write_stdin_approval", Stable, ON),
-];
+fn feature(row: &'static str) -> Option<Feature> {
+    let [name, stage, default] = row.split(' ').collect::<Vec<_>>().try_into().ok()?;
+    let stage = match stage {
+        "stable" => Stage::Stable,
+        "experimental" => Stage::Experimental,
+        "under-development" => Stage::UnderDevelopment,
+        "deprecated" => Stage::Deprecated,
+        "removed" => Stage::Removed,
+        _ => return None,
+    };
+    let default = match default {
+        "on" => true,
+        "off" => false,
+        _ => return None,
+    };
+    Some(Feature { name, stage, default })
+}
 
 #[cfg(test)]
 mod tests {
@@ -397,6 +194,13 @@ mod tests {
 
     fn enabled(text: &str, name: &str) -> bool {
         state(find(name).unwrap(), &parsed(text)).unwrap().enabled
+    }
+
+    #[test]
+    fn every_row_is_a_flag() {
+        let odd: Vec<_> = FEATURES.lines().filter(|row| feature(row).is_none()).collect();
+
+        assert_eq!(odd, ["# name, stage, default"]);
     }
 
     #[test]

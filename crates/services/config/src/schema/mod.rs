@@ -78,6 +78,10 @@ pub(crate) struct Section {
     pub keys: &'static [Key],
 }
 
+const fn section(title: &'static str, keys: &'static [Key]) -> Section {
+    Section { title, keys }
+}
+
 pub(crate) const fn used(name: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Key {
     Key {
         name,

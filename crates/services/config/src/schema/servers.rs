@@ -20,17 +20,12 @@ const MCP_TOOLS: Kind = Map(&Table(&[
 ]));
 
 /// `[mcp_servers.NAME]`.
+#[rustfmt::skip]
 pub(super) const MCP_SERVER: Kind = Table(&[
     later("command", Text),
     later("args", TEXTS),
     later("env", TEXT_MAP),
-    later(
-        "env_vars",
-        List(&Either(&[
-            Text,
-            Table(&[later("name", Text), later("source", Choice(&["local", "remote"]))]),
-        ])),
-    ),
+    later("env_vars", List(&Either(&[Text, Table(&[later("name", Text), later("source", Choice(&["local", "remote"]))])]))),
     later("cwd", Path),
     later("url", Text),
     later("bearer_token_env_var", Text),
@@ -56,11 +51,7 @@ pub(super) const MCP_SERVER: Kind = Table(&[
     later("tool_input_schema_max_bytes", POSITIVE),
     later("environment_id", Text),
     later("experimental_environment", Text),
-    gone(
-        "bearer_token",
-        Any,
-        "a token does not belong into this file; name its variable in `bearer_token_env_var`",
-    ),
+    gone("bearer_token", Any, "a token does not belong into this file; name its variable in `bearer_token_env_var`"),
     gone("name", Text, "the name of the table counts"),
 ]);
 
@@ -87,56 +78,35 @@ const HOOK_STATE: Kind = Map(&Table(&[
 ]));
 
 /// `[hooks]`; events of other versions are left alone.
-pub(super) const HOOKS: Kind = Open(
-    &[
-        later("PreToolUse", GROUPS),
-        later("PermissionRequest", GROUPS),
-        later("PostToolUse", GROUPS),
-        later("SessionStart", GROUPS),
-        later("SessionEnd", GROUPS),
-        later("UserPromptSubmit", GROUPS),
-        later("Stop", GROUPS),
-        later("PreCompact", GROUPS),
-        later("PostCompact", GROUPS),
-        later("SubagentStart", GROUPS),
-        later("SubagentStop", GROUPS),
-        later("Interrupt", GROUPS),
-        later("PreModelRequest", GROUPS),
-        later("PostModelRequest", GROUPS),
-        later("state", HOOK_STATE),
-    ],
-    &Any,
-);
+#[rustfmt::skip]
+pub(super) const HOOKS: Kind = Open(&[
+    later("PreToolUse", GROUPS),
+    later("PermissionRequest", GROUPS),
+    later("PostToolUse", GROUPS),
+    later("SessionStart", GROUPS),
+    later("SessionEnd", GROUPS),
+    later("UserPromptSubmit", GROUPS),
+    later("Stop", GROUPS),
+    later("PreCompact", GROUPS),
+    later("PostCompact", GROUPS),
+    later("SubagentStart", GROUPS),
+    later("SubagentStop", GROUPS),
+    later("Interrupt", GROUPS),
+    later("PreModelRequest", GROUPS),
+    later("PostModelRequest", GROUPS),
+    later("state", HOOK_STATE),
+], &Any);
 
+#[rustfmt::skip]
 pub(super) const SKILLS: Kind = Table(&[
-    used(
-        "bundled",
-        Table(&[used(
-            "enabled",
-            Switch,
-            "true",
-            "whether skills in `$CODEX_HOME/skills/.system` count",
-        )]),
-        "",
-        "",
-    ),
-    used(
-        "include_instructions",
-        Switch,
-        "true",
-        "whether the model is told which skills there are",
-    ),
+    used("bundled", Table(&[used("enabled", Switch, "true", "whether skills in `$CODEX_HOME/skills/.system` count")]), "", ""),
+    used("include_instructions", Switch, "true", "whether the model is told which skills there are"),
     used("max_context_tokens", POSITIVE, "2 % of the model's window", "how much that may be"),
-    used(
-        "config",
-        List(&Table(&[
-            used("path", Path, "", "its `SKILL.md`, or the folder of that"),
-            used("name", Text, "", "instead of `path`"),
-            used("enabled", Switch, "required", ""),
-        ])),
-        "",
-        "switches skills off, or on again; the last entry counts",
-    ),
+    used("config", List(&Table(&[
+        used("path", Path, "", "its `SKILL.md`, or the folder of that"),
+        used("name", Text, "", "instead of `path`"),
+        used("enabled", Switch, "required", ""),
+    ])), "", "switches skills off, or on again; the last entry counts"),
 ]);
 
 pub(super) const MEMORIES: Kind = Table(&[
@@ -158,37 +128,30 @@ pub(super) const MEMORIES: Kind = Table(&[
     later("consolidation_service_tier", Text),
 ]);
 
-pub(super) const AGENTS: Kind = Open(
-    &[
-        later("enabled", Switch),
-        later("max_threads", POSITIVE),
-        later("max_depth", COUNT),
-        later("job_max_runtime_seconds", COUNT),
-        later("max_concurrent_threads_per_session", COUNT),
-        later("default_subagent_model", Text),
-        later("interrupt_message", Any),
-    ],
-    &Open(
-        &[
-            later("description", Text),
-            later("config_file", Path),
-            later("nickname_candidates", TEXTS),
-        ],
-        &Any,
-    ),
-);
+#[rustfmt::skip]
+pub(super) const AGENTS: Kind = Open(&[
+    later("enabled", Switch),
+    later("max_threads", POSITIVE),
+    later("max_depth", COUNT),
+    later("job_max_runtime_seconds", COUNT),
+    later("max_concurrent_threads_per_session", COUNT),
+    later("default_subagent_model", Text),
+    later("interrupt_message", Any),
+], &Open(&[
+    later("description", Text),
+    later("config_file", Path),
+    later("nickname_candidates", TEXTS),
+], &Any));
 
-pub(super) const PLUGINS: Kind = Map(&Open(
-    &[
-        later("enabled", Switch),
-        later("remote_plugin_id", Text),
-        later("release_id", Text),
-        later("auto_provision", Any),
-        later("mcp_servers", Map(&Any)),
-        later("apps", Any),
-    ],
-    &Any,
-));
+#[rustfmt::skip]
+pub(super) const PLUGINS: Kind = Map(&Open(&[
+    later("enabled", Switch),
+    later("remote_plugin_id", Text),
+    later("release_id", Text),
+    later("auto_provision", Any),
+    later("mcp_servers", Map(&Any)),
+    later("apps", Any),
+], &Any));
 
 pub(super) const MARKETPLACES: Kind = Map(&Table(&[
     later("source_type", Choice(&["git", "local"])),
@@ -205,22 +168,21 @@ const TLS: Kind = Table(&[
     later("client-private-key", Path),
 ]);
 
+#[rustfmt::skip]
 const EXPORTER: Kind = Either(&[
     Choice(&["none", "statsig"]),
     Table(&[
-        later(
-            "otlp-http",
-            Table(&[
-                later("endpoint", Text),
-                later("protocol", Choice(&["binary", "json"])),
-                later("headers", TEXT_MAP),
-                later("tls", TLS),
-            ]),
-        ),
-        later(
-            "otlp-grpc",
-            Table(&[later("endpoint", Text), later("headers", TEXT_MAP), later("tls", TLS)]),
-        ),
+        later("otlp-http", Table(&[
+            later("endpoint", Text),
+            later("protocol", Choice(&["binary", "json"])),
+            later("headers", TEXT_MAP),
+            later("tls", TLS),
+        ])),
+        later("otlp-grpc", Table(&[
+            later("endpoint", Text),
+            later("headers", TEXT_MAP),
+            later("tls", TLS),
+        ])),
     ]),
 ]);
 
@@ -239,18 +201,16 @@ pub(super) const OTEL: Kind = Table(&[
 ]);
 
 /// Tables of the hosted service.
+#[rustfmt::skip]
 pub(super) static SERVICE: &[Key] = &[
     service("analytics", Table(&[service("enabled", Switch)])),
     service("apps", Map(&Open(&[service("enabled", Switch)], &Any))),
     service("apps_mcp_product_sku", Text),
-    service(
-        "audio",
-        Table(&[
-            service("microphone", Text),
-            service("speaker", Text),
-            service("microphone_channel", Either(&[COUNT, List(&COUNT)])),
-        ]),
-    ),
+    service("audio", Table(&[
+        service("microphone", Text),
+        service("speaker", Text),
+        service("microphone_channel", Either(&[COUNT, List(&COUNT)])),
+    ])),
     service("browser_use", Any),
     service("chatgpt_base_url", Text),
     service("cloud", Any),
@@ -265,41 +225,29 @@ pub(super) static SERVICE: &[Key] = &[
     service("experimental_realtime_ws_startup_context", Text),
     service("feedback", Table(&[service("enabled", Switch)])),
     service("forced_chatgpt_workspace_id", Either(&[Text, TEXTS])),
-    service(
-        "mcp_enterprise_managed_auth",
-        Table(&[service(
-            "idp",
-            Table(&[
-                service("issuer", Text),
-                service("client_id", Text),
-                service("client_secret", Text),
-                service("token_endpoint_auth_method", Text),
-            ]),
-        )]),
-    ),
+    service("mcp_enterprise_managed_auth", Table(&[
+        service("idp", Table(&[
+            service("issuer", Text),
+            service("client_id", Text),
+            service("client_secret", Text),
+            service("token_endpoint_auth_method", Text),
+        ])),
+    ])),
     service("orchestrator", Any),
-    service(
-        "realtime",
-        Table(&[
-            service("version", Choice(&["v1", "v2", "v3"])),
-            service("type", Choice(&["conversational", "transcription"])),
-            service("transport", Choice(&["webrtc", "websocket"])),
-            service("voice", Text),
-        ]),
-    ),
-    service(
-        "tool_suggest",
-        Table(&[
-            service(
-                "discoverables",
-                List(&Table(&[service("type", Choice(&["connector", "plugin"])), service("id", Word)])),
-            ),
-            service("disabled_tools", Any),
-        ]),
-    ),
+    service("realtime", Table(&[
+        service("version", Choice(&["v1", "v2", "v3"])),
+        service("type", Choice(&["conversational", "transcription"])),
+        service("transport", Choice(&["webrtc", "websocket"])),
+        service("voice", Text),
+    ])),
+    service("tool_suggest", Table(&[
+        service("discoverables", List(&Table(&[service("type", Choice(&["connector", "plugin"])), service("id", Word)]))),
+        service("disabled_tools", Any),
+    ])),
 ];
 
 /// `[notice]`: what was shown once.
+#[rustfmt::skip]
 pub(super) const NOTICE: Kind = Table(&[
     later("hide_full_access_warning", Switch),
     later("hide_world_writable_warning", Switch),
@@ -309,13 +257,10 @@ pub(super) const NOTICE: Kind = Table(&[
     later("fast_default_opt_out", Switch),
     later("hide_gov_cloud_guidance", Switch),
     later("model_migrations", TEXT_MAP),
-    later(
-        "external_config_migration_prompts",
-        Table(&[
-            later("home", Switch),
-            later("home_last_prompted_at", super::INTEGER),
-            later("projects", SWITCH_MAP),
-            later("project_last_prompted_at", Map(&super::INTEGER)),
-        ]),
-    ),
+    later("external_config_migration_prompts", Table(&[
+        later("home", Switch),
+        later("home_last_prompted_at", super::INTEGER),
+        later("projects", SWITCH_MAP),
+        later("project_last_prompted_at", Map(&super::INTEGER)),
+    ])),
 ]);
