@@ -3,7 +3,6 @@
 use crate::profiles::{Permissions, Profiles};
 use crate::requirements::{EXTERNAL, Requirements};
 use crate::tree::{Node, Table, Value, dotted};
-use crate::value::Choices;
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
 use codex_protocol::requests::ActivePermissionProfile;
@@ -12,6 +11,7 @@ use codex_protocol::settings::{
     ShellEnvironmentPolicy, WebSearchDetails, WebSearchLocation, WebSearchMode,
 };
 use codex_protocol::skills::{SkillNamed, SkillRule, SkillSettings};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ impl Reader<'_> {
         Ok(self.read(path, Node::boolean)?.unwrap_or(false))
     }
 
-    pub(crate) fn named<T: Copy + Choices>(&self, path: &str) -> Result<Option<T>, ConfigError> {
+    pub(crate) fn named<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ConfigError> {
         self.read(path, Node::named)
     }
 

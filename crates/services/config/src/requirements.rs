@@ -4,13 +4,14 @@
 
 use crate::profiles::is_pattern;
 use crate::tree::{self, Node, Table};
-use crate::value::Choices as _;
+use crate::value::by_name;
 use crate::{Config, ConfigError, Place, ProcessEnv, Replacement};
 use codex_base::AbsPath;
 use codex_protocol::settings::{
     ApprovalPolicy, ApprovalsReviewer, DenyGlob, FileRule, FileRules, NetworkAccess, Rights, SandboxMode, SandboxPolicy, SocketRule,
     UnixSockets, WebSearchMode,
 };
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// Of a mode without details.
@@ -118,7 +119,7 @@ impl Requirements {
         };
         Ok(Self {
             approvals: approvals(table)?.or(legacy_approvals(managed)?),
-            reviewers: read_list(table, "allowed_approvals_reviewers", ApprovalsReviewer::CHOICES)?.or(legacy_reviewers(managed)?),
+            reviewers: reviewers(table)?.or(legacy_reviewers(managed)?),
             modes: modes.or(legacy_modes(managed)?),
             web_search: web_search(table)?,
             profiles: profiles(table)?,
@@ -148,13 +149,7 @@ impl Requirements {
             if let Some(asked) = slot.replace(pin.clone())
                 && asked != *pin
             {
-                changes.push(Replacement {
-                    key: key.to_owned(),
-                    from: asked,
-                    to: pin.clone(),
-                    place: pins.place.clone(),
-                    allowed: vec![pin.clone()],
-                });
+                changes.push(Replacement::by(&pins.place, key, asked, pin));
             }
         }
         changes
@@ -230,13 +225,8 @@ impl Requirements {
         let mut changes = Vec::new();
         for line in config.file_rules.additional.iter_mut().filter(|line| line.rights == Rights::Write) {
             line.rights = Rights::Read;
-            changes.push(Replacement {
-                key: format!("additional permissions for {}", line.path),
-                from: "write".to_owned(),
-                to: "read".to_owned(),
-                place: allowed.place.clone(),
-                allowed: vec!["read".to_owned()],
-            });
+            let key = format!("additional permissions for {}", line.path);
+            changes.push(Replacement::by(&allowed.place, key, "write", "read"));
         }
         changes
     }
@@ -295,13 +285,7 @@ impl Requirements {
     fn close_network(&self, config: &mut Config) -> Option<Replacement> {
         let place = self.network_closed.as_ref()?;
         config.file_rules.network_closed = Some(place.to_string());
-        let change = |key: &str, from: &str, to: &str| Replacement {
-            key: key.to_owned(),
-            from: from.to_owned(),
-            to: to.to_owned(),
-            place: place.clone(),
-            allowed: vec![to.to_owned()],
-        };
+        let change = |key: &str, from: &str, to: &str| Replacement::by(place, key, from, to);
         match &mut config.sandbox_policy {
             SandboxPolicy::ExternalSandbox { network_access } if *network_access == NetworkAccess::Enabled => {
                 *network_access = NetworkAccess::Restricted;
@@ -321,34 +305,31 @@ impl Requirements {
     fn close_sockets(&self, config: &mut Config) -> Vec<Replacement> {
         let Some(limits) = &self.sockets else { return Vec::new() };
         config.file_rules.closed_sockets.clone_from(&limits.closed);
-        let change = |key: &str, from: String, to: &str| Replacement {
-            key: key.to_owned(),
-            from,
-            to: to.to_owned(),
-            place: limits.place.clone(),
-            allowed: vec![to.to_owned()],
-        };
+        let change = |key: &str, from: &str, to: &str| Replacement::by(&limits.place, key, from, to);
         // Under another name it is the same socket.
         let real = |path: &AbsPath| path.canonicalize().unwrap_or_else(|_| path.as_path().to_owned());
         match &mut config.file_rules.unix_sockets {
             UnixSockets::All { .. } if limits.all_allowed && limits.closed.is_empty() => Vec::new(),
             sockets @ UnixSockets::All { .. } => {
                 *sockets = UnixSockets::default();
-                vec![change(
-                    "permissions.network.dangerously_allow_all_unix_sockets",
-                    "true".to_owned(),
-                    "false",
-                )]
+                vec![change("permissions.network.dangerously_allow_all_unix_sockets", "true", "false")]
             }
             UnixSockets::Named(rules) => {
                 let is_closed = |rule: &SocketRule| limits.closed.iter().any(|closed| real(&closed.path) == real(&rule.path));
                 let (closed, open): (Vec<_>, Vec<_>) = std::mem::take(rules).into_iter().partition(is_closed);
                 *rules = open;
-                let closed = closed.into_iter();
-                closed
-                    .map(|rule| change("permissions.network.unix_sockets", rule.path.to_string(), "deny"))
-                    .collect()
+                let change = |rule: &SocketRule| change("permissions.network.unix_sockets", &rule.path.to_string(), "deny");
+                closed.iter().map(change).collect()
             }
+        }
+    }
+}
+
+impl<T> Allowed<T> {
+    fn at(node: &Node, values: Vec<T>) -> Self {
+        Self {
+            values,
+            place: node.source.place.clone(),
         }
     }
 }
@@ -418,56 +399,41 @@ fn deny_read(table: &Table, env: &ProcessEnv) -> Result<DenyRead, ConfigError> {
     Ok(found)
 }
 
-fn read_list<T: Copy + PartialEq>(table: &Table, key: &str, choices: &[(&str, T)]) -> Result<Option<Allowed<T>>, ConfigError> {
-    table.get(key).map(|node| allowed(key, node, choices)).transpose()
+fn reviewers(table: &Table) -> Result<Option<Allowed<ApprovalsReviewer>>, ConfigError> {
+    const KEY: &str = "allowed_approvals_reviewers";
+    table.get(KEY).map(|node| allowed(KEY, node, named(node))).transpose()
 }
 
-fn allowed<T: Copy + PartialEq>(key: &str, node: &Node, choices: &[(&str, T)]) -> Result<Allowed<T>, ConfigError> {
+/// What the names in a list mean, without those that this version does not know.
+fn named<T: DeserializeOwned>(node: &Node) -> impl Iterator<Item = T> {
+    let names = node.items().unwrap_or_default().iter().filter_map(toml::Value::as_str);
+    names.filter_map(by_name)
+}
+
+fn allowed<T: PartialEq>(key: &str, node: &Node, named: impl Iterator<Item = T>) -> Result<Allowed<T>, ConfigError> {
     let mut values = Vec::new();
-    for text in node.items().unwrap_or_default().iter().filter_map(toml::Value::as_str) {
-        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text)
-            && !values.contains(value)
-        {
-            values.push(*value);
+    for value in named {
+        if !values.contains(&value) {
+            values.push(value);
         }
     }
     if values.is_empty() {
         return Err(invalid(key, node, "names nothing that this version can use"));
     }
-    Ok(Allowed {
-        values,
-        place: node.source.place.clone(),
-    })
+    Ok(Allowed::at(node, values))
 }
 
 /// The named policies, and switches that allow just themselves.
 fn approvals(table: &Table) -> Result<Option<Allowed<ApprovalPolicy>>, ConfigError> {
     const KEY: &str = "allowed_approval_policies";
     let Some(node) = table.get(KEY) else { return Ok(None) };
-    let named = |text: &str| {
-        ApprovalPolicy::CHOICES
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, policy)| *policy)
+    let policy = |item: &toml::Value| match item {
+        toml::Value::String(name) => Ok(by_name(name)),
+        switches => switches.clone().try_into::<ApprovalPolicy>().map(Some),
     };
-    let mut values = Vec::new();
-    for item in node.items().unwrap_or_default() {
-        let value = match item {
-            toml::Value::String(text) => named(text),
-            switches => {
-                let policy = switches.clone().try_into::<ApprovalPolicy>();
-                Some(policy.map_err(|error| invalid(KEY, node, &format!("`granular`: {}", error.message())))?)
-            }
-        };
-        values.extend(value.filter(|value| !values.contains(value)));
-    }
-    if values.is_empty() {
-        return Err(invalid(KEY, node, "names nothing that this version can use"));
-    }
-    Ok(Some(Allowed {
-        values,
-        place: node.source.place.clone(),
-    }))
+    let policies = node.items().unwrap_or_default().iter().map(policy).collect::<Result<Vec<_>, _>>();
+    let policies = policies.map_err(|error| invalid(KEY, node, &format!("`granular`: {}", error.message())))?;
+    allowed(KEY, node, policies.into_iter().flatten()).map(Some)
 }
 
 fn invalid(key: &str, node: &Node, problem: &str) -> ConfigError {
@@ -479,12 +445,17 @@ fn invalid(key: &str, node: &Node, problem: &str) -> ConfigError {
 }
 
 fn allowed_modes(key: &str, node: &Node) -> Result<Allowed<SandboxMode>, ConfigError> {
+    let mode = |name| match name {
+        // Requirements alone may name it.
+        "external-sandbox" => Some(SandboxMode::ExternalSandbox),
+        name => by_name(name),
+    };
     let names = node.items().unwrap_or_default().iter().filter_map(toml::Value::as_str);
-    if !names.clone().any(|name| name == SandboxMode::ReadOnly.as_str()) {
-        return Err(invalid(key, node, "must contain `read-only`"));
+    let allowed = allowed(key, node, names.filter_map(mode));
+    match allowed {
+        Ok(modes) if modes.values.contains(&SandboxMode::ReadOnly) => Ok(modes),
+        Ok(_) | Err(_) => Err(invalid(key, node, "must contain `read-only`")),
     }
-    const EXTERNAL: (&str, SandboxMode) = (SandboxMode::ExternalSandbox.as_str(), SandboxMode::ExternalSandbox);
-    allowed(key, node, &[SandboxMode::CHOICES, &[EXTERNAL]].concat())
 }
 
 /// The modes of the first entry of `remote_sandbox_config` that names this host.
@@ -510,11 +481,8 @@ fn web_search(table: &Table) -> Result<Option<Allowed<WebSearchMode>>, ConfigErr
     const KEY: &str = "allowed_web_search_modes";
     let Some(node) = table.get(KEY) else { return Ok(None) };
     let mut allowed = match node.items() {
-        Some([]) | None => Allowed {
-            values: Vec::new(),
-            place: node.source.place.clone(),
-        },
-        Some(_) => allowed(KEY, node, WebSearchMode::CHOICES)?,
+        Some([]) | None => Allowed::at(node, Vec::new()),
+        Some(_) => allowed(KEY, node, named(node))?,
     };
     if !allowed.values.contains(&WebSearchMode::Disabled) {
         allowed.values.push(WebSearchMode::Disabled);
@@ -627,10 +595,7 @@ fn legacy_approvals(managed: &Table) -> Result<Option<Allowed<ApprovalPolicy>>, 
     let Some(node) = managed.get("approval_policy").filter(|node| node.text().is_some()) else {
         return Ok(None);
     };
-    Ok(Some(Allowed {
-        values: vec![node.one_of("approval_policy", ApprovalPolicy::CHOICES)?],
-        place: node.source.place.clone(),
-    }))
+    Ok(Some(Allowed::at(node, vec![node.named("approval_policy")?])))
 }
 
 /// A reviewer also leaves the user.
@@ -643,21 +608,15 @@ fn legacy_reviewers(managed: &Table) -> Result<Option<Allowed<ApprovalsReviewer>
         ApprovalsReviewer::User => vec![reviewer],
         ApprovalsReviewer::AutoReview => vec![reviewer, ApprovalsReviewer::User],
     };
-    Ok(Some(Allowed {
-        values,
-        place: node.source.place.clone(),
-    }))
+    Ok(Some(Allowed::at(node, values)))
 }
 
 fn legacy_modes(managed: &Table) -> Result<Option<Allowed<SandboxMode>>, ConfigError> {
     let Some(node) = managed.get("sandbox_mode") else { return Ok(None) };
-    let mode = node.one_of("sandbox_mode", SandboxMode::CHOICES)?;
+    let mode = node.named("sandbox_mode")?;
     let mut values = vec![mode];
     if mode != SandboxMode::ReadOnly {
         values.push(SandboxMode::ReadOnly);
     }
-    Ok(Some(Allowed {
-        values,
-        place: node.source.place.clone(),
-    }))
+    Ok(Some(Allowed::at(node, values)))
 }

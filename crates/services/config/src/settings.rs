@@ -163,6 +163,19 @@ pub struct Replacement {
     pub allowed: Vec<String>,
 }
 
+impl Replacement {
+    /// By the only value that the requirement leaves.
+    pub(crate) fn by(place: &Place, key: impl Into<String>, from: impl Into<String>, to: &str) -> Self {
+        Self {
+            key: key.into(),
+            from: from.into(),
+            to: to.to_owned(),
+            place: place.clone(),
+            allowed: vec![to.to_owned()],
+        }
+    }
+}
+
 impl fmt::Display for Replacement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let allowed: Vec<_> = self.allowed.iter().map(|value| format!("`{value}`")).collect();

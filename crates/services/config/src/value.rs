@@ -3,89 +3,13 @@
 use crate::tree::{Node, Table, Value};
 use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
-use codex_protocol::settings::{
-    ApprovalPolicy, ApprovalsReviewer, EnvironmentInherit, HistoryPersistence, ReasoningSummary, SandboxMode, Verbosity, WebSearchMode,
-};
-use codex_protocol::terminal::{AlternateScreen, NotificationCondition, NotificationMethod};
+use serde::de::DeserializeOwned;
+use serde::de::value::StrDeserializer;
 use std::collections::BTreeMap;
 
-/// An enum whose values have names in files.
-pub(crate) trait Choices: Sized + 'static {
-    const CHOICES: &'static [(&'static str, Self)];
-}
-
-impl Choices for ApprovalPolicy {
-    /// `on-failure` is an older spelling.
-    const CHOICES: &'static [(&'static str, Self)] = &[
-        ("on-request", Self::OnRequest),
-        ("untrusted", Self::Untrusted),
-        ("never", Self::Never),
-        ("on-failure", Self::OnRequest),
-    ];
-}
-
-impl Choices for ApprovalsReviewer {
-    /// `guardian_subagent` is an older spelling.
-    const CHOICES: &'static [(&'static str, Self)] = &[
-        ("user", Self::User),
-        ("auto_review", Self::AutoReview),
-        ("guardian_subagent", Self::AutoReview),
-    ];
-}
-
-impl Choices for SandboxMode {
-    const CHOICES: &'static [(&'static str, Self)] = &[
-        ("read-only", Self::ReadOnly),
-        ("workspace-write", Self::WorkspaceWrite),
-        ("danger-full-access", Self::DangerFullAccess),
-    ];
-}
-
-impl Choices for WebSearchMode {
-    const CHOICES: &'static [(&'static str, Self)] = &[
-        ("disabled", Self::Disabled),
-        ("cached", Self::Cached),
-        ("indexed", Self::Indexed),
-        ("live", Self::Live),
-    ];
-}
-
-impl Choices for ReasoningSummary {
-    const CHOICES: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("concise", Self::Concise),
-        ("detailed", Self::Detailed),
-        ("none", Self::None),
-    ];
-}
-
-impl Choices for Verbosity {
-    const CHOICES: &'static [(&'static str, Self)] = &[("low", Self::Low), ("medium", Self::Medium), ("high", Self::High)];
-}
-
-impl Choices for EnvironmentInherit {
-    const CHOICES: &'static [(&'static str, Self)] = &[("all", Self::All), ("core", Self::Core), ("none", Self::None)];
-}
-
-impl Choices for HistoryPersistence {
-    const CHOICES: &'static [(&'static str, Self)] = &[("save-all", Self::SaveAll), ("none", Self::None)];
-}
-
-impl Choices for NotificationMethod {
-    const CHOICES: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("osc9", Self::Osc9),
-        ("osc777", Self::Osc777),
-        ("bel", Self::Bel),
-    ];
-}
-
-impl Choices for NotificationCondition {
-    const CHOICES: &'static [(&'static str, Self)] = &[("unfocused", Self::Unfocused), ("always", Self::Always)];
-}
-
-impl Choices for AlternateScreen {
-    const CHOICES: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("always", Self::Always), ("never", Self::Never)];
+/// The value of that name; which names there are is told where a layer is checked.
+pub(crate) fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
+    T::deserialize(StrDeserializer::<serde::de::value::Error>::new(name)).ok()
 }
 
 impl Node {
@@ -187,8 +111,8 @@ impl Node {
             .collect()
     }
 
-    pub(crate) fn named<T: Copy + Choices>(&self, key: &str) -> Result<T, ConfigError> {
-        self.one_of(key, T::CHOICES)
+    pub(crate) fn named<T: DeserializeOwned>(&self, key: &str) -> Result<T, ConfigError> {
+        self.text().and_then(by_name).ok_or_else(|| self.wrong(key, "one of its names"))
     }
 
     pub(crate) fn one_of<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, ConfigError> {
