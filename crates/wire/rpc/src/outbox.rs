@@ -1,7 +1,8 @@
 //! What waits for a peer to read it.
 //!
 //! Pushing never waits. Deltas are merged with a delta of the same item at the end of the queue and dropped when [`DELTAS_MAX`] already
-//! wait. Everything else is kept; when [`MESSAGES_MAX`] wait for [`PATIENCE`] (or [`MESSAGES_HARD_MAX`] at any time) the peer is given up. A sender that would rather be slowed down than lose its
+//! wait. Of an item that lost one no later delta is kept: what a reader has of it is a beginning, and its completion brings the whole.
+//! Everything else is kept; when [`MESSAGES_MAX`] wait for [`PATIENCE`] (or [`MESSAGES_HARD_MAX`] at any time) the peer is given up. A sender that would rather be slowed down than lose its
 //! peer asks [`Outbox::room`] before it makes more.
 //! [`Queue`] decides and is pure; [`Outbox`] adds waking up.
 
@@ -10,7 +11,7 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::{RequestError, RequestId};
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -23,6 +24,8 @@ pub const MESSAGES_MAX: usize = 4096;
 pub const MESSAGES_HARD_MAX: usize = 4 * MESSAGES_MAX;
 /// With fewer than this there is room; what is under way when there is none any more fits below [`MESSAGES_MAX`].
 pub const ROOMY_BELOW: usize = MESSAGES_MAX / 2;
+/// The same of deltas, in bytes: text that waits is memory, and no reader is quicker for more of it.
+pub const DELTA_BYTES_ROOMY_BELOW: usize = 1 << 20;
 /// How long the queue may stay at [`MESSAGES_MAX`] before the peer is disconnected.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Deltas that may wait; more are dropped.
@@ -72,6 +75,10 @@ pub enum Pushed {
 pub struct Queue {
     waiting: VecDeque<Outgoing>,
     deltas: usize,
+    /// Of text, in deltas.
+    delta_bytes: usize,
+    /// By thread, the items of which a delta was dropped, until they or their turn are over.
+    cut: BTreeMap<String, BTreeSet<String>>,
     full_since: Option<Instant>,
 }
 
@@ -85,17 +92,29 @@ impl Queue {
     }
 
     fn push_delta(&mut self, message: Outgoing) -> Pushed {
+        let is_cut = |piece: Piece| self.cut.get(piece.thread).is_some_and(|items| items.contains(piece.item));
+        if Piece::of(&message).is_some_and(is_cut) {
+            return Pushed::Dropped;
+        }
+        let bytes = text_bytes(&message);
         let message = match self.waiting.back_mut() {
             Some(last) => match merge(last, message) {
-                None => return Pushed::Merged,
+                None => {
+                    self.delta_bytes += bytes;
+                    return Pushed::Merged;
+                }
                 Some(message) => message,
             },
             None => message,
         };
         if self.deltas >= DELTAS_MAX {
+            if let Some(piece) = Piece::of(&message) {
+                self.cut.entry(piece.thread.to_owned()).or_default().insert(piece.item.to_owned());
+            }
             return Pushed::Dropped;
         }
         self.deltas += 1;
+        self.delta_bytes += bytes;
         self.waiting.push_back(message);
         Pushed::Stored
     }
@@ -109,14 +128,32 @@ impl Queue {
                 return Pushed::Overflow(format!("{kept} messages were not read for {} s", full_for.as_secs()));
             }
         }
+        if let Outgoing::Notification { notification, .. } = &message {
+            self.mend(notification);
+        }
         self.waiting.push_back(message);
         Pushed::Stored
+    }
+
+    /// Nothing more comes of what is over.
+    fn mend(&mut self, told: &Notification) {
+        match told {
+            Notification::ItemCompleted(n) => {
+                if let Some(items) = self.cut.get_mut(&n.thread_id) {
+                    items.remove(n.item.id());
+                }
+            }
+            Notification::TurnCompleted(n) => drop(self.cut.remove(&n.thread_id)),
+            Notification::ThreadClosed(n) => drop(self.cut.remove(&n.thread_id)),
+            _ => {}
+        }
     }
 
     pub fn pop(&mut self) -> Option<Outgoing> {
         let message = self.waiting.pop_front()?;
         if message.is_delta() {
             self.deltas -= 1;
+            self.delta_bytes -= text_bytes(&message);
         }
         if self.kept() < MESSAGES_MAX {
             self.full_since = None;
@@ -129,8 +166,34 @@ impl Queue {
     }
 
     fn has_room(&self) -> bool {
-        self.kept() < ROOMY_BELOW
+        self.kept() < ROOMY_BELOW && self.delta_bytes < DELTA_BYTES_ROOMY_BELOW
     }
+}
+
+/// A piece of an item's text.
+struct Piece<'a> {
+    thread: &'a str,
+    item: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Piece<'a> {
+    /// `None` also for the last word about what a turn waits for: it is a piece of nothing.
+    fn of(message: &'a Outgoing) -> Option<Self> {
+        let Outgoing::Notification { notification, .. } = message else {
+            return None;
+        };
+        let (thread, item, text) = match notification {
+            Notification::AgentMessageDelta(n) | Notification::CommandExecutionOutputDelta(n) => (&n.thread_id, &n.item_id, &n.delta),
+            Notification::ReasoningSummaryTextDelta(n) => (&n.thread_id, &n.item_id, &n.delta),
+            _ => return None,
+        };
+        Some(Self { thread, item, text })
+    }
+}
+
+fn text_bytes(message: &Outgoing) -> usize {
+    Piece::of(message).map_or(0, |piece| piece.text.len())
 }
 
 /// Adds a delta to the one before it, if both belong to the same item; gives it back otherwise.
@@ -278,7 +341,8 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use codex_protocol::notifications::{ItemDelta, ThreadClosed, TurnWaiting, WaitingFor};
+    use codex_protocol::items::ThreadItem;
+    use codex_protocol::notifications::{ItemCompleted, ItemDelta, ThreadClosed, TurnWaiting, WaitingFor};
     use pretty_assertions::assert_eq;
 
     fn delta(item_id: &str, text: &str) -> Outgoing {
@@ -372,6 +436,45 @@ mod tests {
         assert_eq!(queue.push(delta("again", "x"), now), Pushed::Stored);
     }
 
+    fn over(item_id: &str) -> Outgoing {
+        let completed = ItemCompleted {
+            thread_id: "t".into(),
+            turn_id: "u".into(),
+            item: ThreadItem::ContextCompaction { id: item_id.into() },
+            completed_at_ms: 0,
+        };
+        Outgoing::Notification {
+            notification: Notification::ItemCompleted(completed),
+            emitted_at_ms: None,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_an_item_is_a_beginning_of_it() {
+        let now = Instant::now();
+        let mut queue = Queue::default();
+        let piece = "x".repeat(DELTA_BYTES_MAX);
+        for _ in 0..DELTAS_MAX {
+            queue.push(delta("a", &piece), now);
+        }
+        let lost = queue.push(delta("a", "lost"), now);
+        drained(&mut queue);
+        let pushes = [
+            delta("a", "behind it"),
+            delta("b", "1"),
+            over("b"),
+            delta("a", "still"),
+            over("a"),
+            delta("a", "2"),
+        ];
+        let became: Vec<Pushed> = pushes.into_iter().map(|message| queue.push(message, now)).collect();
+
+        use Pushed::{Dropped, Stored};
+        assert_eq!(lost, Dropped);
+        assert_eq!(became, [Dropped, Stored, Stored, Dropped, Stored, Stored]);
+        assert_eq!(drained(&mut queue), [delta("b", "1"), over("b"), over("a"), delta("a", "2")]);
+    }
+
     fn full(now: Instant) -> Queue {
         let mut queue = Queue::default();
         for n in 0..MESSAGES_MAX {
@@ -417,11 +520,19 @@ mod tests {
     async fn a_sender_that_can_wait_goes_on_when_half_is_read_or_nobody_reads() {
         let end = |outbox: &Outbox| outbox.close("over");
         let read_one = |outbox: &Outbox| drop(outbox.pop_now());
-        for makes_room in [read_one, Outbox::forget, end] {
+        let kept_ones: Vec<Outgoing> = (0..ROOMY_BELOW).map(kept).collect();
+        let piece = "x".repeat(DELTA_BYTES_MAX / 2);
+        let pieces: Vec<Outgoing> = (0..2 * DELTA_BYTES_ROOMY_BELOW / DELTA_BYTES_MAX)
+            .map(|_| delta("a", &piece))
+            .collect();
+        for (messages, makes_room) in [&kept_ones, &pieces]
+            .into_iter()
+            .flat_map(|messages| [read_one, Outbox::forget, end].map(|makes_room| (messages, makes_room)))
+        {
             let outbox = Outbox::default();
-            for n in 0..ROOMY_BELOW {
-                assert!(outbox.has_room(), "{n}");
-                outbox.push(kept(n)).unwrap();
+            for message in messages {
+                assert!(outbox.has_room());
+                outbox.push(message.clone()).unwrap();
             }
 
             let mut room = std::pin::pin!(outbox.room());
