@@ -77,7 +77,7 @@ pub fn units(text: &str) -> impl Iterator<Item = (&str, usize)> {
 }
 
 /// Printable ASCII: one column for each byte.
-fn is_simple(text: &str) -> bool {
+pub fn is_simple(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 

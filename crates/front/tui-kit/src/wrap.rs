@@ -3,7 +3,7 @@
 //! Breaks stand at white space and around wide characters; a word breaks only where it is wider than a row.
 //! No text is lost or reordered, and the cost is linear in the text, whatever the width.
 
-use crate::cells::{Link, Piece, Row, line_width, units};
+use crate::cells::{Link, Piece, Row, is_simple, line_width, units};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::sync::Arc;
@@ -112,6 +112,9 @@ struct Runs {
 
 impl Runs {
     fn push(&mut self, text: &str, columns: usize, look: &Look) {
+        if text.is_empty() {
+            return;
+        }
         self.columns += columns;
         if let Some(last) = self.runs.last_mut().filter(|last| last.look == *look) {
             last.text.push_str(text);
@@ -126,10 +129,16 @@ impl Runs {
     }
 
     fn append(&mut self, other: &mut Self) {
+        self.columns += std::mem::take(&mut other.columns);
         for run in other.runs.drain(..) {
-            self.push(&run.text, run.columns, &run.look);
+            match self.runs.last_mut().filter(|last| last.look == run.look) {
+                Some(last) => {
+                    last.text.push_str(&run.text);
+                    last.columns += run.columns;
+                }
+                None => self.runs.push(run),
+            }
         }
-        other.columns = 0;
     }
 
     fn clear(&mut self) {
@@ -174,6 +183,9 @@ impl<'w> Filler<'w> {
     }
 
     fn text(&mut self, text: &str, look: &Look) {
+        if is_simple(text) && !self.before_wide {
+            return self.simple_text(text, look);
+        }
         for (unit, columns) in units(text) {
             let c = unit.chars().next();
             if unit.chars().all(is_space) {
@@ -189,6 +201,23 @@ impl<'w> Filler<'w> {
             }
             self.before = c;
         }
+    }
+
+    /// What most text is: whole words at once.
+    fn simple_text(&mut self, text: &str, look: &Look) {
+        for part in text.split_inclusive(' ') {
+            let word = part.strip_suffix(' ').unwrap_or(part);
+            if self.word.columns + word.len() <= self.room() {
+                self.word.push(word, word.len(), look);
+            } else {
+                units(word).for_each(|(unit, columns)| self.letter(unit, columns, look));
+            }
+            if word.len() < part.len() {
+                self.end_word();
+                self.space(" ", 1, look);
+            }
+        }
+        self.before = text.chars().last().or(self.before);
     }
 
     fn letter(&mut self, unit: &str, columns: usize, look: &Look) {

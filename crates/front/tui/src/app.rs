@@ -21,24 +21,20 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ClientRequest;
 use codex_rpc::message::method_and_params;
 use codex_rpc::{Client, Events, ServerMessage};
-use codex_tui_kit::cells::Row;
 use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, title};
-use std::collections::VecDeque;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Between frames after a key, and after what a key asked for.
-const FRAME_AFTER_KEY: Duration = Duration::from_millis(8);
+const FRAME_AFTER_KEY: Duration = Duration::from_millis(4);
 /// Between frames otherwise: a stream is read, not raced.
 const FRAME: Duration = Duration::from_millis(33);
 /// So long a frame that is due waits for what the server has said already.
 const READING_MAX: Duration = Duration::from_millis(4);
 /// Finished lines that one frame takes along: a terminal shows them in a few milliseconds, and then what was typed meanwhile.
 const LINES_PER_FRAME_MAX: usize = 200;
-/// While so many finished lines wait for the terminal, the server is not listened to: it pauses the answer.
-const LINES_WAITING_MAX: usize = 50_000;
 /// How long the terminal may take the last frame.
 const LEAVING_MAX: Duration = Duration::from_secs(2);
 /// How long Windows may take to show a word.
@@ -92,9 +88,9 @@ pub async fn run(options: Options, around: Surroundings) -> Outcome {
         painting: false,
         lent: None,
         shown: None,
-        outgoing: VecDeque::new(),
         drawn_at: None,
         dirty: true,
+        cut_short: false,
         urgent: true,
         streaming: false,
     };
@@ -119,10 +115,10 @@ struct App {
     lent: Option<std::sync::mpsc::Sender<()>>,
     /// The live rows that were sent last.
     shown: Option<Frame>,
-    /// Finished, not sent yet.
-    outgoing: VecDeque<Row>,
     drawn_at: Option<Duration>,
     dirty: bool,
+    /// The last frame did not take all lines that were finished.
+    cut_short: bool,
     urgent: bool,
     /// What came last is a piece of something longer.
     streaming: bool,
@@ -220,13 +216,14 @@ impl App {
 
     fn listens(&self, frame: Option<Duration>, now: Duration) -> bool {
         match frame {
-            None => !(self.painting && self.outgoing.len() + self.state.transcript.finished_count() > LINES_WAITING_MAX),
+            // The answer pauses then: the server waits for us.
+            None => !(self.painting && self.state.transcript.is_full()),
             Some(due) => hears_before(due, now, self.streaming),
         }
     }
 
     fn frame_due(&self) -> Duration {
-        if !self.outgoing.is_empty() {
+        if self.cut_short {
             // The terminal alone says how fast.
             return Duration::ZERO;
         }
@@ -237,17 +234,14 @@ impl App {
     fn draw(&mut self, now: Now) {
         self.dirty = false;
         self.urgent = false;
-        let live = view::frame(&self.state, now);
         // What is finished waits until it can be written where it belongs.
-        let finished: Vec<_> = match live.surface {
-            Surface::Inline | Surface::Linear => {
-                self.outgoing.extend(self.state.transcript.take_finished());
-                let count = self.outgoing.len().min(LINES_PER_FRAME_MAX);
-                self.outgoing.drain(..count).collect()
-            }
+        let finished = match self.state.surface() {
+            Surface::Inline | Surface::Linear => self.state.transcript.take_some(LINES_PER_FRAME_MAX),
             Surface::Fullscreen => Vec::new(),
         };
-        self.dirty = !self.outgoing.is_empty() && live.surface != Surface::Fullscreen;
+        self.cut_short = self.state.surface() != Surface::Fullscreen && self.state.transcript.is_behind();
+        self.dirty = self.cut_short;
+        let live = view::frame(&self.state, now);
         if finished.is_empty() && self.shown.as_ref() == Some(&live) {
             return;
         }
@@ -419,11 +413,15 @@ impl App {
         let mut ended = self.state.ended.take().unwrap_or(Ended::Left);
         let thread_id = self.state.open().filter(|open| open.has_turns).map(|open| open.thread_id.clone());
         self.state.pager = None;
-        let finished: Vec<_> = match self.state.surface {
-            Surface::Inline | Surface::Linear => self.outgoing.drain(..).chain(self.state.transcript.take_finished()).collect(),
-            Surface::Fullscreen => Vec::new(),
-        };
-        if !finished.is_empty() {
+        while self.state.surface != Surface::Fullscreen {
+            self.state.transcript.settle(self.state.size.columns, &self.state.look);
+            let finished = self.state.transcript.take_finished();
+            if finished.is_empty() {
+                if self.state.transcript.is_unsettled() {
+                    continue;
+                }
+                break;
+            }
             let live = view::frame(&self.state, self.now());
             self.terminal.show(Frame { finished, ..live });
         }

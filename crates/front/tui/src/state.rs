@@ -569,6 +569,11 @@ impl State {
         self.push(Cell::Notice(notice));
     }
 
+    /// Which part of the window is used now.
+    pub fn surface(&self) -> Surface {
+        if self.pager.is_some() { Surface::Fullscreen } else { self.surface }
+    }
+
     /// When something changes by itself.
     pub fn deadline(&self, now: Now) -> Option<Duration> {
         // The seconds that are shown go on.
@@ -580,6 +585,7 @@ impl State {
         let second = self.working.is_some().then(|| next(step));
         let toast = self.toast.as_ref().map(|toast| toast.until);
         let armed = self.quit_armed.map(|armed| armed.until);
-        [second, toast, armed, self.burst.due()].into_iter().flatten().min()
+        let more_lines = self.transcript.is_unsettled().then_some(now.monotonic);
+        [second, toast, armed, self.burst.due(), more_lines].into_iter().flatten().min()
     }
 }

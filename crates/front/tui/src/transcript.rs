@@ -1,7 +1,7 @@
 //! The order of the transcript: what is under way, and which lines are finished.
 //!
 //! Items may overlap; their lines leave in the order in which the items began. An answer that is first in line leaves line by line while it
-//! comes; everything else leaves whole. What has left is forgotten.
+//! comes; everything else leaves whole. What has left is forgotten. However much there is, no step takes long: see [`Transcript::settle`].
 
 use crate::cells::{self, Answer, Cell, Tail, explored, lines_of};
 use crate::look::Look;
@@ -12,11 +12,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Rows that one step makes, but for what belongs together.
+const ROWS_PER_STEP: usize = 256;
+/// With so many finished rows that nobody has taken, the next ones wait as what they are made of: as much as is made while others are written.
+const ROWS_WAITING_MAX: usize = 512;
+/// A row has about so many bytes of text.
+const BYTES_PER_ROW: usize = 80;
+
 #[derive(Debug, Default)]
 pub struct Transcript {
     /// In the order of their start.
     open: VecDeque<Open>,
-    finished: Vec<Row>,
+    finished: VecDeque<Row>,
+    /// There are more lines to be made.
+    unsettled: bool,
     /// The first cell has no blank row above it.
     began: bool,
     /// On the whole window nothing leaves: `finished` has every row, and these are the cells that it was made of.
@@ -121,9 +130,9 @@ impl Transcript {
     }
 
     /// Remembers what the rows so far were made of.
-    fn keep(&mut self, cell: &Cell) {
+    fn keep(&mut self, cell: Cell) {
         if let Some(kept) = &mut self.kept {
-            kept.push(cell.clone());
+            kept.push(cell);
             self.partial_from = self.finished.len();
         }
     }
@@ -135,7 +144,7 @@ impl Transcript {
             self.finished.clear();
             for cell in kept {
                 if !self.finished.is_empty() {
-                    self.finished.push(Row::default());
+                    self.finished.push_back(Row::default());
                 }
                 self.finished.extend(cell.rows(width, look));
             }
@@ -149,7 +158,7 @@ impl Transcript {
         }
     }
 
-    pub fn completed(&mut self, item: &ThreadItem, look: &Look) {
+    pub fn completed(&mut self, item: &ThreadItem) {
         let Some(index) = self.open.iter().position(|open| open.id == item.id()) else {
             if let Some(cell) = Cell::of(item) {
                 self.push(cell);
@@ -159,17 +168,7 @@ impl Transcript {
         let open = &mut self.open[index];
         open.state = match (&mut open.state, item) {
             // Some rows have left; the rest follows them.
-            (Under::Answer(answer), ThreadItem::AgentMessage { text, .. }) if answer.began() => {
-                let missing = answer.missing(text).to_owned();
-                answer.push(&missing);
-                let rest = answer.end(look);
-                self.finished.extend(rest);
-                if let Some(kept) = &mut self.kept {
-                    kept.push(Cell::Answer(Arc::clone(text)));
-                    self.partial_from = self.finished.len();
-                }
-                Under::Done(None)
-            }
+            (Under::Answer(answer), ThreadItem::AgentMessage { text, .. }) if answer.began() => return answer.complete(Arc::clone(text)),
             _ => Under::Done(Cell::of(item)),
         };
     }
@@ -204,6 +203,7 @@ impl Transcript {
     pub fn break_off(&mut self, look: &Look) {
         for open in &mut self.open {
             let done = match &mut open.state {
+                Under::Answer(answer) if answer.is_complete() => continue,
                 Under::Answer(answer) => {
                     let rest = answer.rest(look);
                     if answer.began() {
@@ -224,9 +224,16 @@ impl Transcript {
         }
     }
 
-    /// Moves what is finished to the lines that are to be written.
+    /// Moves what is finished to the lines that are to be written: some of it, if there is much, so that keys are not kept waiting.
+    /// [`Self::is_unsettled`] says whether to come again.
     pub fn settle(&mut self, width: u16, look: &Look) {
+        self.unsettled = false;
+        let mut made = 0;
         loop {
+            if made >= ROWS_PER_STEP || self.is_full() {
+                self.unsettled = true;
+                return;
+            }
             let looked = match self.take_explored() {
                 Explored::Waits => return,
                 Explored::Nothing => None,
@@ -234,39 +241,75 @@ impl Transcript {
             };
             if let Some(cell) = looked {
                 let lines = cell.rows(width, look);
+                made += lines.len();
                 self.separate();
                 self.finished.extend(lines);
-                self.keep(&cell);
+                self.keep(cell);
                 continue;
             }
             let Some(first) = self.open.front_mut() else { return };
-            let mut whole = None;
-            let lines = match &mut first.state {
-                Under::Done(cell) => {
-                    whole = cell.take();
-                    whole.as_ref().map(|cell| cell.rows(width, look)).unwrap_or_default()
+            match &mut first.state {
+                // Like one that comes: it may be long.
+                Under::Done(Some(Cell::Answer(text))) => {
+                    let mut answer = Answer::new(width, look);
+                    answer.complete(Arc::clone(text));
+                    first.state = Under::Answer(Box::new(answer));
                 }
-                Under::Rows(rows) => std::mem::take(rows),
+                Under::Done(cell) => {
+                    let cell = cell.take();
+                    self.open.pop_front();
+                    let lines = cell.as_ref().map(|cell| cell.rows(width, look)).unwrap_or_default();
+                    made += lines.len();
+                    if let Some(cell) = cell.filter(|_| !lines.is_empty()) {
+                        self.separate();
+                        self.finished.extend(lines);
+                        self.keep(cell);
+                    }
+                }
+                Under::Rows(rows) => {
+                    let rows = std::mem::take(rows);
+                    self.open.pop_front();
+                    if !rows.is_empty() {
+                        self.separate();
+                        self.finished.extend(rows);
+                    }
+                }
                 Under::Answer(answer) => {
                     let separate = !answer.began();
-                    let lines = answer.commit(look);
+                    made += answer.read_on() / BYTES_PER_ROW;
+                    let whole = answer.is_read();
+                    let lines = if whole.is_some() { answer.end(look) } else { answer.commit(look) };
+                    let comes = !answer.is_complete();
+                    made += lines.len();
                     if separate && !lines.is_empty() {
                         self.separate();
                     }
                     self.finished.extend(lines);
-                    return;
+                    if let Some(text) = whole {
+                        self.open.pop_front();
+                        self.keep(Cell::Answer(text));
+                    } else if comes {
+                        return;
+                    }
                 }
                 Under::Command { .. } | Under::Other(_) => return,
-            };
-            self.open.pop_front();
-            if !lines.is_empty() {
-                self.separate();
-                self.finished.extend(lines);
-                if let Some(cell) = whole {
-                    self.keep(&cell);
-                }
             }
         }
+    }
+
+    /// Whether finished lines wait to be taken.
+    pub fn is_behind(&self) -> bool {
+        self.kept.is_none() && !self.finished.is_empty()
+    }
+
+    /// Whether so many do that no more are made.
+    pub fn is_full(&self) -> bool {
+        self.kept.is_none() && self.finished.len() >= ROWS_WAITING_MAX
+    }
+
+    /// Whether [`Self::settle`] has more to do, and room for it.
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled && !self.is_full()
     }
 
     /// Takes the commands that only looked around and are first in line. More may come while nothing else has begun.
@@ -308,7 +351,7 @@ impl Transcript {
 
     fn separate(&mut self) {
         if std::mem::replace(&mut self.began, true) {
-            self.finished.push(Row::default());
+            self.finished.push_back(Row::default());
         }
     }
 
@@ -340,12 +383,8 @@ impl Transcript {
     }
 
     /// The rows that are kept.
-    pub fn rows(&self) -> &[Row] {
+    pub const fn rows(&self) -> &VecDeque<Row> {
         &self.finished
-    }
-
-    pub const fn finished_count(&self) -> usize {
-        self.finished.len()
     }
 
     /// Lines that wait for nothing that is under way.
@@ -355,12 +394,23 @@ impl Transcript {
 
     /// The lines that are finished and not written yet.
     pub fn take_finished(&mut self) -> Vec<Row> {
-        std::mem::take(&mut self.finished)
+        std::mem::take(&mut self.finished).into()
+    }
+
+    /// The first of them.
+    pub fn take_some(&mut self, count: usize) -> Vec<Row> {
+        let count = count.min(self.finished.len());
+        self.finished.drain(..count).collect()
     }
 
     /// What is under way, as it looks now, without the items that questions are about.
+    ///
+    /// Nothing while there are finished lines that come before it.
     pub fn live(&self, width: u16, look: &Look, now: Duration, asked: &[&str]) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
+        if self.unsettled || self.is_behind() {
+            return lines;
+        }
         let mut looked = Vec::new();
         let to_be_seen = |open: &&Open| !asked.contains(&open.id.as_str()) && !open.state.shows_nothing();
         let mut shown = self.open.iter().filter(to_be_seen).peekable();

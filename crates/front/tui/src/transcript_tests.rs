@@ -1,6 +1,7 @@
 //! In whatever pieces a conversation comes and however the window changes meanwhile: each line is let go of once, in order and for good, and
 //! what was seen live is what is seen of the journal.
 
+use crate::cells::Cell;
 use crate::desk::Desk;
 use crate::state::Event;
 use crate::view;
@@ -280,4 +281,32 @@ proptest! {
             prop_assert!(rest.any(|shown| shown == word), "{} is not there, or not in order:\n{}", word, shown);
         }
     }
+}
+
+#[test]
+fn a_long_answer_is_let_go_of_step_by_step_and_is_the_same_in_the_end() {
+    let text = "twenty bytes of text".repeat(50_000);
+    let turn = json!({"id": "1", "status": "completed", "items": [{"type": "agentMessage", "id": "a", "text": text}]});
+    let turn: Turn = serde_json::from_value(turn).unwrap();
+    let mut desk = desk(80, false);
+    desk.state.transcript.replay(&turn);
+
+    let mut seen = Vec::new();
+    let mut most = 0;
+    loop {
+        desk.happens(Event::Tick);
+        let rows = desk.state.transcript.take_some(200);
+        most = most.max(rows.len() + desk.state.transcript.rows().len());
+        seen.extend(rows);
+        if desk.state.deadline(desk.now()).is_none() && !desk.state.transcript.is_behind() {
+            break;
+        }
+    }
+
+    assert!(most < 1000, "{most}");
+    let mut expect = vec![Row::default()];
+    expect.extend(Cell::Answer(text.into()).rows(80, &desk.state.look));
+    expect.push(Row::default());
+    assert_eq!(seen.len(), expect.len() + 1);
+    assert_eq!(seen[..expect.len()], expect);
 }

@@ -1,6 +1,6 @@
 //! Styled text as the bytes that a terminal reads.
 
-use crate::cells::{Link, Row};
+use crate::cells::{Link, Row, is_simple};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use std::io::Write;
@@ -38,6 +38,11 @@ fn write(out: &mut Vec<u8>, line: &Line<'_>, links: &[Link], columns: usize) -> 
             write_style(out, style);
             current = style;
         }
+        if linked.is_none() && links.peek().is_none() && used + span.content.len() <= columns && is_simple(&span.content) {
+            used += span.content.len();
+            out.extend_from_slice(span.content.as_bytes());
+            continue;
+        }
         for grapheme in span.content.graphemes(true) {
             let wide = grapheme.width();
             if used + wide > columns {
@@ -56,7 +61,9 @@ fn write(out: &mut Vec<u8>, line: &Line<'_>, links: &[Link], columns: usize) -> 
                 linked = Some(link.columns.end);
             }
             used += wide;
-            out.extend(grapheme.chars().filter(|c| !c.is_control()).collect::<String>().as_bytes());
+            for c in grapheme.chars().filter(|c| !c.is_control()) {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
         }
     }
     if linked.is_some() {

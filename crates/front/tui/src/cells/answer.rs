@@ -8,8 +8,11 @@ use codex_tui_kit::theme::Role;
 use ratatui::text::Span;
 use std::sync::Arc;
 
-/// Columns before the text.
-const INDENT: usize = 2;
+/// Stands before the text.
+const INDENT: &str = "  ";
+
+/// Of a whole text, so much is read at once.
+const BYTES_PER_STEP: usize = 16 * 1024;
 
 /// How the text becomes rows.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct Answer {
     began: bool,
     /// Bytes that have come.
     bytes: usize,
+    /// All that there is to come, once that is known.
+    whole: Option<Arc<str>>,
 }
 
 impl Answer {
@@ -41,6 +46,7 @@ impl Answer {
             ready: Vec::new(),
             began: false,
             bytes: 0,
+            whole: None,
         }
     }
 
@@ -102,9 +108,29 @@ impl Answer {
         }
     }
 
-    /// What the whole text has beyond the pieces that came.
-    pub fn missing<'a>(&self, whole: &'a str) -> &'a str {
-        whole.get(self.bytes..).unwrap_or_default()
+    /// The text is this, and no more pieces come. What it has beyond those that came is read by and by.
+    pub fn complete(&mut self, whole: Arc<str>) {
+        self.whole = Some(whole);
+    }
+
+    pub const fn is_complete(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    /// Reads some of what is missing; says how many bytes.
+    pub fn read_on(&mut self) -> usize {
+        let Some(whole) = self.whole.clone() else { return 0 };
+        let missing = whole.get(self.bytes..).unwrap_or_default();
+        let some = &missing[..missing.floor_char_boundary(BYTES_PER_STEP)];
+        self.push(some);
+        some.len()
+    }
+
+    /// The whole text, once all of it was read.
+    pub fn is_read(&self) -> Option<Arc<str>> {
+        self.whole
+            .clone()
+            .filter(|whole| whole.get(self.bytes..).unwrap_or_default().is_empty())
     }
 
     /// Some rows have left.
@@ -114,7 +140,7 @@ impl Answer {
 }
 
 fn text_width(width: u16) -> usize {
-    usize::from(width).saturating_sub(INDENT).max(1)
+    usize::from(width).saturating_sub(INDENT.len()).max(1)
 }
 
 fn indented(mut rows: Vec<Row>, first: bool, look: &Look) -> Vec<Row> {
@@ -124,7 +150,7 @@ fn indented(mut rows: Vec<Row>, first: bool, look: &Look) -> Vec<Row> {
         } else if row.line.spans.is_empty() {
             continue;
         } else {
-            Span::raw(" ".repeat(INDENT))
+            Span::raw(INDENT)
         };
         let shift = before.width();
         row.line.spans.insert(0, before);

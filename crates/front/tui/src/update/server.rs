@@ -74,7 +74,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
             }
             background::ended(state, n.item.id());
             state.keep_answer(&n.item);
-            state.transcript.completed(&n.item, &state.look);
+            state.transcript.completed(&n.item);
         }
         Notification::AgentMessageDelta(n) => state.transcript.answer_delta(&n.item_id, &n.delta),
         Notification::CommandExecutionOutputDelta(n) => state.transcript.command_delta(&n.item_id, &n.delta),

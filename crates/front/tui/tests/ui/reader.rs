@@ -18,6 +18,8 @@ fn everything_that_happens_is_a_line_that_is_written_once() {
         setup.options.preferences.settings.terminal_title = Some(Vec::new());
         let ui = setup.start();
         ui.wait_for("codex 0");
+        // Before the session is open, what is said would wait for it.
+        ui.settle();
         ui.say("go");
         ui.wait_for("answer>");
         ui.press("down");
