@@ -14,8 +14,8 @@ enum Op {
     Draw {
         /// Widths of lines that are finished.
         finished: Vec<u16>,
-        /// Widths of live rows.
-        live: Vec<u16>,
+        /// Widths of live rows, and how many blanks they end with.
+        live: Vec<(u16, usize)>,
         /// Which of them has the cursor, if any.
         cursor: Option<(u16, u16)>,
     },
@@ -25,7 +25,7 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let draw = (
         vec(0_u16..90, 0..4),
-        vec(0_u16..90, 1..7),
+        vec((0_u16..90, 0..4_usize), 1..7),
         proptest::option::of((0_u16..8, 0_u16..90)),
     );
     prop_oneof![
@@ -97,7 +97,10 @@ impl Session {
                     })
                     .collect();
                 self.drawn += 1;
-                let live: Vec<Line<'static>> = live.iter().map(|width| Line::from(line('L', self.drawn, *width))).collect();
+                let live: Vec<Line<'static>> = live
+                    .iter()
+                    .map(|(width, blanks)| Line::from(line('L', self.drawn, *width) + &" ".repeat(*blanks)))
+                    .collect();
                 self.live = Frame {
                     surface: Surface::Inline,
                     finished: Vec::new(),
@@ -165,7 +168,7 @@ proptest! {
             let op = match op {
                 Op::Draw { finished, live, cursor } => Op::Draw {
                     finished: finished.clone(),
-                    live: live.iter().take(3).map(|width| *width % 30).collect(),
+                    live: live.iter().take(3).map(|(width, _)| (*width % 30, 0)).collect(),
                     cursor: *cursor,
                 },
                 Op::Resize(columns, rows) => Op::Resize((*columns).max(15), (*rows).max(12)),
@@ -173,7 +176,7 @@ proptest! {
             session.perform(&op);
         }
         // The last word: whatever a resize did is mended by the next frame.
-        session.perform(&Op::Draw { finished: vec![], live: vec![20, 20], cursor: Some((0, 2)) });
+        session.perform(&Op::Draw { finished: vec![], live: vec![(20, 0), (20, 0)], cursor: Some((0, 2)) });
         prop_assert_eq!(session.shown('L').len(), 2, "{}", session.screen.text());
         prop_assert_eq!(session.shown('B'), session.before.clone());
         prop_assert_eq!(session.shown('F'), session.finished.clone());

@@ -6,6 +6,7 @@
 
 use super::sgr;
 use super::{Frame, Position, Size};
+use ratatui::style::Modifier;
 use ratatui::text::Line;
 use std::io::Write;
 
@@ -80,6 +81,7 @@ impl Inline {
         let room = usize::from(self.size.rows.max(1));
         let hidden = live.len().saturating_sub(room);
         live.drain(..hidden);
+        live.iter_mut().for_each(trim_end);
         let cursor = cursor.and_then(|at| {
             let row = usize::from(at.row).checked_sub(hidden)?;
             Some(Position {
@@ -233,6 +235,23 @@ impl Inline {
         }
         self.at.column = column;
         out.extend_from_slice(b"\x1b[?25h");
+    }
+}
+
+/// Blanks that cannot be seen go: some terminals wrap them when the window gets narrower and some do not, so that the rows could not be counted.
+fn trim_end(line: &mut Line<'static>) {
+    while let Some(last) = line.spans.last_mut() {
+        let style = line.style.patch(last.style);
+        let is_seen = style.bg.is_some() || style.add_modifier.intersects(Modifier::REVERSED | Modifier::UNDERLINED | Modifier::CROSSED_OUT);
+        let kept = last.content.trim_end_matches(' ').len();
+        if is_seen || kept == last.content.len() && kept > 0 {
+            return;
+        }
+        last.content.to_mut().truncate(kept);
+        if kept > 0 {
+            return;
+        }
+        line.spans.pop();
     }
 }
 
