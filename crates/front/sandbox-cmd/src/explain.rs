@@ -133,6 +133,9 @@ fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, 
     if allowed {
         notes.push("the system's own rights count besides".to_owned());
     }
+    if policy.confined && decided.rights == Rights::None {
+        notes.extend(gaps(&decided.because).map(str::to_owned));
+    }
     if allowed && policy.confined && device == Device::Named {
         notes.push("what its driver does for whoever has it open is limited by nothing here".to_owned());
     }
@@ -165,6 +168,17 @@ fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, 
         notes,
         ..nothing(access, target)
     }
+}
+
+/// Under which names what is hidden can still be read, as `docs/sandbox.md` says.
+fn gaps(because: &Because) -> impl Iterator<Item = &'static str> {
+    let appearing = "what comes to match while a command runs is hidden from the next command on";
+    let linked = "a hard link to it is found where patterns are looked for and in writable folders, not elsewhere";
+    let (is_pattern, is_line) = (matches!(because, Because::Glob(_)), matches!(because, Because::Rule(_) | Because::Limit(_)));
+    is_pattern
+        .then_some(appearing)
+        .into_iter()
+        .chain((is_pattern || is_line).then_some(linked))
 }
 
 /// The repository that is there and has `path` as one of its settings: these are protected when a command starts, wherever they lie.
