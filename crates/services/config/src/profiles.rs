@@ -335,8 +335,11 @@ impl Profiles<'_> {
                 match home {
                     Some(home) => vec![self.env.expand(path, home)],
                     None => vec![
-                        AbsPath::new(path)
-                            .map_err(|_| format!("`{path}` must be an absolute path, start with `~/`, or be a special path"))?,
+                        AbsPath::new(path).map_err(|_| {
+                            format!(
+                                "`{path}` must be an absolute path, start with `~/`, or be a special path; what is relative to the workspace stands below `\":workspace_roots\"`"
+                            )
+                        })?,
                     ],
                 }
             }

@@ -266,7 +266,7 @@ fn mistakes_in_profiles_are_named() {
     extends = ":workspace"
     [permissions.p.filesystem]
     "src" = "read"
-    => [config.permissions_invalid] AT 5:1: `src` must be an absolute path, start with `~/`, or be a special path
+    => [config.permissions_invalid] AT 5:1: `src` must be an absolute path, start with `~/`, or be a special path; what is relative to the workspace stands below `":workspace_roots"`
 
     [permissions.p]
     extends = ":workspace"
