@@ -35,7 +35,9 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
             set_model(state, &model, Some(effort.clone()), now);
             return keep_model(state, &model, Some(effort));
         }
+        Choice::Permissions(Preset::FullAccess) => confirm_full_access(state),
         Choice::Permissions(preset) => set_permissions(state, preset, now),
+        Choice::FullAccess => set_permissions(state, Preset::FullAccess, now),
         Choice::Session { opening, archived: None } => return update::open_other(state, opening),
         Choice::Session {
             opening,
@@ -170,6 +172,19 @@ fn keep_model(state: &State, model: &str, effort: Option<String>) -> Vec<Effect>
         ConfigEdit::replace("model", model),
         ConfigEdit::replace("model_reasoning_effort", effort),
     ])
+}
+
+/// Once in force, nothing asks any more.
+fn confirm_full_access(state: &mut State) {
+    let rows = vec![
+        Row::new("No", "the permissions stay as they are", Choice::Keep),
+        Row::new(
+            "Yes",
+            "commands read, change and send whatever you could, and nobody asks",
+            Choice::FullAccess,
+        ),
+    ];
+    state.picker = Some(Picker::question("Run everything without a sandbox and without questions?", rows));
 }
 
 fn set_permissions(state: &mut State, preset: Preset, now: Now) {

@@ -59,7 +59,9 @@ pub enum Choice {
         model: String,
         effort: String,
     },
+    /// Full access is asked about once more.
     Permissions(Preset),
+    FullAccess,
     /// A stored session, or a copy of one.
     Session {
         opening: Opening,

@@ -3,6 +3,7 @@
 use crate::desk::{Desk, setup, thread};
 use crate::state::{Effect, Event, Then};
 use crate::{Failure, Opening};
+use codex_protocol::settings::SandboxPolicy;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -115,6 +116,31 @@ fn permissions_say_what_they_mean_and_which_are_in_force() {
             r#"turn/start {"threadId":"t-1","input":[{"type":"text","text":"hello"}],"approvalPolicy":"on-request","approvalsReviewer":"user","sandboxPolicy":{"type":"readOnly","networkAccess":false}}"#
         );
     }
+}
+
+#[test]
+fn full_access_is_asked_about_once_more_and_enter_declines() {
+    let mut desk = Desk::new();
+    desk.skip();
+    desk.say("/permissions");
+    desk.type_text("full");
+    desk.press("enter");
+    assert_snapshot!(desk.screen(), @r"
+    Run everything without a sandbox and without questions?
+    ❯ 1. No   the permissions stay as they are
+      2. Yes  commands read, change and send whatever you could, and nobody asks
+      enter takes · esc leaves
+    ");
+    desk.press("enter");
+    desk.say("hello");
+    assert_snapshot!(desk.asked_one().0, @r#"turn/start {"threadId":"t-1","input":[{"type":"text","text":"hello"}]}"#);
+
+    desk.say("/permissions");
+    desk.type_text("full");
+    for key in ["enter", "down", "enter"] {
+        desk.press(key);
+    }
+    assert_eq!(desk.state.open().unwrap().sandbox, SandboxPolicy::DangerFullAccess);
 }
 
 #[test]

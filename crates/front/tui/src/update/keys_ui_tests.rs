@@ -1,6 +1,7 @@
 //! Keys of a person's own, and Vim's: keys in, live rows out.
 
 use crate::desk::Desk;
+use crate::picker::permissions::Preset;
 use crate::preferences::Preferences;
 use crate::themes::Themes;
 use codex_protocol::terminal::{KeyChange, TerminalSettings};
@@ -66,6 +67,31 @@ fn a_binding_of_several_keys_shows_what_was_pressed_and_what_it_hides_is_told() 
             ");
         }
     }
+}
+
+#[test]
+fn keys_of_a_persons_own_go_through_the_permissions_and_never_to_full_access() {
+    let settings = TerminalSettings {
+        keymap: vec![
+            change("chat", "next_permission_mode", &["f5"]),
+            change("chat", "previous_permission_mode", &["f6"]),
+        ],
+        ..TerminalSettings::default()
+    };
+    let mut desk = desk(settings, 80, 24);
+    desk.skip();
+    let mut press = |key: &str| {
+        desk.press(key);
+        let open = desk.state.open().unwrap();
+        Preset::ALL.into_iter().find(|preset| preset.is_in_force(open)).unwrap()
+    };
+
+    // It begins with `Ask`.
+    let forward = [press("f5"), press("f5"), press("f5")];
+    let back = [press("f6"), press("f6"), press("f6")];
+
+    assert_eq!(forward, [Preset::AutoReview, Preset::ReadOnly, Preset::Ask]);
+    assert_eq!(back, [Preset::ReadOnly, Preset::AutoReview, Preset::Ask]);
 }
 
 #[test]
