@@ -174,7 +174,10 @@ fn of_path(access: Access, target: &str, spelled: &AbsPath, in_force: &InForce, 
 fn gaps(because: &Because) -> impl Iterator<Item = &'static str> {
     let appearing = "what comes to match while a command runs is hidden from the next command on";
     let linked = "a hard link to it is found where patterns are looked for and in writable folders, not elsewhere";
-    let (is_pattern, is_line) = (matches!(because, Because::Glob(_)), matches!(because, Because::Rule(_) | Because::Limit(_)));
+    let (is_pattern, is_line) = (
+        matches!(because, Because::Glob(_)),
+        matches!(because, Because::Rule(_) | Because::Limit(_)),
+    );
     is_pattern
         .then_some(appearing)
         .into_iter()

@@ -1,6 +1,7 @@
 //! What the status line and the window's title can say, by the names of the configuration.
 
 use crate::background;
+use crate::cost;
 use crate::limits;
 use crate::look;
 use crate::state::{Effect, Open, State};
@@ -44,6 +45,7 @@ pub const ITEMS: &[Item] = &[
     item("task-progress", &[], "steps of the plan that are done", task_progress),
     item("permissions", &["approval-mode"], "what commands may do", permissions),
     item("used-tokens", &[], "tokens of this session, and how much of the input was cached", used_tokens),
+    item("estimated-thread-cost", &["cost"], "what this session cost, for models with a price in `model_prices`", cost::words),
     item("total-input-tokens", &[], "tokens that were sent", |state| Some(format!("{} in", look::tokens(state.usage?.total.input_tokens)))),
     item("total-output-tokens", &[], "tokens that came back", |state| Some(format!("{} out", look::tokens(state.usage?.total.output_tokens)))),
     item("context-used", &["context-usage"], "share of the context that is full", |state| Some(format!("context {}%", context_used(state)?))),
@@ -63,6 +65,7 @@ pub const STATUS_LINE: &[&str] = &[
     "background-terminals",
     "thread-name",
     "used-tokens",
+    "estimated-thread-cost",
     "context-used",
 ];
 pub const TITLE: &[&str] = &["activity", "thread-name", "project-name"];

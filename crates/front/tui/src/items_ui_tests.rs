@@ -4,7 +4,7 @@ use crate::desk::Desk;
 use crate::preferences::Preferences;
 use crate::state::Effect;
 use crate::themes::Themes;
-use codex_protocol::terminal::TerminalSettings;
+use codex_protocol::terminal::{ModelPrice, TerminalSettings};
 use insta::assert_snapshot;
 
 fn desk(settings: TerminalSettings, columns: u16, rows: u16) -> Desk {
@@ -32,18 +32,18 @@ fn items_of_the_last_row_are_taken_left_and_moved_and_seen_at_once() {
     assert_snapshot!(desk.screen(), @r"
     What the last row says
     › type to search
-    ❯ [x] model-with-reasoning  model and how much it thinks
-      [x] current-dir           folder that commands run in
-      [x] background-terminals  how many commands run in the background
-      [x] thread-name           name of this session
-      [x] used-tokens           tokens of this session, and how much of the input w…
-      [x] context-used          share of the context that is full
-      [ ] model                 model
-      [ ] reasoning             how much the model thinks
-      [ ] provider              who runs the model
-      [ ] project-name          name of the folder
-      [ ] git-branch            branch that is checked out
-      [ ] thread-id             id of this session
+    ❯ [x] model-with-reasoning   model and how much it thinks
+      [x] current-dir            folder that commands run in
+      [x] background-terminals   how many commands run in the background
+      [x] thread-name            name of this session
+      [x] used-tokens            tokens of this session, and how much of the input …
+      [x] estimated-thread-cost  what this session cost, for models with a price in…
+      [x] context-used           share of the context that is full
+      [ ] model                  model
+      [ ] reasoning              how much the model thinks
+      [ ] provider               who runs the model
+      [ ] project-name           name of the folder
+      [ ] git-branch             branch that is checked out
       tab takes or leaves · alt-up, alt-down move · enter keeps · esc leaves
       small · ~/work
     ");
@@ -65,7 +65,7 @@ fn items_of_the_last_row_are_taken_left_and_moved_and_seen_at_once() {
     desk.press("enter");
     assert_eq!(
         desk.asked_one().0,
-        r#"config/batchWrite {"edits":[{"keyPath":"tui.status_line","mergeStrategy":"replace","value":["current-dir","background-terminals","thread-name","used-tokens","context-used"]}],"reloadUserConfig":true}"#
+        r#"config/batchWrite {"edits":[{"keyPath":"tui.status_line","mergeStrategy":"replace","value":["current-dir","background-terminals","thread-name","used-tokens","estimated-thread-cost","context-used"]}],"reloadUserConfig":true}"#
     );
     assert_snapshot!(desk.screen(), @r"
     › Ask for something
@@ -273,4 +273,45 @@ fn the_status_says_everything_that_is_in_force_and_used() {
             ");
         }
     }
+}
+
+#[test]
+fn a_session_says_what_it_costs_where_its_models_have_a_price() {
+    let mut desk = Desk::new();
+    desk.skip();
+    let price = |input, cached_input, output| ModelPrice {
+        input,
+        cached_input,
+        output,
+    };
+    desk.state.wanted.model_prices = [
+        ("small".to_owned(), price(1.0, Some(0.1), 8.0)),
+        ("large".to_owned(), price(10.0, None, 80.0)),
+    ]
+    .into();
+    let told = |desk: &mut Desk, total: [i64; 3]| {
+        let [input, cached, output] = total;
+        let usage = serde_json::json!({"totalTokens": input + output, "inputTokens": input, "cachedInputTokens": cached, "outputTokens": output, "reasoningOutputTokens": 0});
+        let told = serde_json::json!({"method": "thread/tokenUsage/updated", "params": {"threadId": "t-1", "turnId": "1", "tokenUsage": {
+            "total": usage, "last": usage, "modelContextWindow": null
+        }}});
+        let told = codex_rpc::ServerMessage::Notification(serde_json::from_value(told).unwrap());
+        desk.happens(crate::state::Event::Server(Box::new(told)));
+        crate::cost::words(&desk.state)
+    };
+
+    // 1 M at 1, 1 M cached at 0.1, 0.5 M out at 8.
+    assert_eq!(told(&mut desk, [2_000_000, 1_000_000, 500_000]).as_deref(), Some("$5.10"));
+    assert_snapshot!(desk.screen(), @r"
+    › Ask for something
+      small · ~/work · 2.5M tokens, 50% of input cached · $5.10
+    ");
+    assert_eq!(told(&mut desk, [2_000_000, 1_000_000, 500_000]).as_deref(), Some("$5.10"));
+    desk.say("/model large");
+    // 0.1 M more, cached, at the price of input.
+    assert_eq!(told(&mut desk, [2_100_000, 1_100_000, 500_000]).as_deref(), Some("$6.10"));
+    desk.say("/model unknown");
+    assert_eq!(told(&mut desk, [3_000_000, 1_100_000, 500_000]).as_deref(), Some("$6.10+"));
+    desk.say("/status");
+    assert!(desk.screen().contains("cost          $6.10+, an estimate"), "{}", desk.screen());
 }

@@ -19,6 +19,7 @@ pub mod background;
 pub mod backtrack;
 pub mod cells;
 pub mod commands;
+pub mod cost;
 #[cfg(test)]
 mod desk;
 pub mod dialog;

@@ -3,6 +3,7 @@
 use crate::alert;
 use crate::backtrack::Earlier;
 use crate::cells::{Cell, Level, Notice};
+use crate::cost::Cost;
 use crate::dialog::Dialog;
 use crate::export;
 use crate::history;
@@ -365,6 +366,7 @@ pub struct State {
     /// To be sent when the turn has ended, or the session is open.
     pub queue: VecDeque<Message>,
     pub usage: Option<ThreadTokenUsage>,
+    pub cost: Cost,
     pub limits: RateLimitSnapshot,
     pub last_answer: Option<Arc<str>>,
     pub toast: Option<Toast>,
@@ -499,6 +501,7 @@ impl State {
             steering: Vec::new(),
             queue: first.into_iter().collect(),
             usage: None,
+            cost: Cost::default(),
             limits: RateLimitSnapshot::default(),
             last_answer: None,
             toast: None,

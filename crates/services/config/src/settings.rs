@@ -15,7 +15,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Everything that configuration decides for one working directory. `None` leaves the choice to the model catalogue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub model: Option<String>,
     pub provider: ProviderSettings,
@@ -138,7 +138,7 @@ pub struct Overrides {
     pub strict: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
     pub config: Config,
     /// For each key with a value, dotted: the layer that won. Keys that are not here have their default.

@@ -3,7 +3,8 @@
 use crate::ConfigError;
 use crate::read::Reader;
 use crate::tree::{Node, dotted};
-use codex_protocol::terminal::{KeyChange, Notifications, TerminalSettings};
+use codex_protocol::terminal::{KeyChange, ModelPrice, Notifications, TerminalSettings};
+use std::collections::BTreeMap;
 
 impl Reader<'_> {
     pub(crate) fn terminal(&self) -> Result<TerminalSettings, ConfigError> {
@@ -21,6 +22,7 @@ impl Reader<'_> {
             raw_output_mode: self.switch_off("tui.raw_output_mode")?,
             disable_paste_burst: self.switch_off("tui.disable_paste_burst")?,
             keymap: self.keymap()?,
+            model_prices: self.read("model_prices", prices)?.unwrap_or_default(),
         })
     }
 
@@ -50,6 +52,22 @@ fn keys_of(node: &Node, key: &str) -> Result<Vec<String>, ConfigError> {
         Some(text) => Ok(vec![text.to_owned()]),
         None => node.strings(key),
     }
+}
+
+fn prices(node: &Node, key: &str) -> Result<BTreeMap<String, ModelPrice>, ConfigError> {
+    let price = |(model, node): (&String, &Node)| {
+        let key = dotted(key, model);
+        let table = node.table(&key)?;
+        let optional = |name: &str| table.get(name).map(|node| node.number(&dotted(&key, name))).transpose();
+        let required = |name: &str| optional(name)?.ok_or_else(|| node.wrong(&key, "a table with `input` and `output`"));
+        let price = ModelPrice {
+            input: required("input")?,
+            cached_input: optional("cached_input")?,
+            output: required("output")?,
+        };
+        Ok((model.clone(), price))
+    };
+    node.table(key)?.iter().map(price).collect()
 }
 
 fn notifications(node: &Node, key: &str) -> Result<Notifications, ConfigError> {

@@ -144,6 +144,7 @@ fn defaults_without_any_file() {
             raw_output_mode: false,
             disable_paste_burst: false,
             keymap: [],
+            model_prices: {},
         },
         sqlite_home: "/t/home/.codex",
         log_dir: "/t/home/.codex/log",

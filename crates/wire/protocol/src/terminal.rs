@@ -1,9 +1,10 @@
 //! What configuration says of the terminal interface: config fills it, cli hands it over, the interface follows it.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// `[tui]`, and what stands beside it for the interface alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TerminalSettings {
     pub notifications: Notifications,
     pub notification_method: NotificationMethod,
@@ -26,6 +27,17 @@ pub struct TerminalSettings {
     pub disable_paste_burst: bool,
     /// By context and action.
     pub keymap: Vec<KeyChange>,
+    /// By the name of the model.
+    pub model_prices: BTreeMap<String, ModelPrice>,
+}
+
+/// In US dollars per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModelPrice {
+    pub input: f64,
+    /// Of input that the provider had cached; `None`: as `input`.
+    pub cached_input: Option<f64>,
+    pub output: f64,
 }
 
 impl Default for TerminalSettings {
@@ -44,6 +56,7 @@ impl Default for TerminalSettings {
             raw_output_mode: false,
             disable_paste_burst: false,
             keymap: Vec::new(),
+            model_prices: BTreeMap::new(),
         }
     }
 }

@@ -242,7 +242,10 @@ impl Inline {
 fn trim_end(line: &mut Line<'static>) {
     while let Some(last) = line.spans.last_mut() {
         let style = line.style.patch(last.style);
-        let is_seen = style.bg.is_some() || style.add_modifier.intersects(Modifier::REVERSED | Modifier::UNDERLINED | Modifier::CROSSED_OUT);
+        let is_seen = style.bg.is_some()
+            || style
+                .add_modifier
+                .intersects(Modifier::REVERSED | Modifier::UNDERLINED | Modifier::CROSSED_OUT);
         let kept = last.content.trim_end_matches(' ').len();
         if is_seen || kept == last.content.len() && kept > 0 {
             return;

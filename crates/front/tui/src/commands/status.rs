@@ -1,6 +1,7 @@
 //! `/status`: what this conversation runs with.
 
 use crate::cells::Notice;
+use crate::cost;
 use crate::limits;
 use crate::look;
 use crate::state::{Effect, Now, State};
@@ -42,6 +43,7 @@ pub fn run(state: &mut State, _: &str, _: Now) -> Vec<Effect> {
             look::tokens(total.reasoning_output_tokens)
         );
         rows.push(("tokens", text));
+        rows.extend(cost::words(state).map(|cost| ("cost", format!("{cost}, an estimate"))));
         if let Some(window) = usage.model_context_window.filter(|window| *window > 0) {
             let used = usage.last.total_tokens;
             rows.push(("context", format!("{} of {} used", look::tokens(used), look::tokens(window))));

@@ -13,6 +13,7 @@ use crate::alert;
 use crate::background;
 use crate::backtrack;
 use crate::cells::{self, Notice};
+use crate::cost::Cost;
 use crate::items;
 use crate::keep;
 use crate::mention;
@@ -253,6 +254,7 @@ fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> 
             let mut effects = Vec::new();
             if let Some(left) = state.previous.take() {
                 state.usage = None;
+                state.cost = Cost::default();
                 if left.thread_id != setup.thread.id {
                     background::forget(state);
                     let params = ThreadIdParams { thread_id: left.thread_id };

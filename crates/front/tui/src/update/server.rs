@@ -4,6 +4,7 @@ use super::{submit, turn_known};
 use crate::Failure;
 use crate::background;
 use crate::cells::Notice;
+use crate::cost;
 use crate::limits;
 use crate::mention;
 use crate::questions::Question;
@@ -84,7 +85,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
             }
         }
         Notification::TurnPlanUpdated(n) => state.plan = n.plan,
-        Notification::ThreadTokenUsageUpdated(n) => state.usage = Some(n.token_usage),
+        Notification::ThreadTokenUsageUpdated(n) => cost::told(state, n.token_usage),
         Notification::AccountRateLimitsUpdated(n) => limits::told(state, n.rate_limits),
         Notification::ThreadNameUpdated(n) => {
             if let Session::Open(open) = &mut state.session {

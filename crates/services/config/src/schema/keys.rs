@@ -38,6 +38,7 @@ static MODEL: &[Key] = &[
     used("review_model", Word, "the session's model", "model of `codex review`"),
     used("openai_base_url", Word, "the vendor's", "another address for the built-in `openai` provider"),
     used("model_providers", Map(&PROVIDER), "", "more providers; `openai`, `ollama`, `lmstudio` and `scripted` are built in"),
+    used("model_prices", Map(&PRICE), "", "US dollars per million tokens, by the model's name; with it the terminal interface says what a session costs"),
     later("plan_mode_reasoning_effort", Word),
     later("model_auto_compact_token_limit_scope", Choice(&["total", "body_after_prefix"])),
     later("model_post_turn_compact_threshold_percent", Kind::Count { min: 0, max: 255 }),
@@ -46,6 +47,12 @@ static MODEL: &[Key] = &[
     gone("model_supports_reasoning_summaries", Any, "the catalogue says it"),
     moved("experimental_instructions_file", Path, "model_instructions_file"),
 ];
+
+const PRICE: Kind = Table(&[
+    used("input", Kind::Number, "required", ""),
+    used("cached_input", Kind::Number, "as `input`", "what the provider had cached"),
+    used("output", Kind::Number, "required", ""),
+]);
 
 #[rustfmt::skip]
 pub(super) const PROVIDER: Kind = Table(&[
