@@ -72,6 +72,13 @@ const TOOLS: &[Tool] = &[
          print(sqlite3.connect('d').execute('select 1').fetchall(), subprocess.run(['true']).returncode)\nEND\npython3 m.py",
     ),
     (
+        "pytest",
+        "set -o pipefail; mkdir t && cat > t/test_it.py <<'END'\nimport subprocess, sys\n\n\
+         def test_files(tmp_path):\n    (tmp_path / 'f').write_text('x')\n    assert (tmp_path / 'f').read_text() == 'x'\n\n\
+         def test_a_child(capfd):\n    subprocess.run([sys.executable, '-c', 'print(6 * 7)'], check=True)\n    \
+         assert capfd.readouterr().out == '42\\n'\nEND\npytest -q t | sed 's/ in [0-9.]*s.*//'",
+    ),
+    (
         "perl",
         "perl -e 'open(my $p, \"-|\", \"echo sub\"); print <$p>; my $child = fork // die; exit 3 if !$child; waitpid $child, 0; print $? >> 8'",
     ),
@@ -83,6 +90,11 @@ const TOOLS: &[Tool] = &[
     (
         "grep",
         "mkdir -p a/b && echo needle > a/b/f && grep -rl needle . | grep -v proc && grep -c '' /etc/passwd > /dev/null",
+    ),
+    (
+        "grep",
+        "for i in {1..3000}; do [ -d d$((i % 60)) ] || mkdir d$((i % 60)); echo \"line $i\" > d$((i % 60))/f$i; done; \
+         grep -rl 'line 1717$' . && grep -rh line . | sort | md5sum",
     ),
     (
         "find",
