@@ -1,7 +1,7 @@
 //! What one `true` costs: a plain spawn, supervised only, read-only, workspace-write, both without namespaces. From a process of 40 MB, and with so
-//! many folders at the top of the workspace.
+//! many folders at the top of the workspace. With `changes` a name comes and one goes there before each command.
 //!
-//! `cargo run --release -p codex-sandbox-linux --example cost -- [ROUNDS [FOLDERS]]`
+//! `cargo run --release -p codex-sandbox-linux --example cost -- [ROUNDS [FOLDERS [changes]]]`
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -23,6 +23,7 @@ async fn measure() {
 
     let number = |at| std::env::args().nth(at).and_then(|word: String| word.parse::<usize>().ok());
     let (rounds, folders) = (number(1).unwrap_or(300), number(2).unwrap_or(0));
+    let changes = std::env::args().nth(3).is_some_and(|word| word == "changes");
     let ballast = vec![1_u8; 40 << 20];
     let temp = tempfile::tempdir().unwrap();
     let base = AbsPath::new(std::fs::canonicalize(temp.path()).unwrap()).unwrap();
@@ -70,7 +71,11 @@ async fn measure() {
         ),
     ];
     let mut times = vec![Vec::new(); policies.len()];
-    for _ in 0..rounds {
+    for round in 0..rounds {
+        for workspace in [&cwd, &apart].into_iter().filter(|_| changes) {
+            std::fs::create_dir(workspace.join(format!("new{round}"))).unwrap();
+            let _ = std::fs::remove_dir(workspace.join(format!("new{}", round.wrapping_sub(1))));
+        }
         for ((_, policy), times) in policies.iter().zip(&mut times) {
             let spec = CommandSpec {
                 argv: vec!["/bin/true".into()],

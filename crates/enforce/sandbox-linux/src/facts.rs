@@ -1,15 +1,17 @@
 //! Looks up what a plan must know of this host.
 
 use crate::aliases::{self, Mount};
-use crate::landlocked::{LISTING_MAX, Listing};
+use crate::landlocked::{LISTING_MAX, Listed, Listing};
 use crate::matches::Matched;
 use crate::plan::{Entry, Form};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
+use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -104,38 +106,97 @@ pub(crate) fn others(
 
 /// What lies in a folder, and by what it is seen that this changed.
 #[derive(Debug)]
-pub(crate) struct Listed {
-    pub stamp: Option<Stamp>,
+pub(crate) struct Contents {
+    stamp: Option<Stamp>,
     pub listing: Listing,
-    /// Which files the entries are.
-    pub ids: BTreeMap<OsString, FileId>,
 }
 
-/// `None` for one that cannot be listed.
-pub(crate) fn listing(folder: &AbsPath) -> Option<Listed> {
-    let mut listed = Listed {
-        // Before the look, so that what changes during it is seen.
-        stamp: stamp(folder),
-        listing: Listing::TooMany,
-        ids: BTreeMap::new(),
-    };
-    let mut found = BTreeMap::new();
-    for at in fs::read_dir(folder.as_path()).ok()?.flatten() {
-        if found.len() == LISTING_MAX {
-            return Some(listed);
-        }
-        let (name, seen) = (at.file_name(), seen(&at.path(), at.metadata()));
-        listed.ids.extend(seen.id.map(|id| (name.clone(), id)));
-        // One that is gone by now needs no rule.
-        found.extend(seen.entry.map(|entry| (name, entry)));
+impl Contents {
+    /// `None` for a folder that cannot be listed.
+    pub fn of(folder: &AbsPath) -> Option<Self> {
+        Self::of_known(folder, None)
     }
-    listed.listing = Listing::Entries(found);
-    Some(listed)
+
+    /// Looks again where anything may have changed, and tells whether that is so.
+    pub fn follow(known: &mut Option<Self>, folder: &AbsPath) -> bool {
+        let before = known.as_ref();
+        let stamp = before.and_then(|known| known.stamp);
+        if stamp.is_some() && self::stamp(folder) == stamp {
+            return false;
+        }
+        let now = Self::of_known(folder, before);
+        let is_same = before.map(|known| &known.listing) == now.as_ref().map(|now| &now.listing);
+        *known = now;
+        !is_same
+    }
+
+    /// Looks only at what is not `known` under the same name and number. That it is the same file is certain for those that have rules, since
+    /// these keep the number from being given to another one.
+    fn of_known(folder: &AbsPath, known: Option<&Self>) -> Option<Self> {
+        // Before the look, so that what changes during it is seen.
+        let stamp = stamp(folder);
+        let file = rustix::fs::open(folder.as_path(), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let device = rustix::fs::fstat(&file).ok()?.st_dev;
+        let known = known.and_then(|known| match &known.listing {
+            Listing::Entries(entries) => Some(entries),
+            Listing::TooMany => None,
+        });
+        let mut found = Vec::new();
+        let mut buffer = Vec::with_capacity(LISTED_BYTES);
+        let mut entries = RawDir::new(&file, buffer.spare_capacity_mut());
+        while let Some(Ok(entry)) = entries.next() {
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            if found.len() == LISTING_MAX {
+                return Some(Self {
+                    stamp,
+                    listing: Listing::TooMany,
+                });
+            }
+            let is_it = |known: &&Listed| known.file == Some((device, entry.ino())) && is_still(known, entry.file_type());
+            found.push((name.to_owned(), known.and_then(|known| known.get(name)).filter(is_it).copied()));
+        }
+        let looked = found.into_iter().filter_map(|(name, known)| {
+            // One that is gone by now needs no rule.
+            let listed = known.or_else(|| listed(&folder.join(&name)))?;
+            Some((name, listed))
+        });
+        Some(Self {
+            stamp,
+            listing: Listing::Entries(looked.collect()),
+        })
+    }
+}
+
+/// Many names at a time.
+const LISTED_BYTES: usize = 64 * 1024;
+
+fn is_still(known: &Listed, kind: FileType) -> bool {
+    match known.entry {
+        Entry::Folder => kind == FileType::Directory,
+        Entry::Symlink => kind == FileType::Symlink,
+        Entry::Other if known.is_regular => kind == FileType::RegularFile,
+        // Nothing but a look tells.
+        Entry::Other | Entry::Placeholder => false,
+    }
+}
+
+fn listed(path: &Path) -> Option<Listed> {
+    let facts = fs::symlink_metadata(path);
+    let is_regular = facts.as_ref().is_ok_and(fs::Metadata::is_file);
+    let seen = seen(path, facts);
+    Some(Listed {
+        entry: seen.entry?,
+        file: seen.id,
+        is_regular,
+    })
 }
 
 /// A folder, and when names in it last came or went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+struct Stamp {
     folder: FileId,
     modified: (i64, i64),
     changed: (i64, i64),
@@ -145,7 +206,7 @@ pub(crate) struct Stamp {
 const TICK: Duration = Duration::from_secs(2);
 
 /// `None` if it has changed just now: then the next change may not be seen.
-pub(crate) fn stamp(folder: &AbsPath) -> Option<Stamp> {
+fn stamp(folder: &AbsPath) -> Option<Stamp> {
     let settled = SystemTime::now().checked_sub(TICK)?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let facts = fs::symlink_metadata(folder.as_path()).ok()?;
     let stamp = Stamp {

@@ -18,7 +18,7 @@ mod exec;
 mod hearing;
 mod init;
 mod landlock;
-pub(crate) mod landlocked;
+mod landlocked;
 mod limits;
 mod link;
 mod listener;

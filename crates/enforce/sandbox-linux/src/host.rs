@@ -95,7 +95,7 @@ pub(crate) fn is_filtered() -> bool {
 }
 
 /// `landlock_create_ruleset` with its flag 1 tells the version, see `landlock_create_ruleset(2)`.
-fn landlock() -> Result<u32, NoLandlock> {
+pub(crate) fn landlock() -> Result<u32, NoLandlock> {
     const VERSION: libc::c_uint = 1;
     // SAFETY: with this flag the call takes no pointer.
     let result = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION) };

@@ -15,8 +15,9 @@ use codex_permissions::devices::Device;
 use codex_permissions::{ResolvedPolicy, Rights, RuleSource, rights};
 use codex_process::SandboxError;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// What the helper does before it starts a command.
@@ -45,7 +46,7 @@ pub struct Brokered {
 pub struct PathGrant {
     pub path: AbsPath,
     pub access: Access,
-    /// Device and number of the file that has the rule, once it is made.
+    /// Device and number of the file that is meant: no other gets the rule. `None` until that was looked at.
     pub file: Option<(u64, u64)>,
 }
 
@@ -75,20 +76,30 @@ pub enum Signals {
 
 /// What must be known besides [`HostFacts`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LandlockFacts {
+pub struct LandlockFacts<'a> {
     /// The version of Landlock.
     pub abi: u32,
     /// The supervisor can be handed calls.
     pub hands_over: bool,
     /// What lies in each of the [`crowded`] folders; one that is not listed here, or holds too much, is not granted.
-    pub listings: BTreeMap<AbsPath, Listing>,
+    pub listings: BTreeMap<AbsPath, Cow<'a, Listing>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
-    Entries(BTreeMap<OsString, Entry>),
+    Entries(BTreeMap<OsString, Listed>),
     /// More than [`LISTING_MAX`] entries.
     TooMany,
+}
+
+/// An entry of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    pub entry: Entry,
+    /// Device and number, if they are known.
+    pub file: Option<(u64, u64)>,
+    /// A file with contents, and no terminal, pipe or the like.
+    pub is_regular: bool,
 }
 
 /// Entries of a folder that are granted one by one.
@@ -157,16 +168,16 @@ fn closed<'a>(policy: &'a ResolvedPolicy, host: &HostFacts) -> Vec<Closed<'a>> {
 ///
 /// # Errors
 /// If a folder around something hidden holds more entries than can be granted one by one.
-pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &LandlockFacts) -> Result<LandlockPlan, SandboxError> {
+pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &LandlockFacts<'_>) -> Result<LandlockPlan, SandboxError> {
     let mut granting = Granting {
         policy,
         facts,
         closed: closed(policy, host),
-        grants: BTreeSet::new(),
+        grants: Vec::new(),
     };
     for (root, entry) in roots(policy, host) {
-        granting.read(&root, entry)?;
-        granting.write(&root, entry);
+        granting.read(&root, entry, None)?;
+        granting.write(&root, entry, None);
     }
     let mut grants = granting.grants;
     let system = |path: &str, access| AbsPath::new(path).map(|path| PathGrant { path, access, file: None });
@@ -179,8 +190,11 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
             .chain(terminals)
             .flat_map(|name| system(&format!("/dev/{name}"), Access::Device)),
     );
+    // Mostly in order already.
+    grants.sort();
+    grants.dedup();
     Ok(LandlockPlan {
-        grants: grants.into_iter().collect(),
+        grants,
         system_calls: SystemCalls::of(policy.network),
         sockets: Sockets::of(policy, false),
         signals: if facts.abi < LANDLOCK_SIGNALS {
@@ -218,25 +232,25 @@ fn roots(policy: &ResolvedPolicy, host: &HostFacts) -> Vec<(AbsPath, Entry)> {
 
 struct Granting<'a> {
     policy: &'a ResolvedPolicy,
-    facts: &'a LandlockFacts,
+    facts: &'a LandlockFacts<'a>,
     closed: Vec<Closed<'a>>,
-    grants: BTreeSet<PathGrant>,
+    grants: Vec<PathGrant>,
 }
 
-impl Granting<'_> {
-    fn read(&mut self, path: &AbsPath, entry: Entry) -> Result<(), SandboxError> {
+impl<'a> Granting<'a> {
+    fn read(&mut self, path: &AbsPath, entry: Entry, file: Option<(u64, u64)>) -> Result<(), SandboxError> {
         if rights(self.policy, path) == Rights::None || self.is_closed(path, Rights::Read) || entry == Entry::Symlink {
             return Ok(());
         }
         let Some(inside) = self.closed_below(path, Rights::Read) else {
-            self.grant(path, Access::Read);
+            self.grant(path, Access::Read, file);
             return Ok(());
         };
         let (rule, missing) = (
             inside.to_string(),
             format!("{path} holds more than {LISTING_MAX} entries, and each needs a rule of its own"),
         );
-        match self.facts.listings.get(path).cloned() {
+        match self.listing(path) {
             None => Ok(()),
             Some(Listing::TooMany) => Err(SandboxError::Unenforceable { rule, missing }),
             Some(Listing::Entries(entries)) => {
@@ -247,36 +261,70 @@ impl Granting<'_> {
                     .filter(|closed| is_below(&closed.path, path))
                     .all(|closed| closed.is_file || closed.rights > Rights::None)
                 {
-                    self.grant(path, Access::List);
+                    self.grant(path, Access::List, file);
                 }
-                entries.into_iter().try_for_each(|(name, entry)| self.read(&path.join(name), entry))
+                let alike = self.alike(path);
+                for (name, listed) in entries {
+                    let path = path.join(name);
+                    if !alike.holds(self.policy, name, &path) {
+                        self.read(&path, listed.entry, listed.file)?;
+                    } else if listed.entry != Entry::Symlink && alike.rights >= Rights::Read {
+                        self.grant(&path, Access::Read, listed.file);
+                    }
+                }
+                Ok(())
             }
         }
     }
 
-    fn write(&mut self, path: &AbsPath, entry: Entry) {
+    fn write(&mut self, path: &AbsPath, entry: Entry, file: Option<(u64, u64)>) {
         let is_open = rights(self.policy, path) == Rights::Write && !self.is_closed(path, Rights::Write);
         if !is_open || matches!(entry, Entry::Symlink | Entry::Placeholder) {
             return;
         }
         if self.closed_below(path, Rights::Write).is_none() {
-            self.grant(path, granted(path));
+            self.grant(path, granted(path), file);
         } else if entry == Entry::Other {
             // A root that is a file: what would be protected at its top cannot be there.
-            self.grant(path, Access::WriteFile);
-        } else if let Some(Listing::Entries(entries)) = self.facts.listings.get(path).cloned() {
-            for (name, entry) in entries {
-                self.write(&path.join(name), entry);
+            self.grant(path, Access::WriteFile, file);
+        } else if let Some(Listing::Entries(entries)) = self.listing(path) {
+            let alike = self.alike(path);
+            for (name, listed) in entries {
+                // Files come and go, and the kernel keeps one that has a rule, with all of its space. Whoever opens it for writing asks the
+                // supervisor anyway.
+                if listed.is_regular && self.facts.hands_over {
+                    continue;
+                }
+                let path = path.join(name);
+                if !alike.holds(self.policy, name, &path) {
+                    self.write(&path, listed.entry, listed.file);
+                } else if alike.rights == Rights::Write && !matches!(listed.entry, Entry::Symlink | Entry::Placeholder) {
+                    self.grant(&path, Access::Write, listed.file);
+                }
             }
         }
     }
 
-    fn grant(&mut self, path: &AbsPath, access: Access) {
-        self.grants.insert(PathGrant {
+    fn listing(&self, folder: &AbsPath) -> Option<&'a Listing> {
+        self.facts.listings.get(folder).map(Cow::as_ref)
+    }
+
+    fn grant(&mut self, path: &AbsPath, access: Access, file: Option<(u64, u64)>) {
+        self.grants.push(PathGrant {
             path: path.clone(),
             access,
-            file: None,
+            file,
         });
+    }
+
+    fn alike(&self, folder: &AbsPath) -> Alike {
+        let rules = self.policy.rules.iter().chain(&self.policy.limits).map(|rule| &rule.path);
+        let named = rules.chain(self.closed.iter().map(|closed| &closed.path));
+        let is_system = ["/dev", "/proc"].iter().any(|system| folder.starts_with(system));
+        Alike {
+            named: (!is_system).then(|| named.filter_map(|path| name_in(path, folder)).collect()),
+            rights: rights(self.policy, folder),
+        }
     }
 
     fn is_closed(&self, path: &AbsPath, wanted: Rights) -> bool {
@@ -294,6 +342,33 @@ impl Granting<'_> {
             .map_or_else(|| "a pattern, or another name".to_owned(), ToString::to_string);
         Some(format!("{} ({source})", inside.path))
     }
+}
+
+/// Entries of one folder of which nothing is said by name: they have the rights of the folder, and so has everything in them. There may be
+/// thousands, and to ask for each would take longer than all the rest.
+struct Alike {
+    /// The others, in lower case; `None`: there are no such entries.
+    named: Option<BTreeSet<OsString>>,
+    rights: Rights,
+}
+
+impl Alike {
+    fn holds(&self, policy: &ResolvedPolicy, name: &OsStr, path: &AbsPath) -> bool {
+        let named = self.named.as_ref();
+        named.is_some_and(|named| !named.contains(&name.to_ascii_lowercase())) && policy.deny_globs.matching(path).is_none()
+    }
+}
+
+/// The entry of `folder` that `path` is, or lies in; in lower case, as limits ignore it.
+fn name_in(path: &Path, folder: &Path) -> Option<OsString> {
+    let mut parts = path.components();
+    let is_around = folder.components().all(|wanted| {
+        parts
+            .next()
+            .is_some_and(|part| part.as_os_str().eq_ignore_ascii_case(wanted.as_os_str()))
+    });
+    let name = parts.next().filter(|_| is_around)?;
+    Some(name.as_os_str().to_ascii_lowercase())
 }
 
 /// The first folder for temporary files, if no name can be made in it.
@@ -318,13 +393,7 @@ fn granted(path: &AbsPath) -> Access {
 
 /// Case is ignored, as limits do.
 pub(crate) fn is_below(path: &Path, folder: &Path) -> bool {
-    let mut parts = path.components();
-    let is_around = folder.components().all(|wanted| {
-        parts
-            .next()
-            .is_some_and(|part| part.as_os_str().eq_ignore_ascii_case(wanted.as_os_str()))
-    });
-    is_around && parts.next().is_some()
+    name_in(path, folder).is_some()
 }
 
 impl LandlockPlan {
@@ -390,7 +459,7 @@ mod tests {
     }
 
     /// Files end in a letter after a dot, links in `@`; everything above what is listed is a folder.
-    fn tree(paths: &[&str]) -> (HostFacts, LandlockFacts) {
+    fn tree(paths: &[&str]) -> (HostFacts, LandlockFacts<'static>) {
         let mut host = HostFacts::default();
         let mut facts = LandlockFacts {
             abi: 7,
@@ -409,16 +478,24 @@ mod tests {
                 let (Some(folder), Some(name)) = (at.parent(), at.file_name()) else {
                     continue;
                 };
-                let Listing::Entries(entries) = facts.listings.entry(folder).or_insert_with(|| Listing::Entries(BTreeMap::new())) else {
+                let listing = facts
+                    .listings
+                    .entry(folder)
+                    .or_insert_with(|| Cow::Owned(Listing::Entries(BTreeMap::new())));
+                let Listing::Entries(entries) = listing.to_mut() else {
                     continue;
                 };
-                entries.entry(name.to_owned()).or_insert(entry);
+                entries.entry(name.to_owned()).or_insert(Listed {
+                    entry,
+                    file: None,
+                    is_regular: entry == Entry::Other,
+                });
             }
         }
         (host, facts)
     }
 
-    fn show(policy: &ResolvedPolicy, (host, facts): &(HostFacts, LandlockFacts)) -> String {
+    fn show(policy: &ResolvedPolicy, (host, facts): &(HostFacts, LandlockFacts<'_>)) -> String {
         let scratch = scratch_in(policy, host).map(|folder| format!("\nscratch in {folder}"));
         match plan_landlock(policy, host, facts) {
             Ok(plan) => {
@@ -466,6 +543,17 @@ mod tests {
         Write /w/a/c
         Write /w/src
         Write /w/x.f
+        ");
+    }
+
+    #[test]
+    fn files_at_the_top_of_a_root_need_no_rule_where_the_supervisor_opens_them() {
+        let mut tree = tree(&["/w/src/a.f", "/w/x.f"]);
+        tree.1.hands_over = true;
+        insta::assert_snapshot!(show(&policy(&[DISK, ROOT], &["/w/.codex"]), &tree), @r"
+        List /
+        Read /w
+        Write /w/src
         ");
     }
 
@@ -567,9 +655,9 @@ mod tests {
     #[test]
     fn a_crowd_around_something_hidden_is_refused_and_in_a_root_not_granted() {
         let mut tree = tree(&["/h/secret", "/h/b", "/w/a"]);
-        tree.1.listings.insert(path("/w"), Listing::TooMany);
+        tree.1.listings.insert(path("/w"), Cow::Owned(Listing::TooMany));
         assert!(!show(&policy(&[DISK, ROOT], &["/w/.git"]), &tree).contains("Write"));
-        tree.1.listings.insert(path("/h"), Listing::TooMany);
+        tree.1.listings.insert(path("/h"), Cow::Owned(Listing::TooMany));
         let hidden = policy(&[DISK, ("/h/secret", Rights::None, RuleSource::Credentials)], &[]);
         insta::assert_snapshot!(show(&hidden, &tree), @"cannot enforce /h/secret (a well-known place of credentials) on this system: /h holds more than 4096 entries, and each needs a rule of its own");
     }

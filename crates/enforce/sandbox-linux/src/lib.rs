@@ -33,12 +33,14 @@ mod plan;
 #[cfg(target_os = "linux")]
 mod planned;
 #[cfg(target_os = "linux")]
+mod ruleset;
+#[cfg(target_os = "linux")]
 mod sandbox;
 
 #[cfg(target_os = "linux")]
 pub use helper::helper_main;
 pub use ladder::{HostLimits, NoLandlock, Way};
-pub use landlocked::{Access, LISTING_MAX, LandlockFacts, LandlockPlan, Listing, PathGrant, Signals, crowded, plan_landlock};
+pub use landlocked::{Access, LISTING_MAX, LandlockFacts, LandlockPlan, Listed, Listing, PathGrant, Signals, crowded, plan_landlock};
 pub use plan::{
     Assignment, Confinement, Entry, Filters, Form, Frame, FrameKind, HostFacts, LinuxPlan, MountOp, Namespace, OtherSocket, Own,
     Placeholder, SocketKind, Sockets, SystemCalls, plan, questions,

@@ -12,16 +12,18 @@
 //! So a plan that is taken again is the one that would be made now, and the rules of Landlock that were made with it are those that would be.
 
 use crate::aliases::Mounts;
-use crate::facts::{self, FileId, Listed, Seen};
+use crate::facts::{self, Contents, FileId, Seen};
 use crate::ladder::Way;
-use crate::landlocked::{self, LandlockFacts, LandlockPlan};
+use crate::landlocked::{self, LandlockFacts, LandlockPlan, Listing};
 use crate::matches::{Matched, Matches};
 use crate::nested::{self, Nested};
 use crate::plan::{self, Entry, HostFacts, LinuxPlan, questions};
+use crate::ruleset::Ruleset;
 use codex_base::AbsPath;
 use codex_permissions::{NestedRepository, ResolvedPolicy, Rights, rights};
 use codex_process::SandboxError;
 use codex_process::record::Recording;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -93,8 +95,9 @@ struct Made {
     /// Other names, and what lies there.
     aliases: Vec<(AbsPath, Rights, Option<Entry>)>,
     listings: Listings,
-    /// What has a rule, and lies in no folder that was listed.
-    ruled: Ruled,
+    /// What is granted, and lies in no folder that was listed.
+    ruled: Vec<(AbsPath, FileId)>,
+    rules: Option<Ruleset>,
     planned: Arc<Planned>,
 }
 
@@ -138,13 +141,13 @@ impl Plans {
             None => Kept::new(policy, manner, roots, repositories),
         };
         let facts = self.look(&kept)?;
-        let planned = match kept.made.as_mut().and_then(|made| made.again(&facts)) {
-            Some(planned) => planned,
-            None => {
-                let made = kept.make(facts, &mut self.mounts, encode)?;
-                Arc::clone(&kept.made.insert(made).planned)
-            }
+        let before = kept.made.take();
+        let made = match before.map(|made| made.again(&facts)) {
+            Some(Ok(made)) => made,
+            Some(Err(before)) => kept.make(facts, before, &mut self.mounts, encode)?,
+            None => kept.make(facts, Before::default(), &mut self.mounts, encode)?,
         };
+        let planned = Arc::clone(&kept.made.insert(made).planned);
         if self.kept.len() == KEPT_MAX {
             self.kept.remove(0);
         }
@@ -205,6 +208,7 @@ impl Kept {
     fn make(
         &self,
         facts: Facts,
+        mut before: Before,
         mounts: &mut Mounts,
         encode: impl FnOnce(&LinuxPlan) -> Result<Vec<u8>, SandboxError>,
     ) -> Result<Made, SandboxError> {
@@ -222,100 +226,115 @@ impl Kept {
             links: facts.links.clone(),
             mediated: self.manner.mediated,
         };
-        let (scratch_around, crowded) = match self.manner.way {
-            Way::Namespaces => (None, BTreeSet::new()),
-            Way::Landlock { .. } => (landlocked::scratch_in(policy, &host), landlocked::crowded(policy, &host)),
-        };
-        let scratch_in = scratch_around.and_then(|around| facts::scratch_folder(&around));
-        let listings = crowded.into_iter().map(|folder| {
-            let listed = facts::listing(&folder);
-            (folder, listed)
-        });
-        let listings: Listings = listings.collect();
-        let mut rules = None;
-        let (plan, enforced) = match self.manner.way {
+        let (mut listings, mut ruled, mut rules) = (Listings::new(), Vec::new(), None);
+        let (plan, enforced, scratch_in) = match self.manner.way {
             Way::Namespaces => {
                 let plan = plan::plan(policy, &host)?;
                 let enforced = match &plan {
                     LinuxPlan::Confined(confinement) => confinement.summary(),
                     LinuxPlan::Unconfined | LinuxPlan::Landlocked(_) => Vec::new(),
                 };
-                (plan, enforced)
+                (plan, enforced, None)
             }
             Way::Landlock { abi, hands_over } => {
+                let scratch_around = landlocked::scratch_in(policy, &host);
+                let scratch_in = scratch_around.and_then(|around| facts::scratch_folder(&around));
+                listings = before.listings(landlocked::crowded(policy, &host), scratch_in.as_ref());
+                let listed = listings.iter();
                 let around = LandlockFacts {
                     abi,
                     hands_over,
-                    listings: listings
-                        .iter()
-                        .filter_map(|(folder, found)| Some((folder.clone(), found.as_ref()?.listing.clone())))
+                    listings: listed
+                        .filter_map(|(folder, found)| Some((folder.clone(), Cow::Borrowed(&found.as_ref()?.listing))))
                         .collect(),
                 };
                 let mut plan = landlocked::plan_landlock(policy, &host, &around)?;
                 let enforced = plan.summary(policy);
-                rules = ruleset(&mut plan, &listings);
-                (LinuxPlan::Landlocked(plan), enforced)
+                let known = before.rules.take().filter(|_| before.mounts == facts.mounts);
+                ruled = look_at_files(&mut plan);
+                // If the kernel does not take them, the helper says why.
+                rules = Ruleset::of(&mut plan, known).ok();
+                (LinuxPlan::Landlocked(plan), enforced, scratch_in)
             }
         };
-        let (ruleset, ruled) = rules.unzip();
         let planned = Planned {
             bytes: encode(&plan)?,
             enforced,
             scratch_in,
-            ruleset,
+            ruleset: rules.as_ref().and_then(Ruleset::descriptor),
             policy: policy.clone(),
         };
         Ok(Made {
             facts,
             aliases,
             listings,
-            ruled: ruled.unwrap_or_default(),
+            ruled,
+            rules,
             planned: Arc::new(planned),
         })
     }
 }
 
-type Listings = BTreeMap<AbsPath, Option<Listed>>;
-type Ruled = Vec<(AbsPath, FileId)>;
+type Listings = BTreeMap<AbsPath, Option<Contents>>;
 
-/// Makes the rules of Landlock, and notes in the plan which files have them; with those that are in no folder that was listed. `None` if
-/// they cannot be kept, for instance because something was exchanged since then.
-fn ruleset(plan: &mut LandlockPlan, listings: &Listings) -> Option<(Arc<OwnedFd>, Ruled)> {
-    let (ruleset, files) = crate::helper::landlocked::ruleset(plan).ok()?;
-    let (mut ruled, mut as_listed) = (Vec::new(), true);
-    for (grant, file) in plan.grants.iter_mut().zip(files) {
-        grant.file = file;
-        let Some(file) = file else { continue };
-        let around = grant.path.parent().and_then(|around| listings.get(&around)?.as_ref());
-        match around.zip(grant.path.file_name()).and_then(|(listed, name)| listed.ids.get(name)) {
-            Some(known) => as_listed &= *known == file,
-            None => ruled.push((grant.path.clone(), file)),
-        }
+/// What is left of a plan that does not hold any more.
+#[derive(Default)]
+struct Before {
+    mounts: u64,
+    /// As they are now.
+    listings: Listings,
+    rules: Option<Ruleset>,
+}
+
+impl Before {
+    /// Of these folders; `made` has come into being since then.
+    fn listings(&mut self, folders: BTreeSet<AbsPath>, made: Option<&AbsPath>) -> Listings {
+        let shows = |folder: &AbsPath, found: &Option<Contents>| match (found.as_ref().map(|found| &found.listing), made) {
+            (Some(Listing::Entries(entries)), Some(made)) if made.parent().as_ref() == Some(folder) => {
+                made.file_name().is_none_or(|name| entries.contains_key(name))
+            }
+            _ => true,
+        };
+        let looked = folders.into_iter().map(|folder| {
+            let known = self.listings.remove(&folder).filter(|known| shows(&folder, known));
+            let found = known.unwrap_or_else(|| Contents::of(&folder));
+            (folder, found)
+        });
+        looked.collect()
     }
-    Some((Arc::new(ruleset.filter(|_| as_listed)?), ruled))
 }
 
 impl Made {
-    /// The plan, if it would be the same now.
-    fn again(&mut self, facts: &Facts) -> Option<Arc<Planned>> {
-        let holds = self.facts == *facts
+    /// The same, if it would be made now.
+    fn again(mut self, facts: &Facts) -> Result<Self, Before> {
+        // All of them, since the next plan is made with these.
+        let changed = self
+            .listings
+            .iter_mut()
+            .filter_map(|(folder, known)| Contents::follow(known, folder).then_some(()));
+        let holds = changed.count() == 0
+            && self.facts == *facts
             && self.aliases.iter().all(|(path, _, entry)| facts::entry(path) == *entry)
-            && self.ruled.iter().all(|(path, file)| facts::look(path).id == Some(*file))
-            && self.listings.iter_mut().all(|(folder, known)| {
-                let stamp = known.as_ref().and_then(|known| known.stamp);
-                if stamp.is_some() && facts::stamp(folder) == stamp {
-                    return true;
-                }
-                let now = facts::listing(folder);
-                let is_same = match (&known, &now) {
-                    (Some(before), Some(now)) => (&before.listing, &before.ids) == (&now.listing, &now.ids),
-                    (before, now) => before.is_none() && now.is_none(),
-                };
-                *known = now;
-                is_same
-            });
-        holds.then(|| Arc::clone(&self.planned))
+            && self.ruled.iter().all(|(path, file)| facts::look(path).id == Some(*file));
+        if holds {
+            return Ok(self);
+        }
+        Err(Before {
+            mounts: self.facts.mounts,
+            listings: self.listings,
+            rules: self.rules,
+        })
     }
+}
+
+/// Of what is granted and lies in no folder that was listed.
+fn look_at_files(plan: &mut LandlockPlan) -> Vec<(AbsPath, FileId)> {
+    let unknown = plan.grants.iter_mut().filter(|grant| grant.file.is_none());
+    let looked = unknown.filter_map(|grant| {
+        grant.file = facts::look(&grant.path).id;
+        Some((grant.path.clone(), grant.file?))
+    });
+    looked.collect()
 }
 
 #[cfg(test)]
@@ -330,6 +349,8 @@ mod tests {
     use std::path::Path;
 
     const LANDLOCK: Way = Way::Landlock { abi: 7, hands_over: true };
+    /// Where nobody does anything for the command.
+    const ALONE: Way = Way::Landlock { abi: 7, hands_over: false };
 
     struct World {
         _temp: tempfile::TempDir,
@@ -412,13 +433,52 @@ mod tests {
                     }
                     Ok(format!("{plan:#?}").into_bytes())
                 });
-                (String::from_utf8(planned.unwrap().bytes.clone()).unwrap(), made)
+                let planned = planned.unwrap();
+                let writable = planned.ruleset.as_deref().map(|rules| writable_by(rules, &base));
+                (String::from_utf8(planned.bytes.clone()).unwrap(), writable, made)
             };
-            let (anew, _) = of(&mut Plans::new(false));
-            let (kept, made) = of(&mut self.plans);
-            assert_eq!(kept, anew);
+            let (anew, writable_anew, _) = of(&mut Plans::new(false));
+            let (kept, writable, made) = of(&mut self.plans);
+            assert_eq!((&kept, &writable), (&anew, &writable_anew));
+            for path in writable.into_iter().flatten() {
+                assert_eq!(rights(&policy, &path), Rights::Write, "{path}");
+            }
             (kept, made)
         }
+
+        /// After a plan for that.
+        fn rules(&mut self, way: Way) -> Arc<OwnedFd> {
+            self.plan(way);
+            let made = self.plans.kept.last().and_then(|kept| kept.made.as_ref());
+            made.unwrap().planned.ruleset.clone().unwrap()
+        }
+    }
+
+    /// What can be opened for writing by whoever is confined by these rules: files, and folders for a file without a name.
+    fn writable_by(rules: &OwnedFd, base: &AbsPath) -> BTreeSet<AbsPath> {
+        use rustix::fs::{Mode, OFlags, open};
+        let mut folders = vec![base.clone()];
+        let mut all = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap().flatten() {
+                let kind = entry.file_type().unwrap();
+                let path = folder.join(entry.file_name());
+                if kind.is_dir() {
+                    folders.push(path);
+                } else if kind.is_file() {
+                    all.push((path, OFlags::empty()));
+                }
+            }
+            all.push((folder, OFlags::TMPFILE));
+        }
+        let try_all = || {
+            rustix::thread::set_no_new_privs(true).unwrap();
+            crate::ruleset::restrict_self(rules).unwrap();
+            let opens = |(path, flags): &(AbsPath, OFlags)| open(path.as_path(), OFlags::WRONLY | *flags, Mode::RUSR).is_ok();
+            all.iter().filter(|found| opens(found)).map(|(path, _)| path.clone()).collect()
+        };
+        // A thread of its own: nobody gets out of rules again.
+        std::thread::scope(|scope| scope.spawn(try_all).join().unwrap())
     }
 
     #[test]
@@ -471,15 +531,46 @@ mod tests {
     }
 
     #[test]
+    fn rules_follow_what_comes_and_goes_and_are_made_anew_where_they_would_hold_for_something_else() {
+        for way in [LANDLOCK, ALONE] {
+            let mut world = World::new();
+            let mut rules = world.rules(way);
+            let mut check = |from: Option<&str>, to: Option<&str>, is_kept: bool| {
+                let at = |path: &str| world.base.join(path);
+                match (from, to) {
+                    (Some(from), Some(to)) => fs::rename(at(from), at(to)).unwrap(),
+                    (Some(gone), None) => fs::remove_dir(at(gone)).unwrap(),
+                    (None, Some(new)) => fs::create_dir(at(new)).unwrap(),
+                    (None, None) => {}
+                }
+                let now = world.rules(way);
+                assert_eq!(Arc::ptr_eq(&now, &rules), is_kept, "{way:?}: {from:?} -> {to:?}");
+                rules = now;
+            };
+
+            check(None, Some("w/new"), true);
+            check(Some("w/new"), Some("w/renamed"), true);
+            check(Some("w/renamed"), None, true);
+            check(None, Some("w/new"), true);
+            check(Some("w/new"), Some("out/moved"), false);
+            check(Some("out/moved"), Some("w/new"), true);
+            // Nobody keeps an eye on what was there from the beginning.
+            check(None, Some("w/a/c"), true);
+            check(Some("w/a/b"), None, false);
+            check(Some("w/a/c"), None, true);
+        }
+    }
+
+    #[test]
     fn rules_that_would_keep_the_space_of_a_large_file_are_not_kept() {
         let mut world = World::new();
         let large = fs::File::create(world.base.join("w/large")).unwrap();
         rustix::fs::fallocate(&large, rustix::fs::FallocateFlags::empty(), 0, 65 << 20).unwrap();
-        world.plan(LANDLOCK);
+        world.plan(ALONE);
         assert!(world.plans.kept[0].made.as_ref().unwrap().planned.ruleset.is_none());
 
         fs::remove_file(world.base.join("w/large")).unwrap();
-        world.plan(LANDLOCK);
+        world.plan(ALONE);
         assert!(world.plans.kept[0].made.as_ref().unwrap().planned.ruleset.is_some());
     }
 
@@ -576,7 +667,7 @@ mod tests {
             let mut world = World::new();
             for changes in changes {
                 changes.iter().for_each(|change| change.apply(&world.base));
-                for way in [Way::Namespaces, LANDLOCK] {
+                for way in [Way::Namespaces, LANDLOCK, ALONE] {
                     world.plan(way);
                 }
             }

@@ -167,6 +167,35 @@ async fn what_the_policy_allows_around_protected_names_and_of_modes_and_times_is
     }
 }
 
+/// Rules are kept from one command to the next; one that held for a folder must not go with it to where it is moved.
+#[tokio::test]
+async fn a_folder_that_is_moved_out_of_the_workspace_between_two_commands_is_closed_there() {
+    for user in USERS {
+        let lab = lab(user);
+        let policy = workspace(&lab);
+        let write = async |policy: &ResolvedPolicy, folder: &str| {
+            lab.run(policy, &format!("echo x > $BASE/{folder}/made && rm $BASE/{folder}/made"))
+                .await
+        };
+        assert_eq!(write(&policy, "w/sub").await.code, 0, "{user:?}");
+
+        lab.make_folder("w/later");
+        assert_eq!(write(&policy, "w/later").await.code, 0, "{user:?}");
+        for folder in ["sub", "later"] {
+            fs::rename(lab.path(&format!("w/{folder}")), lab.path(&format!("out/{folder}"))).unwrap();
+            let moved = format!("out/{folder}");
+            let free = write(&ResolvedPolicy::unconfined(), &moved).await;
+            assert_eq!(free.code, 0, "{user:?}: the control failed: {free:?}");
+
+            let held = write(&policy, &moved).await;
+            assert!(
+                held.code != 0 && !lab.exists(&format!("{moved}/made")),
+                "{user:?}: {moved}: {held:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn git_writes_and_its_settings_stay() {
     let git = "git -c user.name=n -c user.email=e@example.org -c init.defaultBranch=main";
