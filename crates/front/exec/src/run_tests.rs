@@ -210,6 +210,7 @@ fn answer(handle: &ServerHandle, id: RequestId, request: ClientRequest, script: 
                     item_id: "p".into(),
                     started_at_ms: 0,
                     reason: None,
+                    rules: Vec::new(),
                     grant_root: None,
                 };
                 handle

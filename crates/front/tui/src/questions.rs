@@ -64,6 +64,7 @@ impl Question {
         let command = cells::without_shell(&command);
         let mut facts = Vec::new();
         facts.extend(params.reason.map(|reason| ("why", reason)));
+        facts.extend(rule(&params.rules));
         facts.extend(params.cwd.map(|cwd| ("in", look.path(&cwd))));
         let more = params.additional_permissions.map(|more| wanted(&more, look).join("; "));
         facts.extend(more.map(|more| ("and lets it", more)));
@@ -88,6 +89,7 @@ impl Question {
     fn patch(id: RequestId, params: FileChangeApprovalParams, item: Option<&ThreadItem>, look: &Look) -> Self {
         let mut facts = Vec::new();
         facts.extend(params.reason.map(|reason| ("why", reason)));
+        facts.extend(rule(&params.rules));
         facts.extend(params.grant_root.map(|root| ("lets it write below", look.path(&root))));
         let count = match item {
             Some(ThreadItem::FileChange { changes, .. }) => changes.len(),
@@ -129,6 +131,7 @@ impl Question {
         };
         let mut facts = vec![("what", how.to_owned())];
         facts.extend(params.reason.map(|reason| ("why", reason)));
+        facts.extend(rule(&params.rules));
         let offered = params.available_decisions.unwrap_or_else(|| ALL.to_vec());
         let labels = Labels {
             accept: "Yes, this time",
@@ -192,6 +195,11 @@ impl Question {
             },
         }
     }
+}
+
+/// What of the policy makes it a question.
+fn rule(rules: &[String]) -> Option<(&'static str, String)> {
+    (!rules.is_empty()).then(|| ("rule", rules.join("; ")))
 }
 
 const ALL: [ApprovalDecision; 4] = [

@@ -46,8 +46,12 @@ pub struct CommandExecutionApprovalParams {
     pub started_at_ms: i64,
     #[serde(default = "command_kind")]
     pub kind: String,
+    /// In the words of who wants it.
     #[serde(default)]
     pub reason: Option<String>,
+    /// What of the policy makes it a question, the strongest first. Other servers send none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// One shell-quoted string.
     #[serde(default)]
     pub command: Option<String>,
@@ -125,6 +129,9 @@ pub struct FileChangeApprovalParams {
     pub started_at_ms: i64,
     #[serde(default)]
     pub reason: Option<String>,
+    /// As of a command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     #[serde(default)]
     pub grant_root: Option<AbsPath>,
 }

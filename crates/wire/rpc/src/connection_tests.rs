@@ -39,6 +39,7 @@ fn question() -> ServerRequest {
         item_id: "i".into(),
         started_at_ms: 1,
         reason: Some("why".into()),
+        rules: Vec::new(),
         grant_root: None,
     })
 }

@@ -27,6 +27,14 @@ use std::sync::Arc;
 /// The diff of a whole turn is told up to here; each patch's own diff is in its item all the same.
 const TURN_DIFF_BYTES_MAX: usize = 1024 * 1024;
 
+/// A verdict that the client has to complete.
+struct Asking {
+    question: Question,
+    offers: Vec<ApprovalDecision>,
+    /// What makes it a question, the strongest first.
+    rules: Vec<String>,
+}
+
 impl ThreadState {
     /// Prepares every queued call whose turn has come.
     pub(crate) fn start_calls(&mut self, out: &mut Out) {
@@ -86,7 +94,10 @@ impl ThreadState {
                 self.run(call_id, prepared, policy, out);
             }
             Action::Ask { question, offers } => match settings.reviewer {
-                ApprovalsReviewer::User => self.ask(call_id, prepared, question, offers, env, out),
+                ApprovalsReviewer::User => {
+                    let rules = verdict.reasons.into_iter().map(|reason| reason.rule).collect();
+                    self.ask(call_id, prepared, Asking { question, offers, rules }, env, out);
+                }
                 ApprovalsReviewer::AutoReview => self.review(call_id, prepared, &verdict.reasons, settings, env, out),
             },
             Action::Refuse { message } => {
@@ -148,15 +159,8 @@ impl ThreadState {
         running.unwrap_or_default()
     }
 
-    fn ask(
-        &mut self,
-        call_id: &str,
-        prepared: Box<PreparedCall>,
-        question: Question,
-        offers: Vec<ApprovalDecision>,
-        env: &Env,
-        out: &mut Out,
-    ) {
+    fn ask(&mut self, call_id: &str, prepared: Box<PreparedCall>, asking: Asking, env: &Env, out: &mut Out) {
+        let Asking { question, offers, rules } = asking;
         let request_id = RequestId::Integer((env.next_request_id)());
         let Some(turn) = &mut self.turn else { return };
         let item = prepared.started.as_ref().map(before_approval);
@@ -175,6 +179,7 @@ impl ThreadState {
                 started_at_ms,
                 kind: "command".to_owned(),
                 reason,
+                rules,
                 command: Some(command),
                 cwd: Some(cwd),
                 available_decisions: Some(offers),
@@ -187,6 +192,7 @@ impl ThreadState {
                 item_id: item_id.clone(),
                 started_at_ms,
                 reason,
+                rules,
                 grant_root: None,
             }),
             Question::Permissions(PermissionsIntent { permissions, cwd, reason }) => {

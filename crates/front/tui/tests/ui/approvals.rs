@@ -32,6 +32,8 @@ fn a_command_is_asked_for_with_its_reason_and_runs_after_yes() {
     ◦ Run this command?
       $ echo ran > ran; cat ran
       why: it writes a file that shows that it ran
+      rule: the command asks to run outside of the sandbox; approval policy is
+        on-request
       in: ~/work
 
     › 1. Yes, this time (y)
@@ -191,6 +193,8 @@ fn a_patch_is_asked_for_with_its_changes() {
         1 -old words
         1 +new words
       why: writes outside of the writable roots: /tmp/codex-test-NAME/outside.txt
+      rule: the patch writes outside of the writable roots; approval policy is
+        on-request
 
     › 1. Yes, this time (y)
       2. Yes, and do not ask for these files again in this session (a)
@@ -238,6 +242,8 @@ fn what_a_command_hides_is_seen_before_it_is_allowed() {
     ◦ Run this command?
       $ echo a⟨U+202E⟩; ␛]0;title␇ rm b
       why: it writes a file that shows that it ran
+      rule: the command asks to run outside of the sandbox; approval policy is
+        on-request
       in: ~/work
 
     › 1. Yes, this time (y)

@@ -58,6 +58,7 @@ fn everything_that_happens_is_a_line_that_is_written_once() {
             Question: Run this command?
               $ echo ran
               why: to see
+              rule: the command asks to run outside of the sandbox; approval policy is on-request
               in: ~/work
             chosen: 1. Yes, this time (y)
               2. Yes, and do not ask for it again in this session (a)
