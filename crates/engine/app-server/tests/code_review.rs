@@ -115,7 +115,13 @@ async fn a_review_is_told_as_one_turn_and_done_by_a_thread_of_its_own() {
     let thread = stored(&session, &id).await;
     assert_eq!(thread.turns.len(), 1);
     assert_eq!(thread.turns[0].items, told);
-    assert!(thread.preview.starts_with("Review the uncommitted changes"), "{}", thread.preview);
+    // Nobody typed what the reviewer was told.
+    let said = told
+        .iter()
+        .find(|item| kind(item) == "userMessage")
+        .map(|item| serde_json::to_value(item).unwrap());
+    assert_eq!(said.unwrap()["content"][0]["text"], "Review of current changes");
+    assert_eq!(thread.preview, "Review of current changes");
 
     // The conversation goes on with what the reviewer said.
     session.run_turn(&id, "mend it").await;

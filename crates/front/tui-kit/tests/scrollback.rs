@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use codex_testkit::Screen;
+use codex_tui_kit::cells::Row;
 use codex_tui_kit::terminal::inline::{Inline, Narrowing};
 use codex_tui_kit::terminal::{Frame, Position, Size, Surface};
 use proptest::collection::vec;
@@ -97,9 +98,9 @@ impl Session {
                     })
                     .collect();
                 self.drawn += 1;
-                let live: Vec<Line<'static>> = live
+                let live: Vec<Row> = live
                     .iter()
-                    .map(|(width, blanks)| Line::from(line('L', self.drawn, *width) + &" ".repeat(*blanks)))
+                    .map(|(width, blanks)| Line::from(line('L', self.drawn, *width) + &" ".repeat(*blanks)).into())
                     .collect();
                 self.live = Frame {
                     surface: Surface::Inline,
@@ -107,7 +108,7 @@ impl Session {
                     // Behind a character, as in a field for typing.
                     cursor: cursor.map(|(row, column)| {
                         let row = row % u16::try_from(live.len()).unwrap();
-                        let width = u16::try_from(live[usize::from(row)].width()).unwrap();
+                        let width = u16::try_from(live[usize::from(row)].line.width()).unwrap();
                         Position {
                             row,
                             column: column % (width + 1),
@@ -191,7 +192,7 @@ fn the_first_row_is_an_empty_one_wherever_the_shell_left_the_cursor() {
         screen.feed(format!("$ codex\r\n{left}").as_bytes());
         let mut out = Vec::new();
         let mut inline = Inline::start(size, Narrowing::Wraps, &mut out);
-        let live = vec![Line::from("hello")];
+        let live = vec![Line::from("hello").into()];
         inline.draw(Frame { live, ..Frame::default() }, &mut out);
         screen.feed(&out);
 

@@ -143,9 +143,8 @@ impl Desk {
         let live = view::frame(&self.state, now).live;
         let rows: Vec<String> = finished
             .iter()
-            .map(|row| &row.line)
             .chain(&live)
-            .map(|line| line.to_string().trim_end().to_owned())
+            .map(|row| row.line.to_string().trim_end().to_owned())
             .collect();
         rows.join("\n").trim_matches('\n').to_owned()
     }

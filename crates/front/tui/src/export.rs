@@ -1,6 +1,7 @@
 //! A conversation as a Markdown file.
 
 use crate::Failure;
+use crate::cells::Reviewing;
 use codex_base::AbsPath;
 use codex_protocol::items::{CommandExecutionItem, FileUpdateChange, Thread, ThreadItem, UserInput};
 use std::fmt::Write as _;
@@ -27,7 +28,7 @@ pub fn markdown(thread: &Thread) -> String {
     let model = thread.model.as_ref().map(|model| format!(", {model}")).unwrap_or_default();
     // Writing to a string cannot fail.
     let _ = writeln!(out, "Session {} in `{}`{model}.", thread.id, thread.cwd);
-    for item in thread.turns.iter().flat_map(|turn| &turn.items) {
+    for item in thread.turns.iter().flat_map(|turn| Reviewing::said(&turn.items)) {
         let part = part(item);
         if !part.is_empty() {
             let _ = write!(out, "\n{}\n", part.trim_end());
@@ -47,9 +48,9 @@ fn part(item: &ThreadItem) -> String {
         ThreadItem::WebSearch { query, .. } => format!("*Searched the web for {query}.*"),
         ThreadItem::ImageView { path, .. } => format!("*Looked at `{path}`.*"),
         ThreadItem::EnteredReviewMode { review, .. } => format!("## Review of {review}"),
-        ThreadItem::ExitedReviewMode { review, .. } => review.clone(),
         ThreadItem::ContextCompaction { .. } => "*Summed up the conversation so far.*".to_owned(),
-        ThreadItem::Reasoning { .. } | ThreadItem::CollabAgentToolCall(_) => String::new(),
+        // What came of a review is the answer that follows.
+        ThreadItem::ExitedReviewMode { .. } | ThreadItem::Reasoning { .. } | ThreadItem::CollabAgentToolCall(_) => String::new(),
     }
 }
 

@@ -293,7 +293,7 @@ impl FirstRun {
         });
         rows.truncate(height);
         Frame {
-            live: rows,
+            live: rows.into_iter().map(Row::from).collect(),
             cursor,
             ..Frame::default()
         }
@@ -305,7 +305,7 @@ impl FirstRun {
         Frame {
             surface: Surface::Linear,
             finished: self.told.news(rows, self.look.glyphs().chosen).into_iter().map(Row::from).collect(),
-            live: vec![field],
+            live: vec![field.into()],
             cursor: None,
         }
     }
@@ -394,7 +394,7 @@ mod tests {
 
     fn shown(screen: &mut FirstRun) -> String {
         let frame = screen.frame();
-        let rows: Vec<String> = frame.live.iter().map(|line| line.to_string().trim_end().to_owned()).collect();
+        let rows: Vec<String> = frame.live.iter().map(|row| row.line.to_string().trim_end().to_owned()).collect();
         let cursor = frame
             .cursor
             .map(|at| format!("\ncursor {}:{}", at.row, at.column))
@@ -508,7 +508,7 @@ mod tests {
             for line in frame.finished {
                 heard += &format!("{}\n", line.line.to_string().trim_end());
             }
-            heard += &format!("{}\n", frame.live[0]);
+            heard += &format!("{}\n", frame.live[0].line);
         }
         insta::assert_snapshot!(heard, @r"
         Question: Which model shall codex ask?

@@ -3,7 +3,7 @@
 //! Items may overlap; their lines leave in the order in which the items began. An answer that is first in line leaves line by line while it
 //! comes; everything else leaves whole. What has left is forgotten. However much there is, no step takes long: see [`Transcript::settle`].
 
-use crate::cells::{self, Answer, Cell, Tail, explored, lines_of};
+use crate::cells::{self, Answer, Cell, Reviewing, Tail, explored};
 use crate::look::Look;
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, ThreadItem, Turn};
 use codex_tui_kit::cells::Row;
@@ -28,6 +28,7 @@ pub struct Transcript {
     unsettled: bool,
     /// The first cell has no blank row above it.
     began: bool,
+    reviewing: Reviewing,
     /// On the whole window nothing leaves: `finished` has every row, and these are the cells that it was made of.
     kept: Option<Vec<Cell>>,
     /// From this row on, `finished` is of an answer that is under way.
@@ -93,15 +94,16 @@ impl Transcript {
 
     /// A turn that was over before.
     pub fn replay(&mut self, turn: &Turn) {
-        for item in &turn.items {
-            if let Some(cell) = Cell::of(item) {
-                self.push(cell);
-            }
+        for cell in Reviewing::said(&turn.items).filter_map(Cell::of) {
+            self.push(cell);
         }
         self.push(Cell::TurnEnd(Box::new(turn.clone())));
     }
 
     pub fn started(&mut self, item: &ThreadItem, now: Duration, width: u16, look: &Look) {
+        if self.reviewing.hides(item) {
+            return;
+        }
         let state = match item {
             ThreadItem::AgentMessage { .. } => Under::Answer(Box::new(Answer::new(width, look))),
             ThreadItem::CommandExecution(item) => Under::Command {
@@ -159,8 +161,9 @@ impl Transcript {
     }
 
     pub fn completed(&mut self, item: &ThreadItem) {
+        let hidden = self.reviewing.hides(item);
         let Some(index) = self.open.iter().position(|open| open.id == item.id()) else {
-            if let Some(cell) = Cell::of(item) {
+            if let Some(cell) = Cell::of(item).filter(|_| !hidden) {
                 self.push(cell);
             }
             return;
@@ -201,6 +204,7 @@ impl Transcript {
 
     /// Nothing that is under way comes to its end.
     pub fn break_off(&mut self, look: &Look) {
+        self.reviewing = Reviewing::default();
         for open in &mut self.open {
             let done = match &mut open.state {
                 Under::Answer(answer) if answer.is_complete() => continue,
@@ -406,47 +410,43 @@ impl Transcript {
     /// What is under way, as it looks now, without the items that questions are about.
     ///
     /// Nothing while there are finished lines that come before it.
-    pub fn live(&self, width: u16, look: &Look, now: Duration, asked: &[&str]) -> Vec<Line<'static>> {
-        let mut lines = Vec::new();
+    pub fn live(&self, width: u16, look: &Look, now: Duration, asked: &[&str]) -> Vec<Row> {
+        let mut live = Vec::new();
         if self.unsettled || self.is_behind() {
-            return lines;
+            return live;
         }
         let mut looked = Vec::new();
         let to_be_seen = |open: &&Open| !asked.contains(&open.id.as_str()) && !open.state.shows_nothing();
         let mut shown = self.open.iter().filter(to_be_seen).peekable();
         while let Some(open) = shown.next() {
-            if let Under::Done(Some(cell @ Cell::Command(item))) = &open.state
-                && explored::is_one(cell)
-            {
-                looked.push((**item).clone());
-                let more = shown
-                    .peek()
-                    .is_some_and(|next| matches!(&next.state, Under::Done(Some(cell)) if explored::is_one(cell)));
-                if !more {
-                    let rows = Cell::Explored(std::mem::take(&mut looked)).lines(width, look);
-                    lines.extend((self.began || !lines.is_empty()).then(Line::default));
-                    lines.extend(rows);
-                }
-                continue;
-            }
+            let rows_of = |cell: &Cell| cell.rows(width, look);
             let (blank, rows) = match &open.state {
-                Under::Answer(answer) => (!answer.began(), lines_of(answer.rest(look))),
+                Under::Done(Some(cell @ Cell::Command(item))) if explored::is_one(cell) => {
+                    looked.push((**item).clone());
+                    let is_another = |next: &&Open| matches!(&next.state, Under::Done(Some(cell)) if explored::is_one(cell));
+                    if shown.peek().is_some_and(is_another) {
+                        continue;
+                    }
+                    (true, rows_of(&Cell::Explored(std::mem::take(&mut looked))))
+                }
+                Under::Answer(answer) => (!answer.began(), answer.rest(look)),
                 Under::Command { item, tail } => {
                     let time = now.saturating_sub(open.since);
-                    (true, cells::live_command(&item.command, tail, time, usize::from(width), look))
+                    let lines = cells::live_command(&item.command, tail, time, usize::from(width), look);
+                    (true, lines.into_iter().map(Row::from).collect())
                 }
-                Under::Rows(rows) => (true, lines_of(rows.clone())),
-                Under::Other(item) => (true, Cell::of(item).map(|cell| cell.lines(width, look)).unwrap_or_default()),
-                Under::Done(cell) => (true, cell.as_ref().map(|cell| cell.lines(width, look)).unwrap_or_default()),
+                Under::Rows(rows) => (true, rows.clone()),
+                Under::Other(item) => (true, Cell::of(item).as_ref().map(rows_of).unwrap_or_default()),
+                Under::Done(cell) => (true, cell.as_ref().map(rows_of).unwrap_or_default()),
             };
             if !rows.is_empty() {
-                if blank && self.began {
-                    lines.push(Line::default());
+                if blank && (self.began || !live.is_empty()) {
+                    live.push(Row::default());
                 }
-                lines.extend(rows);
+                live.extend(rows);
             }
         }
-        lines
+        live
     }
 
     fn find(&mut self, id: &str) -> Option<&mut Under> {

@@ -310,3 +310,56 @@ fn a_long_answer_is_let_go_of_step_by_step_and_is_the_same_in_the_end() {
     assert_eq!(seen.len(), expect.len() + 1);
     assert_eq!(seen[..expect.len()], expect);
 }
+
+#[test]
+fn of_a_review_one_line_is_told_and_not_what_the_reviewer_was_told() {
+    let items = [
+        json!({"type": "enteredReviewMode", "id": "1", "review": "current changes"}),
+        json!({"type": "userMessage", "id": "2", "content": [{"type": "text", "text": "Review the uncommitted changes. They are in these files:"}]}),
+        json!({"type": "exitedReviewMode", "id": "3", "review": "All is well."}),
+        json!({"type": "agentMessage", "id": "4", "text": "All is well."}),
+    ];
+    let turn = json!({"id": "1", "status": "completed", "items": items, "completedAt": 0, "durationMs": 1000});
+    let mut live = desk(80, false);
+    for item in &items {
+        live.happens(begun(item));
+        live.happens(completed(item));
+    }
+    live.happens(told("turn/completed", json!({"turn": turn})));
+    let mut replayed = desk(80, false);
+    replayed.state.transcript.replay(&serde_json::from_value(turn).unwrap());
+    replayed.happens(Event::Tick);
+
+    let seen = live.finished();
+    assert_eq!(seen, replayed.finished());
+    insta::assert_snapshot!(seen.trim(), @r"
+    • Review of current changes
+
+    • All is well.
+
+      worked for 1s · 00:00
+    ");
+}
+
+#[test]
+fn on_the_whole_window_addresses_are_links_while_they_come_and_when_they_are_there() {
+    let mut desk = Desk::with(80, 24, |options| options.surface = codex_tui_kit::terminal::Surface::Fullscreen);
+    desk.state.look.links = true;
+    let item = json!({"type": "agentMessage", "id": "a", "text": "See [the guide](https://example.org/a)."});
+    let links = |desk: &Desk| {
+        let rows = view::frame(&desk.state, desk.now()).live;
+        rows.iter()
+            .flat_map(|row| &row.links)
+            .map(|link| link.address.to_string())
+            .collect::<Vec<_>>()
+    };
+
+    desk.happens(begun(&item));
+    desk.happens(told("item/agentMessage/delta", json!({"itemId": "a", "delta": item["text"]})));
+    let coming = links(&desk);
+    desk.happens(completed(&item));
+
+    // The text and the address behind it.
+    assert_eq!(coming, ["https://example.org/a"; 2]);
+    assert_eq!(links(&desk), coming);
+}

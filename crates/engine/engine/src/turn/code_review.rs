@@ -153,8 +153,14 @@ impl ThreadState {
                 }
             }
             Notification::ThreadClosed(_) => self.on_reviewer_gone(None, env, out),
-            Notification::ItemStarted(n) => self.pass_on_start(&n.item, env, out),
-            Notification::ItemCompleted(n) => self.pass_on_end(n.item, env, out),
+            Notification::ItemStarted(n) => {
+                let item = self.without_prompt(n.item);
+                self.pass_on_start(&item, env, out);
+            }
+            Notification::ItemCompleted(n) => {
+                let item = self.without_prompt(n.item);
+                self.pass_on_end(item, env, out);
+            }
             other => out.0.extend(self.renamed(other).map(|told| Effect::Notify(Box::new(told)))),
         }
     }
@@ -166,6 +172,19 @@ impl ThreadState {
                 ..
             }) => Some(&mut review.stage),
             _ => None,
+        }
+    }
+
+    /// What the reviewer was told is long and nobody typed it: here it is what was asked for, in a few words.
+    fn without_prompt(&self, item: ThreadItem) -> ThreadItem {
+        match (item, self.turn.as_ref().map(|turn| &turn.task)) {
+            (ThreadItem::UserMessage { id, .. }, Some(Task::Review(review))) => ThreadItem::UserMessage {
+                id,
+                content: vec![UserInput::Text {
+                    text: format!("Review of {}", review.assignment.hint),
+                }],
+            },
+            (item, _) => item,
         }
     }
 

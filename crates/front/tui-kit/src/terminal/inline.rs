@@ -6,6 +6,7 @@
 
 use super::sgr;
 use super::{Frame, Position, Size};
+use crate::cells::Row;
 use ratatui::style::Modifier;
 use ratatui::text::Line;
 use std::io::Write;
@@ -29,25 +30,25 @@ pub struct Inline {
     size: Size,
     narrowing: Narrowing,
     /// The live rows as they were written, at a window of `written_at`.
-    rows: Vec<Row>,
+    rows: Vec<Written>,
     written_at: Size,
     /// Where the cursor is, the first live row being row 0.
     at: Position,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Row {
+struct Written {
     /// `None`: not known, so it is written whatever it shall be.
-    line: Option<Line<'static>>,
+    row: Option<Row>,
     /// Columns it takes.
     width: usize,
     /// Columns of the window then: a full row may have been cut there.
     columns: usize,
 }
 
-impl Row {
-    fn shows(&self, line: &Line<'static>, columns: usize) -> bool {
-        self.line.as_ref() == Some(line) && (self.width < self.columns || self.columns == columns)
+impl Written {
+    fn shows(&self, row: &Row, columns: usize) -> bool {
+        self.row.as_ref() == Some(row) && (self.width < self.columns || self.columns == columns)
     }
 }
 
@@ -81,7 +82,7 @@ impl Inline {
         let room = usize::from(self.size.rows.max(1));
         let hidden = live.len().saturating_sub(room);
         live.drain(..hidden);
-        live.iter_mut().for_each(trim_end);
+        live.iter_mut().for_each(|row| trim_end(&mut row.line));
         let cursor = cursor.and_then(|at| {
             let row = usize::from(at.row).checked_sub(hidden)?;
             Some(Position {
@@ -94,7 +95,7 @@ impl Inline {
             self.clear_rows(out);
             for row in &finished {
                 // Whole: should the window just have become narrower, the terminal wraps it.
-                sgr::write_row(out, row);
+                sgr::write_row(out, row, usize::MAX);
                 out.extend_from_slice(b"\r\n");
             }
         }
@@ -147,7 +148,7 @@ impl Inline {
     }
 
     fn wrap(&mut self, columns: usize) {
-        let height = |row: &Row| row.width.div_ceil(columns).max(1);
+        let height = |row: &Written| row.width.div_ceil(columns).max(1);
         let cursor_row = usize::from(self.at.row);
         let before: usize = self.rows.iter().take(cursor_row).map(height).sum();
         let column = usize::from(self.at.column);
@@ -155,8 +156,8 @@ impl Inline {
         let inside = self.rows.get(cursor_row).map_or(0, |row| (column / columns).min(height(row) - 1));
         self.at.row = saturated(before + inside);
         let rows: usize = self.rows.iter().map(height).sum();
-        let unknown = Row {
-            line: None,
+        let unknown = Written {
+            row: None,
             width: columns,
             columns,
         };
@@ -176,27 +177,27 @@ impl Inline {
         self.rows.clear();
     }
 
-    fn draw_rows(&mut self, live: Vec<Line<'static>>, out: &mut Vec<u8>) {
+    fn draw_rows(&mut self, live: Vec<Row>, out: &mut Vec<u8>) {
         let count = live.len();
-        for (index, line) in live.into_iter().enumerate() {
-            if self.rows.get(index).is_some_and(|row| row.shows(&line, self.columns())) {
+        for (index, row) in live.into_iter().enumerate() {
+            if self.rows.get(index).is_some_and(|written| written.shows(&row, self.columns())) {
                 continue;
             }
             self.go_to(index, out);
-            let width = sgr::write_line(out, &line, self.columns());
+            let width = sgr::write_row(out, &row, self.columns());
             // At the end of a full row the last character would go.
             if width < self.columns() {
                 out.extend_from_slice(ERASE_TO_END_OF_ROW);
             }
             self.at.column = saturated(width);
-            let row = Row {
-                line: Some(line),
+            let written = Written {
+                row: Some(row),
                 width,
                 columns: self.columns(),
             };
             match self.rows.get_mut(index) {
-                Some(old) => *old = row,
-                None => self.rows.push(row),
+                Some(old) => *old = written,
+                None => self.rows.push(written),
             }
         }
         for index in count..self.rows.len() {

@@ -5,7 +5,6 @@
 
 use super::{Frame, sgr};
 use crate::cells;
-use ratatui::text::Line;
 use std::io::Write;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -24,11 +23,11 @@ impl Linear {
         if !frame.finished.is_empty() {
             self.clear(out);
             for row in &frame.finished {
-                sgr::write_row(out, row);
+                sgr::write_row(out, row, usize::MAX);
                 out.extend_from_slice(b"\r\n");
             }
         }
-        let text = frame.live.last().map(Line::to_string).unwrap_or_default();
+        let text = frame.live.last().map(|row| row.line.to_string()).unwrap_or_default();
         let text: String = text.chars().filter(|c| !c.is_control()).collect();
         let column = frame.cursor.map_or_else(|| cells::width(&text), |at| usize::from(at.column));
         self.write(text, column, out);
@@ -75,11 +74,12 @@ impl Linear {
 mod tests {
     use super::super::Position;
     use super::*;
+    use ratatui::text::Line;
 
     fn frame(finished: &[&'static str], typed: &'static str, column: u16) -> Frame {
         Frame {
             finished: finished.iter().map(|&line| Line::from(line).into()).collect(),
-            live: vec![Line::from("not shown"), Line::from(typed)],
+            live: vec![Line::from("not shown").into(), Line::from(typed).into()],
             cursor: Some(Position { row: 1, column }),
             ..Frame::default()
         }

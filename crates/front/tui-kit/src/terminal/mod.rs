@@ -27,7 +27,6 @@ pub use port::{Device, Port};
 
 use crate::cells::Row;
 use crate::keys::Key;
-use ratatui::text::Line;
 use std::time::Instant;
 
 /// Of a window, in cells.
@@ -63,7 +62,7 @@ pub struct Frame {
     /// Written above the live rows, once. The alternate screen has no use for them.
     pub finished: Vec<Row>,
     /// The live rows, or the whole screen.
-    pub live: Vec<Line<'static>>,
+    pub live: Vec<Row>,
     /// Where the cursor stands in the live rows; `None` hides it.
     pub cursor: Option<Position>,
 }

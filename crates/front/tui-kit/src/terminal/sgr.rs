@@ -1,6 +1,6 @@
 //! Styled text as the bytes that a terminal reads.
 
-use crate::cells::{Link, Row, is_simple};
+use crate::cells::{Row, is_simple};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use std::io::Write;
@@ -16,24 +16,16 @@ pub fn width(line: &Line<'_>) -> usize {
 
 /// Writes one row, cut at `columns`. Ends with the terminal's own style. Gives the columns it takes.
 ///
-/// Control characters are left out: whoever made the line should have dealt with them, and here is the last gate.
-pub fn write_line(out: &mut Vec<u8>, line: &Line<'_>, columns: usize) -> usize {
-    write(out, line, &[], columns)
-}
-
-/// Writes a whole row with its links (OSC 8), as far as they are addresses of the web; a terminal that does not know links shows their text.
-pub fn write_row(out: &mut Vec<u8>, row: &Row) {
-    write(out, &row.line, &row.links, usize::MAX);
-}
-
-fn write(out: &mut Vec<u8>, line: &Line<'_>, links: &[Link], columns: usize) -> usize {
+/// Links (OSC 8) are written as far as they are addresses of the web; a terminal that does not know links shows their text. Control characters
+/// are left out: whoever made the row should have dealt with them, and here is the last gate.
+pub fn write_row(out: &mut Vec<u8>, row: &Row, columns: usize) -> usize {
     let mut used = 0;
     let mut current = Style::new();
-    let mut links = links.iter().filter(|link| is_of_the_web(&link.address)).peekable();
+    let mut links = row.links.iter().filter(|link| is_of_the_web(&link.address)).peekable();
     // Where the link ends that has begun.
     let mut linked = None;
-    for span in &line.spans {
-        let style = line.style.patch(span.style);
+    'row: for span in &row.line.spans {
+        let style = row.line.style.patch(span.style);
         if style != current && !span.content.is_empty() {
             write_style(out, style);
             current = style;
@@ -46,8 +38,7 @@ fn write(out: &mut Vec<u8>, line: &Line<'_>, links: &[Link], columns: usize) -> 
         for grapheme in span.content.graphemes(true) {
             let wide = grapheme.width();
             if used + wide > columns {
-                reset(out, current);
-                return used;
+                break 'row;
             }
             if linked.is_some_and(|end| used >= end) {
                 out.extend_from_slice(LINK_END);
@@ -153,12 +144,16 @@ fn write_color(out: &mut Vec<u8>, color: Color, base: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cells::Link;
     use ratatui::style::Stylize;
-    use ratatui::text::Span;
+    use ratatui::text::{Line, Span};
 
     fn written(line: &Line<'_>, columns: usize) -> String {
         let mut out = Vec::new();
-        write_line(&mut out, line, columns);
+        let row = Row::from(Line::from_iter(
+            line.spans.iter().map(|span| Span::styled(span.content.to_string(), span.style)),
+        ));
+        write_row(&mut out, &row, columns);
         String::from_utf8(out).unwrap().replace('\x1b', "␛")
     }
 
@@ -194,7 +189,7 @@ mod tests {
         };
         let written = |links| {
             let mut out = Vec::new();
-            write_row(&mut out, &row(links));
+            write_row(&mut out, &row(links), 80);
             String::from_utf8(out).unwrap().replace('\x1b', "\u{241b}")
         };
 

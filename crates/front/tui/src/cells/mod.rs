@@ -92,7 +92,7 @@ impl Cell {
                 Line::from(look.span("   /help names all commands", Role::Dim)),
             ],
             Self::User(content) => user(content, columns, look),
-            Self::Answer(text) => lines_of(Answer::whole(text, width, look)),
+            Self::Answer(text) => Answer::whole(text, width, look).into_iter().map(|row| row.line).collect(),
             Self::Command(item) => command::lines(item, columns, look),
             Self::Explored(items) => explored::lines(items, columns, look),
             Self::Patch { changes, status } => patch::lines(changes, *status, columns, look),
@@ -106,8 +106,27 @@ impl Cell {
     }
 }
 
-pub fn lines_of(rows: Vec<Row>) -> Vec<Line<'static>> {
-    rows.into_iter().map(|row| row.line).collect()
+/// Whether a reviewer works. The words that would be the user's are then what it was told.
+#[derive(Debug, Default)]
+pub struct Reviewing(bool);
+
+impl Reviewing {
+    /// Whether the next item of the conversation is one that nobody said.
+    pub fn hides(&mut self, item: &ThreadItem) -> bool {
+        match item {
+            ThreadItem::EnteredReviewMode { .. } => self.0 = true,
+            ThreadItem::ExitedReviewMode { .. } => self.0 = false,
+            ThreadItem::UserMessage { .. } => return self.0,
+            _ => {}
+        }
+        false
+    }
+
+    /// The items without those.
+    pub fn said(items: &[ThreadItem]) -> impl Iterator<Item = &ThreadItem> {
+        let mut reviewing = Self::default();
+        items.iter().filter(move |item| !reviewing.hides(item))
+    }
 }
 
 /// A patch with every line: for a question about it.
@@ -122,7 +141,7 @@ pub fn whole_patch(item: &ThreadItem, width: u16, look: &Look) -> Vec<Line<'stat
 pub fn of_turns(turns: &[Turn], width: u16, look: &Look) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for turn in turns {
-        let items = turn.items.iter().filter_map(Cell::of);
+        let items = Reviewing::said(&turn.items).filter_map(Cell::of);
         for cell in items.chain([Cell::TurnEnd(Box::new(turn.clone()))]) {
             let rows = cell.lines(width, look);
             if !rows.is_empty() && !lines.is_empty() {

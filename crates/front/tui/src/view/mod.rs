@@ -11,6 +11,7 @@ mod skills;
 pub mod working;
 
 use crate::state::{Now, State};
+use codex_tui_kit::cells::Row;
 use codex_tui_kit::terminal::{Frame, Position, Surface};
 use codex_tui_kit::theme::Role;
 use ratatui::text::Line;
@@ -20,7 +21,7 @@ pub fn frame(state: &State, now: Now) -> Frame {
     if let Some(pager) = &state.pager {
         return Frame {
             surface: Surface::Fullscreen,
-            live: pager.rows(state.size, &state.look),
+            live: pager.rows(state.size, &state.look).into_iter().map(Row::from).collect(),
             ..Frame::default()
         };
     }
@@ -36,6 +37,13 @@ pub fn frame(state: &State, now: Now) -> Frame {
 struct Below {
     rows: Vec<Line<'static>>,
     cursor: Option<(usize, usize)>,
+}
+
+impl Below {
+    /// The rows without those that find no room.
+    fn shown(self, hidden: usize) -> impl Iterator<Item = Row> {
+        self.rows.into_iter().skip(hidden).map(Row::from)
+    }
 }
 
 fn below(state: &State, now: Now) -> Below {
@@ -87,7 +95,7 @@ fn height(state: &State) -> usize {
 }
 
 /// What is under way, without what is asked about.
-fn under_way(state: &State, now: Now) -> Vec<Line<'static>> {
+fn under_way(state: &State, now: Now) -> Vec<Row> {
     let asked: Vec<&str> = state.questions.iter().map(|question| question.item_id.as_str()).collect();
     state.transcript.live(state.size.columns, &state.look, now.monotonic, &asked)
 }
@@ -99,10 +107,9 @@ fn inline(state: &State, now: Now, below: Below) -> Frame {
     let hidden_below = below.rows.len().saturating_sub(height);
     let room = height.saturating_sub(below.rows.len());
     let hidden_above = above.len().saturating_sub(room);
-    let above: Vec<Line<'static>> = above.into_iter().skip(hidden_above).collect();
     Frame {
-        cursor: position(below.cursor, above.len(), hidden_below),
-        live: above.into_iter().chain(below.rows.into_iter().skip(hidden_below)).collect(),
+        cursor: position(below.cursor, above.len() - hidden_above, hidden_below),
+        live: above.into_iter().skip(hidden_above).chain(below.shown(hidden_below)).collect(),
         ..Frame::default()
     }
 }
@@ -140,22 +147,22 @@ fn fullscreen(state: &State, now: Now, below: Below) -> Frame {
     let under_way = under_way(state, now);
     let Shown { room, top, last_top } = shown(state, under_way.len(), below.rows.len());
     let finished = state.transcript.rows();
-    let from_finished = finished.iter().skip(top).take(room).map(|row| row.line.clone());
+    let from_finished = finished.iter().skip(top).take(room).cloned();
     let rest = room.saturating_sub(finished.len().saturating_sub(top));
     let skipped = top.saturating_sub(finished.len());
-    let mut rows: Vec<Line<'static>> = from_finished.chain(under_way.into_iter().skip(skipped).take(rest)).collect();
+    let mut rows: Vec<Row> = from_finished.chain(under_way.into_iter().skip(skipped).take(rest)).collect();
     // A short conversation stands at the top of the window, its field below it.
     if top < last_top
         && let Some(last) = rows.last_mut()
     {
         let more = last_top - top;
-        *last = Line::from(state.look.span(format!("  … {more} more rows: page down, ctrl-end"), Role::Accent));
+        *last = Line::from(state.look.span(format!("  … {more} more rows: page down, ctrl-end"), Role::Accent)).into();
     }
     let hidden = below.rows.len().saturating_sub(usize::from(state.size.rows));
     Frame {
         surface: Surface::Fullscreen,
         cursor: position(below.cursor, rows.len(), hidden),
-        live: rows.into_iter().chain(below.rows.into_iter().skip(hidden)).collect(),
+        live: rows.into_iter().chain(below.shown(hidden)).collect(),
         ..Frame::default()
     }
 }

@@ -48,7 +48,7 @@ pub fn frame(state: &State) -> Frame {
     let column = cells::width(&prompt) + cells::width(&from);
     Frame {
         surface: Surface::Linear,
-        live: vec![Line::from(format!("{prompt}{from}{after}"))],
+        live: vec![Line::from(format!("{prompt}{from}{after}")).into()],
         cursor: Some(Position {
             row: 0,
             column: u16::try_from(column).unwrap_or(u16::MAX),
