@@ -19,6 +19,8 @@ pub struct Source {
 pub struct Line {
     /// Without comments and without what stands in quotes.
     pub code: String,
+    /// Of a `#[path = "…"]`.
+    path: Option<String>,
     /// In a test module, a test function or a file of tests.
     pub test: bool,
 }
@@ -54,10 +56,13 @@ impl Source {
     }
 
     pub fn parse(path: &str, text: &str) -> Self {
-        let mut lines: Vec<Line> = blank(text)
-            .lines()
-            .map(|code| Line {
+        let path_of = |line: &str| Some(line.trim().strip_prefix("#[path = \"")?.strip_suffix("\"]")?.to_owned());
+        let blank = blank(text);
+        let both = blank.lines().zip(text.lines());
+        let mut lines: Vec<Line> = both
+            .map(|(code, line)| Line {
                 code: code.to_owned(),
+                path: path_of(line),
                 test: false,
             })
             .collect();
@@ -76,7 +81,7 @@ impl Source {
         self.lines.iter().filter(|line| !line.test).count()
     }
 
-    /// Where the files of `#[cfg(test)] mod name;` lie, without extension.
+    /// Where the files of `#[cfg(test)] mod name;` lie, without extension, also where `#[path = "…"]` says it.
     fn test_modules(&self) -> Vec<String> {
         let (folder, file) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
         let stem = file.trim_end_matches(".rs");
@@ -85,12 +90,10 @@ impl Source {
         } else {
             format!("{folder}/{stem}")
         };
-        let declared = self
-            .lines
-            .iter()
-            .filter(|line| line.test)
-            .filter_map(|line| line.code.trim().strip_prefix("mod ")?.strip_suffix(';'));
-        declared.map(|name| format!("{base}/{name}")).collect()
+        let tests = || self.lines.iter().filter(|line| line.test);
+        let declared = tests().filter_map(|line| Some(format!("{base}/{}", line.code.trim().strip_prefix("mod ")?.strip_suffix(';')?)));
+        let named = tests().filter_map(|line| Some(format!("{folder}/{}", line.path.as_deref()?.strip_suffix(".rs")?)));
+        declared.chain(named).collect()
     }
 }
 
@@ -272,6 +275,9 @@ mod tests {
 }
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+#[path = "lib_tests.rs"]
+mod more;
 "##;
         let source = Source::parse("crates/x/y/src/lib.rs", text);
 
@@ -281,8 +287,11 @@ mod fixtures;
             .filter(|at| source.lines[*at].test)
             .map(|at| at + 1)
             .collect();
-        assert_eq!(tests, [10, 11, 12, 13, 14, 15]);
+        assert_eq!(tests, [10, 11, 12, 13, 14, 15, 16, 17, 18]);
         assert_eq!(source.lines[4].code.trim_end(), "    let b =            ;");
-        assert_eq!(source.test_modules(), ["crates/x/y/src/fixtures"]);
+        assert_eq!(
+            source.test_modules(),
+            ["crates/x/y/src/fixtures", "crates/x/y/src/more", "crates/x/y/src/lib_tests"]
+        );
     }
 }
