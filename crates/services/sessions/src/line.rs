@@ -6,24 +6,23 @@
 //!
 //! Refuses nothing but text that is no JSON object or a known type with an unreadable payload; unknown types are [`Content::Ignored`].
 
-mod compacted;
 mod event;
 mod item;
 mod limits;
 mod meta;
 mod older;
-mod request;
 mod values;
 
 use codex_base::Timestamp;
 use codex_protocol::items::TokenUsageBreakdown;
-use codex_protocol::journal::{Record, SessionMeta, TokenUsageRecord, TurnContext};
+use codex_protocol::journal::{Compacted, Record, SessionMeta, TokenUsageRecord, TurnContext};
 use codex_protocol::response_item::ResponseItem;
+use event::EventOut;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::io::{self, Write};
-use values::{Usage, lenient};
+use values::{lenient, snake_value};
 
 pub(crate) use values::root;
 
@@ -71,17 +70,10 @@ impl Encoder {
             Record::ResponseItem(item) => ("response_item", Payload::Item(item)),
             Record::Event(event) => ("event_msg", Payload::Event(event::to_payload(event))),
             Record::TokenUsage(usage) => ("token_usage_record", raw(&self.token_usage(usage))?),
-            Record::Compacted(compacted) => ("compacted", raw(&compacted::to_payload(compacted))?),
-            Record::PrefixBase(base) => (
-                "event_msg",
-                raw(&PrefixBaseOut {
-                    kind: "prefix_base",
-                    base_item: &base.base_item,
-                    tools: &base.tools,
-                })?,
-            ),
-            Record::PrefixBreak { reason } => ("event_msg", raw(&json!({"type": "prefix_break", "reason": reason}))?),
-            Record::ModelRequest(request) => ("event_msg", raw(&request::to_payload(request))?),
+            Record::Compacted(compacted) => ("compacted", raw(compacted)?),
+            Record::PrefixBase(base) => ("event_msg", Payload::Event(EventOut::PrefixBase(base))),
+            Record::PrefixBreak { reason } => ("event_msg", Payload::Event(EventOut::PrefixBreak { reason })),
+            Record::ModelRequest(request) => ("event_msg", Payload::Event(EventOut::ModelRequest(request))),
         })
     }
 
@@ -92,8 +84,8 @@ impl Encoder {
         self.turn_usage.1 += record.usage;
         json!({
             "thread_id": record.thread_id, "turn_id": record.turn_id, "session_id": record.thread_id, "root_turn_id": record.turn_id,
-            "response_id": record.response_id, "usage": Usage::from(record.usage), "turn_token_usage": Usage::from(self.turn_usage.1),
-            "thread_token_usage": Usage::from(record.thread_token_usage),
+            "response_id": record.response_id, "usage": snake_value(&record.usage), "turn_token_usage": snake_value(&self.turn_usage.1),
+            "thread_token_usage": snake_value(&record.thread_token_usage),
         })
     }
 }
@@ -155,8 +147,8 @@ fn content(kind: &str, payload: &RawValue, at: Timestamp) -> serde_json::Result<
         "world_state" => Record::WorldState(Box::new(values::world_state_from(text)?)),
         "response_item" => Record::ResponseItem(received_item(payload)?),
         "event_msg" => return event::from_payload(text, at),
-        "token_usage_record" => Record::TokenUsage(Box::new(serde_json::from_str::<TokenUsageIn>(text)?.into())),
-        "compacted" => Record::Compacted(Box::new(compacted::from_payload(text)?)),
+        "token_usage_record" => Record::TokenUsage(serde_json::from_str(text)?),
+        "compacted" => Record::Compacted(Box::new(compacted(text)?)),
         _ => return Ok(None),
     }))
 }
@@ -166,15 +158,33 @@ const FILE_ONLY_FIELD: &str = "internal_chat_message_metadata_passthrough";
 const FILE_ONLY_SIGN: &str = "metadata_passthrough";
 
 fn received_item(payload: &RawValue) -> serde_json::Result<ResponseItem> {
-    // A part of the name first: the standard library is quick with short texts only.
-    if !payload.get().contains(FILE_ONLY_SIGN) || !payload.get().contains(FILE_ONLY_FIELD) {
-        return ResponseItem::parse(payload);
-    }
-    let mut fields: serde_json::Map<String, Value> = serde_json::from_str(payload.get())?;
-    match fields.shift_remove(FILE_ONLY_FIELD) {
-        Some(_) => ResponseItem::make(&fields),
+    match cleaned(payload)? {
+        Some(item) => Ok(item),
         None => ResponseItem::parse(payload),
     }
+}
+
+/// The item without what must not reach a provider, if it has that.
+fn cleaned(payload: &RawValue) -> serde_json::Result<Option<ResponseItem>> {
+    // A part of the name first: the standard library is quick with short texts only.
+    if !payload.get().contains(FILE_ONLY_SIGN) || !payload.get().contains(FILE_ONLY_FIELD) {
+        return Ok(None);
+    }
+    let mut fields: serde_json::Map<String, Value> = serde_json::from_str(payload.get())?;
+    fields
+        .shift_remove(FILE_ONLY_FIELD)
+        .map(|_| ResponseItem::make(&fields))
+        .transpose()
+}
+
+fn compacted(text: &str) -> serde_json::Result<Compacted> {
+    let mut record: Compacted = serde_json::from_str(text)?;
+    for item in record.replacement_history.iter_mut().flatten() {
+        if let Some(cleaned) = cleaned(item.raw())? {
+            *item = cleaned;
+        }
+    }
+    Ok(record)
 }
 
 /// A description without what only the model needs, as text for [`head_from`].
@@ -196,15 +206,7 @@ fn raw(value: &impl Serialize) -> serde_json::Result<Payload<'static>> {
 enum Payload<'a> {
     Raw(Box<RawValue>),
     Item(&'a ResponseItem),
-    Event(event::EventOut<'a>),
-}
-
-#[derive(Serialize)]
-struct PrefixBaseOut<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    base_item: &'a ResponseItem,
-    tools: &'a str,
+    Event(EventOut<'a>),
 }
 
 #[derive(Serialize)]
@@ -274,32 +276,6 @@ impl From<TurnContextIn> for TurnContext {
             model: line.model,
             effort: line.effort,
             summary: line.summary,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct TokenUsageIn {
-    #[serde(default)]
-    thread_id: String,
-    #[serde(default)]
-    turn_id: String,
-    #[serde(default)]
-    response_id: String,
-    #[serde(default)]
-    usage: Usage,
-    #[serde(default)]
-    thread_token_usage: Usage,
-}
-
-impl From<TokenUsageIn> for TokenUsageRecord {
-    fn from(line: TokenUsageIn) -> Self {
-        Self {
-            thread_id: line.thread_id,
-            turn_id: line.turn_id,
-            response_id: line.response_id,
-            usage: line.usage.into(),
-            thread_token_usage: line.thread_token_usage.into(),
         }
     }
 }

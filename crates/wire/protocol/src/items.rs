@@ -310,14 +310,18 @@ pub enum LimitHit {
 pub enum CommandExecutionSource {
     #[default]
     Agent,
+    #[serde(alias = "user_shell")]
     UserShell,
+    #[serde(alias = "unified_exec_startup")]
     UnifiedExecStartup,
+    #[serde(alias = "unified_exec_interaction")]
     UnifiedExecInteraction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CommandExecutionStatus {
+    #[serde(alias = "in_progress")]
     InProgress,
     Completed,
     Failed,
@@ -374,6 +378,7 @@ pub enum PatchChangeKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PatchApplyStatus {
+    #[serde(alias = "in_progress")]
     InProgress,
     Completed,
     Failed,
@@ -431,14 +436,19 @@ pub enum PlanStepStatus {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct TokenUsageBreakdown {
+    #[serde(alias = "total_tokens")]
     pub total_tokens: i64,
+    #[serde(alias = "input_tokens")]
     pub input_tokens: i64,
+    #[serde(alias = "cached_input_tokens")]
     pub cached_input_tokens: i64,
-    #[serde(default)]
+    #[serde(alias = "cache_write_input_tokens")]
     pub cache_write_input_tokens: i64,
+    #[serde(alias = "output_tokens")]
     pub output_tokens: i64,
+    #[serde(alias = "reasoning_output_tokens")]
     pub reasoning_output_tokens: i64,
 }
 

@@ -12,7 +12,17 @@ use crate::questions::PermissionGrantScope;
 use crate::response_item::ResponseItem;
 use crate::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_base::AbsPath;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::sync::Arc;
+
+/// The value, or its type's default when it has another shape than we know.
+///
+/// # Errors
+/// If the text is no JSON.
+pub fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).unwrap_or_default())
+}
 
 /// One record. `sessions` writes it as `type` + `payload`.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,28 +46,36 @@ pub enum Record {
 }
 
 /// What the records before a request do not say of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SentRequest {
+    #[serde(default, deserialize_with = "lenient")]
     pub turn_id: String,
+    #[serde(default, deserialize_with = "lenient")]
     pub model: String,
     /// First digits of the SHA-256 of the tools that were offered.
+    #[serde(default, deserialize_with = "lenient")]
     pub tools_hash: String,
     /// Items of its input, the base instructions included.
+    #[serde(default)]
     pub input_items: u64,
     /// It asks for a summary. What the model says to it is no part of the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compaction: Option<CompactionAsk>,
 }
 
 /// How a request for a summary differs from the conversation so far.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CompactionAsk {
     /// `auto` or `manual`.
+    #[serde(default)]
     pub trigger: String,
     /// The last item of the input.
     pub prompt: ResponseItem,
     /// So many of the conversation's oldest items were left out, because all of it was too long.
+    #[serde(default)]
     pub left_out: u64,
     /// The index of one of those that was sent all the same: the open request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<u64>,
 }
 
@@ -92,7 +110,7 @@ pub struct SessionMeta {
 }
 
 /// A fork refers to the beginning of another thread's file instead of repeating it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryBase {
     pub thread_id: String,
     /// Lines of that thread with this number and later ones do not count.
@@ -103,7 +121,7 @@ pub struct HistoryBase {
 }
 
 /// What stands in [`SessionMeta`] where the session began here.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrefixBase {
     /// The complete first item.
     pub base_item: ResponseItem,
@@ -124,13 +142,17 @@ pub struct TurnContext {
 }
 
 /// Texts as the model was last told them.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct WorldState {
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub permissions: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub project_docs: Option<String>,
     /// The list of skills.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub skills: Option<String>,
     /// Environment facts, name to value (`cwd`, `current_date`, …).
+    #[serde(default, deserialize_with = "lenient")]
     pub environment: std::collections::BTreeMap<String, String>,
 }
 
@@ -179,7 +201,7 @@ pub enum EventMsg {
     PermissionsGranted(PermissionsGranted),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalReviewed {
     pub turn_id: String,
     pub call_id: String,
@@ -187,7 +209,7 @@ pub struct ApprovalReviewed {
     pub review: ApprovalReview,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PermissionsGranted {
     pub turn_id: String,
     pub call_id: String,
@@ -196,7 +218,8 @@ pub struct PermissionsGranted {
 }
 
 /// Per response of the model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
 pub struct TokenUsageRecord {
     pub thread_id: String,
     pub turn_id: String,
@@ -206,20 +229,33 @@ pub struct TokenUsageRecord {
 }
 
 /// History was replaced by a shorter one, or by the one that a compaction had replaced.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Compacted {
     /// The text with the summary, as it stands in the last item of the new history.
+    #[serde(default)]
     pub message: String,
     /// The complete new history; `None` in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacement_history: Option<Vec<ResponseItem>>,
     /// Counts compactions, 1 is the first.
+    #[serde(default)]
     pub window_number: u64,
-    /// Ids of the stretches between compactions: the one that begins here, the one before, the thread's first.
-    pub window_id: Option<String>,
-    pub previous_window_id: Option<String>,
+    /// Ids of the stretches between compactions: the thread's first, the one before, the one that begins here.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub first_window_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub previous_window_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub window_id: Option<String>,
     /// The answer that holds the summary.
+    #[serde(
+        default,
+        rename = "compaction_response_id",
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub response_id: Option<String>,
     /// This record takes back the compaction with that window number. Ours.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub undoes: Option<u64>,
 }

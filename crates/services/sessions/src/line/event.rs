@@ -2,11 +2,11 @@
 //!
 //! Kinds of event that only older files have are read by [`older`](super::older).
 
-use super::values::{Usage, lenient, optional, turn_error, turn_error_from};
-use super::{Content, Line, item, limits, older, request, time};
+use super::values::{in_snake_case, lenient, optional, turn_error, turn_error_from};
+use super::{Content, Line, item, limits, older, time};
 use codex_base::Timestamp;
-use codex_protocol::journal::{ApprovalReviewed, EventMsg, PermissionsGranted, PrefixBase, Record};
-use codex_protocol::response_item::ResponseItem;
+use codex_protocol::items::TokenUsageBreakdown;
+use codex_protocol::journal::{ApprovalReviewed, EventMsg, PermissionsGranted, PrefixBase, Record, SentRequest};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,12 +58,19 @@ pub enum EventOut<'a> {
     },
     ApprovalReviewed(&'a ApprovalReviewed),
     PermissionsGranted(&'a PermissionsGranted),
+    PrefixBase(&'a PrefixBase),
+    PrefixBreak {
+        reason: &'a str,
+    },
+    ModelRequest(&'a SentRequest),
 }
 
 #[derive(Serialize)]
 pub struct TokenInfoOut {
-    total_token_usage: Usage,
-    last_token_usage: Usage,
+    #[serde(serialize_with = "in_snake_case")]
+    total_token_usage: TokenUsageBreakdown,
+    #[serde(serialize_with = "in_snake_case")]
+    last_token_usage: TokenUsageBreakdown,
     last_usage_includes_reasoning: bool,
     model_context_window: Option<i64>,
 }
@@ -130,8 +137,8 @@ pub fn to_payload(event: &EventMsg) -> EventOut<'_> {
             rate_limits,
         } => EventOut::TokenCount {
             info: TokenInfoOut {
-                total_token_usage: Usage::from(*total),
-                last_token_usage: Usage::from(*last),
+                total_token_usage: *total,
+                last_token_usage: *last,
                 last_usage_includes_reasoning: true,
                 model_context_window: *model_context_window,
             },
@@ -191,17 +198,18 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
             info: Some(info),
             rate_limits,
         } => EventMsg::TokenCount {
-            total: info.total_token_usage.into(),
-            last: info.last_token_usage.into(),
+            total: info.total_token_usage,
+            last: info.last_token_usage,
             model_context_window: info.model_context_window,
             rate_limits: rate_limits.as_ref().and_then(limits::from_value).map(Box::new),
         },
         EventIn::ThreadRolledBack { num_turns } => EventMsg::ThreadRolledBack { num_turns },
         EventIn::ApprovalReviewed(reviewed) => EventMsg::ApprovalReviewed(reviewed),
         EventIn::PermissionsGranted(granted) => EventMsg::PermissionsGranted(granted),
-        EventIn::PrefixBase {} => return prefix_base(text).map(|base| Some(Record::PrefixBase(Box::new(base)))),
+        // These two are read from the text itself: their items keep their bytes.
+        EventIn::PrefixBase {} => return Ok(Some(Record::PrefixBase(serde_json::from_str(text)?))),
+        EventIn::ModelRequest {} => return Ok(Some(Record::ModelRequest(serde_json::from_str(text)?))),
         EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
-        EventIn::ModelRequest {} => return request::from_payload(text).map(|request| Some(Record::ModelRequest(Box::new(request)))),
         EventIn::TokenCount { info: None, .. } => return Ok(None),
         EventIn::Other => return older::from_payload(text, at),
     };
@@ -347,17 +355,6 @@ enum EventIn {
     Other,
 }
 
-/// Read from the text itself: the item keeps its bytes.
-fn prefix_base(text: &str) -> serde_json::Result<PrefixBase> {
-    #[derive(Deserialize)]
-    struct Payload {
-        base_item: ResponseItem,
-        tools: String,
-    }
-    let Payload { base_item, tools } = serde_json::from_str(text)?;
-    Ok(PrefixBase { base_item, tools })
-}
-
 /// Seconds, seconds, milliseconds; older files have none of them.
 #[derive(Deserialize)]
 struct Times {
@@ -382,9 +379,9 @@ impl Times {
 #[derive(Deserialize)]
 struct TokenInfo {
     #[serde(default)]
-    total_token_usage: Usage,
+    total_token_usage: TokenUsageBreakdown,
     #[serde(default)]
-    last_token_usage: Usage,
+    last_token_usage: TokenUsageBreakdown,
     #[serde(default)]
     model_context_window: Option<i64>,
 }

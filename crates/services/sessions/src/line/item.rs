@@ -3,7 +3,7 @@
 //! The stored form holds all that the client form holds, so `to_line` and `from_text` are exact inverses. Where the usual fields cannot say
 //! something (a command line that is no quoting of its arguments, two changes of one path), an extra field does.
 
-use super::values::{file_url, lenient, path_from, path_text};
+use super::values::{file_url, in_snake_case, lenient, path_from, path_text};
 use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, LimitReached, PatchApplyStatus,
@@ -234,8 +234,8 @@ fn command_value(item: &CommandExecutionItem) -> Value {
         command: argv.unwrap_or_else(|| vec![item.command.clone()]),
         cwd: file_url(&item.cwd),
         parsed_cmd: item.command_actions.iter().map(action).collect(),
-        source: item.source.into(),
-        status: item.status.into(),
+        source: item.source,
+        status: Some(item.status),
         aggregated_output: item.aggregated_output.clone(),
         exit_code: item.exit_code,
         duration: item.duration_ms.map(DurationLine::from_ms),
@@ -257,10 +257,11 @@ pub struct CommandLine {
     cwd: String,
     #[serde(default)]
     parsed_cmd: Vec<Value>,
-    #[serde(default, deserialize_with = "lenient")]
-    source: Source,
-    #[serde(default, deserialize_with = "lenient")]
-    status: Status,
+    #[serde(default, deserialize_with = "lenient", serialize_with = "in_snake_case")]
+    source: CommandExecutionSource,
+    /// Older files have none.
+    #[serde(default, deserialize_with = "lenient", serialize_with = "in_snake_case")]
+    status: Option<CommandExecutionStatus>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     aggregated_output: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -273,21 +274,17 @@ pub struct CommandLine {
 
 impl CommandLine {
     pub fn into_item(self) -> CommandExecutionItem {
-        let status = match (self.status, self.exit_code) {
-            (Status::Absent, Some(0)) => CommandExecutionStatus::Completed,
-            (Status::Absent, _) => CommandExecutionStatus::Failed,
-            (Status::InProgress, _) => CommandExecutionStatus::InProgress,
-            (Status::Completed, _) => CommandExecutionStatus::Completed,
-            (Status::Failed, _) => CommandExecutionStatus::Failed,
-            (Status::Declined, _) => CommandExecutionStatus::Declined,
+        let ended = match self.exit_code {
+            Some(0) => CommandExecutionStatus::Completed,
+            Some(_) | None => CommandExecutionStatus::Failed,
         };
         CommandExecutionItem {
             id: self.id,
             command: self.command_line.unwrap_or_else(|| joined(&self.command)),
             cwd: path_from(&self.cwd),
             process_id: self.process_id,
-            source: self.source.into(),
-            status,
+            source: self.source,
+            status: self.status.unwrap_or(ended),
             command_actions: self.parsed_cmd.iter().filter_map(action_from).collect(),
             aggregated_output: self.aggregated_output,
             exit_code: self.exit_code,
@@ -318,73 +315,6 @@ impl DurationLine {
 
     const fn ms(self) -> i64 {
         self.secs.saturating_mul(1000).saturating_add(self.nanos / 1_000_000)
-    }
-}
-
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Source {
-    #[default]
-    Agent,
-    UserShell,
-    UnifiedExecStartup,
-    UnifiedExecInteraction,
-}
-
-impl From<CommandExecutionSource> for Source {
-    fn from(source: CommandExecutionSource) -> Self {
-        match source {
-            CommandExecutionSource::Agent => Self::Agent,
-            CommandExecutionSource::UserShell => Self::UserShell,
-            CommandExecutionSource::UnifiedExecStartup => Self::UnifiedExecStartup,
-            CommandExecutionSource::UnifiedExecInteraction => Self::UnifiedExecInteraction,
-        }
-    }
-}
-
-impl From<Source> for CommandExecutionSource {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Agent => Self::Agent,
-            Source::UserShell => Self::UserShell,
-            Source::UnifiedExecStartup => Self::UnifiedExecStartup,
-            Source::UnifiedExecInteraction => Self::UnifiedExecInteraction,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    InProgress,
-    Completed,
-    Failed,
-    Declined,
-    /// Older files have none.
-    #[default]
-    #[serde(skip_serializing)]
-    Absent,
-}
-
-impl From<CommandExecutionStatus> for Status {
-    fn from(status: CommandExecutionStatus) -> Self {
-        match status {
-            CommandExecutionStatus::InProgress => Self::InProgress,
-            CommandExecutionStatus::Completed => Self::Completed,
-            CommandExecutionStatus::Failed => Self::Failed,
-            CommandExecutionStatus::Declined => Self::Declined,
-        }
-    }
-}
-
-impl From<PatchApplyStatus> for Status {
-    fn from(status: PatchApplyStatus) -> Self {
-        match status {
-            PatchApplyStatus::InProgress => Self::InProgress,
-            PatchApplyStatus::Completed => Self::Completed,
-            PatchApplyStatus::Failed => Self::Failed,
-            PatchApplyStatus::Declined => Self::Declined,
-        }
     }
 }
 
@@ -429,7 +359,7 @@ fn file_change_value(id: &str, changes: &[FileUpdateChange], status: PatchApplyS
         // A map says one thing per path; a second one needs the list.
         ordered_changes: (by_path.len() != changes.len()).then(|| changes.iter().map(with_path).collect()),
         changes: by_path,
-        status: status.into(),
+        status: Some(status),
         success: None,
         stdout: String::new(),
         stderr: String::new(),
@@ -482,8 +412,8 @@ pub struct FileChangeLine {
     changes: Map<String, Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ordered_changes: Option<Vec<Value>>,
-    #[serde(default, deserialize_with = "lenient")]
-    status: Status,
+    #[serde(default, deserialize_with = "lenient", serialize_with = "in_snake_case")]
+    status: Option<PatchApplyStatus>,
     /// Older files have this instead of a status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     success: Option<bool>,
@@ -502,16 +432,14 @@ impl FileChangeLine {
                 .collect(),
             None => self.changes.iter().filter_map(|(path, change)| change_from(path, change)).collect(),
         };
-        let status = match (self.status, self.success) {
-            (Status::Absent, Some(false)) | (Status::Failed, _) => PatchApplyStatus::Failed,
-            (Status::Absent, _) | (Status::Completed, _) => PatchApplyStatus::Completed,
-            (Status::InProgress, _) => PatchApplyStatus::InProgress,
-            (Status::Declined, _) => PatchApplyStatus::Declined,
+        let ended = match self.success {
+            Some(false) => PatchApplyStatus::Failed,
+            Some(true) | None => PatchApplyStatus::Completed,
         };
         ThreadItem::FileChange {
             id: self.id,
             changes,
-            status,
+            status: self.status.unwrap_or(ended),
         }
     }
 }

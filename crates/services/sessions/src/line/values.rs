@@ -2,18 +2,14 @@
 
 use codex_base::AbsPath;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
-use codex_protocol::items::TokenUsageBreakdown;
 use codex_protocol::journal::WorldState;
 use codex_protocol::settings::{NetworkAccess, SandboxPolicy};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-/// The value, or its type's default when it has another shape than we know.
-pub fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
-}
+pub use codex_protocol::journal::lenient;
 
 /// A field that may be missing or null.
 pub fn optional<T: DeserializeOwned>(field: Option<&RawValue>) -> serde_json::Result<Option<T>> {
@@ -80,44 +76,6 @@ fn percent_decoded(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Token counts in snake case.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Usage {
-    input_tokens: i64,
-    cached_input_tokens: i64,
-    cache_write_input_tokens: i64,
-    output_tokens: i64,
-    reasoning_output_tokens: i64,
-    total_tokens: i64,
-}
-
-impl From<TokenUsageBreakdown> for Usage {
-    fn from(usage: TokenUsageBreakdown) -> Self {
-        Self {
-            input_tokens: usage.input_tokens,
-            cached_input_tokens: usage.cached_input_tokens,
-            cache_write_input_tokens: usage.cache_write_input_tokens,
-            output_tokens: usage.output_tokens,
-            reasoning_output_tokens: usage.reasoning_output_tokens,
-            total_tokens: usage.total_tokens,
-        }
-    }
-}
-
-impl From<Usage> for TokenUsageBreakdown {
-    fn from(usage: Usage) -> Self {
-        Self {
-            total_tokens: usage.total_tokens,
-            input_tokens: usage.input_tokens,
-            cached_input_tokens: usage.cached_input_tokens,
-            cache_write_input_tokens: usage.cache_write_input_tokens,
-            output_tokens: usage.output_tokens,
-            reasoning_output_tokens: usage.reasoning_output_tokens,
-        }
-    }
 }
 
 /// A sandbox policy in the kebab-case form of journals.
@@ -191,8 +149,7 @@ impl From<SandboxPolicyLine> for SandboxPolicy {
 
 /// The error of a failed turn, snake case, with our own fields beside those that others know.
 pub fn turn_error(error: &TurnError) -> Value {
-    let info = error.codex_error_info.as_ref().and_then(|info| serde_json::to_value(info).ok());
-    let mut fields = json!({"message": error.message, "codex_error_info": info.map_or(Value::Null, |info| respelled(info, &snake))});
+    let mut fields = json!({"message": error.message, "codex_error_info": error.codex_error_info.as_ref().map(snake_value)});
     for (name, value) in [("additional_details", &error.additional_details), ("code", &error.code)] {
         if let Some(value) = value {
             fields[name] = json!(value);
@@ -210,6 +167,15 @@ pub fn turn_error_from(value: &Value) -> TurnError {
         additional_details: text("additional_details"),
         code: text("code"),
     }
+}
+
+/// A client's enum, or a set of numbers, as journals spell it. Reading takes both spellings.
+pub fn in_snake_case<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    snake_value(value).serialize(serializer)
+}
+
+pub fn snake_value(value: &impl Serialize) -> Value {
+    respelled(serde_json::to_value(value).unwrap_or_default(), &snake)
 }
 
 /// Spells the names in a value (its keys, or itself when it is a string) another way.
@@ -249,12 +215,7 @@ fn camel(name: &str) -> String {
 
 /// Always complete (`full`): what the model was last told, name by name.
 pub fn world_state(state: &WorldState) -> Value {
-    json!({"full": true, "state": WorldStateLine {
-        permissions: state.permissions.clone(),
-        project_docs: state.project_docs.clone(),
-        skills: state.skills.clone(),
-        environment: state.environment.clone(),
-    }})
+    json!({"full": true, "state": state})
 }
 
 /// Of another program's state we know nothing: the model is then told again.
@@ -262,25 +223,7 @@ pub fn world_state_from(text: &str) -> serde_json::Result<WorldState> {
     #[derive(Deserialize)]
     struct Payload {
         #[serde(default, deserialize_with = "lenient")]
-        state: WorldStateLine,
+        state: WorldState,
     }
-    let state = serde_json::from_str::<Payload>(text)?.state;
-    Ok(WorldState {
-        permissions: state.permissions,
-        project_docs: state.project_docs,
-        skills: state.skills,
-        environment: state.environment,
-    })
-}
-
-#[derive(Default, Serialize, Deserialize)]
-struct WorldStateLine {
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    permissions: Option<String>,
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    project_docs: Option<String>,
-    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    skills: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    environment: std::collections::BTreeMap<String, String>,
+    serde_json::from_str(text).map(|Payload { state }| state)
 }

@@ -1,9 +1,9 @@
 //! The stored form of calls of MCP tools and of other agents. A line that lacks what we need is one that nobody can show: no item.
 
+use super::super::values::snake_value;
 use super::{DurationLine, lenient};
 use codex_protocol::call_items::{
-    CallStatus, CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallItem, McpToolCallError, McpToolCallItem,
-    McpToolCallResult,
+    CallStatus, CollabAgentState, CollabAgentTool, CollabAgentToolCallItem, McpToolCallError, McpToolCallItem, McpToolCallResult,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,7 +16,7 @@ pub fn mcp_value(call: &McpToolCallItem) -> Value {
         "server": call.server,
         "tool": call.tool,
         "arguments": call.arguments,
-        "status": status(call.status),
+        "status": snake_value(&call.status),
         "result": call.result,
         "error": call.error,
         "duration": call.duration_ms.map(DurationLine::from_ms),
@@ -59,13 +59,13 @@ struct McpLine {
 }
 
 pub fn collab_value(call: &CollabAgentToolCallItem) -> Value {
-    let state = |state: &CollabAgentState| json!({"status": agent_status(state.status), "message": state.message});
+    let state = |state: &CollabAgentState| json!({"status": snake_value(&state.status), "message": state.message});
     let states: Map<String, Value> = call.agents_states.iter().map(|(id, it)| (id.clone(), state(it))).collect();
     json!({
         "type": "CollabAgentToolCall",
         "id": call.id,
-        "tool": tool(call.tool),
-        "status": status(call.status),
+        "tool": snake_value(&call.tool),
+        "status": snake_value(&call.status),
         "sender_thread_id": call.sender_thread_id,
         "receiver_thread_ids": call.receiver_thread_ids,
         "prompt": call.prompt,
@@ -100,34 +100,4 @@ struct CollabLine {
     prompt: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     agents_states: BTreeMap<String, CollabAgentState>,
-}
-
-const fn status(status: CallStatus) -> &'static str {
-    match status {
-        CallStatus::InProgress => "in_progress",
-        CallStatus::Completed => "completed",
-        CallStatus::Failed => "failed",
-    }
-}
-
-const fn tool(tool: CollabAgentTool) -> &'static str {
-    match tool {
-        CollabAgentTool::SpawnAgent => "spawn_agent",
-        CollabAgentTool::SendInput => "send_input",
-        CollabAgentTool::ResumeAgent => "resume_agent",
-        CollabAgentTool::Wait => "wait",
-        CollabAgentTool::CloseAgent => "close_agent",
-    }
-}
-
-const fn agent_status(status: CollabAgentStatus) -> &'static str {
-    match status {
-        CollabAgentStatus::PendingInit => "pending_init",
-        CollabAgentStatus::Running => "running",
-        CollabAgentStatus::Interrupted => "interrupted",
-        CollabAgentStatus::Completed => "completed",
-        CollabAgentStatus::Errored => "errored",
-        CollabAgentStatus::Shutdown => "shutdown",
-        CollabAgentStatus::NotFound => "not_found",
-    }
 }
