@@ -3,7 +3,7 @@
 use crate::commands::login;
 use crate::environment::{Surroundings, config_error, edit_error};
 use crate::signals::Signals;
-use crate::terminal::{self, failure_of};
+use crate::terminal;
 use codex_config::edit::{self, Change};
 use codex_config::{Overrides, Resolved};
 use codex_exec::ExecError;
@@ -113,7 +113,7 @@ pub async fn lead(
         };
         match done {
             Ok(()) => break Outcome::Ready,
-            Err(error) => screen.failed(failure_of(error)),
+            Err(error) => screen.failed(error),
         }
     };
     // A terminal that takes nothing must not hold the process.

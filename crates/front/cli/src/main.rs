@@ -13,6 +13,7 @@ mod hit_points;
 mod local;
 mod panics;
 mod prepare;
+mod runtime;
 mod signals;
 mod stdin;
 mod terminal;
@@ -85,11 +86,7 @@ fn start(
     at_end: impl FnOnce(&Ended, &ExecOptions),
 ) -> Result<ExitCode, ExecError> {
     surroundings.can_be_told()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    let runtime = runtime::two_workers()?;
     let Prepared { options, overrides, local } = prepared;
     runtime.block_on(async {
         let signals = Signals::listen().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;

@@ -8,7 +8,7 @@ use crate::local::LocalModel;
 use crate::prepare::{self, WantedModel, tell};
 use crate::signals::Signals;
 use crate::trust::Level;
-use crate::{SHUTDOWN_LIMIT, first_run, hit_points, panics, wire};
+use crate::{SHUTDOWN_LIMIT, first_run, hit_points, panics, runtime, wire};
 use codex_base::AbsPath;
 use codex_config::{Overrides, Resolved};
 use codex_exec::ExecError;
@@ -20,7 +20,7 @@ use codex_tui::editor::Editor;
 use codex_tui::preferences::Preferences;
 use codex_tui::themes::Themes;
 use codex_tui::trust::{Decision, Trust};
-use codex_tui::{Ended, Failure, Options, Settings};
+use codex_tui::{Ended, Options, Settings};
 use codex_tui_kit::terminal::inline::Narrowing;
 use codex_tui_kit::terminal::notify::Method;
 use codex_tui_kit::terminal::process::{self, Keyboard, ProcessTerminal, TypedAhead};
@@ -58,11 +58,7 @@ pub fn run_in(
         tell(&format!("note: {note}"));
     }
     let mut configured = configured(command, &surroundings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    let runtime = runtime::two_workers()?;
     let signals = runtime
         .block_on(async { Signals::listen() })
         .map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
@@ -248,7 +244,7 @@ fn preferences(command: &TuiCommand, wanted: TerminalSettings, surroundings: &Su
         terminal: terminal_facts(surroundings),
         editor: editor(surroundings),
         scratch: Some(process.codex_home.join("tmp")),
-        ..Preferences::new(wanted, Themes::read(&process.codex_home.join("themes"))).map_err(error_of)?
+        ..Preferences::new(wanted, Themes::read(&process.codex_home.join("themes")))?
     })
 }
 
@@ -275,18 +271,10 @@ fn trust(root: &AbsPath, surroundings: &Surroundings) -> Option<Trust> {
                     Decision::Trusted => Level::Trusted,
                     Decision::Untrusted => Level::Untrusted,
                 };
-                crate::trust::record(&process, &folder, level).map(drop).map_err(failure_of)
+                crate::trust::record(&process, &folder, level).map(drop)
             }),
         }
     })
-}
-
-pub fn failure_of(error: ExecError) -> Failure {
-    let failure = Failure::new(&error.code, error.message);
-    match error.hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
 }
 
 /// As the variables describe the terminal.
@@ -379,18 +367,10 @@ fn closing(outcome: &codex_tui::app::Outcome) -> i32 {
             0
         }
         Ended::Failed(failure) => {
-            crate::tell(&format!("{}\n", error_of(failure.clone()).report()));
+            crate::tell(&format!("{}\n", failure.report()));
             1
         }
         Ended::TerminalGone => 1,
-    }
-}
-
-fn error_of(failure: Failure) -> ExecError {
-    let error = ExecError::new(&failure.code, failure.message);
-    match failure.hint {
-        Some(hint) => error.with_hint(hint),
-        None => error,
     }
 }
 

@@ -20,10 +20,9 @@ pub use waits::Wait;
 
 use codex_base::{AbsPath, Clock};
 use codex_protocol::items::Thread;
-use codex_protocol::requests::RequestError;
 use codex_protocol::review::ReviewTarget;
 use codex_protocol::settings::SandboxMode;
-use codex_rpc::{CallError, Client, Events};
+use codex_rpc::{Client, Events};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -91,6 +90,14 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// Of a run, or a turn, that failed with this code.
+    fn of_failure(code: Option<&str>) -> Self {
+        match code {
+            Some(JOURNAL_LOST) => Self::JournalLost,
+            Some(_) | None => Self::Failed,
+        }
+    }
+
     /// The process's exit code.
     pub const fn code(self) -> u8 {
         match self {
@@ -101,64 +108,8 @@ impl ExitStatus {
     }
 }
 
-/// Why a run could not begin or go on. The code is stable; the hint names a way out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ExecError {
-    pub code: String,
-    pub message: String,
-    pub hint: Option<String>,
-}
-
-impl ExecError {
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// What stderr shows: the message, the code in brackets, the hint on a line of its own.
-    pub fn report(&self) -> String {
-        let hint = self.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-        format!("error: {} [{}]{hint}", self.message, self.code)
-    }
-
-    fn exit_status(&self) -> ExitStatus {
-        if self.code == JOURNAL_LOST {
-            ExitStatus::JournalLost
-        } else {
-            ExitStatus::Failed
-        }
-    }
-}
-
-impl From<CallError> for ExecError {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::Rejected(error) => Self::from(error),
-            CallError::PeerGone(gone) => Self::new("server.gone", gone.to_string()),
-        }
-    }
-}
-
-impl From<RequestError> for ExecError {
-    fn from(error: RequestError) -> Self {
-        let hint = error.data.as_ref().and_then(|data| data.hint.clone());
-        Self {
-            code: error.stable_code().to_owned(),
-            message: error.message,
-            hint,
-        }
-    }
-}
+/// Why a run could not begin or go on.
+pub use codex_rpc::Failure as ExecError;
 
 /// The code of a turn that ended because its journal could not be written.
 const JOURNAL_LOST: &str = "journal.write_failed";

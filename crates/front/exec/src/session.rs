@@ -1,11 +1,10 @@
 //! Starting a thread, or finding one and resuming or forking it.
 
 use crate::{ExecError, ExecOptions};
-use codex_protocol::VERSION;
 use codex_protocol::items::Thread;
 use codex_protocol::requests::{
-    ClientInfo, Initialize, InitializeParams, ThreadFork, ThreadForkParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams,
-    ThreadSettings, ThreadSetup, ThreadSortKey, ThreadSourceKind, ThreadStart, ThreadStartParams,
+    ThreadFork, ThreadForkParams, ThreadResume, ThreadResumeParams, ThreadSettings, ThreadSetup, ThreadSourceKind, ThreadStart,
+    ThreadStartParams,
 };
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
 use codex_rpc::Client;
@@ -27,18 +26,7 @@ pub enum Session {
 
 /// Opens the connection and the thread.
 pub async fn open(options: &ExecOptions, client: &Client) -> Result<ThreadSetup, ExecError> {
-    let client_info = ClientInfo {
-        name: "codex_exec".to_owned(),
-        title: Some("Codex exec".to_owned()),
-        version: VERSION.to_owned(),
-    };
-    client
-        .request::<Initialize>(InitializeParams {
-            client_info,
-            capabilities: None,
-        })
-        .await?;
-    client.notify("initialized", None).await?;
+    client.introduce("codex_exec", "Codex exec").await?;
     match &options.session {
         Session::New => {
             let params = ThreadStartParams {
@@ -107,16 +95,8 @@ async fn id_of(client: &Client, session: &str) -> Result<String, ExecError> {
 
 async fn last(options: &ExecOptions, client: &Client, everywhere: bool) -> Result<Thread, ExecError> {
     let cwd = (!everywhere).then(|| options.cwd.to_string());
-    let found = client
-        .request::<ThreadList>(ThreadListParams {
-            limit: Some(1),
-            cwd: cwd.map(Into::into),
-            sort_key: Some(ThreadSortKey::UpdatedAt),
-            source_kinds: Some(ThreadSourceKind::ROOTS.to_vec()),
-            ..ThreadListParams::default()
-        })
-        .await?;
-    found.data.into_iter().next().ok_or_else(|| {
+    let found = lookup::last(client, cwd, &ThreadSourceKind::ROOTS).await?;
+    found.ok_or_else(|| {
         let (place, hint) = if everywhere {
             (String::new(), "start one with: codex exec PROMPT")
         } else {

@@ -59,7 +59,7 @@ pub async fn run(
         Ok(status) => status,
         Err(Failure::Error(error)) => {
             streams.err(&format!("{}\n", error.report())).await;
-            error.exit_status()
+            ExitStatus::of_failure(Some(&error.code))
         }
         // Whoever read our output has gone; there is nobody to tell.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitStatus::Failed,
@@ -323,7 +323,7 @@ impl Run {
 
     /// The turn never started, or its end will never be told.
     async fn lost(&mut self, error: ExecError, file: Option<&mut (File, String)>, streams: &mut Streams) -> Result<ExitStatus, Failure> {
-        let status = error.exit_status();
+        let status = ExitStatus::of_failure(Some(&error.code));
         let details = error.hint.map(|hint| format!("hint: {hint}"));
         let told = TurnError {
             additional_details: details,
@@ -341,10 +341,7 @@ fn status(turn: &Turn, interrupting: bool) -> ExitStatus {
     match turn.status {
         TurnStatus::Completed if !interrupting => ExitStatus::Done,
         TurnStatus::Completed | TurnStatus::Interrupted | TurnStatus::InProgress => ExitStatus::Interrupted,
-        TurnStatus::Failed => match turn.error.as_ref().and_then(|error| error.code.as_deref()) {
-            Some(crate::JOURNAL_LOST) => ExitStatus::JournalLost,
-            _ => ExitStatus::Failed,
-        },
+        TurnStatus::Failed => ExitStatus::of_failure(turn.error.as_ref().and_then(|error| error.code.as_deref())),
     }
 }
 

@@ -101,39 +101,4 @@ pub enum Ended {
     TerminalGone,
 }
 
-/// What went wrong, for people. The code is stable; the hint names a way out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    pub code: String,
-    pub message: String,
-    pub hint: Option<String>,
-}
-
-impl Failure {
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
-impl From<codex_rpc::CallError> for Failure {
-    fn from(error: codex_rpc::CallError) -> Self {
-        match error {
-            codex_rpc::CallError::Rejected(error) => Self {
-                code: error.stable_code().to_owned(),
-                hint: error.data.as_ref().and_then(|data| data.hint.clone()),
-                message: error.message,
-            },
-            codex_rpc::CallError::PeerGone(gone) => Self::new("server.gone", gone.to_string()),
-        }
-    }
-}
+pub use codex_rpc::Failure;

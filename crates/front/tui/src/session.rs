@@ -2,11 +2,9 @@
 
 use crate::Failure;
 use codex_base::AbsPath;
-use codex_protocol::VERSION;
 use codex_protocol::items::Thread;
 use codex_protocol::requests::{
-    ClientInfo, Initialize, InitializeParams, ThreadFork, ThreadForkParams, ThreadList, ThreadListParams, ThreadResume, ThreadResumeParams,
-    ThreadSettings, ThreadSetup, ThreadSortKey, ThreadSourceKind, ThreadStart,
+    ThreadFork, ThreadForkParams, ThreadResume, ThreadResumeParams, ThreadSettings, ThreadSetup, ThreadSourceKind, ThreadStart,
 };
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode};
 use codex_rpc::Client;
@@ -82,17 +80,7 @@ impl Settings {
 /// # Errors
 /// If the server is gone or refuses.
 pub async fn introduce(client: &Client) -> Result<(), Failure> {
-    let client_info = ClientInfo {
-        name: "codex-tui".to_owned(),
-        title: Some("Codex".to_owned()),
-        version: VERSION.to_owned(),
-    };
-    let params = InitializeParams {
-        client_info,
-        capabilities: None,
-    };
-    client.request::<Initialize>(params).await?;
-    client.notify("initialized", None).await?;
+    client.introduce("codex-tui", "Codex").await?;
     Ok(())
 }
 
@@ -154,15 +142,9 @@ async fn last(settings: &Settings, client: &Client, among: Among) -> Result<Thre
     } else {
         &ThreadSourceKind::INTERACTIVE
     };
-    let params = ThreadListParams {
-        limit: Some(1),
-        cwd: (!among.everywhere).then(|| settings.cwd.to_string().into()),
-        sort_key: Some(ThreadSortKey::UpdatedAt),
-        source_kinds: Some(kinds.to_vec()),
-        ..ThreadListParams::default()
-    };
-    let found = client.request::<ThreadList>(params).await?;
-    found.data.into_iter().next().ok_or_else(|| {
+    let cwd = (!among.everywhere).then(|| settings.cwd.to_string());
+    let found = lookup::last(client, cwd, kinds).await?;
+    found.ok_or_else(|| {
         let place = if among.everywhere {
             "anywhere".to_owned()
         } else {

@@ -4,9 +4,10 @@ use crate::Wire;
 use crate::connection::{Incoming, PeerGone, incoming};
 use crate::message::{self, Message};
 use crate::outbox::{Outbox, Outgoing, locked};
+use codex_protocol::VERSION;
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
-use codex_protocol::requests::{Method, RequestError, RequestId};
+use codex_protocol::requests::{ClientInfo, Initialize, InitializeParams, Method, RequestError, RequestId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -104,6 +105,21 @@ impl Client {
             }
         }
         typed(call.result(&self.shared.outbox).await?)
+    }
+
+    /// The first request of a connection, and the word that its answer was heard.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub async fn introduce(&self, name: &str, title: &str) -> Result<(), CallError> {
+        let client_info = ClientInfo {
+            name: name.to_owned(),
+            title: Some(title.to_owned()),
+            version: VERSION.to_owned(),
+        };
+        let capabilities = None;
+        self.request::<Initialize>(InitializeParams { client_info, capabilities }).await?;
+        self.notify("initialized", None).await
     }
 
     /// A request by name, for methods and parameters outside the typed protocol.

@@ -16,6 +16,7 @@
 
 pub mod client;
 pub mod connection;
+mod failure;
 pub mod lines;
 pub mod lookup;
 pub mod message;
@@ -23,6 +24,7 @@ pub mod outbox;
 
 pub use client::{CallError, Client, Events, ServerMessage};
 pub use connection::{Connection, Incoming, PeerGone, ServerHandle};
+pub use failure::Failure;
 pub use lines::{connect_lines, serve_lines};
 pub use message::{Malformed, Message};
 

@@ -2,7 +2,7 @@
 
 use crate::{CallError, Client};
 use codex_protocol::items::Thread;
-use codex_protocol::requests::{RequestError, ThreadList, ThreadListParams, ThreadSourceKind};
+use codex_protocol::requests::{RequestError, ThreadList, ThreadListParams, ThreadSortKey, ThreadSourceKind};
 
 /// A session that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,21 @@ pub async fn find(client: &Client, wanted: &str, place: Place) -> Result<Found, 
         }
         (None, _) => Err(not_found(client, wanted, place).await?),
     }
+}
+
+/// The session that was worked on last: of this directory, or of all.
+///
+/// # Errors
+/// The server's own.
+pub async fn last(client: &Client, cwd: Option<String>, kinds: &[ThreadSourceKind]) -> Result<Option<Thread>, CallError> {
+    let params = ThreadListParams {
+        limit: Some(1),
+        cwd: cwd.map(Into::into),
+        sort_key: Some(ThreadSortKey::UpdatedAt),
+        source_kinds: Some(kinds.to_vec()),
+        ..ThreadListParams::default()
+    };
+    Ok(client.request::<ThreadList>(params).await?.data.into_iter().next())
 }
 
 /// 8-4-4-4-12 hexadecimal digits.

@@ -6,7 +6,7 @@
 use crate::args::TuiCommand;
 use crate::environment::{self, Surroundings};
 use crate::prepare::Prepared;
-use crate::{tell, terminal, wire};
+use crate::{runtime, tell, terminal, wire};
 use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::human::Colour;
@@ -142,8 +142,7 @@ pub fn try_sandbox(surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result
     };
     let resolved = codex_permissions::resolve(&policy, &files, &process.cwd, &facts);
     let prepared = sandbox.prepare(nothing, &resolved).map_err(|error| refused(error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    let runtime = runtime::on_this_thread()?;
     runtime.block_on(async {
         let expiration = Expiration {
             timeout: Some(TRIAL_LIMIT),

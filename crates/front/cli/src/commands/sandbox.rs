@@ -9,7 +9,7 @@ mod learn;
 use super::{Root, print};
 use crate::environment::{self, Surroundings, with_causes};
 use crate::prepare::{tell, working_directory};
-use crate::{signals, wire};
+use crate::{runtime, signals, wire};
 use clap::{ArgAction, Args, Subcommand};
 use codex_config::{Overrides, ProcessEnv};
 use codex_exec::ExecError;
@@ -256,8 +256,7 @@ impl Execution<'_> {
         if let Some(host) = host {
             tell(self.in_force.describe(&prepared.enforced, host).trim_end());
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+        let runtime = runtime::on_this_thread()?;
         let foreground = foreground::remember();
         let ended = runtime.block_on(async {
             let signals =

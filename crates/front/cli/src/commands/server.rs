@@ -1,12 +1,11 @@
 //! The server in this process, for commands that ask it something and are done.
 
 use crate::environment::Surroundings;
-use crate::wire;
+use crate::{runtime, wire};
 use codex_config::Overrides;
 use codex_exec::ExecError;
 use codex_model::ModelClient;
-use codex_protocol::VERSION;
-use codex_protocol::requests::{ClientInfo, Initialize, InitializeParams, Method};
+use codex_protocol::requests::Method;
 use codex_rpc::Client;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,16 +56,12 @@ fn run<T>(
     work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
 ) -> Result<T, ExecError> {
     surroundings.can_be_told()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    let runtime = runtime::two_workers()?;
     let result = runtime.block_on(async {
         let connected = wire::connect_to(surroundings, overrides, wire::sandbox(), model);
         let client = connected.client;
         let done = async {
-            introduce(&client).await?;
+            client.introduce("codex_cli", "Codex CLI").await?;
             work(client).await
         };
         let result = tokio::time::timeout(REQUESTS_LIMIT, Box::pin(done)).await;
@@ -79,19 +74,4 @@ fn run<T>(
         let message = format!("no answer within {} s", REQUESTS_LIMIT.as_secs());
         Err(ExecError::new("server.timeout", message))
     })
-}
-
-async fn introduce(client: &Client) -> Result<(), ExecError> {
-    let client_info = ClientInfo {
-        name: "codex_cli".to_owned(),
-        title: Some("Codex CLI".to_owned()),
-        version: VERSION.to_owned(),
-    };
-    client
-        .request::<Initialize>(InitializeParams {
-            client_info,
-            capabilities: None,
-        })
-        .await?;
-    Ok(client.notify("initialized", None).await?)
 }

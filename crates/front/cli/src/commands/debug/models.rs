@@ -3,7 +3,7 @@
 use crate::commands::{Root, print};
 use crate::environment::{self, Surroundings, config_error};
 use crate::prepare::working_directory;
-use crate::{tell, wire};
+use crate::{runtime, tell, wire};
 use codex_base::Timestamp;
 use codex_exec::ExecError;
 use codex_model::{Catalog, Effort, ModelInfo, ModelLists, Source, StoredLogin};
@@ -60,8 +60,7 @@ fn ask(provider: &ProviderSettings, surroundings: &Surroundings, lists: &Arc<Mod
     // Providers with a list of their own sign in with a program's token, never with a login.
     let client = codex_model::build(provider, &lookup, StoredLogin::None, &wire::identity(surroundings), lists)
         .map_err(|error| ExecError::new(error.code(), environment::with_causes(&error)))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| ExecError::new("cli.no_runtime", format!("cannot start: {error}")))?;
+    let runtime = runtime::on_this_thread()?;
     let asked = runtime.block_on(async { Some(client.refresh_models()?.await) });
     runtime.shutdown_background();
     if let Some(Ok(Err(problem))) = asked {
