@@ -8,12 +8,14 @@ mod calls;
 use crate::waits::Status;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{
-    CommandExecutionItem, CommandExecutionStatus, FileUpdateChange, LimitHit, PatchApplyStatus, PatchChangeKind, PlanStep, PlanStepStatus,
-    ThreadItem, TokenUsageBreakdown, Turn, TurnStatus,
+    CommandExecutionItem, CommandExecutionStatus, FileUpdateChange, LimitReached, PatchApplyStatus, PatchChangeKind, PlanStep,
+    PlanStepStatus, ThreadItem, TokenUsageBreakdown, Turn, TurnStatus,
 };
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ThreadSetup;
+use codex_protocol::spelling::in_snake_case;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// Everything that is remembered between two notifications.
@@ -292,22 +294,8 @@ fn command_execution(item: &CommandExecutionItem) -> ItemKind<'_> {
         command: &item.command,
         aggregated_output: item.aggregated_output.as_deref().unwrap_or_default(),
         exit_code: item.exit_code,
-        status: match item.status {
-            CommandExecutionStatus::InProgress => "in_progress",
-            CommandExecutionStatus::Completed => "completed",
-            CommandExecutionStatus::Failed => "failed",
-            CommandExecutionStatus::Declined => "declined",
-        },
-        limit_reached: item.limit_reached.as_deref().map(|reached| Limit {
-            limit: match reached.limit {
-                LimitHit::FileSize => "file_size",
-                LimitHit::Memory => "memory",
-                LimitHit::Processes => "processes",
-            },
-            allowed: reached.allowed,
-            cpu_ms: reached.cpu_ms,
-            peak_memory_bytes: reached.peak_memory_bytes,
-        }),
+        status: item.status,
+        limit_reached: item.limit_reached.as_deref(),
     }
 }
 
@@ -357,18 +345,6 @@ struct Item<'a> {
     kind: ItemKind<'a>,
 }
 
-/// What stopped a command.
-#[derive(Serialize)]
-struct Limit {
-    limit: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    allowed: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cpu_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peak_memory_bytes: Option<u64>,
-}
-
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ItemKind<'a> {
@@ -382,9 +358,10 @@ enum ItemKind<'a> {
         command: &'a str,
         aggregated_output: &'a str,
         exit_code: Option<i32>,
-        status: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        limit_reached: Option<Limit>,
+        #[serde(serialize_with = "in_snake_case")]
+        status: CommandExecutionStatus,
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_snake_case")]
+        limit_reached: Option<&'a LimitReached>,
     },
     FileChange {
         changes: Vec<Change<'a>>,
@@ -394,7 +371,7 @@ enum ItemKind<'a> {
     CollabToolCall(calls::CollabToolCall<'a>),
     WebSearch {
         query: &'a str,
-        action: calls::WebSearchAction<'a>,
+        action: Value,
     },
     TodoList {
         items: &'a [TodoStep],

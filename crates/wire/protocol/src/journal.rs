@@ -11,18 +11,10 @@ use crate::limits::RateLimitSnapshot;
 use crate::questions::PermissionGrantScope;
 use crate::response_item::ResponseItem;
 use crate::settings::{ApprovalPolicy, SandboxPolicy};
+use crate::spelling::lenient;
 use codex_base::AbsPath;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// The value, or its type's default when it has another shape than we know.
-///
-/// # Errors
-/// If the text is no JSON.
-pub fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).unwrap_or_default())
-}
 
 /// One record. `sessions` writes it as `type` + `payload`.
 #[derive(Debug, Clone, PartialEq)]

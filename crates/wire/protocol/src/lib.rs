@@ -41,6 +41,7 @@ pub mod review;
 pub mod search;
 pub mod settings;
 pub mod skills;
+pub mod spelling;
 pub mod terminal;
 pub mod terminals;
 

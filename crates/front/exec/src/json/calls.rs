@@ -5,8 +5,9 @@ use codex_protocol::call_items::{
     CallStatus, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallItem, McpToolCallError, McpToolCallItem, McpToolCallResult,
     WebSearchAction as Action,
 };
+use codex_protocol::spelling::{in_snake_case, snake_value};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 #[derive(Serialize)]
@@ -16,7 +17,8 @@ pub struct McpToolCall<'a> {
     arguments: &'a Value,
     result: Option<McpResult<'a>>,
     error: Option<&'a McpToolCallError>,
-    status: &'a str,
+    #[serde(serialize_with = "in_snake_case")]
+    status: CallStatus,
 }
 
 /// Spelled in snake case here, unlike everywhere else.
@@ -45,106 +47,53 @@ pub fn mcp(call: &McpToolCallItem) -> ItemKind<'_> {
         arguments: &call.arguments,
         result: call.result.as_ref().map(McpResult::from),
         error: call.error.as_ref(),
-        status: status(call.status),
+        status: call.status,
     })
 }
 
 #[derive(Serialize)]
 pub struct CollabToolCall<'a> {
-    tool: &'a str,
+    #[serde(serialize_with = "in_snake_case")]
+    tool: CollabAgentTool,
     sender_thread_id: &'a str,
     receiver_thread_ids: &'a [String],
     prompt: Option<&'a str>,
     agents_states: BTreeMap<&'a str, AgentState<'a>>,
-    status: &'a str,
+    #[serde(serialize_with = "in_snake_case")]
+    status: CallStatus,
 }
 
 #[derive(Serialize)]
 struct AgentState<'a> {
-    status: &'a str,
+    #[serde(serialize_with = "in_snake_case")]
+    status: CollabAgentStatus,
     message: Option<&'a str>,
 }
 
 /// Waking an agent that was stored is not shown.
 pub fn collab(call: &CollabAgentToolCallItem) -> Option<ItemKind<'_>> {
-    let tool = match call.tool {
-        CollabAgentTool::SpawnAgent => "spawn_agent",
-        CollabAgentTool::SendInput => "send_input",
-        CollabAgentTool::Wait => "wait",
-        CollabAgentTool::CloseAgent => "close_agent",
-        CollabAgentTool::ResumeAgent => return None,
-    };
+    if call.tool == CollabAgentTool::ResumeAgent {
+        return None;
+    }
     let states = call.agents_states.iter().map(|(id, state)| {
         let shown = AgentState {
-            status: agent_status(state.status),
+            status: state.status,
             message: state.message.as_deref(),
         };
         (id.as_str(), shown)
     });
     Some(ItemKind::CollabToolCall(CollabToolCall {
-        tool,
+        tool: call.tool,
         sender_thread_id: &call.sender_thread_id,
         receiver_thread_ids: &call.receiver_thread_ids,
         prompt: call.prompt.as_deref(),
         agents_states: states.collect(),
-        status: status(call.status),
+        status: call.status,
     }))
 }
 
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum WebSearchAction<'a> {
-    Search {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        query: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        queries: Option<&'a [String]>,
-    },
-    OpenPage {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        url: Option<&'a str>,
-    },
-    FindInPage {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        url: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pattern: Option<&'a str>,
-    },
-    Other,
-}
-
-pub fn web_search<'a>(query: &'a str, action: Option<&'a Action>) -> ItemKind<'a> {
-    let action = match action {
-        Some(Action::Search { query, queries }) => WebSearchAction::Search {
-            query: query.as_deref(),
-            queries: queries.as_deref(),
-        },
-        Some(Action::OpenPage { url }) => WebSearchAction::OpenPage { url: url.as_deref() },
-        Some(Action::FindInPage { url, pattern }) => WebSearchAction::FindInPage {
-            url: url.as_deref(),
-            pattern: pattern.as_deref(),
-        },
-        Some(Action::Other) | None => WebSearchAction::Other,
-    };
+pub fn web_search<'a>(query: &'a str, action: Option<&Action>) -> ItemKind<'a> {
+    let mut action = json!(action.unwrap_or(&Action::Other));
+    action["type"] = snake_value(&action["type"]);
     ItemKind::WebSearch { query, action }
-}
-
-const fn status(status: CallStatus) -> &'static str {
-    match status {
-        CallStatus::InProgress => "in_progress",
-        CallStatus::Completed => "completed",
-        CallStatus::Failed => "failed",
-    }
-}
-
-const fn agent_status(status: CollabAgentStatus) -> &'static str {
-    match status {
-        CollabAgentStatus::PendingInit => "pending_init",
-        CollabAgentStatus::Running => "running",
-        CollabAgentStatus::Interrupted => "interrupted",
-        CollabAgentStatus::Completed => "completed",
-        CollabAgentStatus::Errored => "errored",
-        CollabAgentStatus::Shutdown => "shutdown",
-        CollabAgentStatus::NotFound => "not_found",
-    }
 }

@@ -4,12 +4,13 @@ use codex_base::AbsPath;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::journal::WorldState;
 use codex_protocol::settings::{NetworkAccess, SandboxPolicy};
+use codex_protocol::spelling::in_camel_case;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-pub use codex_protocol::journal::lenient;
+pub use codex_protocol::spelling::{in_snake_case, lenient, snake_value};
 
 /// A field that may be missing or null.
 pub fn optional<T: DeserializeOwned>(field: Option<&RawValue>) -> serde_json::Result<Option<T>> {
@@ -163,54 +164,10 @@ pub fn turn_error_from(value: &Value) -> TurnError {
     let info = value.get("codex_error_info").filter(|info| !info.is_null()).cloned();
     TurnError {
         message: text("message").unwrap_or_default(),
-        codex_error_info: info.map(|info| serde_json::from_value(respelled(info, &camel)).unwrap_or(CodexErrorInfo::Other)),
+        codex_error_info: info.map(|info| serde_json::from_value(in_camel_case(info)).unwrap_or(CodexErrorInfo::Other)),
         additional_details: text("additional_details"),
         code: text("code"),
     }
-}
-
-/// A client's enum, or a set of numbers, as journals spell it. Reading takes both spellings.
-pub fn in_snake_case<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    snake_value(value).serialize(serializer)
-}
-
-pub fn snake_value(value: &impl Serialize) -> Value {
-    respelled(serde_json::to_value(value).unwrap_or_default(), &snake)
-}
-
-/// Spells the names in a value (its keys, or itself when it is a string) another way.
-fn respelled(value: Value, spell: &dyn Fn(&str) -> String) -> Value {
-    match value {
-        Value::String(name) => Value::String(spell(&name)),
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(name, value)| (spell(&name), respelled(value, spell)))
-            .collect::<Map<_, _>>()
-            .into(),
-        other => other,
-    }
-}
-
-fn snake(name: &str) -> String {
-    let mut out = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            out.push('_');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
-}
-
-fn camel(name: &str) -> String {
-    let mut words = name.split('_');
-    let mut out = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        out.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        out.push_str(letters.as_str());
-    }
-    out
 }
 
 /// Always complete (`full`): what the model was last told, name by name.
