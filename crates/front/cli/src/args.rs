@@ -17,8 +17,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use codex_exec::ExecError;
 use codex_tui::Opening;
 use interactive::{Again, Interactive, Kind};
-use shared::Shared;
-pub use shared::{profile_name, sandbox_mode};
+pub use shared::{Shared, profile_name, sandbox_mode};
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,15 +79,8 @@ where
         Some(Sub::Exec(command)) => exec(*command, shared, images),
         Some(Sub::Review(command)) => exec(exec::Exec::of_review(*command), shared, images),
         Some(Sub::Other(command)) => {
-            let root = Root {
-                config: commands::overrides(&matches),
-                sandbox: shared.sandbox(),
-                model: shared.model,
-                profile: shared.profile,
-                cd: shared.cd,
-                add_dirs: shared.add_dirs,
-                strict_config: shared.strict_config,
-            };
+            let config = commands::overrides(&matches);
+            let root = Root { config, shared };
             Ok(Command::Other(Box::new(root), command))
         }
     }

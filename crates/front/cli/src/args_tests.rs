@@ -18,18 +18,20 @@ fn tui(line: &str) -> TuiCommand {
 fn no_command_is_the_terminal_interface() {
     let plain = tui("");
     assert_eq!(
-        (plain.opening.clone(), plain.prompt.clone(), plain.fullscreen),
+        (plain.opening.clone(), plain.prompt.clone(), plain.interactive.fullscreen()),
         (Opening::New, None, None)
     );
-    assert_eq!(tui("--no-daemon"), plain);
+    let mut quiet = tui("--no-daemon");
+    quiet.interactive.no_daemon = false;
+    assert_eq!(quiet, plain);
 
     let full = tui("-m M -a never -s read-only --search --no-alt-screen --add-dir d -i a.png -- hello");
     assert_eq!(full.prompt.as_deref(), Some("hello"));
-    assert_eq!(full.model.as_deref(), Some("M"));
-    assert_eq!(full.approval_policy, Some(ApprovalPolicy::Never));
-    assert_eq!(full.sandbox, Some(SandboxMode::ReadOnly));
-    assert_eq!((full.search, full.fullscreen), (true, Some(false)));
-    assert_eq!((full.images, full.add_dirs), (vec!["a.png".to_owned()], vec!["d".into()]));
+    assert_eq!(full.shared.model.as_deref(), Some("M"));
+    assert_eq!(full.approval_policy(), Some(ApprovalPolicy::Never));
+    assert_eq!(full.shared.sandbox(), Some(SandboxMode::ReadOnly));
+    assert_eq!((full.interactive.search, full.interactive.fullscreen()), (true, Some(false)));
+    assert_eq!((full.images, full.shared.add_dirs), (vec!["a.png".to_owned()], vec!["d".into()]));
 }
 
 #[test]
@@ -37,7 +39,7 @@ fn flags_that_decide_who_is_asked() {
     let check = |line: &str, sandbox: Option<SandboxMode>, policy: Option<ApprovalPolicy>, reviewer: bool| {
         let command = tui(line);
         assert_eq!(
-            (command.sandbox, command.approval_policy, command.approve_for_me),
+            (command.shared.sandbox(), command.approval_policy(), command.shared.approve_for_me),
             (sandbox, policy, reviewer),
             "{line}"
         );
@@ -85,9 +87,12 @@ fn stored_sessions_are_resumed_or_forked_at_a_terminal() {
         (choosing("resume ID"), choosing("resume --last"), choosing("go")),
         (None, None, None)
     );
-    assert_eq!(tui("-m A -a never resume --last -m B").model.as_deref(), Some("B"));
-    assert_eq!(tui("-a never resume --last").approval_policy, Some(ApprovalPolicy::Never));
-    assert_eq!(tui("--alt-screen resume --last --no-alt-screen").fullscreen, Some(false));
+    assert_eq!(tui("-m A -a never resume --last -m B").shared.model.as_deref(), Some("B"));
+    assert_eq!(tui("-a never resume --last").approval_policy(), Some(ApprovalPolicy::Never));
+    assert_eq!(
+        tui("--alt-screen resume --last --no-alt-screen").interactive.fullscreen(),
+        Some(false)
+    );
 }
 
 #[test]

@@ -33,25 +33,26 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     for note in &command.notes {
         tell(&format!("note: {note}"));
     }
-    if command.ephemeral && matches!(command.session, Session::Resume(_) | Session::Last { .. }) {
+    if command.own.ephemeral && matches!(command.session, Session::Resume(_) | Session::Last { .. }) {
         let message = "--ephemeral cannot be used with resume: a session that is continued keeps its journal";
         return Err(ExecError::new("exec.ephemeral_resume", message));
     }
     let overrides = overrides(command)?;
-    let cwd = conversation_directory(command.cd.as_deref(), &surroundings.process.cwd)?;
+    let cwd = conversation_directory(command.shared.cd.as_deref(), &surroundings.process.cwd)?;
     let overrides = Overrides {
-        add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
+        add_dirs: command.shared.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..overrides
     };
     let wanted = WantedModel {
-        model: command.model.as_deref(),
-        oss: command.oss,
-        local_provider: command.local_provider.as_deref(),
+        model: command.shared.model.as_deref(),
+        oss: command.shared.oss,
+        local_provider: command.shared.local_provider.as_deref(),
         // A stored session goes on with today's provider and model, so they have to be there for it, too; a bare fork asks nobody.
         asks: command.prompt.is_some() || !matches!(command.session, Session::Fork(_)),
     };
     let chosen = chosen_model(&wanted, surroundings, &cwd, &overrides)?;
     let trust = command
+        .own
         .trust
         .then(|| trust::ask(&surroundings.process, &cwd, &overrides))
         .transpose()?;
@@ -60,11 +61,12 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         None => read_prompt(command, surroundings)?.map_or(Task::Open, Task::Answer),
     };
     let output_schema = command
+        .own
         .output_schema
         .as_deref()
         .map(|path| output_schema(&surroundings.process.cwd.join(path)))
         .transpose()?;
-    if !command.skip_git_repo_check && !command.bypass && !codex_git::is_repository(&cwd) {
+    if !command.own.skip_git_repo_check && !command.shared.bypasses() && !codex_git::is_repository(&cwd) {
         return Err(no_repository());
     }
     let overrides = match trust {
@@ -75,7 +77,11 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         }
         None => overrides,
     };
-    let cwd = if command.worktree { new_worktree(&cwd, surroundings)? } else { cwd };
+    let cwd = if command.shared.worktree {
+        new_worktree(&cwd, surroundings)?
+    } else {
+        cwd
+    };
     let options = ExecOptions {
         session: command.session.clone(),
         task,
@@ -83,14 +89,15 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         cwd,
         model: chosen.model,
         model_provider: chosen.model_provider,
-        sandbox: command.sandbox,
-        approve_for_me: command.approve_for_me,
+        sandbox: command.shared.sandbox(),
+        approve_for_me: command.shared.approve_for_me,
         config: None,
-        ephemeral: command.ephemeral,
-        thread_source: command.thread_source.clone(),
+        ephemeral: command.own.ephemeral,
+        thread_source: command.own.thread_source.clone(),
         output_schema,
         last_message_file: command
-            .last_message_file
+            .own
+            .output_last_message
             .as_ref()
             .map(|path| surroundings.process.cwd.join(path).as_path().to_owned()),
         output: output(command, surroundings),
@@ -190,10 +197,10 @@ fn overrides(command: &ExecCommand) -> Result<Overrides, ExecError> {
         .collect::<Result<_, _>>()
         .map_err(config_error)?;
     Ok(Overrides {
-        profile: command.profile.clone(),
+        profile: command.shared.profile.clone(),
         cli,
-        ignore_user_config: command.ignore_user_config,
-        strict: command.strict_config,
+        ignore_user_config: command.own.ignore_user_config,
+        strict: command.shared.strict_config,
         ..Overrides::default()
     })
 }
@@ -272,7 +279,7 @@ fn read_from(source: prompt::Source, argument: Option<&str>) -> Result<String, E
 
 /// As given, but for `-C`: then a relative path, which counts from where codex was started, no longer says where the picture is.
 fn image(path: &str, command: &ExecCommand, surroundings: &Surroundings) -> String {
-    if command.cd.is_some() {
+    if command.shared.cd.is_some() {
         surroundings.process.cwd.join(path).to_string()
     } else {
         path.to_owned()
@@ -296,8 +303,10 @@ fn output(command: &ExecCommand, surroundings: &Surroundings) -> Output {
         Color::Never => false,
         Color::Auto => surroundings.colours(),
     };
-    match (command.json, coloured) {
-        (true, _) => Output::Json { status: command.status },
+    match (command.own.json, coloured) {
+        (true, _) => Output::Json {
+            status: command.own.status,
+        },
         (false, true) => Output::Human { colour: Colour::Ansi },
         (false, false) => Output::Human { colour: Colour::Plain },
     }

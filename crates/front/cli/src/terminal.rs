@@ -62,7 +62,7 @@ pub fn run_in(
     let signals = runtime
         .block_on(async { Signals::listen() })
         .map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
-    if !command.oss && first_run::is_needed(&configured.resolved, &surroundings) {
+    if !command.shared.oss && first_run::is_needed(&configured.resolved, &surroundings) {
         let mut preferences = preferences(command, configured.resolved.config.terminal.clone(), &surroundings)?;
         let (theme, surface) = (preferences.apply(theme(&surroundings)), surface(command, &preferences));
         let leading = first_run::lead(&configured.resolved, theme, surface, &surroundings, &signals);
@@ -167,16 +167,16 @@ fn configured(command: &TuiCommand, surroundings: &Surroundings) -> Result<Confi
     let process = &surroundings.process;
     let cli = command.config.iter().map(|text| codex_config::parse_override(text));
     let mut cli: Vec<_> = cli.collect::<Result<_, _>>().map_err(config_error)?;
-    if command.search {
+    if command.interactive.search {
         cli.push(("web_search".to_owned(), "live".into()));
     }
-    let cwd = prepare::conversation_directory(command.cd.as_deref(), &process.cwd)?;
+    let cwd = prepare::conversation_directory(command.shared.cd.as_deref(), &process.cwd)?;
     let overrides = Overrides {
-        profile: command.profile.clone(),
+        profile: command.shared.profile.clone(),
         cli,
-        strict: command.strict_config,
+        strict: command.shared.strict_config,
         ignore_user_config: command.is_demo,
-        add_dirs: command.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
+        add_dirs: command.shared.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..Overrides::default()
     };
     let resolved = codex_config::resolve(process, &cwd, &overrides).map_err(config_error)?;
@@ -191,13 +191,13 @@ fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surround
     let Configured { cwd, overrides, resolved } = configured;
     let process = &surroundings.process;
     let wanted = WantedModel {
-        model: command.model.as_deref(),
-        oss: command.oss,
-        local_provider: command.local_provider.as_deref(),
+        model: command.shared.model.as_deref(),
+        oss: command.shared.oss,
+        local_provider: command.shared.local_provider.as_deref(),
         asks: true,
     };
     let chosen = prepare::chosen_model(&wanted, surroundings, &cwd, &overrides)?;
-    let cwd = if command.worktree {
+    let cwd = if command.shared.worktree {
         prepare::new_worktree(&cwd, surroundings)?
     } else {
         cwd
@@ -207,9 +207,9 @@ fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surround
         cwd,
         model: chosen.model,
         model_provider: chosen.model_provider,
-        approval_policy: command.approval_policy,
-        approvals_reviewer: command.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
-        sandbox: command.sandbox,
+        approval_policy: command.approval_policy(),
+        approvals_reviewer: command.shared.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
+        sandbox: command.shared.sandbox(),
     };
     let options = Options {
         opening: command.opening.clone(),
@@ -237,7 +237,7 @@ fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surround
 fn preferences(command: &TuiCommand, wanted: TerminalSettings, surroundings: &Surroundings) -> Result<Preferences, ExecError> {
     let process = &surroundings.process;
     let wanted = TerminalSettings {
-        screen_reader: wanted.screen_reader || command.screen_reader,
+        screen_reader: wanted.screen_reader || command.interactive.screen_reader,
         ..wanted
     };
     Ok(Preferences {
@@ -249,7 +249,7 @@ fn preferences(command: &TuiCommand, wanted: TerminalSettings, surroundings: &Su
 }
 
 const fn surface(command: &TuiCommand, preferences: &Preferences) -> Surface {
-    match command.fullscreen {
+    match command.interactive.fullscreen() {
         _ if preferences.settings.screen_reader => Surface::Linear,
         Some(true) => Surface::Fullscreen,
         Some(false) => Surface::Inline,

@@ -2,10 +2,9 @@
 
 use super::joined;
 use super::review::{Review, Reviewed};
-use super::shared::{SandboxChoice, Shared};
+use super::shared::Shared;
 use clap::{Args, Subcommand, ValueEnum};
 use codex_exec::Session;
-use codex_protocol::settings::SandboxMode;
 use std::path::PathBuf;
 
 /// `codex exec`, options of all levels merged.
@@ -18,31 +17,9 @@ pub struct ExecCommand {
     /// `key=value` in order of rising precedence.
     pub config: Vec<String>,
     pub images: Vec<String>,
-    pub model: Option<String>,
-    pub oss: bool,
-    pub local_provider: Option<String>,
-    pub profile: Option<String>,
-    pub sandbox: Option<SandboxMode>,
-    /// The sandbox is off because a flag said so in as many words; such a run also needs no repository.
-    pub bypass: bool,
-    /// A model answers what would be asked.
-    pub approve_for_me: bool,
-    pub cd: Option<PathBuf>,
-    pub worktree: bool,
-    pub add_dirs: Vec<PathBuf>,
-    pub strict_config: bool,
-    pub json: bool,
-    /// JSON events for long waits.
-    pub status: bool,
     pub color: Color,
-    pub last_message_file: Option<PathBuf>,
-    pub output_schema: Option<PathBuf>,
-    pub skip_git_repo_check: bool,
-    pub ephemeral: bool,
-    pub ignore_user_config: bool,
-    /// Records the project as trusted.
-    pub trust: bool,
-    pub thread_source: Option<String>,
+    pub shared: Shared,
+    pub own: ExecFlags,
     /// What the user should know about the flags themselves: older spellings, and those that change nothing here.
     pub notes: Vec<String>,
 }
@@ -141,55 +118,55 @@ struct Fork {
 }
 
 /// Options of `exec` and its subcommands.
-#[derive(Debug, Default, Args)]
-pub(super) struct ExecFlags {
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct ExecFlags {
     /// Print events as JSON lines on stdout
     #[arg(long, alias = "experimental-json")]
-    json: bool,
+    pub json: bool,
 
     /// With --json: also events that say what a long wait is for
     #[arg(long)]
-    status: bool,
+    pub status: bool,
 
     /// Write the final message to FILE
     #[arg(short, long = "output-last-message", value_name = "FILE")]
-    output_last_message: Option<PathBuf>,
+    pub output_last_message: Option<PathBuf>,
 
     /// JSON Schema for the final message
     #[arg(long, value_name = "FILE")]
-    output_schema: Option<PathBuf>,
+    pub output_schema: Option<PathBuf>,
 
     /// Also run outside a git repository
     #[arg(long)]
-    skip_git_repo_check: bool,
+    pub skip_git_repo_check: bool,
 
     /// Keep no journal of this session
     #[arg(long)]
-    ephemeral: bool,
+    pub ephemeral: bool,
 
     /// Leave out the user's config.toml
     #[arg(long)]
-    ignore_user_config: bool,
+    pub ignore_user_config: bool,
 
     /// Trust this project from now on: its .codex/ counts, too
     #[arg(long)]
-    trust: bool,
+    pub trust: bool,
 
     /// Leave out the .rules files of user and project
     #[arg(long)]
-    ignore_rules: bool,
+    pub ignore_rules: bool,
 
     /// What started this session, for its journal [default: user]
     #[arg(long, value_name = "SOURCE")]
-    thread_source: Option<String>,
+    pub thread_source: Option<String>,
 
     /// Accepted for programs that pass it; has a meaning at the vendor only
     #[arg(long, value_name = "PROGRAM", value_parser = ["standard", "daybreak_blue", "daybreak_red"])]
-    cyber_access_program: Option<String>,
+    pub cyber_access_program: Option<String>,
 
     /// Accepted for old scripts
     #[arg(long, hide = true)]
-    include_plan_tool: bool,
+    pub include_plan_tool: bool,
 }
 
 impl Exec {
@@ -255,29 +232,11 @@ impl Exec {
             session,
             review,
             prompt,
-            sandbox: shared.sandbox(),
-            bypass: shared.sandbox_choice() == Some(SandboxChoice::Bypass),
-            approve_for_me: shared.approve_for_me,
             config: Vec::new(),
             images,
-            model: shared.model,
-            oss: shared.oss,
-            local_provider: shared.local_provider,
-            profile: shared.profile,
-            cd: shared.cd,
-            worktree: shared.worktree,
-            add_dirs: shared.add_dirs,
-            strict_config: shared.strict_config,
-            json: own.json,
-            status: own.status,
             color,
-            last_message_file: own.output_last_message,
-            output_schema: own.output_schema,
-            skip_git_repo_check: own.skip_git_repo_check,
-            ephemeral: own.ephemeral,
-            ignore_user_config: own.ignore_user_config,
-            trust: own.trust,
-            thread_source: own.thread_source,
+            shared,
+            own,
             notes,
         }
     }

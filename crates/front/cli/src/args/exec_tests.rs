@@ -1,5 +1,6 @@
 use super::super::{Command, tests::parsed};
 use super::*;
+use codex_protocol::settings::SandboxMode;
 use pretty_assertions::assert_eq;
 
 fn exec(line: &str) -> ExecCommand {
@@ -16,29 +17,17 @@ fn plain() -> ExecCommand {
         prompt: None,
         config: vec![],
         images: vec![],
-        model: None,
-        oss: false,
-        local_provider: None,
-        profile: None,
-        sandbox: None,
-        bypass: false,
-        approve_for_me: false,
-        cd: None,
-        worktree: false,
-        add_dirs: vec![],
-        strict_config: false,
-        json: false,
-        status: false,
         color: Color::Auto,
-        last_message_file: None,
-        output_schema: None,
-        skip_git_repo_check: false,
-        ephemeral: false,
-        ignore_user_config: false,
-        trust: false,
-        thread_source: None,
+        shared: Shared::default(),
+        own: ExecFlags::default(),
         notes: vec![],
     }
+}
+
+/// The command, changed.
+fn with(mut command: ExecCommand, change: impl FnOnce(&mut ExecCommand)) -> ExecCommand {
+    change(&mut command);
+    command
 }
 
 fn words(list: &[&str]) -> Vec<String> {
@@ -74,31 +63,27 @@ fn the_forms_of_exec() {
     check("exec -- --go", prompt("--go"));
     check(
         "exec --json go",
-        ExecCommand {
-            json: true,
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.own.json = true;
+        }),
     );
     check(
         "exec go --json",
-        ExecCommand {
-            json: true,
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.own.json = true;
+        }),
     );
     check(
         "exec --experimental-json go",
-        ExecCommand {
-            json: true,
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.own.json = true;
+        }),
     );
     check(
         "exec -m M go",
-        ExecCommand {
-            model: Some("M".into()),
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.shared.model = Some("M".into());
+        }),
     );
     check(
         "exec --color always go",
@@ -109,52 +94,46 @@ fn the_forms_of_exec() {
     );
     check(
         "exec -o out go",
-        ExecCommand {
-            last_message_file: Some("out".into()),
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.own.output_last_message = Some("out".into());
+        }),
     );
     check(
         "exec --ephemeral --ignore-user-config go",
-        ExecCommand {
-            ephemeral: true,
-            ignore_user_config: true,
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.own.ephemeral = true;
+            it.own.ignore_user_config = true;
+        }),
     );
     check(
         "exec --oss --local-provider ollama --worktree --thread-source ci go",
-        ExecCommand {
-            oss: true,
-            local_provider: Some("ollama".into()),
-            worktree: true,
-            thread_source: Some("ci".into()),
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.shared.oss = true;
+            it.shared.local_provider = Some("ollama".into());
+            it.shared.worktree = true;
+            it.own.thread_source = Some("ci".into());
+        }),
     );
     check(
         "exec --skip-git-repo-check -C dir go",
-        ExecCommand {
-            skip_git_repo_check: true,
-            cd: Some("dir".into()),
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.own.skip_git_repo_check = true;
+            it.shared.cd = Some("dir".into());
+        }),
     );
     check(
         "exec -p work -s workspace-write go",
-        ExecCommand {
-            profile: Some("work".into()),
-            sandbox: Some(SandboxMode::WorkspaceWrite),
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.shared.profile = Some("work".into());
+            it.shared.sandbox = Some(SandboxMode::WorkspaceWrite);
+        }),
     );
     check(
         "exec --json resume ID --status",
-        ExecCommand {
-            json: true,
-            status: true,
-            ..resume("ID")
-        },
+        with(resume("ID"), |it| {
+            it.own.json = true;
+            it.own.status = true;
+        }),
     );
     check("exec resume ID", resume("ID"));
     check(
@@ -178,15 +157,19 @@ fn the_forms_of_exec() {
     check("exec fork ID", fork());
     check(
         "exec -i=a.png fork ID -i b.png go --json",
-        ExecCommand {
-            images: words(&["a.png", "b.png"]),
-            prompt: Some("go".into()),
-            json: true,
-            ..fork()
-        },
+        with(fork(), |it| {
+            it.images = words(&["a.png", "b.png"]);
+            it.prompt = Some("go".into());
+            it.own.json = true;
+        }),
     );
     for line in ["exec --trust fork ID", "exec fork --trust ID"] {
-        check(line, ExecCommand { trust: true, ..fork() });
+        check(
+            line,
+            with(fork(), |it| {
+                it.own.trust = true;
+            }),
+        );
     }
     check("exec resume --last", last(false));
     check(
@@ -211,33 +194,29 @@ fn options_may_stand_at_any_level_and_the_nearest_wins() {
 
     check(
         "-m A -c x=1 exec -m B -c x=2 resume ID -m C -c x=3",
-        ExecCommand {
-            model: Some("C".into()),
-            config: words(&["x=1", "x=2", "x=3"]),
-            ..resume("ID")
-        },
+        with(resume("ID"), |it| {
+            it.shared.model = Some("C".into());
+            it.config = words(&["x=1", "x=2", "x=3"]);
+        }),
     );
     check(
         "-s read-only exec go",
-        ExecCommand {
-            sandbox: Some(SandboxMode::ReadOnly),
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.shared.sandbox = Some(SandboxMode::ReadOnly);
+        }),
     );
     check(
         "-s read-only exec -s danger-full-access go",
-        ExecCommand {
-            sandbox: Some(SandboxMode::DangerFullAccess),
-            ..prompt("go")
-        },
+        with(prompt("go"), |it| {
+            it.shared.sandbox = Some(SandboxMode::DangerFullAccess);
+        }),
     );
     check(
         "exec --add-dir a resume --add-dir b ID --json",
-        ExecCommand {
-            add_dirs: vec!["a".into(), "b".into()],
-            json: true,
-            ..resume("ID")
-        },
+        with(resume("ID"), |it| {
+            it.shared.add_dirs = vec!["a".into(), "b".into()];
+            it.own.json = true;
+        }),
     );
 }
 
@@ -245,7 +224,11 @@ fn options_may_stand_at_any_level_and_the_nearest_wins() {
 fn what_commands_may_touch_is_decided_by_the_level_nearest_to_the_last_word() {
     let check = |line: &str, sandbox: SandboxMode, bypass: bool| {
         let command = exec(line);
-        assert_eq!((command.sandbox, command.bypass), (Some(sandbox), bypass), "{line}");
+        assert_eq!(
+            (command.shared.sandbox(), command.shared.bypasses()),
+            (Some(sandbox), bypass),
+            "{line}"
+        );
     };
     use SandboxMode::{DangerFullAccess, ReadOnly, WorkspaceWrite};
 
@@ -264,8 +247,8 @@ fn what_commands_may_touch_is_decided_by_the_level_nearest_to_the_last_word() {
     check("exec -s read-only resume --yolo ID", DangerFullAccess, true);
     check("exec --yolo resume --full-auto ID", WorkspaceWrite, false);
     check("--approve-for-me exec go", WorkspaceWrite, false);
-    assert!(exec("--approve-for-me exec go").approve_for_me);
-    assert!(!exec("--approve-for-me exec -s workspace-write go").approve_for_me);
+    assert!(exec("--approve-for-me exec go").shared.approve_for_me);
+    assert!(!exec("--approve-for-me exec -s workspace-write go").shared.approve_for_me);
 }
 
 #[test]
@@ -298,25 +281,25 @@ fn flags_that_are_old_or_change_nothing_are_taken_with_a_note() {
 
 #[test]
 fn the_value_of_an_option_may_be_the_word_of_a_command() {
-    assert_eq!(exec("-m e exec -C resume go").model, Some("e".into()));
-    assert_eq!(exec("exec -C resume go").cd, Some("resume".into()));
+    assert_eq!(exec("-m e exec -C resume go").shared.model, Some("e".into()));
+    assert_eq!(exec("exec -C resume go").shared.cd, Some("resume".into()));
 }
 
 #[test]
 fn pictures_take_several_values_before_the_subcommand_and_one_after_it() {
     let check = |line: &str, expect: ExecCommand| assert_eq!(exec(line), expect, "{line}");
-    let with = |images: &[&str], command: ExecCommand| ExecCommand {
+    let pictures = |images: &[&str], command: ExecCommand| ExecCommand {
         images: words(images),
         ..command
     };
 
-    check("exec go -i a.png", with(&["a.png"], prompt("go")));
-    check("exec -i a.png,b.png -- go", with(&["a.png", "b.png"], prompt("go")));
-    check("exec -i a.png go", with(&["a.png", "go"], plain()));
-    check("exec -i=a.png go", with(&["a.png"], prompt("go")));
+    check("exec go -i a.png", pictures(&["a.png"], prompt("go")));
+    check("exec -i a.png,b.png -- go", pictures(&["a.png", "b.png"], prompt("go")));
+    check("exec -i a.png go", pictures(&["a.png", "go"], plain()));
+    check("exec -i=a.png go", pictures(&["a.png"], prompt("go")));
     check(
         "exec resume -i a.png ID go -i b.png",
-        with(
+        pictures(
             &["a.png", "b.png"],
             ExecCommand {
                 prompt: Some("go".into()),
@@ -332,27 +315,32 @@ fn the_command_lines_of_the_typescript_sdk() {
                 --config web_search=\"disabled\" --config approval_policy=\"never\" --model M --thread-source sdk --sandbox workspace-write --cd /w --add-dir /a --add-dir /b \
                 --skip-git-repo-check --output-schema /tmp/schema.json --cyber-access-program standard resume 01a1f84b-c74f-7223-8daf-c7c8e964d410 --image /i/1.png --image /i/2.png";
 
-    assert_eq!(exec("exec --experimental-json"), ExecCommand { json: true, ..plain() });
+    assert_eq!(
+        exec("exec --experimental-json"),
+        with(plain(), |it| {
+            it.own.json = true;
+        })
+    );
     assert_eq!(
         exec(full),
-        ExecCommand {
-            config: words(&[
+        with(resume("01a1f84b-c74f-7223-8daf-c7c8e964d410"), |it| {
+            it.config = words(&[
                 "model_reasoning_effort=\"high\"",
                 "sandbox_workspace_write.network_access=true",
                 "web_search=\"disabled\"",
-                "approval_policy=\"never\""
-            ]),
-            images: words(&["/i/1.png", "/i/2.png"]),
-            model: Some("M".into()),
-            sandbox: Some(SandboxMode::WorkspaceWrite),
-            cd: Some("/w".into()),
-            add_dirs: vec!["/a".into(), "/b".into()],
-            json: true,
-            output_schema: Some("/tmp/schema.json".into()),
-            skip_git_repo_check: true,
-            thread_source: Some("sdk".into()),
-            ..resume("01a1f84b-c74f-7223-8daf-c7c8e964d410")
-        }
+                "approval_policy=\"never\"",
+            ]);
+            it.images = words(&["/i/1.png", "/i/2.png"]);
+            it.shared.model = Some("M".into());
+            it.shared.sandbox = Some(SandboxMode::WorkspaceWrite);
+            it.shared.cd = Some("/w".into());
+            it.shared.add_dirs = vec!["/a".into(), "/b".into()];
+            it.own.json = true;
+            it.own.output_schema = Some("/tmp/schema.json".into());
+            it.own.skip_git_repo_check = true;
+            it.own.thread_source = Some("sdk".into());
+            it.own.cyber_access_program = Some("standard".into());
+        })
     );
 }
 
@@ -388,15 +376,14 @@ fn both_spellings_of_review_say_the_same() {
     }
     check(
         "--uncommitted --json -o out -m M -c x=1 -s workspace-write --ephemeral",
-        ExecCommand {
-            json: true,
-            last_message_file: Some("out".into()),
-            model: Some("M".into()),
-            config: words(&["x=1"]),
-            sandbox: Some(SandboxMode::WorkspaceWrite),
-            ephemeral: true,
-            ..of(ReviewTarget::UncommittedChanges)
-        },
+        with(of(ReviewTarget::UncommittedChanges), |it| {
+            it.own.json = true;
+            it.own.output_last_message = Some("out".into());
+            it.shared.model = Some("M".into());
+            it.config = words(&["x=1"]);
+            it.shared.sandbox = Some(SandboxMode::WorkspaceWrite);
+            it.own.ephemeral = true;
+        }),
     );
     assert_eq!(
         exec("-m A exec --json -i=a.png review --uncommitted --output-schema s.json").notes,

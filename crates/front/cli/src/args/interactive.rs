@@ -2,7 +2,7 @@
 //!
 //! Before `exec` its options are accepted, because scripts write them there, and change nothing.
 
-use super::shared::{SandboxChoice, Shared};
+use super::shared::Shared;
 use clap::Args;
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
 use codex_tui::session::{Among, Verb};
@@ -19,55 +19,40 @@ pub struct TuiCommand {
     pub images: Vec<String>,
     /// `key=value` in order of rising precedence.
     pub config: Vec<String>,
-    pub model: Option<String>,
-    pub oss: bool,
-    pub local_provider: Option<String>,
-    pub profile: Option<String>,
-    pub sandbox: Option<SandboxMode>,
-    pub approval_policy: Option<ApprovalPolicy>,
-    /// A model answers what would be asked.
-    pub approve_for_me: bool,
-    pub cd: Option<PathBuf>,
-    pub worktree: bool,
-    pub add_dirs: Vec<PathBuf>,
-    pub strict_config: bool,
-    pub search: bool,
-    /// The whole window, or the terminal's own scrollback; `None` leaves it to the configuration.
-    pub fullscreen: Option<bool>,
-    /// For somebody who hears the terminal.
-    pub screen_reader: bool,
+    pub shared: Shared,
+    pub interactive: Interactive,
     /// In a folder that was made for it, whatever is configured.
     pub is_demo: bool,
     /// What the user should know about the flags themselves.
     pub notes: Vec<String>,
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Interactive {
     /// When to ask: on-request or never
     #[arg(short = 'a', long, value_name = "POLICY", conflicts_with = "bypass")]
     #[arg(value_parser = ["on-request", "never", "untrusted", "on-failure"])]
-    ask_for_approval: Option<String>,
+    pub ask_for_approval: Option<String>,
 
     /// Let the model search the web
     #[arg(long)]
-    search: bool,
+    pub search: bool,
 
     /// Use the whole window instead of the terminal's own scrollback
     #[arg(long, overrides_with = "no_alt_screen")]
-    alt_screen: bool,
+    pub alt_screen: bool,
 
     /// Stay in the terminal's own scrollback, whatever is configured
     #[arg(long)]
-    no_alt_screen: bool,
+    pub no_alt_screen: bool,
 
     /// Write line after line, for a screen reader: no drawings, no moving cursor, numbered choices
     #[arg(long)]
-    screen_reader: bool,
+    pub screen_reader: bool,
 
     /// Accepted for old scripts: there is no background server
     #[arg(long, hide = true)]
-    no_daemon: bool,
+    pub no_daemon: bool,
 }
 
 /// Options of `codex resume` and `codex fork`.
@@ -135,7 +120,8 @@ impl Interactive {
         }
     }
 
-    const fn fullscreen(&self) -> Option<bool> {
+    /// The whole window, or the terminal's own scrollback; `None` leaves it to the configuration.
+    pub const fn fullscreen(&self) -> Option<bool> {
         match (self.alt_screen, self.no_alt_screen) {
             (false, false) => None,
             (true, _) => Some(true),
@@ -188,52 +174,41 @@ impl Again {
 impl TuiCommand {
     /// The demonstration in this repository: a scripted model, and commands confined to the folder.
     pub fn demo(repository: PathBuf, prompt: &str) -> Self {
-        let plain = Self::of(
-            Opening::New,
-            Some(prompt.to_owned()),
-            Shared::default(),
-            Interactive::default(),
-            Vec::new(),
-        );
+        let shared = Shared {
+            cd: Some(repository),
+            sandbox: Some(SandboxMode::WorkspaceWrite),
+            ..Shared::default()
+        };
+        let interactive = Interactive {
+            ask_for_approval: Some("on-request".to_owned()),
+            ..Interactive::default()
+        };
         Self {
             is_demo: true,
-            cd: Some(repository),
             config: vec!["model_provider=\"scripted\"".to_owned()],
-            sandbox: Some(SandboxMode::WorkspaceWrite),
-            approval_policy: Some(ApprovalPolicy::OnRequest),
-            ..plain
+            ..Self::of(Opening::New, Some(prompt.to_owned()), shared, interactive, Vec::new())
         }
     }
 
     pub fn of(opening: Opening, prompt: Option<String>, shared: Shared, interactive: Interactive, images: Vec<String>) -> Self {
-        let bypass = shared.sandbox_choice() == Some(SandboxChoice::Bypass);
-        let approval_policy = match (bypass, shared.approve_for_me) {
-            (true, _) => Some(ApprovalPolicy::Never),
-            (false, true) => Some(ApprovalPolicy::OnRequest),
-            (false, false) => interactive.approval_policy(),
-        };
         Self {
             opening,
             choosing: None,
             prompt,
             images,
             config: Vec::new(),
-            sandbox: shared.sandbox(),
-            approval_policy,
-            approve_for_me: shared.approve_for_me,
-            search: interactive.search,
-            fullscreen: interactive.fullscreen(),
-            screen_reader: interactive.screen_reader,
             is_demo: false,
             notes: shared.notes().into_iter().map(str::to_owned).collect(),
-            model: shared.model,
-            oss: shared.oss,
-            local_provider: shared.local_provider,
-            profile: shared.profile,
-            cd: shared.cd,
-            worktree: shared.worktree,
-            add_dirs: shared.add_dirs,
-            strict_config: shared.strict_config,
+            shared,
+            interactive,
+        }
+    }
+
+    pub fn approval_policy(&self) -> Option<ApprovalPolicy> {
+        match (self.shared.bypasses(), self.shared.approve_for_me) {
+            (true, _) => Some(ApprovalPolicy::Never),
+            (false, true) => Some(ApprovalPolicy::OnRequest),
+            (false, false) => self.interactive.approval_policy(),
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::{ArgAction, Args};
 use codex_protocol::settings::SandboxMode;
 use std::path::PathBuf;
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Shared {
     /// Model to use
     #[arg(short, long)]
@@ -29,11 +29,11 @@ pub struct Shared {
 
     /// What commands may touch
     #[arg(short, long, value_name = "MODE", value_parser = sandbox_mode())]
-    sandbox: Option<SandboxMode>,
+    pub sandbox: Option<SandboxMode>,
 
     /// Older name of --sandbox workspace-write
     #[arg(long, hide = true, conflicts_with_all = ["approve_for_me", "bypass"])]
-    full_auto: bool,
+    pub full_auto: bool,
 
     /// Let a model answer what would be asked; implies --sandbox workspace-write
     #[arg(long, conflicts_with_all = ["sandbox", "bypass"])]
@@ -41,11 +41,11 @@ pub struct Shared {
 
     /// No sandbox and no questions: only where the machine itself is the sandbox
     #[arg(long = "dangerously-bypass-approvals-and-sandbox", alias = "yolo", id = "bypass")]
-    bypass: bool,
+    pub bypass: bool,
 
     /// Run hooks that were not trusted yet
     #[arg(long = "dangerously-bypass-hook-trust")]
-    bypass_hook_trust: bool,
+    pub bypass_hook_trust: bool,
 
     /// Work in this directory
     #[arg(short = 'C', long, value_name = "DIR")]
@@ -66,7 +66,7 @@ pub struct Shared {
 
 /// What commands may touch, as the flags of one level say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SandboxChoice {
+enum SandboxChoice {
     Mode(SandboxMode),
     Bypass,
 }
@@ -92,7 +92,7 @@ impl Shared {
         }
     }
 
-    pub const fn sandbox_choice(&self) -> Option<SandboxChoice> {
+    const fn sandbox_choice(&self) -> Option<SandboxChoice> {
         match (self.bypass, self.sandbox) {
             (true, _) => Some(SandboxChoice::Bypass),
             (false, Some(mode)) => Some(SandboxChoice::Mode(mode)),
@@ -107,6 +107,11 @@ impl Shared {
             Some(SandboxChoice::Bypass) => Some(SandboxMode::DangerFullAccess),
             None => None,
         }
+    }
+
+    /// The sandbox is off because a flag said so in as many words.
+    pub fn bypasses(&self) -> bool {
+        self.sandbox_choice() == Some(SandboxChoice::Bypass)
     }
 
     /// What the user should know about these flags.

@@ -39,7 +39,7 @@ enum Topic {
 impl Config {
     pub fn run(&self, root: &Root) -> Result<ExitCode, ExecError> {
         let surroundings = environment::read()?;
-        let cwd = working_directory(root.cd.as_deref(), &surroundings.process.cwd)?;
+        let cwd = working_directory(root.shared.cd.as_deref(), &surroundings.process.cwd)?;
         let overrides = overrides(root)?;
         let explain = |key: &str| codex_config::explain(&surroundings.process, &cwd, &overrides, key).map_err(config_error);
         let text = match &self.topic {
@@ -55,8 +55,8 @@ impl Config {
 /// What the options before the command override.
 fn overrides(root: &Root) -> Result<Overrides, ExecError> {
     Ok(Overrides {
-        model: root.model.clone(),
-        sandbox_mode: root.sandbox,
+        model: root.shared.model.clone(),
+        sandbox_mode: root.shared.sandbox(),
         // What a session that begins now would get.
         new_thread: true,
         ..root.overrides()?

@@ -21,15 +21,14 @@ mod sessions;
 mod show;
 mod stored;
 
+use crate::args::Shared;
 use crate::environment::config_error;
 pub use line::{explained, misspelt, refusal};
 
 use clap::{ArgMatches, Subcommand};
 use codex_config::Overrides;
 use codex_exec::ExecError;
-use codex_protocol::settings::SandboxMode;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Every command but `exec`.
@@ -105,12 +104,7 @@ impl Sub {
 pub struct Root {
     /// `key=value` in order of rising precedence, `--enable` and `--disable` included.
     pub config: Vec<String>,
-    pub model: Option<String>,
-    pub profile: Option<String>,
-    pub sandbox: Option<SandboxMode>,
-    pub cd: Option<PathBuf>,
-    pub add_dirs: Vec<PathBuf>,
-    pub strict_config: bool,
+    pub shared: Shared,
 }
 
 impl Root {
@@ -121,9 +115,9 @@ impl Root {
     pub fn overrides(&self) -> Result<Overrides, ExecError> {
         let cli = self.config.iter().map(|text| codex_config::parse_override(text));
         Ok(Overrides {
-            profile: self.profile.clone(),
+            profile: self.shared.profile.clone(),
             cli: cli.collect::<Result<_, _>>().map_err(config_error)?,
-            strict: self.strict_config,
+            strict: self.shared.strict_config,
             ..Overrides::default()
         })
     }

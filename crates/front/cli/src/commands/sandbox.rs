@@ -302,7 +302,7 @@ impl Policy {
 
     fn in_force(&self, root: &Root, surroundings: &Surroundings) -> Result<InForce, ExecError> {
         let process = &surroundings.process;
-        let cwd = working_directory(self.cd.as_deref().or(root.cd.as_deref()), &process.cwd)?;
+        let cwd = working_directory(self.cd.as_deref().or(root.shared.cd.as_deref()), &process.cwd)?;
         let overrides = self.overrides(root)?;
         let state = self.state(process.cwd.clone()).map_err(|error| told(&error))?;
         let asked = Asked {
@@ -317,7 +317,7 @@ impl Policy {
 
     fn overrides(&self, root: &Root) -> Result<Overrides, ExecError> {
         let here = self.sandbox.or(self.full_auto.then_some(SandboxMode::WorkspaceWrite));
-        let elsewhere = root.sandbox.filter(|_| self.permission_profile.is_none());
+        let elsewhere = root.shared.sandbox().filter(|_| self.permission_profile.is_none());
         let overrides = root.overrides()?;
         Ok(Overrides {
             profile: self.profile.clone().or(overrides.profile),

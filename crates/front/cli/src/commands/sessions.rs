@@ -65,7 +65,7 @@ pub struct Rename {
 impl Sessions {
     pub fn run(self, root: &Root) -> Result<ExitCode, ExecError> {
         let surroundings = environment::read()?;
-        let cwd = match &root.cd {
+        let cwd = match &root.shared.cd {
             Some(folder) => surroundings.process.cwd.join(folder),
             None => surroundings.process.cwd.clone(),
         };

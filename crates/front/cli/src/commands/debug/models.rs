@@ -36,7 +36,7 @@ impl Models {
 /// one is fresh.
 fn configured(root: &Root) -> Result<(Catalog, String), ExecError> {
     let surroundings = environment::read()?;
-    let cwd = working_directory(root.cd.as_deref(), &surroundings.process.cwd)?;
+    let cwd = working_directory(root.shared.cd.as_deref(), &surroundings.process.cwd)?;
     let resolved = codex_config::resolve(&surroundings.process, &cwd, &root.overrides()?).map_err(config_error)?;
     let (config, lists) = (
         &resolved.config,

@@ -50,9 +50,9 @@ impl PromptInput {
 }
 
 fn settings(root: &Root, surroundings: &Surroundings) -> Result<(AbsPath, Overrides), ExecError> {
-    let cwd = working_directory(root.cd.as_deref(), &surroundings.process.cwd)?;
+    let cwd = working_directory(root.shared.cd.as_deref(), &surroundings.process.cwd)?;
     let overrides = Overrides {
-        add_dirs: root.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
+        add_dirs: root.shared.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..root.overrides()?
     };
     Ok((cwd, overrides))
@@ -68,8 +68,8 @@ async fn first_request(
     let start = ThreadStartParams {
         settings: ThreadSettings {
             cwd: Some(cwd.to_string()),
-            model: root.model.clone(),
-            sandbox: root.sandbox,
+            model: root.shared.model.clone(),
+            sandbox: root.shared.sandbox(),
             ..ThreadSettings::default()
         },
         ephemeral: Some(true),
