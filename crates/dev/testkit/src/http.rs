@@ -5,6 +5,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+use tokio_tungstenite::tungstenite::http::StatusCode;
 
 /// A request longer than this is refused; tests send far less.
 const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -173,27 +174,9 @@ async fn write_head(stream: &mut impl Connection, answer: &Answer) -> io::Result
     stream.write_all(head.as_bytes()).await
 }
 
-pub(crate) const fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        204 => "No Content",
-        302 => "Found",
-        307 => "Temporary Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        402 => "Payment Required",
-        403 => "Forbidden",
-        404 => "Not Found",
-        407 => "Proxy Authentication Required",
-        413 => "Payload Too Large",
-        422 => "Unprocessable Entity",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        _ => "Status",
-    }
+pub(crate) fn reason(status: u16) -> &'static str {
+    let known = StatusCode::from_u16(status).ok();
+    known.and_then(|status| status.canonical_reason()).unwrap_or("Status")
 }
 
 async fn write_body(stream: &mut impl Connection, answer: &Answer, cut: Option<Cut>) -> io::Result<()> {

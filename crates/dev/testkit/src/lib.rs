@@ -37,6 +37,7 @@ pub mod proxy;
 #[cfg(unix)]
 pub mod pty;
 pub mod screen;
+mod served;
 pub mod snapshots;
 pub mod sockets;
 pub mod tls;

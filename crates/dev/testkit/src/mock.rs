@@ -6,17 +6,16 @@
 
 use crate::answer::{Answer, Gate};
 use crate::http::{self, Connection, Request};
+use crate::served::Served;
 use crate::sockets::{self, Sockets};
 use crate::tls::Tls;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
 /// How long a test waits for the program under test before it gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,9 +100,7 @@ struct State {
 /// The server; it stops, open connections included, when dropped.
 pub struct MockModel {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    stop: CancellationToken,
-    thread: Option<std::thread::JoinHandle<()>>,
+    served: Served,
 }
 
 impl MockModel {
@@ -129,9 +126,6 @@ impl MockModel {
     }
 
     fn launch(answers: VecDeque<Answer>, responder: Option<Responder>, tls: Option<TlsAcceptor>) -> Self {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port on 127.0.0.1");
-        listener.set_nonblocking(true).expect("a listener can be made non-blocking");
-        let address = listener.local_addr().expect("a bound listener has an address");
         let state = State {
             answers,
             responder,
@@ -144,34 +138,18 @@ impl MockModel {
             state: Mutex::new(state),
             changes: watch::Sender::new(0),
         });
-        let stop = CancellationToken::new();
-        let (for_thread, stopped) = (Arc::clone(&shared), stop.clone());
-        let thread = std::thread::Builder::new()
-            .name("mock-model".to_owned())
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime");
-                // Dropping the runtime drops every connection.
-                runtime.block_on(async { stopped.run_until_cancelled(accept(listener, for_thread, tls)).await });
-            })
-            .expect("a thread");
-        Self {
-            shared,
-            address,
-            stop,
-            thread: Some(thread),
-        }
+        let for_thread = Arc::clone(&shared);
+        let served = Served::start("mock-model", move |listener| accept(listener, for_thread, tls));
+        Self { shared, served }
     }
 
     /// For `base_url`: `http://127.0.0.1:<port>/v1`.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}/v1", self.served.address)
     }
 
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.served.address.port()
     }
 
     /// One more answer, behind those that wait.
@@ -285,16 +263,6 @@ impl MockModel {
     }
 }
 
-impl Drop for MockModel {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        if let Some(thread) = self.thread.take() {
-            // A panic of the server thread has been printed; a second one here would hide the test's own.
-            let _ = thread.join();
-        }
-    }
-}
-
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -360,8 +328,7 @@ impl State {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
-    let listener = TcpListener::from_std(listener).expect("a non-blocking listener");
+async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
         // Without it an event waits for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);

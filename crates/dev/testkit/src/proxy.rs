@@ -1,11 +1,10 @@
 //! An HTTP proxy on 127.0.0.1: `CONNECT` and plain requests, every one of them led to the same server whatever host it names.
 
 use crate::http;
-use std::net::SocketAddr;
+use crate::served::Served;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpStream;
 
 /// How the proxy behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +20,8 @@ pub enum ProxyManner {
 
 /// The proxy; it stops, open connections included, when dropped.
 pub struct MockProxy {
-    address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
-    stop: CancellationToken,
-    thread: Option<std::thread::JoinHandle<()>>,
+    served: Served,
 }
 
 impl MockProxy {
@@ -33,54 +30,24 @@ impl MockProxy {
     /// # Panics
     /// If no port or thread can be had.
     pub fn start(port: u16, manner: ProxyManner) -> Self {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port on 127.0.0.1");
-        listener.set_nonblocking(true).expect("a listener can be made non-blocking");
-        let address = listener.local_addr().expect("a bound listener has an address");
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let stop = CancellationToken::new();
-        let (for_thread, stopped) = (Arc::clone(&asked), stop.clone());
-        let thread = std::thread::Builder::new()
-            .name("mock-proxy".to_owned())
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime");
-                let accepting = async {
-                    let listener = TcpListener::from_std(listener).expect("a non-blocking listener");
-                    while let Ok((stream, _)) = listener.accept().await {
-                        tokio::spawn(serve(stream, port, manner, Arc::clone(&for_thread)));
-                    }
-                };
-                runtime.block_on(async { stopped.run_until_cancelled(accepting).await });
-            })
-            .expect("a thread");
-        Self {
-            address,
-            asked,
-            stop,
-            thread: Some(thread),
-        }
+        let for_thread = Arc::clone(&asked);
+        let served = Served::start("mock-proxy", move |listener| async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, port, manner, Arc::clone(&for_thread)));
+            }
+        });
+        Self { asked, served }
     }
 
     /// `http://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.served.address)
     }
 
     /// The first line of every request so far.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Drop for MockProxy {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been printed.
-            let _ = thread.join();
-        }
     }
 }
 
