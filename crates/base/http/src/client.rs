@@ -47,6 +47,7 @@ impl HttpSettings {
 }
 
 /// One request. `headers` are plain, later ones replace earlier ones of the same name; `secrets` and `bearer` come last.
+#[derive(Default)]
 pub struct Post {
     pub url: String,
     pub headers: Vec<(String, String)>,

@@ -142,50 +142,16 @@ pub fn of_event(data: &str) -> Option<RateLimitSnapshot> {
     #[derive(Deserialize)]
     struct Event {
         plan_type: Option<String>,
-        rate_limits: Option<Windows>,
-        credits: Option<Credits>,
-    }
-    #[derive(Deserialize)]
-    struct Windows {
-        primary: Option<Window>,
-        secondary: Option<Window>,
-    }
-    #[derive(Deserialize)]
-    struct Window {
-        used_percent: f64,
-        window_minutes: Option<i64>,
-        reset_at: Option<i64>,
-    }
-    #[derive(Deserialize)]
-    struct Credits {
-        has_credits: bool,
-        #[serde(default)]
-        unlimited: bool,
-        balance: Option<String>,
+        /// The windows alone.
+        rate_limits: Option<RateLimitSnapshot>,
+        credits: Option<CreditsSnapshot>,
     }
     let event: Event = serde_json::from_str(data).ok()?;
-    let window = |window: Option<Window>| {
-        let window = window?;
-        Some(RateLimitWindow {
-            used_percent: Percent::new(window.used_percent)?,
-            window_duration_mins: window.window_minutes,
-            resets_at: window.reset_at,
-        })
-    };
-    let (primary, secondary) = event
-        .rate_limits
-        .map_or((None, None), |windows| (windows.primary, windows.secondary));
     Some(RateLimitSnapshot {
         limit_id: Some(MAIN.to_owned()),
-        primary: window(primary),
-        secondary: window(secondary),
-        credits: event.credits.map(|credits| CreditsSnapshot {
-            has_credits: credits.has_credits,
-            unlimited: credits.unlimited,
-            balance: credits.balance,
-        }),
+        credits: event.credits,
         plan_type: event.plan_type,
-        ..RateLimitSnapshot::default()
+        ..event.rate_limits.unwrap_or_default()
     })
 }
 

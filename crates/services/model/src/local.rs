@@ -238,13 +238,7 @@ impl Asking<'_> {
 }
 
 fn question(url: String) -> Post {
-    Post {
-        url,
-        headers: Vec::new(),
-        secrets: Vec::new(),
-        bearer: None,
-        body: Vec::new(),
-    }
+    Post { url, ..Post::default() }
 }
 
 async fn whole(response: &mut HttpResponse) -> Result<Vec<u8>, HttpError> {

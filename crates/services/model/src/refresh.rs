@@ -136,7 +136,7 @@ impl Inner {
             headers,
             secrets: self.endpoint.secrets.clone(),
             bearer: bearer.token().cloned(),
-            body: Vec::new(),
+            ..codex_http::Post::default()
         }
     }
 }

@@ -362,9 +362,8 @@ fn provider(surroundings: &Surroundings, resolved: &Resolved) -> Check {
     let post = Post {
         url,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        secrets: Vec::new(),
-        bearer: None,
         body: b"{}".to_vec(),
+        ..Post::default()
     };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return found(Status::Fail, "the system refused threads".to_owned());
