@@ -394,32 +394,19 @@ impl ThreadSourceKind {
     /// What a list shows unless asked otherwise.
     pub const INTERACTIVE: [Self; 2] = [Self::Cli, Self::Vscode];
 
-    pub const fn matches(self, source: SessionSource) -> bool {
+    pub fn matches(self, source: SessionSource) -> bool {
         use crate::items::SubAgentKind;
-        match (self, source) {
-            (Self::Cli, SessionSource::Cli)
-            | (Self::Vscode, SessionSource::Vscode)
-            | (Self::Exec, SessionSource::Exec)
-            | (Self::AppServer, SessionSource::AppServer)
-            | (Self::Unknown, SessionSource::Unknown)
-            | (Self::SubAgent, SessionSource::SubAgent(_))
-            | (Self::SubAgentReview, SessionSource::SubAgent(SubAgentKind::Review))
-            | (Self::SubAgentCompact, SessionSource::SubAgent(SubAgentKind::Compact))
-            | (Self::SubAgentThreadSpawn, SessionSource::SubAgent(SubAgentKind::ThreadSpawn))
-            | (Self::SubAgentOther, SessionSource::SubAgent(SubAgentKind::Other)) => true,
-            (
-                Self::Cli
-                | Self::Vscode
-                | Self::Exec
-                | Self::AppServer
-                | Self::SubAgent
-                | Self::SubAgentReview
-                | Self::SubAgentCompact
-                | Self::SubAgentThreadSpawn
-                | Self::SubAgentOther
-                | Self::Unknown,
-                _,
-            ) => false,
+        match self {
+            Self::Cli => source == SessionSource::Cli,
+            Self::Vscode => source == SessionSource::Vscode,
+            Self::Exec => source == SessionSource::Exec,
+            Self::AppServer => source == SessionSource::AppServer,
+            Self::SubAgent => matches!(source, SessionSource::SubAgent(_)),
+            Self::SubAgentReview => source == SessionSource::SubAgent(SubAgentKind::Review),
+            Self::SubAgentCompact => source == SessionSource::SubAgent(SubAgentKind::Compact),
+            Self::SubAgentThreadSpawn => source == SessionSource::SubAgent(SubAgentKind::ThreadSpawn),
+            Self::SubAgentOther => source == SessionSource::SubAgent(SubAgentKind::Other),
+            Self::Unknown => source == SessionSource::Unknown,
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::list::{DayFolder, day_entries, day_folders, order, summary};
 use crate::relations::Relation;
 use crate::{Query, SessionSummary, names};
 use codex_base::{AbsPath, Timestamp};
-use codex_protocol::requests::{ThreadSortKey, ThreadSourceKind};
+use codex_protocol::items::{SessionSource, SubAgentKind};
+use codex_protocol::requests::ThreadSortKey;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -186,7 +187,7 @@ impl<'a> Catalog<'a> {
             folder,
             file,
             text(&session.meta.cwd),
-            kind(&session.meta),
+            source_word(session.meta.source),
             relation.id,
             relation.parent,
             relation.source,
@@ -246,7 +247,12 @@ impl<'a> Catalog<'a> {
     /// Those of the right place, directory and source.
     fn candidates(&self, query: &Query) -> rusqlite::Result<Found> {
         let marks = |count: usize| vec!["?"; count].join(", ");
-        let kinds: Vec<&str> = query.sources.iter().flat_map(|kind| kind_words(*kind)).copied().collect();
+        let wanted = |source: SessionSource| query.sources.iter().any(|kind| kind.matches(source));
+        let kinds: Vec<&str> = SOURCES
+            .iter()
+            .filter(|(source, _)| wanted(*source))
+            .map(|(_, word)| *word)
+            .collect();
         let mut conditions = Vec::new();
         let mut values = Vec::new();
         if !query.cwds.is_empty() {
@@ -336,35 +342,20 @@ fn nanos(time: SystemTime) -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// The narrowest kind of a session's source.
-fn kind(meta: &codex_protocol::journal::SessionMeta) -> &'static str {
-    let kinds = ALL_KINDS.iter().find(|(kind, _)| kind.matches(meta.source));
-    kinds.map_or("unknown", |(_, word)| word)
-}
-
-const ALL_KINDS: [(ThreadSourceKind, &str); 9] = [
-    (ThreadSourceKind::Cli, "cli"),
-    (ThreadSourceKind::Vscode, "vscode"),
-    (ThreadSourceKind::Exec, "exec"),
-    (ThreadSourceKind::AppServer, "appServer"),
-    (ThreadSourceKind::SubAgentReview, "review"),
-    (ThreadSourceKind::SubAgentCompact, "compact"),
-    (ThreadSourceKind::SubAgentThreadSpawn, "spawn"),
-    (ThreadSourceKind::SubAgentOther, "other"),
-    (ThreadSourceKind::Unknown, "unknown"),
+/// A word for each source of a session.
+const SOURCES: [(SessionSource, &str); 9] = [
+    (SessionSource::Cli, "cli"),
+    (SessionSource::Vscode, "vscode"),
+    (SessionSource::Exec, "exec"),
+    (SessionSource::AppServer, "appServer"),
+    (SessionSource::SubAgent(SubAgentKind::Review), "review"),
+    (SessionSource::SubAgent(SubAgentKind::Compact), "compact"),
+    (SessionSource::SubAgent(SubAgentKind::ThreadSpawn), "spawn"),
+    (SessionSource::SubAgent(SubAgentKind::Other), "other"),
+    (SessionSource::Unknown, "unknown"),
 ];
 
-const fn kind_words(kind: ThreadSourceKind) -> &'static [&'static str] {
-    match kind {
-        ThreadSourceKind::Cli => &["cli"],
-        ThreadSourceKind::Vscode => &["vscode"],
-        ThreadSourceKind::Exec => &["exec"],
-        ThreadSourceKind::AppServer => &["appServer"],
-        ThreadSourceKind::SubAgent => &["review", "compact", "spawn", "other"],
-        ThreadSourceKind::SubAgentReview => &["review"],
-        ThreadSourceKind::SubAgentCompact => &["compact"],
-        ThreadSourceKind::SubAgentThreadSpawn => &["spawn"],
-        ThreadSourceKind::SubAgentOther => &["other"],
-        ThreadSourceKind::Unknown => &["unknown"],
-    }
+fn source_word(wanted: SessionSource) -> &'static str {
+    let found = SOURCES.iter().find(|(source, _)| *source == wanted);
+    found.map_or("unknown", |(_, word)| word)
 }
