@@ -149,25 +149,29 @@ fn keeps_its_name(attempt: &Attempt<'_>, line: &str) -> Option<DenialCause> {
     let points = attempt.policy.turning_points().into_iter();
     let mut inside = points.filter(|path| path.starts_with(&target) && rights(attempt.policy, path) < Rights::Write);
     let rule = format!("its name stays, for it holds {}", inside.next()?);
-    Some(DenialCause {
-        access: DeniedAccess::Write,
-        target: target.to_string(),
-        rule,
-        grant: None,
-        by_host: false,
-        evidence: Evidence::Inferred,
-    })
+    Some(inferred(DeniedAccess::Write, target.to_string(), rule, None))
 }
 
-fn no_network() -> DenialCause {
+/// By the policy, and nobody saw it.
+fn inferred(access: DeniedAccess, target: String, rule: String, grant: Option<String>) -> DenialCause {
     DenialCause {
-        access: DeniedAccess::Connect,
-        target: NETWORK.to_owned(),
-        rule: "the network is off".to_owned(),
-        grant: Some("network.enabled = true".to_owned()),
+        access,
+        target,
+        rule,
+        grant,
         by_host: false,
         evidence: Evidence::Inferred,
     }
+}
+
+fn no_network() -> DenialCause {
+    let grant = "network.enabled = true".to_owned();
+    inferred(
+        DeniedAccess::Connect,
+        NETWORK.to_owned(),
+        "the network is off".to_owned(),
+        Some(grant),
+    )
 }
 
 /// Whether it is a socket at all nobody has looked at.
@@ -179,14 +183,9 @@ fn closed_socket(attempt: &Attempt<'_>, path: &str) -> Option<DenialCause> {
 }
 
 fn socket_is_closed(path: &AbsPath) -> DenialCause {
-    DenialCause {
-        access: DeniedAccess::Connect,
-        target: path.to_string(),
-        rule: "unix sockets of other programs are closed".to_owned(),
-        grant: Some(format!("network.unix_sockets.{:?} = \"allow\"", path.to_string())),
-        by_host: false,
-        evidence: Evidence::Inferred,
-    }
+    let rule = "unix sockets of other programs are closed".to_owned();
+    let grant = format!("network.unix_sockets.{:?} = \"allow\"", path.to_string());
+    inferred(DeniedAccess::Connect, path.to_string(), rule, Some(grant))
 }
 
 /// What the policy has against `path`. That it may be read but not written to explains a refusal only of something that writes.
@@ -204,14 +203,7 @@ fn judge(attempt: &Attempt<'_>, path: &str, writes: bool) -> Option<DenialCause>
         DeniedAccess::Write => Rights::Write,
     };
     let Refusal { rule, grant } = refusal(attempt.policy, &path, wanted)?;
-    Some(DenialCause {
-        access,
-        target: path.to_string(),
-        rule,
-        grant,
-        by_host: false,
-        evidence: Evidence::Inferred,
-    })
+    Some(inferred(access, path.to_string(), rule, grant))
 }
 
 /// What the host's way to confine commands has against something that `line` names and the policy lets be written to. Landlock says
@@ -236,12 +228,8 @@ fn of_host(attempt: &Attempt<'_>, line: &str) -> Option<DenialCause> {
     });
     let (shortfall, target) = found?;
     Some(DenialCause {
-        access: DeniedAccess::Write,
-        target: target.to_string(),
-        rule: shortfall.what.clone(),
-        grant: None,
         by_host: true,
-        evidence: Evidence::Inferred,
+        ..inferred(DeniedAccess::Write, target.to_string(), shortfall.what.clone(), None)
     })
 }
 
@@ -269,12 +257,8 @@ pub enum Asked<'a> {
 /// What `policy`, or this host's way to enforce it, refused of it; `None` if they have nothing against it, however the call ended.
 pub fn observed(policy: &ResolvedPolicy, host: &Capabilities, asked: Asked<'_>) -> Option<DenialCause> {
     let cause = |access: DeniedAccess, target: String, Refusal { rule, grant }: Refusal| DenialCause {
-        access,
-        target,
-        rule,
-        grant,
-        by_host: false,
         evidence: Evidence::Observed,
+        ..inferred(access, target, rule, grant)
     };
     match asked {
         // On the way to something that is open there is a folder to pass through, which only lists what is open.
@@ -312,12 +296,9 @@ fn name_shortfall(policy: &ResolvedPolicy, host: &Capabilities, path: &AbsPath, 
     let shortfalls = host::shortfalls(policy, host);
     let shortfall = shortfalls.into_iter().find(|shortfall| applies(shortfall.kind))?;
     Some(DenialCause {
-        access: DeniedAccess::Write,
-        target: path.to_string(),
-        rule: shortfall.what.clone(),
-        grant: None,
         by_host: true,
         evidence: Evidence::Observed,
+        ..inferred(DeniedAccess::Write, path.to_string(), shortfall.what.clone(), None)
     })
 }
 

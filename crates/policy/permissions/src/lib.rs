@@ -74,6 +74,18 @@ pub struct PathRule {
     pub spelled: Option<AbsPath>,
 }
 
+impl PathRule {
+    /// Given under its own name.
+    pub const fn new(path: AbsPath, rights: Rights, source: RuleSource) -> Self {
+        Self {
+            path,
+            rights,
+            source,
+            spelled: None,
+        }
+    }
+}
+
 /// Where a rule comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -145,20 +145,10 @@ impl Additions {
     }
 
     fn rule(&mut self, path: AbsPath, rights: Rights) {
-        self.rules.push(PathRule {
-            path,
-            rights,
-            source: RuleSource::Repository,
-            spelled: None,
-        });
+        self.rules.push(PathRule::new(path, rights, RuleSource::Repository));
     }
 
     fn limit(&mut self, path: AbsPath) {
-        self.limits.push(PathRule {
-            path,
-            rights: Rights::Read,
-            source: RuleSource::Repository,
-            spelled: None,
-        });
+        self.limits.push(PathRule::new(path, Rights::Read, RuleSource::Repository));
     }
 }

@@ -170,11 +170,9 @@ struct Managed {
 
 impl Managed {
     fn new(files: &FileRules, facts: &PathFacts) -> Self {
-        let limit = |line: &FileRule| PathRule {
-            path: facts.real(&line.path),
-            rights: line.rights,
-            source: RuleSource::Managed { place: line.place.clone() },
-            spelled: None,
+        let limit = |line: &FileRule| {
+            let source = RuleSource::Managed { place: line.place.clone() };
+            PathRule::new(facts.real(&line.path), line.rights, source)
         };
         let managed: Vec<DenyGlob> = files.deny_globs.iter().filter(|glob| glob.managed).cloned().collect();
         Self {
@@ -207,12 +205,7 @@ fn everything_but(limits: Vec<PathRule>, globs: Vec<DenyGlob>, closed: ManagedCl
     let root = limits.first().and_then(whole_disk).or_else(|| AbsPath::new("/").ok());
     match root {
         Some(path) if !limits.is_empty() || !globs.is_empty() || closed != ManagedClosed::default() => ResolvedPolicy {
-            rules: vec![PathRule {
-                path,
-                rights: Rights::Write,
-                source: RuleSource::Mode,
-                spelled: None,
-            }],
+            rules: vec![PathRule::new(path, Rights::Write, RuleSource::Mode)],
             limits,
             deny_globs: globs.into(),
             network: !closed.network,
@@ -331,12 +324,7 @@ impl Rules {
 
     fn of_mode(&mut self, policy: &SandboxPolicy, cwd: &AbsPath, facts: &PathFacts) {
         if let Some(root) = cwd.ancestors().last() {
-            self.add(PathRule {
-                path: root,
-                rights: Rights::Read,
-                source: RuleSource::Mode,
-                spelled: None,
-            });
+            self.add(PathRule::new(root, Rights::Read, RuleSource::Mode));
         }
         for (spelled, source) in sourced_roots(policy, cwd, facts.tmpdir.as_ref(), facts.slash_tmp.as_ref()) {
             let Some(root) = facts.existing_roots.get(&spelled) else { continue };
@@ -370,12 +358,7 @@ impl Rules {
             let path = facts.real(&path);
             let is_root = |rule: &PathRule| rule.source == RuleSource::WritableRoot;
             if !self.explicit.contains(&path) && !self.by_path.get(&path).is_some_and(is_root) {
-                self.add(PathRule {
-                    path,
-                    rights,
-                    source: RuleSource::Credentials,
-                    spelled: None,
-                });
+                self.add(PathRule::new(path, rights, RuleSource::Credentials));
             }
         }
     }
@@ -408,12 +391,7 @@ impl Rules {
     }
 
     fn limit(&mut self, path: AbsPath, source: RuleSource) {
-        self.limits.push(PathRule {
-            path,
-            rights: Rights::Read,
-            source,
-            spelled: None,
-        });
+        self.limits.push(PathRule::new(path, Rights::Read, source));
     }
 
     /// Protection counts across roots, so all of it is in place before any root is judged.

@@ -30,6 +30,14 @@ pub enum LoginError {
 }
 
 impl LoginError {
+    pub(crate) fn write(file: &AbsPath) -> impl Fn(io::Error) -> Self {
+        let file = file.clone();
+        move |source| Self::Write {
+            file: file.clone(),
+            source,
+        }
+    }
+
     /// Stable: never renamed or reused.
     pub const fn code(&self) -> &'static str {
         match self {

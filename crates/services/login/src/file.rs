@@ -112,15 +112,12 @@ pub fn read(file: &AbsPath) -> Result<Option<Vec<u8>>, LoginError> {
 
 /// Whole or not at all, for the owner alone. A symbolic link is written through.
 pub fn write(file: &AbsPath, text: &str) -> Result<(), LoginError> {
-    let failed = |source| LoginError::Write {
-        file: file.clone(),
-        source,
-    };
+    let failed = LoginError::write(file);
     if let Some(folder) = file.parent() {
-        os::create_private_dir(&folder).map_err(failed)?;
+        os::create_private_dir(&folder).map_err(&failed)?;
     }
     let _lock = lock(file)?;
-    let target = os::link_target(file).map_err(failed)?;
+    let target = os::link_target(file).map_err(&failed)?;
     os::write_atomic(&target, text.as_bytes(), Privacy::Owner).map_err(failed)
 }
 
@@ -133,10 +130,7 @@ pub fn remove(file: &AbsPath) -> Result<bool, LoginError> {
     match std::fs::remove_file(file) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(LoginError::Write {
-            file: file.clone(),
-            source,
-        }),
+        Err(source) => Err(LoginError::write(file)(source)),
     }
 }
 
@@ -150,12 +144,7 @@ fn lock(file: &AbsPath) -> Result<Option<FileLock>, LoginError> {
             Ok(None) if start.elapsed() < LOCK_LIMIT => std::thread::sleep(LOCK_STEP),
             Ok(None) => return Err(LoginError::Locked { file: file.clone() }),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
-            Err(source) => {
-                return Err(LoginError::Write {
-                    file: file.clone(),
-                    source,
-                });
-            }
+            Err(source) => return Err(LoginError::write(file)(source)),
         }
     }
 }

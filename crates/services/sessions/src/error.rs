@@ -48,6 +48,16 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    pub(crate) fn write(path: &AbsPath) -> impl FnOnce(io::Error) -> Self {
+        let path = path.clone();
+        move |source| Self::Write { path, source }
+    }
+
+    pub(crate) fn read(path: &AbsPath) -> impl FnOnce(io::Error) -> Self {
+        let path = path.clone();
+        move |source| Self::Read { path, source }
+    }
+
     /// The error and what the system said, on one line.
     pub fn with_cause(&self) -> String {
         match std::error::Error::source(self) {

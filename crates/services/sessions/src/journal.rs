@@ -100,10 +100,7 @@ impl Journal {
         }
         let mut scan = scan(&path)?;
         scan.loaded.problems.extend(damage);
-        let file = open_at_whole_line(&path, &scan).map_err(|source| JournalError::Write {
-            path: path.clone(),
-            source,
-        })?;
+        let file = open_at_whole_line(&path, &scan).map_err(JournalError::write(&path))?;
         tracing::debug!(%path, records = scan.loaded.records.len(), bytes = scan.whole_bytes, "journal resumed");
         let encoder = Encoder::new(scan.next_ordinal);
         let store = FileStore {
@@ -140,10 +137,7 @@ impl Journal {
     /// [`JournalError::Write`].
     pub fn append(&mut self, records: &[Record], now: Timestamp) -> Result<(), JournalError> {
         match &mut self.store {
-            Store::File(store) => store.append(records, now).map_err(|source| JournalError::Write {
-                path: store.path.clone(),
-                source,
-            }),
+            Store::File(store) => store.append(records, now).map_err(JournalError::write(&store.path)),
             Store::Memory(kept) => {
                 kept.extend(records.iter().map(|record| (now, record.clone())));
                 Ok(())
@@ -157,10 +151,7 @@ impl Journal {
     /// [`JournalError::Write`].
     pub fn sync(&mut self) -> Result<(), JournalError> {
         match &mut self.store {
-            Store::File(store) => store.sync().map_err(|source| JournalError::Write {
-                path: store.path.clone(),
-                source,
-            }),
+            Store::File(store) => store.sync().map_err(JournalError::write(&store.path)),
             Store::Memory(_) => Ok(()),
         }
     }

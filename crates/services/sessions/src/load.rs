@@ -106,26 +106,21 @@ impl Scan {
 }
 
 pub(crate) fn scan_file(path: &AbsPath) -> Result<Scan, JournalError> {
-    let failed = |source| JournalError::Read {
-        path: path.clone(),
-        source,
-    };
     let thread_id = crate::list::thread_id(path).unwrap_or_default();
     match packed::open(path) {
-        Ok(reader) => scan_lines(reader, thread_id).map_err(failed),
+        Ok(reader) => scan_lines(reader, thread_id).map_err(JournalError::read(path)),
         // Nothing of it can be read: an empty journal that says so.
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => scan_lines(Broken(Some(error)), thread_id).map_err(failed),
-        Err(error) => Err(failed(error)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            scan_lines(Broken(Some(error)), thread_id).map_err(JournalError::read(path))
+        }
+        Err(error) => Err(JournalError::read(path)(error)),
     }
 }
 
 /// The contents of a journal as they lie there.
 pub(crate) fn bytes_of(path: &AbsPath) -> Result<Vec<u8>, JournalError> {
-    let bytes = packed::bytes(path).map_err(|source| JournalError::Read {
-        path: path.clone(),
-        source,
-    })?;
-    Ok(bytes.0)
+    let (bytes, _) = packed::bytes(path).map_err(JournalError::read(path))?;
+    Ok(bytes)
 }
 
 /// A longer line is not read. The largest legitimate ones hold a few pictures.

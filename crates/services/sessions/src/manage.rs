@@ -60,10 +60,7 @@ pub fn delete(home: &AbsPath, thread_id: &str, index: &Index) -> Result<Vec<Stri
     for id in family.iter().rev() {
         for place in [Place::Active, Place::Archived] {
             for file in files_of(home, id, place)? {
-                fs::remove_file(&file).map_err(|source| JournalError::Write {
-                    path: file.clone(),
-                    source,
-                })?;
+                fs::remove_file(&file).map_err(JournalError::write(&file))?;
             }
         }
     }
@@ -117,8 +114,5 @@ fn move_file(from: &AbsPath, to: &AbsPath) -> Result<(), JournalError> {
         }
         fs::rename(from, to)
     };
-    moved().map_err(|source| JournalError::Write {
-        path: from.clone(),
-        source,
-    })
+    moved().map_err(JournalError::write(from))
 }

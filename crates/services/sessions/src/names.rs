@@ -91,10 +91,7 @@ pub fn set_name(home: &AbsPath, thread_id: &str, name: &str, now: Timestamp) -> 
         }
         open_private_append(&path)?.write_all(text.as_bytes())
     };
-    append().map_err(|source| JournalError::Write {
-        path: path.clone(),
-        source,
-    })?;
+    append().map_err(JournalError::write(&path))?;
     Ok(name.to_owned())
 }
 

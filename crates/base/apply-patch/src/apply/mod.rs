@@ -60,6 +60,17 @@ pub enum ApplyError {
     NotUndone { cause: Box<ApplyError>, left: Vec<Left> },
 }
 
+impl ApplyError {
+    fn io(doing: &'static str, path: &AbsPath) -> impl Fn(io::Error) -> Self {
+        let path = path.clone();
+        move |error| Self::Io {
+            doing,
+            path: path.clone(),
+            error,
+        }
+    }
+}
+
 /// A path that is not as it was.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} ({why})")]

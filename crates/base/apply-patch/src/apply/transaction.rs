@@ -93,11 +93,7 @@ impl<F: Folder> Transaction<F> {
         }
         let first = self.entries.first().map(|target| target.path.clone());
         let watched = |result: io::Result<()>| match (result, &first) {
-            (Err(error), Some(path)) => Err(ApplyError::Io {
-                doing: "write",
-                path: path.clone(),
-                error,
-            }),
+            (Err(error), Some(path)) => Err(ApplyError::io("write", path)(error)),
             _ => Ok(()),
         };
         watched(watch(Moment::Staged))?;
@@ -190,23 +186,19 @@ impl<F: Folder> Transaction<F> {
         if let Some(known) = self.folders.get(&key) {
             return Ok(known.clone());
         }
-        let failed = |error| ApplyError::Io {
-            doing: "open the folder of",
-            path: place.step.path.clone(),
-            error,
-        };
-        let root = self.root(&place.root).map_err(failed)?;
+        let failed = ApplyError::io("open the folder of", place.step.path);
+        let root = self.root(&place.root).map_err(&failed)?;
         let folder = match root.open_below(&place.below) {
             // What is to be removed must be there; only writing makes folders.
             Err(error) if error.kind() == io::ErrorKind::NotFound && place.step.work != Work::Remove => {
-                self.make_folders(root, &place.root, &place.below).map_err(failed)?
+                self.make_folders(root, &place.root, &place.below).map_err(&failed)?
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ApplyError::ChangedMeanwhile {
                     path: place.step.path.clone(),
                 });
             }
-            opened => Rc::new(opened.map_err(failed)?),
+            opened => Rc::new(opened.map_err(&failed)?),
         };
         folder.enter(&is_temporary_name).map_err(failed)?;
         self.folders.insert(key, folder.clone());
@@ -252,11 +244,7 @@ impl<F: Folder> Transaction<F> {
         let parents = self.made.iter().map(|made| (&made.parent, &made.path));
         let folders = self.folders.iter().map(|((root, _), folder)| (folder, root));
         for (folder, path) in folders.chain(parents) {
-            folder.sync().map_err(|error| ApplyError::Io {
-                doing: "sync",
-                path: path.clone(),
-                error,
-            })?;
+            folder.sync().map_err(ApplyError::io("sync", path))?;
         }
         Ok(())
     }
@@ -264,11 +252,7 @@ impl<F: Folder> Transaction<F> {
 
 impl<F: Folder> Target<F> {
     fn failed(&self, doing: &'static str, error: io::Error) -> ApplyError {
-        ApplyError::Io {
-            doing,
-            path: self.path.clone(),
-            error,
-        }
+        ApplyError::io(doing, &self.path)(error)
     }
 
     fn changed(&self) -> ApplyError {
