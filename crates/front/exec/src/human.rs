@@ -223,11 +223,7 @@ impl HumanText {
     }
 
     fn command_ended(&self, command: &CommandExecutionItem) -> String {
-        let mut text = if self.is_open(&command.id) {
-            String::new()
-        } else {
-            self.command_line(command)
-        };
+        let mut text = self.unless_open(&command.id, || self.command_line(command));
         let took = command.duration_ms.unwrap_or_default();
         let ending = match (command.status, command.exit_code) {
             (CommandExecutionStatus::Declined, _) => " declined".to_owned(),
@@ -251,11 +247,7 @@ impl HumanText {
     }
 
     fn patch_ended(&self, id: &str, changes: &[FileUpdateChange], status: PatchApplyStatus) -> String {
-        let mut text = if self.is_open(id) {
-            String::new()
-        } else {
-            format!("{}\n", self.heading("apply patch"))
-        };
+        let mut text = self.unless_open(id, || format!("{}\n", self.heading("apply patch")));
         let word = match status {
             PatchApplyStatus::Completed => "completed",
             PatchApplyStatus::Failed => "failed",
@@ -341,8 +333,13 @@ impl HumanText {
             .unwrap_or_default()
     }
 
-    fn is_open(&self, id: &str) -> bool {
-        self.open.as_deref() == Some(id)
+    /// The heading of an item, unless it stands right above.
+    fn unless_open(&self, id: &str, heading: impl FnOnce() -> String) -> String {
+        if self.open.as_deref() == Some(id) {
+            String::new()
+        } else {
+            heading()
+        }
     }
 
     fn heading(&self, text: &str) -> String {

@@ -128,12 +128,7 @@ impl JsonEvents {
             return None;
         }
         let id = self.number();
-        Some(line(&Event::ItemCompleted {
-            item: Item {
-                id: &id,
-                kind: ItemKind::Error { message },
-            },
-        }))
+        Some(completed_line(&id, ItemKind::Error { message }))
     }
 
     fn turn_ended(&mut self, turn: &Turn) -> Vec<String> {
@@ -177,14 +172,7 @@ impl JsonEvents {
         }
         let id = self.number();
         self.started.insert(item.id().to_owned(), id.clone());
-        kind(item)
-            .map(|kind| {
-                line(&Event::ItemStarted {
-                    item: Item { id: &id, kind },
-                })
-            })
-            .into_iter()
-            .collect()
+        kind(item).map(|kind| started_line(&id, kind)).into_iter().collect()
     }
 
     fn item_completed(&mut self, item: &ThreadItem) -> Vec<String> {
@@ -195,49 +183,32 @@ impl JsonEvents {
             return Vec::new();
         }
         let id = self.started.remove(item.id()).unwrap_or_else(|| self.number());
-        vec![line(&Event::ItemCompleted {
-            item: Item { id: &id, kind },
-        })]
+        vec![completed_line(&id, kind)]
     }
 
     fn plan(&mut self, plan: &[PlanStep]) -> Vec<String> {
         let items: Vec<TodoStep> = plan.iter().map(TodoStep::from).collect();
-        match self.todo.take() {
-            Some((id, before)) => {
-                let changed = before != items;
-                let text = changed.then(|| {
-                    line(&Event::ItemUpdated {
-                        item: Item {
-                            id: &id,
-                            kind: ItemKind::TodoList { items: &items },
-                        },
-                    })
-                });
-                self.todo = Some((id, items));
-                text.into_iter().collect()
+        let kind = ItemKind::TodoList { items: &items };
+        let (id, text) = match self.todo.take() {
+            Some((id, before)) if before == items => (id, None),
+            Some((id, _)) => {
+                let item = Item { id: &id, kind };
+                let text = line(&Event::ItemUpdated { item });
+                (id, Some(text))
             }
             None => {
                 let id = self.number();
-                let text = line(&Event::ItemStarted {
-                    item: Item {
-                        id: &id,
-                        kind: ItemKind::TodoList { items: &items },
-                    },
-                });
-                self.todo = Some((id, items));
-                vec![text]
+                let text = started_line(&id, kind);
+                (id, Some(text))
             }
-        }
+        };
+        self.todo = Some((id, items));
+        text.into_iter().collect()
     }
 
     fn close_todo(&mut self) -> Option<String> {
         let (id, items) = self.todo.take()?;
-        Some(line(&Event::ItemCompleted {
-            item: Item {
-                id: &id,
-                kind: ItemKind::TodoList { items: &items },
-            },
-        }))
+        Some(completed_line(&id, ItemKind::TodoList { items: &items }))
     }
 
     fn number(&mut self) -> String {
@@ -453,6 +424,16 @@ impl From<TokenUsageBreakdown> for Usage {
             reasoning_output_tokens: usage.reasoning_output_tokens,
         }
     }
+}
+
+fn started_line(id: &str, kind: ItemKind<'_>) -> String {
+    let item = Item { id, kind };
+    line(&Event::ItemStarted { item })
+}
+
+fn completed_line(id: &str, kind: ItemKind<'_>) -> String {
+    let item = Item { id, kind };
+    line(&Event::ItemCompleted { item })
 }
 
 fn error_line(error: &TurnError) -> String {

@@ -14,11 +14,7 @@ impl HumanText {
     }
 
     pub(super) fn mcp_ended(&self, call: &McpToolCallItem) -> String {
-        let mut text = if self.is_open(&call.id) {
-            String::new()
-        } else {
-            self.mcp_heading(call)
-        };
+        let mut text = self.unless_open(&call.id, || self.mcp_heading(call));
         let took = call.duration_ms.map(|ms| format!(" in {ms}ms")).unwrap_or_default();
         text += &self.accent(&format!(" {}{took}:", word(call.status)));
         text.push('\n');
@@ -50,11 +46,7 @@ impl HumanText {
     }
 
     pub(super) fn collab_ended(&self, call: &CollabAgentToolCallItem) -> String {
-        let mut text = if self.is_open(&call.id) {
-            String::new()
-        } else {
-            self.collab_heading(call)
-        };
+        let mut text = self.unless_open(&call.id, || self.collab_heading(call));
         text += &self.accent(&format!(" {}", word(call.status)));
         text.push('\n');
         for (id, state) in &call.agents_states {

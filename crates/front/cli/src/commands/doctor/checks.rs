@@ -70,6 +70,11 @@ fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A finding about this machine.
+fn found(id: &'static str, status: Status, summary: impl Into<String>) -> Check {
+    check(id, Group::Environment, status, summary)
+}
+
 fn check(id: &'static str, group: Group, status: Status, summary: impl Into<String>) -> Check {
     Check {
         id,
@@ -96,7 +101,7 @@ impl Check {
 
 fn installation() -> Check {
     let program = std::env::current_exe().map_or_else(|error| error.to_string(), |path| path.display().to_string());
-    check("installation", Group::Environment, Status::Ok, format!("codex {VERSION}"))
+    found("installation", Status::Ok, format!("codex {VERSION}"))
         .detail("program", program)
         .detail("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH))
 }
@@ -104,21 +109,19 @@ fn installation() -> Check {
 fn home(surroundings: &Surroundings) -> Check {
     const ID: &str = "home.rights";
     let home = &surroundings.process.codex_home;
-    let found = |status, summary: String| check(ID, Group::Environment, status, summary).detail("CODEX_HOME", home.to_string());
+    let told = |status, summary: String| found(ID, status, summary).detail("CODEX_HOME", home.to_string());
     match std::fs::metadata(home) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => found(Status::Note, format!("{home} is made when it is needed")),
-        Err(error) => {
-            found(Status::Fail, format!("{home} cannot be looked at: {error}")).remedy("check the rights of the folders above it")
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => told(Status::Note, format!("{home} is made when it is needed")),
+        Err(error) => told(Status::Fail, format!("{home} cannot be looked at: {error}")).remedy("check the rights of the folders above it"),
         Ok(facts) if !facts.is_dir() => {
-            found(Status::Fail, format!("{home} is no folder")).remedy("move it away, or set CODEX_HOME to a folder")
+            told(Status::Fail, format!("{home} is no folder")).remedy("move it away, or set CODEX_HOME to a folder")
         }
         Ok(facts) => match codex_base::os::may_write(home) {
-            Err(error) => found(Status::Warning, format!("{home} cannot be written: {error}"))
+            Err(error) => told(Status::Warning, format!("{home} cannot be written: {error}"))
                 .remedy("sessions, logins and settings cannot be kept; --ephemeral works without"),
-            Ok(()) if others_may_write(&facts) => found(Status::Warning, format!("others may write to {home}"))
+            Ok(()) if others_may_write(&facts) => told(Status::Warning, format!("others may write to {home}"))
                 .remedy(format!("chmod go-w {home}: who writes there decides what codex runs")),
-            Ok(()) => found(Status::Ok, home.to_string()),
+            Ok(()) => told(Status::Ok, home.to_string()),
         },
     }
 }
@@ -135,12 +138,12 @@ fn disk(surroundings: &Surroundings) -> Check {
     let home = &surroundings.process.codex_home;
     let folder = home.ancestors().find(|folder| folder.exists());
     let free = folder.and_then(|folder| codex_base::os::free_bytes(&folder));
-    let found = |status, summary: String| check("disk", Group::Environment, status, summary).detail("CODEX_HOME", home.to_string());
+    let told = |status, summary: String| found("disk", status, summary).detail("CODEX_HOME", home.to_string());
     match free.map(|bytes| (bytes, format!("{} MiB free for {home}", bytes / (1024 * 1024)))) {
-        None => found(Status::Note, format!("free space for {home} is not known")),
-        Some((bytes, text)) if bytes < FREE_BYTES_MIN => found(Status::Fail, text).remedy("make space: a session needs its journal"),
-        Some((bytes, text)) if bytes < FREE_BYTES_LOW => found(Status::Warning, text).remedy("make space"),
-        Some((_, text)) => found(Status::Ok, text),
+        None => told(Status::Note, format!("free space for {home} is not known")),
+        Some((bytes, text)) if bytes < FREE_BYTES_MIN => told(Status::Fail, text).remedy("make space: a session needs its journal"),
+        Some((bytes, text)) if bytes < FREE_BYTES_LOW => told(Status::Warning, text).remedy("make space"),
+        Some((_, text)) => told(Status::Ok, text),
     }
 }
 
@@ -152,22 +155,16 @@ fn git(surroundings: &Surroundings) -> Check {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         Ok(output) => {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return check(ID, Group::Environment, Status::Warning, format!("git does not work: {why}")).remedy("mend or install git");
+            return found(ID, Status::Warning, format!("git does not work: {why}")).remedy("mend or install git");
         }
         Err(error) => {
-            return check(ID, Group::Environment, Status::Warning, format!("git cannot be started: {error}")).remedy("install git");
+            return found(ID, Status::Warning, format!("git cannot be started: {error}")).remedy("install git");
         }
     };
     if codex_git::is_repository(cwd) {
-        check(ID, Group::Environment, Status::Ok, version).detail("repository", cwd.to_string())
+        found(ID, Status::Ok, version).detail("repository", cwd.to_string())
     } else {
-        check(
-            ID,
-            Group::Environment,
-            Status::Note,
-            format!("{version}; {cwd} is in no repository"),
-        )
-        .remedy("codex exec wants one, or --skip-git-repo-check")
+        found(ID, Status::Note, format!("{version}; {cwd} is in no repository")).remedy("codex exec wants one, or --skip-git-repo-check")
     }
 }
 
@@ -178,14 +175,9 @@ fn sandbox(surroundings: &Surroundings) -> Check {
     let mechanism = capabilities.mechanism.clone();
     if !capabilities.confines {
         let missing = capabilities.missing.join("; ");
-        return check(
-            ID,
-            Group::Environment,
-            Status::Fail,
-            format!("commands cannot be confined: {missing}"),
-        )
-        .detail("mechanism", mechanism)
-        .remedy("docs/sandbox.md names what is needed; without it only danger-full-access runs commands");
+        return found(ID, Status::Fail, format!("commands cannot be confined: {missing}"))
+            .detail("mechanism", mechanism)
+            .remedy("docs/sandbox.md names what is needed; without it only danger-full-access runs commands");
     }
     match demo::try_sandbox(surroundings, sandbox.as_ref()) {
         Ok(()) => {
@@ -193,12 +185,12 @@ fn sandbox(surroundings: &Surroundings) -> Check {
             // What a better way than the one that is used lacks.
             match capabilities.rungs.iter().find_map(|rung| rung.lacks.first()) {
                 Some(lack) if capabilities.rungs.first().is_some_and(|best| best.mechanism != mechanism) => {
-                    check(ID, Group::Environment, Status::Note, format!("{ran}; {}", lack.why)).remedy(&lack.remedy)
+                    found(ID, Status::Note, format!("{ran}; {}", lack.why)).remedy(&lack.remedy)
                 }
-                Some(_) | None => check(ID, Group::Environment, Status::Ok, ran),
+                Some(_) | None => found(ID, Status::Ok, ran),
             }
         }
-        Err(error) => check(ID, Group::Environment, Status::Fail, error.message)
+        Err(error) => found(ID, Status::Fail, error.message)
             .detail("mechanism", mechanism)
             .remedy("docs/sandbox.md names what is needed"),
     }
@@ -207,8 +199,8 @@ fn sandbox(surroundings: &Surroundings) -> Check {
 fn shell(surroundings: &Surroundings) -> Check {
     const ID: &str = "shell";
     match &surroundings.process.user_shell {
-        Some(shell) => check(ID, Group::Environment, Status::Ok, shell.display().to_string()),
-        None => check(ID, Group::Environment, Status::Fail, "no shell that reads POSIX commands").remedy("install bash, or set SHELL"),
+        Some(shell) => found(ID, Status::Ok, shell.display().to_string()),
+        None => found(ID, Status::Fail, "no shell that reads POSIX commands").remedy("install bash, or set SHELL"),
     }
 }
 
