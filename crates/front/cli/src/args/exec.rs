@@ -67,8 +67,9 @@ enum ExecSub {
     Review(Box<Review>),
 }
 
+/// What `resume` and `fork` take besides.
 #[derive(Debug, Args)]
-struct Resume {
+struct Level {
     #[command(flatten)]
     shared: Shared,
 
@@ -78,6 +79,12 @@ struct Resume {
     /// Attach a picture to the prompt (may be repeated)
     #[arg(short, long = "image", value_name = "FILE", value_delimiter = ',')]
     images: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct Resume {
+    #[command(flatten)]
+    level: Level,
 
     /// Take the newest session of this directory
     #[arg(long)]
@@ -99,14 +106,7 @@ struct Resume {
 #[derive(Debug, Args)]
 struct Fork {
     #[command(flatten)]
-    shared: Shared,
-
-    #[command(flatten)]
-    own: ExecFlags,
-
-    /// Attach a picture to the prompt (may be repeated)
-    #[arg(short, long = "image", value_name = "FILE", value_delimiter = ',')]
-    images: Vec<String>,
+    level: Level,
 
     /// Id or name of the session that is taken over
     #[arg(value_name = "SESSION_ID")]
@@ -193,35 +193,26 @@ impl Exec {
             prompt,
         } = self;
         let mut review = None;
-        let (session, prompt, shared, own, images) = match command {
-            None => (Session::New, prompt, shared, own, images),
+        let (session, prompt, inner) = match command {
+            None => (Session::New, prompt, None),
             Some(ExecSub::Review(command)) => {
                 review = Some(command.target.reviewed());
-                (
-                    Session::New,
-                    command.prompt,
-                    shared.under(command.shared),
-                    own.under(command.own),
-                    images,
-                )
+                let level = Level {
+                    shared: command.shared,
+                    own: command.own,
+                    images: Vec::new(),
+                };
+                (Session::New, command.prompt, Some(level))
             }
             Some(ExecSub::Resume(resume)) => {
                 let (session, prompt) = target(resume.last, resume.all, resume.session, resume.prompt);
-                (
-                    session,
-                    prompt,
-                    shared.under(resume.shared),
-                    own.under(resume.own),
-                    joined(images, resume.images),
-                )
+                (session, prompt, Some(resume.level))
             }
-            Some(ExecSub::Fork(fork)) => (
-                Session::Fork(fork.session),
-                fork.prompt,
-                shared.under(fork.shared),
-                own.under(fork.own),
-                joined(images, fork.images),
-            ),
+            Some(ExecSub::Fork(fork)) => (Session::Fork(fork.session), fork.prompt, Some(fork.level)),
+        };
+        let (shared, own, images) = match inner {
+            None => (shared, own, images),
+            Some(inner) => (shared.under(inner.shared), own.under(inner.own), joined(images, inner.images)),
         };
         let shared = root.under(shared);
         let images = joined(root_images, images);

@@ -188,9 +188,6 @@ impl Run {
         let surroundings = environment::read()?;
         self.notes().iter().for_each(|note| tell(note));
         let in_force = self.policy.in_force(root, &surroundings)?;
-        for warning in &in_force.warnings {
-            tell(&format!("warning: {warning}"));
-        }
         let sandbox = wire::sandbox_for_one_command();
         let execution = Execution {
             sandbox: sandbox.as_ref(),
@@ -300,6 +297,7 @@ impl Policy {
         }
     }
 
+    /// What is odd about it is told.
     fn in_force(&self, root: &Root, surroundings: &Surroundings) -> Result<InForce, ExecError> {
         let process = &surroundings.process;
         let cwd = working_directory(self.cd.as_deref().or(root.shared.cd.as_deref()), &process.cwd)?;
@@ -312,7 +310,11 @@ impl Policy {
             additional: self.additional_permissions.clone(),
             unix_sockets: self.allow_unix_socket.iter().map(|path| process.cwd.join(path)).collect(),
         };
-        InForce::resolve(asked, process).map_err(|error| told(&error))
+        let in_force = InForce::resolve(asked, process).map_err(|error| told(&error))?;
+        for warning in &in_force.warnings {
+            tell(&format!("warning: {warning}"));
+        }
+        Ok(in_force)
     }
 
     fn overrides(&self, root: &Root) -> Result<Overrides, ExecError> {
@@ -343,9 +345,6 @@ impl Explain {
     fn run(self, outer: &Policy, root: &Root) -> Result<ExitCode, ExecError> {
         let surroundings = environment::read()?;
         let in_force = self.policy.inside(outer).in_force(root, &surroundings)?;
-        for warning in &in_force.warnings {
-            tell(&format!("warning: {warning}"));
-        }
         let sandbox = wire::sandbox();
         let explanation =
             codex_sandbox_cmd::explain::explain(self.access, &self.target, &in_force, &surroundings.process, sandbox.capabilities());

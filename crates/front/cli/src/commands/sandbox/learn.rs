@@ -64,9 +64,6 @@ impl Learn {
         }
         let policy = self.policy.inside(outer);
         let in_force = policy.in_force(root, &surroundings)?;
-        for warning in &in_force.warnings {
-            tell(&format!("warning: {warning}"));
-        }
         let sandbox = wire::sandbox_for_one_command();
         let execution = Execution {
             sandbox: sandbox.as_ref(),
