@@ -172,12 +172,9 @@ fn completed(response: Option<&RawValue>) -> ModelEvent {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(crate) struct Usage {
     input_tokens: i64,
-    #[serde(default)]
     input_tokens_details: Option<InputDetails>,
     output_tokens: i64,
-    #[serde(default)]
     output_tokens_details: Option<OutputDetails>,
-    #[serde(default)]
     total_tokens: Option<i64>,
 }
 

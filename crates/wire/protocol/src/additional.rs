@@ -71,13 +71,11 @@ pub enum FileSystemSpecialPath {
     CurrentWorkingDirectory,
     #[serde(alias = "workspace_roots")]
     ProjectRoots {
-        #[serde(default)]
         subpath: Option<String>,
     },
     /// Of another version.
     Unknown {
         path: String,
-        #[serde(default)]
         subpath: Option<String>,
     },
 }

@@ -46,9 +46,7 @@ impl RiskLevel {
 #[serde(rename_all = "camelCase")]
 pub struct ApprovalReview {
     pub status: ApprovalReviewStatus,
-    #[serde(default)]
     pub risk_level: Option<RiskLevel>,
-    #[serde(default)]
     pub rationale: Option<String>,
 }
 
@@ -77,7 +75,6 @@ pub enum ReviewedAction {
     },
     RequestPermissions {
         permissions: AdditionalPermissions,
-        #[serde(default)]
         reason: Option<String>,
     },
 }

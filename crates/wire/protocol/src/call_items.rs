@@ -16,12 +16,9 @@ pub struct McpToolCallItem {
     #[serde(default)]
     pub arguments: Value,
     /// What the server answered, also where the answer says that the tool failed.
-    #[serde(default)]
     pub result: Option<McpToolCallResult>,
     /// Why there is no answer.
-    #[serde(default)]
     pub error: Option<McpToolCallError>,
-    #[serde(default)]
     pub duration_ms: Option<i64>,
 }
 
@@ -59,7 +56,6 @@ pub struct CollabAgentToolCallItem {
     pub status: CallStatus,
     pub sender_thread_id: String,
     pub receiver_thread_ids: Vec<String>,
-    #[serde(default)]
     pub prompt: Option<String>,
     /// By thread id, as far as known when the call ended.
     #[serde(default)]
@@ -83,7 +79,6 @@ pub enum CollabAgentTool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollabAgentState {
     pub status: CollabAgentStatus,
-    #[serde(default)]
     pub message: Option<String>,
 }
 

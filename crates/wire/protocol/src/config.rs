@@ -41,10 +41,8 @@ pub struct ConfigValueWriteParams {
     #[serde(flatten)]
     pub edit: ConfigEdit,
     /// The version of the file that the client has seen.
-    #[serde(default)]
     pub expected_version: Option<String>,
     /// Only the user's own file can be written.
-    #[serde(default)]
     pub file_path: Option<AbsPath>,
 }
 
@@ -53,9 +51,7 @@ pub struct ConfigValueWriteParams {
 pub struct ConfigBatchWriteParams {
     /// All of them, or none.
     pub edits: Vec<ConfigEdit>,
-    #[serde(default)]
     pub expected_version: Option<String>,
-    #[serde(default)]
     pub file_path: Option<AbsPath>,
     /// Accepted: every turn reads the configuration anew.
     #[serde(default)]
@@ -69,7 +65,6 @@ pub struct ConfigWriteResult {
     /// Of the file now: `sha256:<hex>`.
     pub version: String,
     pub file_path: AbsPath,
-    #[serde(default)]
     pub overridden_metadata: Option<OverriddenMetadata>,
 }
 

@@ -18,7 +18,6 @@ pub struct Thread {
     pub preview: String,
     pub ephemeral: bool,
     pub model_provider: String,
-    #[serde(default)]
     pub model: Option<String>,
     /// Unix seconds.
     pub created_at: i64,
@@ -26,24 +25,17 @@ pub struct Thread {
     pub updated_at: i64,
     pub status: ThreadStatus,
     /// The rollout file; `None` for ephemeral threads.
-    #[serde(default)]
     pub path: Option<AbsPath>,
     pub cwd: AbsPath,
     pub cli_version: String,
     pub source: SessionSource,
-    #[serde(default)]
     pub originator: Option<String>,
-    #[serde(default)]
     pub project_id: Option<String>,
-    #[serde(default)]
     pub name: Option<String>,
     /// The thread whose history this one began with.
-    #[serde(default)]
     pub forked_from_id: Option<String>,
     /// The thread that this one works for.
-    #[serde(default)]
     pub parent_thread_id: Option<String>,
-    #[serde(default)]
     pub git_info: Option<GitInfo>,
     /// Filled by `thread/read` and `thread/resume`.
     #[serde(default)]
@@ -53,11 +45,8 @@ pub struct Thread {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GitInfo {
-    #[serde(default)]
     pub sha: Option<String>,
-    #[serde(default)]
     pub branch: Option<String>,
-    #[serde(default)]
     pub origin_url: Option<String>,
 }
 
@@ -142,14 +131,10 @@ pub struct Turn {
     #[serde(default)]
     pub items_view: TurnItemsView,
     pub status: TurnStatus,
-    #[serde(default)]
     pub error: Option<TurnError>,
     /// Unix seconds.
-    #[serde(default)]
     pub started_at: Option<i64>,
-    #[serde(default)]
     pub completed_at: Option<i64>,
-    #[serde(default)]
     pub duration_ms: Option<i64>,
 }
 
@@ -184,7 +169,6 @@ pub enum ThreadItem {
         /// Shared: an answer may be 20 MB, and goes to journal, history and every client.
         text: Arc<str>,
         /// `commentary` or `final_answer` where the model says so.
-        #[serde(default)]
         phase: Option<String>,
     },
     Reasoning {
@@ -206,7 +190,6 @@ pub enum ThreadItem {
     WebSearch {
         id: String,
         query: String,
-        #[serde(default)]
         action: Option<WebSearchAction>,
     },
     ImageView {
@@ -259,7 +242,6 @@ pub struct CommandExecutionItem {
     pub command: String,
     pub cwd: AbsPath,
     /// The terminal session id, as a string, once there is a process.
-    #[serde(default)]
     pub process_id: Option<String>,
     #[serde(default)]
     pub source: CommandExecutionSource,
@@ -267,12 +249,9 @@ pub struct CommandExecutionItem {
     #[serde(default)]
     pub command_actions: Vec<CommandAction>,
     /// Head and tail of what was printed, at most 1 MiB; `None` when nothing was.
-    #[serde(default)]
     pub aggregated_output: Option<String>,
     /// 128+signal when killed, -1 when it could not start.
-    #[serde(default)]
     pub exit_code: Option<i32>,
-    #[serde(default)]
     pub duration_ms: Option<i64>,
     /// The limit that stopped it; only there if one did. Ours alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -339,14 +318,11 @@ pub enum CommandAction {
     },
     ListFiles {
         command: String,
-        #[serde(default)]
         path: Option<String>,
     },
     Search {
         command: String,
-        #[serde(default)]
         query: Option<String>,
-        #[serde(default)]
         path: Option<String>,
     },
     Unknown {
@@ -369,10 +345,7 @@ pub struct FileUpdateChange {
 pub enum PatchChangeKind {
     Add,
     Delete,
-    Update {
-        #[serde(default)]
-        move_path: Option<AbsPath>,
-    },
+    Update { move_path: Option<AbsPath> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -469,6 +442,5 @@ impl std::ops::AddAssign for TokenUsageBreakdown {
 pub struct ThreadTokenUsage {
     pub total: TokenUsageBreakdown,
     pub last: TokenUsageBreakdown,
-    #[serde(default)]
     pub model_context_window: Option<i64>,
 }

@@ -17,7 +17,6 @@ pub struct ModelListParams {
 #[serde(rename_all = "camelCase")]
 pub struct ModelListResult {
     pub data: Vec<Model>,
-    #[serde(default)]
     pub next_cursor: Option<String>,
 }
 

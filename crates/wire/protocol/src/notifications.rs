@@ -148,7 +148,6 @@ pub struct ThreadIdNotification {
 #[serde(rename_all = "camelCase")]
 pub struct ThreadNameUpdated {
     pub thread_id: String,
-    #[serde(default)]
     pub thread_name: Option<String>,
 }
 
@@ -164,7 +163,6 @@ pub struct TurnNotification {
 pub struct TurnPlanUpdated {
     pub thread_id: String,
     pub turn_id: String,
-    #[serde(default)]
     pub explanation: Option<String>,
     pub plan: Vec<PlanStep>,
 }
@@ -240,7 +238,6 @@ pub struct AutoApprovalReviewStarted {
     pub thread_id: String,
     pub turn_id: String,
     pub review_id: String,
-    #[serde(default)]
     pub target_item_id: Option<String>,
     pub action: ReviewedAction,
     pub review: ApprovalReview,
@@ -253,7 +250,6 @@ pub struct AutoApprovalReviewCompleted {
     pub thread_id: String,
     pub turn_id: String,
     pub review_id: String,
-    #[serde(default)]
     pub target_item_id: Option<String>,
     pub action: ReviewedAction,
     pub review: ApprovalReview,
@@ -277,7 +273,6 @@ pub struct ErrorNotification {
 #[serde(rename_all = "camelCase")]
 pub struct Warning {
     pub message: String,
-    #[serde(default)]
     pub thread_id: Option<String>,
 }
 

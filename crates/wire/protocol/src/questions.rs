@@ -47,17 +47,13 @@ pub struct CommandExecutionApprovalParams {
     #[serde(default = "command_kind")]
     pub kind: String,
     /// In the words of who wants it.
-    #[serde(default)]
     pub reason: Option<String>,
     /// What of the policy makes it a question, the strongest first. Other servers send none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
     /// One shell-quoted string.
-    #[serde(default)]
     pub command: Option<String>,
-    #[serde(default)]
     pub cwd: Option<AbsPath>,
-    #[serde(default)]
     pub available_decisions: Option<Vec<ApprovalDecision>>,
     /// What the command gets besides what is in force, with every path spelled out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +88,6 @@ pub struct PermissionsApprovalParams {
     /// Relative paths count from here.
     pub cwd: AbsPath,
     pub permissions: AdditionalPermissions,
-    #[serde(default)]
     pub reason: Option<String>,
 }
 
@@ -127,12 +122,10 @@ pub struct FileChangeApprovalParams {
     pub turn_id: String,
     pub item_id: String,
     pub started_at_ms: i64,
-    #[serde(default)]
     pub reason: Option<String>,
     /// As of a command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
-    #[serde(default)]
     pub grant_root: Option<AbsPath>,
 }
 

@@ -151,7 +151,6 @@ pub struct InitializeParams {
 #[serde(rename_all = "camelCase")]
 pub struct ClientInfo {
     pub name: String,
-    #[serde(default)]
     pub title: Option<String>,
     pub version: String,
 }
@@ -273,10 +272,8 @@ pub struct ThreadSetup {
     /// The AGENTS.md files that will be told to the model.
     #[serde(default)]
     pub instruction_sources: Vec<AbsPath>,
-    #[serde(default)]
     pub reasoning_effort: Option<String>,
     /// Display form of the effective `model_reasoning_summary`; ours.
-    #[serde(default)]
     pub reasoning_summary: Option<String>,
     /// Configuration warnings, one sentence each; ours.
     #[serde(default)]
@@ -288,7 +285,6 @@ pub struct ActivePermissionProfile {
     /// Its name, e.g. `:workspace`.
     pub id: String,
     /// The one that it builds on, as its table names it.
-    #[serde(default)]
     pub extends: Option<String>,
 }
 
@@ -415,7 +411,6 @@ impl ThreadSourceKind {
 #[serde(rename_all = "camelCase")]
 pub struct ThreadListResult {
     pub data: Vec<Thread>,
-    #[serde(default)]
     pub next_cursor: Option<String>,
 }
 
@@ -484,7 +479,6 @@ pub struct TurnInterruptParams {
 pub struct ReviewStartParams {
     pub thread_id: String,
     pub target: ReviewTarget,
-    #[serde(default)]
     pub delivery: Option<ReviewDelivery>,
 }
 

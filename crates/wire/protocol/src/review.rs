@@ -15,11 +15,7 @@ pub enum ReviewTarget {
     /// What the work tree has more than its merge base with a branch.
     BaseBranch { branch: String },
     /// What one commit changed. `title` is for display; without one the commit's own is shown.
-    Commit {
-        sha: String,
-        #[serde(default)]
-        title: Option<String>,
-    },
+    Commit { sha: String, title: Option<String> },
     /// Whatever these words say.
     Custom { instructions: String },
 }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct FuzzyFileSearchParams {
     pub query: String,
     pub roots: Vec<String>,
-    #[serde(default)]
     pub cancellation_token: Option<String>,
 }
 
@@ -29,7 +28,6 @@ pub struct FoundFile {
     pub file_name: String,
     pub score: u32,
     /// Characters of `path` that matched.
-    #[serde(default)]
     pub indices: Option<Vec<u32>>,
 }
 

@@ -22,7 +22,6 @@ pub struct SkillMetadata {
     pub name: String,
     /// When it is of use.
     pub description: String,
-    #[serde(default)]
     pub short_description: Option<String>,
     /// Its `SKILL.md`.
     pub path: AbsPath,

@@ -28,7 +28,6 @@ pub struct BackgroundTerminalsListParams {
 #[serde(rename_all = "camelCase")]
 pub struct BackgroundTerminalsListResult {
     pub data: Vec<BackgroundTerminal>,
-    #[serde(default)]
     pub next_cursor: Option<String>,
 }
 
@@ -43,7 +42,6 @@ pub struct BackgroundTerminal {
     /// One shell-quoted string of the full argument vector.
     pub command: String,
     pub cwd: AbsPath,
-    #[serde(default)]
     pub os_pid: Option<u32>,
 }
 

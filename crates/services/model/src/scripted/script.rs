@@ -32,17 +32,13 @@ pub struct Step {
     pub capture: BTreeMap<String, Capture>,
     #[serde(default)]
     pub items: Vec<ScriptItem>,
-    #[serde(default)]
     pub(crate) usage: Option<Usage>,
-    #[serde(default)]
     pub end_turn: Option<bool>,
     /// Characters per delta; without it a text comes as one delta.
-    #[serde(default)]
     pub chunk_chars: Option<usize>,
     /// Pause before every event, in milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
-    #[serde(default)]
     pub fail: Option<Failure>,
 }
 
@@ -85,7 +81,6 @@ impl From<OneOrMany> for Texts {
 #[serde(deny_unknown_fields)]
 pub struct Capture {
     pub after: String,
-    #[serde(default)]
     pub until: Option<String>,
 }
 
@@ -98,7 +93,6 @@ pub enum Failure {
         status: u16,
         #[serde(default)]
         body: String,
-        #[serde(default)]
         retry_after: Option<String>,
     },
     /// The stream ends after so many events (`ItemAdded`, deltas, `ItemDone`).

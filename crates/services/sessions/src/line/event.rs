@@ -310,20 +310,16 @@ enum EventIn {
     TaskStarted {
         #[serde(default)]
         turn_id: String,
-        #[serde(default)]
         started_at: Option<i64>,
-        #[serde(default)]
         model_context_window: Option<i64>,
     },
     #[serde(alias = "turn_complete")]
     TaskComplete {
         #[serde(default)]
         turn_id: String,
-        #[serde(default)]
         last_agent_message: Option<Arc<str>>,
         #[serde(flatten)]
         times: Times,
-        #[serde(default)]
         error: Option<Value>,
     },
     TurnAborted {
@@ -335,9 +331,7 @@ enum EventIn {
         times: Times,
     },
     TokenCount {
-        #[serde(default)]
         info: Option<TokenInfo>,
-        #[serde(default)]
         rate_limits: Option<Value>,
     },
     ThreadRolledBack {
@@ -358,11 +352,8 @@ enum EventIn {
 /// Seconds, seconds, milliseconds; older files have none of them.
 #[derive(Deserialize)]
 struct Times {
-    #[serde(default)]
     started_at: Option<i64>,
-    #[serde(default)]
     completed_at: Option<i64>,
-    #[serde(default)]
     duration_ms: Option<i64>,
 }
 
@@ -382,7 +373,6 @@ struct TokenInfo {
     total_token_usage: TokenUsageBreakdown,
     #[serde(default)]
     last_token_usage: TokenUsageBreakdown,
-    #[serde(default)]
     model_context_window: Option<i64>,
 }
 

@@ -127,9 +127,7 @@ enum ItemLine {
     },
     AgentMessage {
         id: String,
-        #[serde(default)]
         content: Option<Vec<OwnedTextPart>>,
-        #[serde(default)]
         phase: Option<String>,
     },
     Reasoning {

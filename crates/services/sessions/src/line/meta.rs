@@ -154,14 +154,12 @@ struct MetaIn {
     #[serde(default, deserialize_with = "lenient")]
     cli_version: String,
     /// A word, or an object for sub-agents.
-    #[serde(default)]
     source: Option<Value>,
     #[serde(default, deserialize_with = "lenient")]
     thread_source: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     model_provider: String,
     /// `{text}`, or (older) a bare string.
-    #[serde(default)]
     base_instructions: Option<Value>,
     /// What older files have instead.
     #[serde(default, deserialize_with = "lenient")]
@@ -170,11 +168,9 @@ struct MetaIn {
     git: Option<GitLine>,
     #[serde(default, deserialize_with = "lenient")]
     forked_from_id: Option<String>,
-    #[serde(default)]
     history_base: Option<HistoryBase>,
     #[serde(default, deserialize_with = "lenient")]
     parent_thread_id: Option<String>,
-    #[serde(default)]
     base_item: Option<Box<RawValue>>,
     #[serde(default, deserialize_with = "lenient")]
     tools: Option<String>,

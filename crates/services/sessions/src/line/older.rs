@@ -95,7 +95,6 @@ enum OlderEvent {
     AgentMessage {
         #[serde(default)]
         message: String,
-        #[serde(default)]
         phase: Option<String>,
     },
     AgentReasoning {
