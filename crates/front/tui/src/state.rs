@@ -365,6 +365,8 @@ pub struct State {
     pub steering: Vec<Message>,
     /// To be sent when the turn has ended, or the session is open.
     pub queue: VecDeque<Message>,
+    /// The session was asked to be archived or deleted: the server closes it for that.
+    pub is_putting_away: bool,
     pub usage: Option<ThreadTokenUsage>,
     pub cost: Cost,
     pub limits: RateLimitSnapshot,
@@ -500,6 +502,7 @@ impl State {
             background: Vec::new(),
             steering: Vec::new(),
             queue: first.into_iter().collect(),
+            is_putting_away: false,
             usage: None,
             cost: Cost::default(),
             limits: RateLimitSnapshot::default(),

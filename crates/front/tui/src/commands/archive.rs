@@ -8,6 +8,7 @@ pub fn run(state: &mut State, _: &str, _: Now) -> Vec<Effect> {
         return Vec::new();
     };
     let thread_id = open.thread_id.clone();
+    state.is_putting_away = true;
     vec![Effect::ask::<ThreadArchive>(
         ThreadIdParams { thread_id },
         Then::PutAway("in the archive"),

@@ -62,6 +62,7 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
             let Some(thread_id) = state.open().map(|open| open.thread_id.clone()) else {
                 return Vec::new();
             };
+            state.is_putting_away = true;
             return vec![Effect::ask::<ThreadDelete>(ThreadIdParams { thread_id }, Then::PutAway("deleted"))];
         }
         Choice::Binding(bound) => rebind::ask(state, bound),

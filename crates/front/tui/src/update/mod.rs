@@ -331,6 +331,7 @@ fn heard(state: &mut State, then: Then, value: Value, now: Now) -> Vec<Effect> {
         Then::Files(session_id) => return mention::heard(state, &session_id),
         Then::Unarchived(opening) => return open_other(state, opening),
         Then::PutAway(what) => {
+            state.is_putting_away = false;
             state.notice(Notice::info(format!("the session is {what}; here is another one")));
             state.session = Session::Opening;
             return open_new(state);
@@ -387,6 +388,7 @@ fn refused(state: &mut State, then: Then, failure: Failure, now: Now) -> Vec<Eff
         | Then::Unarchived(_)
         | Then::PutAway(_) => {
             state.picker = None;
+            state.is_putting_away = false;
             if state.previous.is_none() && matches!(state.session, Session::Opening) {
                 // There is nothing to go back to.
                 state.ended = Some(Ended::Failed(failure));

@@ -137,6 +137,9 @@ fn thread_closed(state: &mut State, thread_id: &str) {
     state.transcript.break_off(&state.look);
     state.queue.extend(std::mem::take(&mut state.steering));
     submit::take_back_queue(state);
+    if state.is_putting_away {
+        return;
+    }
     let way_on = format!("/resume {thread_id} opens it again, /new starts another one");
     state.notice(Notice::warning(format!("the server has closed this session; {way_on}")));
 }

@@ -227,8 +227,26 @@ fn a_session_is_deleted_after_one_question() {
     ui.press("2");
     ui.press("enter");
     ui.wait_for("the session is deleted");
+    let screen = ui.screen();
+    assert!(!screen.contains("the server has closed"), "{screen}");
     ui.say("/resume");
     ui.wait_for("nothing matches");
+}
+
+#[test]
+fn a_session_that_is_archived_is_only_said_to_be_there() {
+    let ui = Setup::new(TWO_ANSWERS).start();
+    ui.wait_for("scripted");
+    ui.say("first");
+    ui.wait_for("worked for");
+    ui.say("/archive");
+    ui.wait_for("the session is in the archive; here is another one");
+    let screen = ui.screen();
+    assert!(!screen.contains("the server has closed"), "{screen}");
+    ui.say("/resume");
+    ui.wait_for("nothing matches");
+    ui.press("ctrl-a");
+    ui.wait_for("1/1");
 }
 
 #[test]
