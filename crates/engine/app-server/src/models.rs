@@ -1,8 +1,22 @@
-//! `model/list`: a page of the models that may be chosen.
+//! `model/list`, a page of the models that may be chosen, and `collaborationMode/list`.
 
 use codex_engine::Engine;
+use codex_protocol::collaboration::{CollaborationModeListResult, CollaborationModeMask, ModeKind};
 use codex_protocol::models::{ModelListParams, ModelListResult};
 use codex_protocol::requests::RequestError;
+
+/// As clients know them. `None` leaves the rest to the configuration.
+pub(crate) fn modes() -> CollaborationModeListResult {
+    let mask = |name: &str, mode| CollaborationModeMask {
+        name: name.to_owned(),
+        mode: Some(mode),
+        model: None,
+        reasoning_effort: None,
+    };
+    CollaborationModeListResult {
+        data: vec![mask("Plan", ModeKind::Plan), mask("Default", ModeKind::Default)],
+    }
+}
 
 /// # Errors
 /// If the cursor is not one of ours, or the configuration cannot be used.

@@ -104,6 +104,7 @@ impl Processor {
                 let result = models::list(&self.engine, params).await;
                 self.reply(id, result);
             }
+            ClientRequest::CollaborationModeList(Empty {}) => self.reply(id, Ok(models::modes())),
             ClientRequest::ConfigValueWrite(params) => {
                 let batch = ConfigBatchWriteParams {
                     edits: vec![params.edit],
@@ -280,6 +281,7 @@ impl Processor {
             approval_policy,
             approvals_reviewer,
             sandbox_policy,
+            collaboration_mode,
             output_schema,
         } = params;
         let overrides = TurnOverrides {
@@ -289,6 +291,7 @@ impl Processor {
             approval_policy,
             approvals_reviewer,
             sandbox_policy,
+            collaboration_mode: collaboration_mode.map(|mode| *mode),
             ..TurnOverrides::default()
         };
         let request = ThreadRequest::StartTurn {
@@ -399,6 +402,7 @@ fn result_of(reply: ThreadReply, thread_id: String) -> serde_json::Result<Value>
 
 fn answer_to(question: &ServerRequest, value: Value) -> serde_json::Result<Answer> {
     match question {
+        ServerRequest::UserInput(_) => serde_json::from_value(value).map(Answer::UserInput),
         ServerRequest::PermissionsApproval(_) => serde_json::from_value(value).map(Answer::Permissions),
         ServerRequest::CommandExecutionApproval(_) | ServerRequest::FileChangeApproval(_) => {
             serde_json::from_value(value).map(|ApprovalAnswer { decision }| Answer::Decision(decision))

@@ -9,6 +9,7 @@ mod support;
 
 use codex_base::{AbsPath, Timestamp};
 use codex_engine::compact::changes::short_hash;
+use codex_protocol::collaboration::{CollaborationMode, ModeKind};
 use codex_protocol::items::TurnStatus;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::{
@@ -34,6 +35,8 @@ enum Act {
     Interrupted,
     ChangeRules(u8),
     OtherDirectory,
+    /// A turn that makes a plan, or one that does not.
+    Mode(ModeKind),
     /// A new engine over the same home, this many days later.
     Resume(i64),
     Compact,
@@ -59,6 +62,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Interrupted),
         1 => any::<u8>().prop_map(Act::ChangeRules),
         1 => Just(Act::OtherDirectory),
+        2 => prop_oneof![Just(ModeKind::Plan), Just(ModeKind::Default)].prop_map(Act::Mode),
         2 => (0..3_i64).prop_map(Act::Resume),
         2 => Just(Act::Compact),
         1 => Just(Act::UndoCompaction),
@@ -98,6 +102,14 @@ async fn play(acts: Vec<Act>) {
             Act::Interrupted => interrupted(&mut session, &thread.id, &script, &counter).await,
             Act::ChangeRules(rule) => home.write("AGENTS.md", format!("Rule {rule}.\n")),
             Act::OtherDirectory => other_directory(&mut session, &home, &thread.id).await,
+            Act::Mode(mode) => {
+                let mode = CollaborationMode {
+                    mode,
+                    ..CollaborationMode::default()
+                };
+                session.turn_in(&thread.id, "so", Some(mode)).await;
+                session.until_turn_ends().await;
+            }
             Act::Resume(days) => {
                 session.shutdown().await;
                 session = Session::open_on(&home, days).await;

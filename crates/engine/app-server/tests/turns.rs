@@ -119,7 +119,7 @@ async fn the_first_request_is_small_and_whole() {
     session.run_turn(&thread.id, "hello").await;
 
     let request = &mock.requests()[0];
-    assert!(request.body.len() <= 8 * 1024, "{} bytes", request.body.len());
+    assert!(request.body.len() <= 9 * 1024, "{} bytes", request.body.len());
     let mut body = request.json.clone();
     // The tools are snapshots of their own crate; the base instructions are a file.
     body["tools"] = json!(

@@ -14,6 +14,7 @@ use crate::thread::state::{ThreadInfo, ThreadState};
 use codex_base::AbsPath;
 use codex_config::{Overrides, ProcessEnv};
 use codex_model::ModelClient;
+use codex_protocol::collaboration::ModeKind;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, SubAgentKind, Thread};
 use codex_protocol::notifications::{ErrorNotification, Notification, ThreadClosed, Warning};
@@ -355,7 +356,7 @@ impl Engine {
             name,
             journal,
         }: Stored,
-        overrides: TurnOverrides,
+        mut overrides: TurnOverrides,
         exclude_turns: bool,
         subscriber: Arc<dyn Subscriber>,
     ) -> ThreadSetup {
@@ -363,6 +364,12 @@ impl Engine {
         let warnings = opening.resume_warnings(&loaded);
         let mut resumed = opening.resumed(&self.shared, &info, loaded, &turns);
         resumed.name = name;
+        // Whoever left it planning finds it planning; the model is the configured one, as in any mode.
+        if resumed.mode.mode == ModeKind::Plan && overrides.collaboration_mode.is_none() {
+            resumed.mode.settings.model.clear();
+            overrides.collaboration_mode = Some(std::mem::take(&mut resumed.mode));
+        }
+        let mode = overrides.collaboration_mode.clone();
         let mut state = ThreadState::with(info, opening.model_slug.clone(), opening.cwd.clone(), overrides, resumed);
         state.warned.extend(opening.warnings.iter().cloned());
         state
@@ -373,7 +380,10 @@ impl Engine {
         if !exclude_turns {
             thread.turns = turns;
         }
-        let setup = opening.setup(thread);
+        let setup = ThreadSetup {
+            collaboration_mode: mode,
+            ..opening.setup(thread)
+        };
         for message in warnings {
             let thread_id = thread_id.clone();
             subscriber.notify(&Notification::Warning(Warning { message, thread_id }));
@@ -403,7 +413,10 @@ impl Engine {
             subscriber.notify(&Notification::Warning(Warning { message, thread_id }));
         }
         handle.subscribe(subscriber).await;
-        Ok(opening.setup(thread))
+        Ok(ThreadSetup {
+            collaboration_mode: own.collaboration_mode,
+            ..opening.setup(thread)
+        })
     }
 
     /// Ends a thread if it is loaded: its turn interrupted, its terminals ended, its journal closed. Answers whether it was.

@@ -309,6 +309,7 @@ impl Opening {
                 .model_reasoning_effort
                 .clone()
                 .or_else(|| self.model_info.default_effort.clone()),
+            collaboration_mode: None,
             reasoning_summary: Some(summary.as_str().to_owned()),
             warnings: self.warnings.clone(),
         }

@@ -5,6 +5,7 @@ use codex_base::AbsPath;
 use codex_model::ModelInfo;
 use codex_permissions::ResolvedPolicy;
 use codex_permissions::additional::Additional;
+use codex_protocol::collaboration::{CollaborationMode, ModeKind};
 use codex_protocol::items::UserInput;
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, ReasoningSummary, SandboxMode, SandboxPolicy, Verbosity};
 use codex_skills::SkillSet;
@@ -25,6 +26,8 @@ pub struct TurnOverrides {
     /// A complete policy from `turn/start`; beats `sandbox_mode`.
     pub sandbox_policy: Option<SandboxPolicy>,
     pub developer_instructions: Option<String>,
+    /// `None` is the default mode.
+    pub collaboration_mode: Option<CollaborationMode>,
     /// What the client granted for the session, besides.
     pub granted: Option<Additional>,
     /// The thread began in this process; see `codex_config::Overrides`.
@@ -43,6 +46,7 @@ pub struct TurnSettings {
     pub verbosity: Option<Verbosity>,
     /// As configured.
     pub service_tier: Option<String>,
+    pub mode: CollaborationMode,
     pub approval_policy: ApprovalPolicy,
     pub reviewer: ApprovalsReviewer,
     /// Of code reviews; `None` for the turn's own.
@@ -70,6 +74,11 @@ pub struct CompactionSettings {
 impl TurnSettings {
     pub fn cwd(&self) -> &AbsPath {
         &self.tools.cwd
+    }
+
+    /// Nothing is to be changed.
+    pub fn plan_mode(&self) -> bool {
+        self.mode.mode == ModeKind::Plan
     }
 
     pub fn policy(&self) -> &ResolvedPolicy {

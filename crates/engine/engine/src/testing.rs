@@ -8,6 +8,7 @@ use codex_base::{AbsPath, Timestamp};
 use codex_model::{ModelError, ModelEvent, Retry};
 use codex_permissions::additional::Additional;
 use codex_permissions::{ResolvedPolicy, Rights};
+use codex_protocol::collaboration::CollaborationMode;
 use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::facts::{Capabilities, CommandIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::items::{
@@ -31,6 +32,7 @@ pub struct Bench {
     requests: Cell<i64>,
     keys: u64,
     approval: ApprovalPolicy,
+    pub mode: CollaborationMode,
     pub reviewer: ApprovalsReviewer,
     pub notify: Vec<String>,
     now: Timestamp,
@@ -99,6 +101,7 @@ impl Bench {
             requests: Cell::new(0),
             keys: 0,
             approval,
+            mode: CollaborationMode::default(),
             reviewer: ApprovalsReviewer::User,
             notify: Vec::new(),
             now: Timestamp::UNIX_EPOCH,
@@ -200,6 +203,7 @@ impl Bench {
                 additional_permissions: false,
                 request_permissions: false,
                 update_plan: true,
+                request_user_input: true,
                 view_image: true,
                 apply_patch: true,
                 image_detail_original: false,
@@ -208,6 +212,7 @@ impl Bench {
             cwd: cwd(),
             policy,
             widening: None,
+            may_ask: false,
             shell: UserShell { path: "/bin/sh".into() },
             env: Arc::default(),
             allow_login_shell: true,
@@ -227,6 +232,7 @@ impl Bench {
             summary: None,
             verbosity: None,
             service_tier: None,
+            mode: self.mode.clone(),
             approval_policy: self.approval,
             reviewer: self.reviewer,
             review_model: None,

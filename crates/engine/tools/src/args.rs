@@ -3,6 +3,7 @@
 //! Unknown arguments are ignored; missing, wrong and broken ones are answered with serde's own words (as observed of the reference).
 
 use codex_protocol::additional::AdditionalPermissions;
+use codex_protocol::collaboration::UserInputQuestion;
 use codex_protocol::facts::SandboxPermissions;
 use codex_protocol::items::PlanStep;
 use serde::Deserialize;
@@ -52,6 +53,11 @@ pub(crate) struct StdinArgs {
 pub(crate) struct PlanArgs {
     pub explanation: Option<String>,
     pub plan: Vec<PlanStep>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct UserInputArgs {
+    pub questions: Vec<UserInputQuestion>,
 }
 
 #[derive(Debug, Deserialize)]

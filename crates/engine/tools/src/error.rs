@@ -21,6 +21,11 @@ pub enum ToolError {
     /// Nothing is asked.
     #[error("request_permissions failed: {why}")]
     Permissions { why: String },
+    /// Nobody is asked; the text is the reference's.
+    #[error("request_user_input is unavailable in Default mode")]
+    UserInputUnavailable,
+    #[error("request_user_input requires {0}")]
+    UserInput(&'static str),
     /// The patch is malformed or does not fit the files.
     #[error("{}", .0.to_model())]
     Patch(#[from] PatchError),

@@ -3,7 +3,7 @@
 //! Input: a [`ToolCallView`] and the [`TurnTools`] of its turn. Output: [`Prepared`], or the text that answers a call which is unknown,
 //! malformed or does not fit the files. Blocking (files are read), so it belongs on a blocking thread.
 
-use crate::args::{self, ExecArgs, ImageArgs, PatchArgs, PermissionsArgs, PlanArgs, StdinArgs};
+use crate::args::{self, ExecArgs, ImageArgs, PatchArgs, PermissionsArgs, PlanArgs, StdinArgs, UserInputArgs};
 use crate::environment::CallIds;
 use crate::error::ToolError;
 use crate::exec::{ExecAction, Patience};
@@ -17,9 +17,16 @@ use crate::widening::Widened;
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::additional::AdditionalPermissions;
+use codex_protocol::collaboration::UserInputQuestion;
 use codex_protocol::facts::{CommandIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, PlanStep, ThreadItem};
 use codex_protocol::response_item::ToolCallView;
+use std::collections::BTreeSet;
+
+/// As the model is told.
+const QUESTIONS_MAX: usize = 3;
+/// One key for each, and one for the user's own words.
+const OPTIONS_MAX: usize = 8;
 
 /// The two kinds of call items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +70,8 @@ pub(crate) enum Action {
     },
     /// What is asked for is in force already.
     Permissions(AdditionalPermissions),
+    /// The answer is the output.
+    UserInput,
 }
 
 /// Says what `call` would do.
@@ -76,6 +85,7 @@ pub fn prepare(call: &ToolCallView, kind: CallKind, turn: &TurnTools) -> Result<
         Tool::WriteStdin => write_stdin(call, turn),
         Tool::RequestPermissions => request_permissions(call, turn),
         Tool::UpdatePlan => update_plan(call, turn),
+        Tool::RequestUserInput => request_user_input(call, turn),
         Tool::ViewImage => view_image(call, turn),
         Tool::ApplyPatch => match kind {
             CallKind::Custom => patch(call, &call.input, &turn.cwd, PatchOrigin::Tool, turn),
@@ -104,6 +114,7 @@ enum Tool {
     WriteStdin,
     RequestPermissions,
     UpdatePlan,
+    RequestUserInput,
     ViewImage,
     ApplyPatch,
 }
@@ -122,6 +133,7 @@ impl Tool {
             (CallKind::Function, "write_stdin") if set.shell => Ok(Self::WriteStdin),
             (CallKind::Function, "request_permissions") if set.request_permissions => Ok(Self::RequestPermissions),
             (CallKind::Function, "update_plan") if set.update_plan => Ok(Self::UpdatePlan),
+            (CallKind::Function, "request_user_input") if set.request_user_input => Ok(Self::RequestUserInput),
             (CallKind::Function, "view_image") if set.view_image => Ok(Self::ViewImage),
             (CallKind::Function | CallKind::Custom, "apply_patch") if set.apply_patch => Ok(Self::ApplyPatch),
             (CallKind::Function, _) => Err(ToolError::UnsupportedFunction { name }),
@@ -275,6 +287,31 @@ fn update_plan(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolEr
         plan: plan.clone(),
     };
     Ok(Prepared::new(call, turn, intent, Action::Plan { explanation, plan }))
+}
+
+fn request_user_input(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {
+    if !turn.may_ask {
+        return Err(ToolError::UserInputUnavailable);
+    }
+    let UserInputArgs { mut questions } = args::parse(&call.input)?;
+    if questions.is_empty() || questions.len() > QUESTIONS_MAX {
+        return Err(ToolError::UserInput("1 to 3 questions"));
+    }
+    let ids: BTreeSet<&str> = questions.iter().map(|question| question.id.as_str()).collect();
+    if ids.len() < questions.len() {
+        return Err(ToolError::UserInput("a different id for every question"));
+    }
+    let options = |question: &UserInputQuestion| question.options.as_ref().map_or(0, Vec::len);
+    if questions.iter().any(|question| options(question) == 0) {
+        return Err(ToolError::UserInput("non-empty options for every question"));
+    }
+    if questions.iter().any(|question| options(question) > OPTIONS_MAX) {
+        return Err(ToolError::UserInput("8 options at most for every question"));
+    }
+    for question in &mut questions {
+        question.is_other = true;
+    }
+    Ok(Prepared::new(call, turn, ToolIntent::UserInput { questions }, Action::UserInput))
 }
 
 fn view_image(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {

@@ -36,6 +36,8 @@ pub async fn run(
             plan: Some((explanation, plan)),
             ..ToolOutcome::text("Plan updated", true)
         },
+        // Its answer is its output; nothing is run.
+        Action::UserInput => ToolOutcome::text("nobody was asked", false),
         Action::Permissions(asked) => ToolOutcome::text(granted_text(&asked, PermissionGrantScope::Turn), true),
         Action::Image { path, detail } => view_image(prepared.call_id, path, detail, world, &cancel).await,
     };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Upper limit of everything [`specs`] returns.
-pub const SPECS_BYTES_MAX: usize = 4608;
+pub const SPECS_BYTES_MAX: usize = 5376;
 
 /// Which tools a turn offers. A call of one that is not offered is answered as unsupported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub struct ToolSet {
     /// Permissions for a turn or a session may be asked for.
     pub request_permissions: bool,
     pub update_plan: bool,
+    /// The user may be asked questions. Offered in every mode, since what is offered stays the same for a whole thread; answered where
+    /// [`crate::TurnTools::may_ask`] lets it be.
+    pub request_user_input: bool,
     pub view_image: bool,
     pub apply_patch: bool,
     /// The model takes images at `detail: "original"`; otherwise they are sent as `high`.
@@ -46,6 +49,7 @@ impl Default for ToolSet {
             additional_permissions: false,
             request_permissions: false,
             update_plan: true,
+            request_user_input: true,
             view_image: true,
             apply_patch: true,
             image_detail_original: false,
@@ -62,6 +66,7 @@ pub fn specs(set: &ToolSet) -> Box<RawValue> {
         (set.shell, write_stdin),
         (set.request_permissions, request_permissions),
         (set.update_plan, update_plan),
+        (set.request_user_input, request_user_input),
         (set.apply_patch, apply_patch),
         (set.view_image, view_image),
     ];
@@ -173,6 +178,39 @@ fn update_plan() -> Value {
                         "status": { "type": "string", "enum": ["pending", "in_progress", "completed"] },
                     },
                     "required": ["step", "status"],
+                    "additionalProperties": false,
+                },
+            },
+        }),
+    )
+}
+
+fn request_user_input() -> Value {
+    function(
+        "request_user_input",
+        "Asks the user 1 to 3 questions and waits for the answers. In plan mode only.",
+        &["questions"],
+        json!({
+            "questions": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "id": { "type": "string" },
+                        "header": text("At most 12 characters."),
+                        "question": { "type": "string" },
+                        "options": {
+                            "type": "array",
+                            "description": "2 or 3, the best first; the user can answer something else.",
+                            "items": {
+                                "type": "object",
+                                "properties": { "label": { "type": "string" }, "description": { "type": "string" } },
+                                "required": ["label", "description"],
+                                "additionalProperties": false,
+                            },
+                        },
+                    },
+                    "required": ["id", "header", "question", "options"],
                     "additionalProperties": false,
                 },
             },
@@ -305,18 +343,26 @@ mod tests {
 
         assert_eq!(
             names(&all),
-            ["exec_command", "write_stdin", "update_plan", "apply_patch", "view_image"]
+            [
+                "exec_command",
+                "write_stdin",
+                "update_plan",
+                "request_user_input",
+                "apply_patch",
+                "view_image"
+            ]
         );
         assert_eq!(
             names(&ToolSet {
                 shell: false,
                 ..all.clone()
             }),
-            ["update_plan", "apply_patch", "view_image"]
+            ["update_plan", "request_user_input", "apply_patch", "view_image"]
         );
         assert_eq!(
             names(&ToolSet {
                 update_plan: false,
+                request_user_input: false,
                 view_image: false,
                 ..all.clone()
             }),
@@ -324,7 +370,7 @@ mod tests {
         );
         assert_eq!(
             names(&ToolSet { apply_patch: false, ..all }),
-            ["exec_command", "write_stdin", "update_plan", "view_image"]
+            ["exec_command", "write_stdin", "update_plan", "request_user_input", "view_image"]
         );
     }
 
@@ -339,6 +385,7 @@ mod tests {
             let set = ToolSet {
                 shell: false,
                 update_plan: false,
+                request_user_input: false,
                 view_image: false,
                 apply_patch: false,
                 web_search: Some(Arc::new(search)),

@@ -25,6 +25,8 @@ pub struct TurnTools {
     pub policy: ResolvedPolicy,
     /// For calls that ask for more than that; `None` where that is not offered.
     pub widening: Option<Arc<dyn Widening>>,
+    /// Whether the model may put questions to the user.
+    pub may_ask: bool,
     pub shell: UserShell,
     /// The parent's variables as the shell environment policy lets them through; the fixed ones are added per call.
     pub env: Arc<Environment>,

@@ -10,7 +10,7 @@ use codex_protocol::response_item::ToolCallView;
 use codex_protocol::settings::CommandLimits;
 use codex_tools::*;
 use pretty_assertions::assert_eq;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -20,6 +20,7 @@ fn turn(cwd: &str) -> TurnTools {
         cwd: AbsPath::new(cwd).unwrap(),
         policy: ResolvedPolicy::unconfined(),
         widening: None,
+        may_ask: true,
         shell: UserShell { path: "/bin/bash".into() },
         env: Arc::new(vec![("PATH".into(), "/usr/bin:/bin".into())]),
         allow_login_shell: true,
@@ -160,19 +161,71 @@ fn a_tool_that_is_not_offered_is_unsupported() {
         tools: ToolSet {
             shell: false,
             update_plan: false,
+            request_user_input: false,
             view_image: false,
             apply_patch: false,
             ..ToolSet::default()
         },
         ..turn("/w")
     };
-    for name in ["exec_command", "write_stdin", "update_plan", "view_image", "apply_patch"] {
+    for name in [
+        "exec_command",
+        "write_stdin",
+        "update_plan",
+        "request_user_input",
+        "view_image",
+        "apply_patch",
+    ] {
         let answer = prepare(&view(None, name, "{}"), CallKind::Function, &turn).unwrap_err().text();
         assert_eq!(answer, format!("unsupported call: {name}"));
     }
     assert_eq!(
         prepare(&view(None, "apply_patch", ""), CallKind::Custom, &turn).unwrap_err().text(),
         "unsupported custom tool call: apply_patch"
+    );
+}
+
+#[test]
+fn questions_are_put_where_there_is_somebody_to_answer() {
+    let question = |id: &str, options: usize| {
+        let options = vec![json!({"label": "a", "description": "b"}); options];
+        json!({"id": id, "header": "h", "question": "?", "options": options})
+    };
+    let prepare = |questions: Value, may_ask: bool| {
+        let call = view(None, "request_user_input", &json!({"questions": questions}).to_string());
+        let prepared = prepare(&call, CallKind::Function, &TurnTools { may_ask, ..turn("/w") });
+        prepared.map(|prepared| prepared.intent).map_err(|error| error.text())
+    };
+    let refused = |questions: Value| prepare(questions, true).unwrap_err();
+
+    let Ok(ToolIntent::UserInput { questions }) = prepare(json!([question("a", 2), question("b", 3)]), true) else {
+        panic!("not asked");
+    };
+    assert!(questions.iter().all(|question| question.is_other && !question.is_secret));
+    assert_eq!(
+        prepare(json!([question("a", 2)]), false).unwrap_err(),
+        "request_user_input is unavailable in Default mode"
+    );
+    assert_eq!(refused(json!([])), "request_user_input requires 1 to 3 questions");
+    assert_eq!(
+        refused(json!(["a", "b", "c", "d"].map(|id| question(id, 2)))),
+        "request_user_input requires 1 to 3 questions"
+    );
+    assert_eq!(
+        refused(json!([question("a", 0)])),
+        "request_user_input requires non-empty options for every question"
+    );
+    assert_eq!(
+        refused(json!([question("a", 9)])),
+        "request_user_input requires 8 options at most for every question"
+    );
+    assert_eq!(
+        refused(json!([question("a", 2), question("a", 2)])),
+        "request_user_input requires a different id for every question"
+    );
+    assert_eq!(
+        refused(json!("x")),
+        "failed to parse function arguments: invalid type: string \"x\", expected a sequence at line 1 column 16"
     );
 }
 

@@ -45,6 +45,7 @@ impl Bench {
             cwd,
             policy: ResolvedPolicy::unconfined(),
             widening: None,
+            may_ask: true,
             shell: UserShell { path: "/bin/bash".into() },
             env: Arc::new(env),
             allow_login_shell: true,

@@ -113,6 +113,7 @@ impl HumanText {
             | Notification::TurnStarted(_)
             | Notification::TurnDiffUpdated(_)
             | Notification::AgentMessageDelta(_)
+            | Notification::PlanDelta(_)
             | Notification::ReasoningSummaryTextDelta(_)
             | Notification::CommandExecutionOutputDelta(_)
             | Notification::TerminalInteraction(_)
@@ -178,6 +179,7 @@ impl HumanText {
             ThreadItem::CollabAgentToolCall(call) => self.collab_heading(call),
             ThreadItem::UserMessage { .. }
             | ThreadItem::AgentMessage { .. }
+            | ThreadItem::Plan { .. }
             | ThreadItem::Reasoning { .. }
             | ThreadItem::WebSearch { .. }
             | ThreadItem::ImageView { .. }
@@ -196,6 +198,7 @@ impl HumanText {
                 self.last_message = Some(Arc::clone(text));
                 format!("{}\n{}\n", self.heading("codex"), visible(text.trim_end_matches('\n')))
             }
+            ThreadItem::Plan { text, .. } => format!("{}\n{}\n", self.heading("plan"), visible(text.trim_end_matches('\n'))),
             ThreadItem::Reasoning { summary, .. } => {
                 let text = summary.join("\n");
                 if text.trim().is_empty() {

@@ -76,6 +76,7 @@ impl JsonEvents {
             | Notification::ThreadNameUpdated(_)
             | Notification::TurnDiffUpdated(_)
             | Notification::AgentMessageDelta(_)
+            | Notification::PlanDelta(_)
             | Notification::ReasoningSummaryTextDelta(_)
             | Notification::CommandExecutionOutputDelta(_)
             | Notification::TerminalInteraction(_)
@@ -228,6 +229,7 @@ const fn has_visible_start(item: &ThreadItem) -> bool {
         | ThreadItem::WebSearch { .. } => true,
         ThreadItem::UserMessage { .. }
         | ThreadItem::AgentMessage { .. }
+        | ThreadItem::Plan { .. }
         | ThreadItem::Reasoning { .. }
         | ThreadItem::ImageView { .. }
         | ThreadItem::EnteredReviewMode { .. }
@@ -253,6 +255,7 @@ fn kind(item: &ThreadItem) -> Option<ItemKind<'_>> {
         ThreadItem::CollabAgentToolCall(call) => calls::collab(call),
         ThreadItem::WebSearch { query, action, .. } => Some(calls::web_search(query, action.as_ref())),
         ThreadItem::UserMessage { .. }
+        | ThreadItem::Plan { .. }
         | ThreadItem::ImageView { .. }
         | ThreadItem::EnteredReviewMode { .. }
         | ThreadItem::ExitedReviewMode { .. }

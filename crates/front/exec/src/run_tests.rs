@@ -261,7 +261,7 @@ async fn the_answer_is_all_that_stdout_gets() {
     {"method":"initialize","params":{"clientInfo":{"name":"codex_exec","title":"Codex exec","version":"VERSION"}}}
     initialized
     {"method":"thread/start","params":{"cwd":"/w","model":null,"modelProvider":null,"approvalPolicy":"never","approvalsReviewer":null,"sandbox":null,"config":null,"developerInstructions":null,"baseInstructions":null,"ephemeral":null,"threadSource":null}}
-    {"method":"turn/start","params":{"threadId":"01a1f84b-c74f-7223-8daf-c7c8e964d410","input":[{"type":"text","text":"mend it"}],"cwd":null,"model":null,"effort":null,"approvalPolicy":null,"approvalsReviewer":null,"sandboxPolicy":null,"outputSchema":null}}
+    {"method":"turn/start","params":{"threadId":"01a1f84b-c74f-7223-8daf-c7c8e964d410","input":[{"type":"text","text":"mend it"}],"cwd":null,"model":null,"effort":null,"approvalPolicy":null,"approvalsReviewer":null,"sandboxPolicy":null,"collaborationMode":null,"outputSchema":null}}
     "#);
 }
 

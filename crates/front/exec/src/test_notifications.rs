@@ -53,6 +53,7 @@ pub fn setup() -> ThreadSetup {
         sandbox_inexact: None,
         instruction_sources: vec![],
         reasoning_effort: Some("medium".to_owned()),
+        collaboration_mode: None,
         reasoning_summary: Some("auto".to_owned()),
         warnings: vec![],
     }

@@ -99,6 +99,7 @@ async fn attempt(
         report,
         waits: Waits::default(),
         clock: Arc::clone(clock),
+        was_planning: setup.collaboration_mode.is_some(),
         thread_id: setup.thread.id,
         turn_id: String::new(),
         last_message: None,
@@ -147,7 +148,7 @@ impl Work {
     }
 
     /// Gives the turn's id; that of one that compacts comes with its start and is empty here.
-    async fn start(self, client: &Client, thread_id: &str) -> Result<String, ExecError> {
+    async fn start(self, client: &Client, thread_id: &str, was_planning: bool) -> Result<String, ExecError> {
         let thread_id = thread_id.to_owned();
         Ok(match self {
             Self::Answer { input, output_schema } => {
@@ -155,6 +156,8 @@ impl Work {
                     thread_id,
                     input,
                     output_schema,
+                    // Here work is done, whatever the session was about before: nobody could have the plan carried out.
+                    collaboration_mode: was_planning.then(Box::default),
                     ..TurnStartParams::default()
                 };
                 client.request::<TurnStart>(params).await?.turn.id
@@ -180,6 +183,8 @@ struct Run {
     report: Report,
     waits: Waits,
     clock: Arc<dyn Clock>,
+    /// The session was left in plan mode.
+    was_planning: bool,
     thread_id: String,
     /// Empty until it is known.
     turn_id: String,
@@ -191,7 +196,7 @@ struct Run {
 
 impl Run {
     async fn turn(&mut self, work: Work, streams: &mut Streams) -> Result<ExitStatus, Failure> {
-        let started = work.start(&self.client, &self.thread_id);
+        let started = work.start(&self.client, &self.thread_id, self.was_planning);
         self.turn_id = named_wait(started, "the turn to start", &self.clock, streams).await?;
         self.follow(streams).await
     }

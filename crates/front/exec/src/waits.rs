@@ -110,7 +110,9 @@ impl Waits {
                     self.current = None;
                 }
             }
-            Notification::AgentMessageDelta(_) | Notification::ReasoningSummaryTextDelta(_) => self.model_speaks(now),
+            Notification::AgentMessageDelta(_) | Notification::PlanDelta(_) | Notification::ReasoningSummaryTextDelta(_) => {
+                self.model_speaks(now)
+            }
             Notification::TurnStarted(_) => self.current = Some((Topic::Model, Wait::new("the model", now))),
             Notification::TurnCompleted(_) => *self = Self::default(),
             Notification::ThreadStarted(_)
@@ -199,7 +201,7 @@ impl Waits {
                 self.running.push((id.clone(), Wait::new("the patch to be written", now)));
                 self.current = None;
             }
-            ThreadItem::AgentMessage { .. } | ThreadItem::Reasoning { .. } => self.model_speaks(now),
+            ThreadItem::AgentMessage { .. } | ThreadItem::Plan { .. } | ThreadItem::Reasoning { .. } => self.model_speaks(now),
             ThreadItem::McpToolCall(call) => {
                 let cause = format!("{} of MCP server {}", call.tool, call.server);
                 self.running.push((call.id.clone(), Wait::new(cause, now)));

@@ -217,6 +217,7 @@ pub fn setup(id: &str, turns: Vec<Turn>) -> ThreadSetup {
         sandbox_inexact: None,
         instruction_sources: Vec::new(),
         reasoning_effort: None,
+        collaboration_mode: None,
         reasoning_summary: None,
         warnings: Vec::new(),
     }

@@ -42,6 +42,7 @@ fn part(item: &ThreadItem) -> String {
         ThreadItem::UserMessage { content, .. } => format!("## User\n\n{}", said(content)),
         ThreadItem::AgentMessage { text, .. } if text.trim().is_empty() => String::new(),
         ThreadItem::AgentMessage { text, .. } => format!("## Codex\n\n{text}"),
+        ThreadItem::Plan { text, .. } => format!("## Plan\n\n{text}"),
         ThreadItem::CommandExecution(item) => command(item),
         ThreadItem::FileChange { changes, .. } => changes.iter().map(change).collect::<Vec<_>>().join("\n\n"),
         ThreadItem::McpToolCall(call) => format!("*Called {} of {}.*", call.tool, call.server),

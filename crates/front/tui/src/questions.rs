@@ -49,6 +49,17 @@ impl Question {
             ServerRequest::CommandExecutionApproval(params) => Self::command(id, params, item, look),
             ServerRequest::FileChangeApproval(params) => Self::patch(id, params, item, look),
             ServerRequest::PermissionsApproval(params) => Self::permissions(id, params, look),
+            ServerRequest::UserInput(params) => Self {
+                id,
+                item_id: params.item_id,
+                dialog: Dialog {
+                    title: String::new(),
+                    body: Body::Text(String::new()),
+                    facts: Vec::new(),
+                    choices: Vec::new(),
+                    chosen: 0,
+                },
+            },
         }
     }
 

@@ -106,6 +106,7 @@ impl Transcript {
         }
         let state = match item {
             ThreadItem::AgentMessage { .. } => Under::Answer(Box::new(Answer::new(width, look))),
+            ThreadItem::Plan { .. } => Under::Answer(Box::new(Answer::plan(width, look))),
             ThreadItem::CommandExecution(item) => Under::Command {
                 tail: Box::new(Tail::of(item.source)),
                 item: Box::new(item.clone()),
@@ -171,7 +172,9 @@ impl Transcript {
         let open = &mut self.open[index];
         open.state = match (&mut open.state, item) {
             // Some rows have left; the rest follows them.
-            (Under::Answer(answer), ThreadItem::AgentMessage { text, .. }) if answer.began() => return answer.complete(Arc::clone(text)),
+            (Under::Answer(answer), ThreadItem::AgentMessage { text, .. } | ThreadItem::Plan { text, .. }) if answer.began() => {
+                return answer.complete(Arc::clone(text));
+            }
             _ => Under::Done(Cell::of(item)),
         };
     }
@@ -281,7 +284,7 @@ impl Transcript {
                 Under::Answer(answer) => {
                     let separate = !answer.began();
                     made += answer.read_on() / BYTES_PER_ROW;
-                    let whole = answer.is_read();
+                    let whole = answer.is_read().map(|text| answer.cell(text));
                     let lines = if whole.is_some() { answer.end(look) } else { answer.commit(look) };
                     let comes = !answer.is_complete();
                     made += lines.len();
@@ -289,9 +292,9 @@ impl Transcript {
                         self.separate();
                     }
                     self.finished.extend(lines);
-                    if let Some(text) = whole {
+                    if let Some(cell) = whole {
                         self.open.pop_front();
-                        self.keep(Cell::Answer(text));
+                        self.keep(cell);
                     } else if comes {
                         return;
                     }

@@ -74,6 +74,7 @@ impl Waits {
                 }
             }
             Notification::AgentMessageDelta(_) => self.speaks("answering", now),
+            Notification::PlanDelta(_) => self.speaks("writing a plan", now),
             Notification::ReasoningSummaryTextDelta(n) => self.thinks(n, now),
             _ => {}
         }
@@ -144,6 +145,7 @@ impl Waits {
             ThreadItem::CollabAgentToolCall(_) => "waiting for other agents".to_owned(),
             ThreadItem::WebSearch { .. } => return self.model("the provider searches the web", now),
             ThreadItem::AgentMessage { .. } => return self.speaks("answering", now),
+            ThreadItem::Plan { .. } => return self.speaks("writing a plan", now),
             ThreadItem::Reasoning { .. } => return self.speaks("thinking", now),
             ThreadItem::ContextCompaction { .. } => return self.model("summing up the conversation", now),
             ThreadItem::UserMessage { .. }

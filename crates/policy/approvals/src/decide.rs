@@ -13,6 +13,9 @@ const HARMLESS_INPUT: [&str; 2] = ["", "\u{3}"];
 
 /// What is to be done with a tool call.
 pub fn decide(facts: &ToolFacts<'_>) -> Verdict {
+    if let Some(message) = plan_mode_refusal(facts) {
+        return refuse(facts, reason(ReasonSource::PlanMode, "nothing is changed in plan mode"), message);
+    }
     match facts.intent {
         ToolIntent::Command(command) => decide_command(facts, command),
         ToolIntent::Patch(patch) => decide_patch(facts, patch),
@@ -23,8 +26,38 @@ pub fn decide(facts: &ToolFacts<'_>) -> Verdict {
         } => decide_stdin(facts, *session_id, chars, *outside_sandbox),
         ToolIntent::ReadFile { path } => decide_read(facts, path),
         ToolIntent::Permissions(asked) => decide_permissions(facts, asked),
+        ToolIntent::UserInput { questions } => {
+            let question = Question::UserInput {
+                questions: questions.clone(),
+            };
+            let offers = Vec::new();
+            verdict(
+                facts,
+                Action::Ask { question, offers },
+                reason(ReasonSource::SandboxPolicy, "a question touches nothing"),
+            )
+        }
         ToolIntent::Plan { .. } => run(facts, reason(ReasonSource::SandboxPolicy, "a plan touches nothing")),
     }
+}
+
+/// What would change something, or ask to be let.
+fn plan_mode_refusal(facts: &ToolFacts<'_>) -> Option<String> {
+    let what = match facts.intent {
+        ToolIntent::Plan { .. } => return facts.plan_mode.then(|| texts::CHECKLIST_IN_PLAN_MODE.to_owned()),
+        ToolIntent::Patch(_) => "patch",
+        ToolIntent::Command(_) if leaves_policy(facts) => "command outside of the sandbox",
+        ToolIntent::Permissions(_) if leaves_policy(facts) => "request for permissions",
+        ToolIntent::WriteStdin {
+            chars, outside_sandbox, ..
+        } if *outside_sandbox && !HARMLESS_INPUT.contains(&chars.as_str()) => "input for a process that may write",
+        ToolIntent::Command(_)
+        | ToolIntent::Permissions(_)
+        | ToolIntent::WriteStdin { .. }
+        | ToolIntent::ReadFile { .. }
+        | ToolIntent::UserInput { .. } => return None,
+    };
+    facts.plan_mode.then(|| texts::in_plan_mode(what))
 }
 
 /// What matters about a command, each fact found once.
@@ -223,7 +256,7 @@ fn leaves_policy(facts: &ToolFacts<'_>) -> bool {
         }
         ToolIntent::Patch(patch) => not_writable(facts, &patch.paths).next().is_some(),
         ToolIntent::Permissions(_) => facts.policy.confined && facts.widened.is_none_or(|widened| !widened.is_within(facts.policy)),
-        ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => false,
+        ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::UserInput { .. } | ToolIntent::Plan { .. } => false,
     }
 }
 

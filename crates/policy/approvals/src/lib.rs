@@ -5,7 +5,8 @@
 //!
 //! [`decide`] comes before a call runs, [`after_answer`] after the client's answer. A command that the sandbox stopped is not run again: its
 //! result says what stopped it ([`denial()`]), and whoever wants more asks for it with a call of its own.
-//! Three things hold whatever the facts are: under `never` nothing is asked; what runs has the turn's policy or a narrower one, except
+//! Four things hold whatever the facts are: under `never` nobody is asked for permission; in plan mode nothing runs that could change
+//! something, and nobody is asked to let it; what runs has the turn's policy or a narrower one, except
 //! a call that asked for more and that the client allowed, which has what it asked for; a policy that this host cannot enforce is not run.
 
 mod decide;
@@ -18,6 +19,7 @@ pub use denial::{Asked, Attempt, Refusal, denial, explained, observed, refusal};
 pub use host::{shortfall_notice, shortfall_rules, shortfalls};
 
 use codex_permissions::ResolvedPolicy;
+use codex_protocol::collaboration::UserInputAnswers;
 use codex_protocol::facts::{Capabilities, Grant, PatchIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::questions::{Answer, ApprovalDecision, PermissionGrantScope, PermissionsAnswer, Question};
 use codex_protocol::settings::ApprovalPolicy;
@@ -34,6 +36,8 @@ pub struct ToolFacts<'a> {
     pub grants: &'a [Grant],
     /// What that becomes with the permissions that the call asks for besides, if it asks for some.
     pub widened: Option<&'a ResolvedPolicy>,
+    /// The turn is to come to a plan and changes nothing. Its policy is read-only.
+    pub plan_mode: bool,
     /// What this host can enforce.
     pub capabilities: &'a Capabilities,
 }
@@ -73,6 +77,8 @@ pub struct Reason {
 pub enum ReasonSource {
     /// The host cannot enforce the policy.
     Capabilities,
+    /// The turn is in plan mode.
+    PlanMode,
     /// The command looks dangerous.
     Danger,
     /// The call asks for more than the turn's policy.
@@ -91,6 +97,7 @@ impl ReasonSource {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Capabilities => "capabilities",
+            Self::PlanMode => "plan-mode",
             Self::Danger => "danger",
             Self::Escalation => "escalation",
             Self::ApprovalPolicy => "approval-policy",
@@ -108,6 +115,8 @@ pub enum AfterAnswer {
     Run { policy: ResolvedPolicy, grant: Option<Grant> },
     /// What of it was asked for is in force from now on.
     Grant { answer: PermissionsAnswer },
+    /// The answer itself is the call's output.
+    Reply { answers: UserInputAnswers },
     /// Not run; the model is told and the turn goes on.
     Decline { message: String },
     /// Not run; the turn is interrupted.
@@ -130,7 +139,10 @@ pub fn after_answer(facts: &ToolFacts<'_>, answer: Answer) -> AfterAnswer {
             return decline(texts::NO_STRICT_REVIEW);
         }
         (ToolIntent::Permissions(_), Answer::Permissions(answer)) => return AfterAnswer::Grant { answer },
-        (_, Answer::Permissions(_)) => return decline(texts::OTHER_ANSWER),
+        (ToolIntent::UserInput { .. }, Answer::UserInput(answers)) => {
+            return AfterAnswer::Reply { answers };
+        }
+        (_, Answer::Permissions(_) | Answer::UserInput(_)) | (ToolIntent::UserInput { .. }, _) => return decline(texts::OTHER_ANSWER),
         (_, Answer::Decision(decision)) => decision,
     };
     let scope = match decision {
@@ -168,7 +180,11 @@ fn grant_for(intent: &ToolIntent) -> Option<Grant> {
             additional_permissions: command.additional_permissions.clone(),
         }),
         ToolIntent::Patch(PatchIntent { paths, changes: _ }) => Some(Grant::PatchPaths { paths: paths.clone() }),
-        ToolIntent::WriteStdin { .. } | ToolIntent::ReadFile { .. } | ToolIntent::Permissions(_) | ToolIntent::Plan { .. } => None,
+        ToolIntent::WriteStdin { .. }
+        | ToolIntent::ReadFile { .. }
+        | ToolIntent::Permissions(_)
+        | ToolIntent::UserInput { .. }
+        | ToolIntent::Plan { .. } => None,
     }
 }
 

@@ -18,7 +18,12 @@ pub(crate) const REQUEST_PERMISSIONS_OFF: &str =
     "request_permissions refused: `approval_policy.granular.request_permissions` is off, so nobody is asked; nothing was granted";
 pub(crate) const NO_STRICT_REVIEW: &str =
     "nothing was granted: the answer wants every use reviewed (strictAutoReview), which codex does not do";
+pub(crate) const CHECKLIST_IN_PLAN_MODE: &str = "update_plan is a checklist tool and is not allowed in Plan mode";
 pub(crate) const OTHER_ANSWER: &str = "rejected: the answer was to another kind of question";
+
+pub(crate) fn in_plan_mode(what: &str) -> String {
+    format!("{what} rejected: nothing is changed in plan mode; put it into the plan, which the user may have carried out")
+}
 
 /// `argv` is the whole command, shell included.
 pub(crate) fn dangerous(argv: &[String]) -> String {

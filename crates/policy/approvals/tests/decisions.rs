@@ -5,6 +5,7 @@ use codex_base::AbsPath;
 use codex_permissions::additional::{Additional, Places, widen};
 use codex_permissions::{PathFacts, ResolvedPolicy, candidate_roots, resolve};
 use codex_protocol::additional::{AdditionalFiles, AdditionalPermissions};
+use codex_protocol::collaboration::UserInputAnswers;
 use codex_protocol::facts::{Capabilities, CommandIntent, Grant, PatchIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
 use codex_protocol::questions::{Answer, ApprovalDecision, PermissionGrantScope, PermissionsAnswer, Question};
 use codex_protocol::settings::{ApprovalPolicy, FileRules, GranularApprovals, SandboxMode, SandboxPolicy};
@@ -31,6 +32,11 @@ struct Case {
     read: Option<AbsPath>,
     #[serde(default)]
     plan: bool,
+    /// A question of the model's.
+    #[serde(default)]
+    asks: bool,
+    #[serde(default)]
+    plan_mode: bool,
     /// A path that is to be written from now on.
     permission: Option<AbsPath>,
     /// The switches `sandbox_approval` and `request_permissions` of a granular policy, in place of `policy`.
@@ -56,6 +62,9 @@ fn yes() -> bool {
 
 impl Case {
     fn intent(&self) -> ToolIntent {
+        if self.asks {
+            return ToolIntent::UserInput { questions: vec![] };
+        }
         if let Some(path) = &self.permission {
             return ToolIntent::Permissions(permissions(path));
         }
@@ -219,6 +228,7 @@ fn shown_question(question: &Question) -> String {
     match question {
         Question::Command { reason, command, cwd, .. } => format!("({}) {command} in {cwd}", why(reason)),
         Question::FileChange { reason } => format!("patch ({})", why(reason)),
+        Question::UserInput { questions } => format!("{} questions", questions.len()),
         Question::Permissions(asked) => format!("({}) {}", why(&asked.reason), asked.permissions.summary()),
     }
 }
@@ -240,7 +250,8 @@ fn decide_matches_every_fixture() {
         let case: Case =
             toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 
-        let (intent, policy, grants, capabilities) = (case.intent(), policy(case.sandbox), case.grants(), capabilities(case.confines));
+        let (intent, turns, grants, capabilities) = (case.intent(), policy(case.sandbox), case.grants(), capabilities(case.confines));
+        let policy = if case.plan_mode { turns.read_only() } else { turns };
         let widened = match &intent {
             ToolIntent::Permissions(asked) => Some(widened(case.sandbox, asked)),
             _ => None,
@@ -251,6 +262,7 @@ fn decide_matches_every_fixture() {
             policy: &policy,
             grants: &grants,
             widened: widened.as_ref(),
+            plan_mode: case.plan_mode,
             capabilities: &capabilities,
         };
         let verdict = decide(&facts);
@@ -281,6 +293,7 @@ fn answered_with(intent: &ToolIntent, approval_policy: ApprovalPolicy, answer: A
             policy: &policy,
             grants: &[],
             widened: None,
+            plan_mode: false,
             capabilities: &capabilities,
         },
         answer,
@@ -386,6 +399,26 @@ fn commands() -> impl Strategy<Value = CommandIntent> {
     (scripts(), prop_oneof![Just("/w"), Just("/x")], any::<bool>()).prop_map(|(script, cwd, escalated)| command(&script, cwd, escalated))
 }
 
+#[test]
+fn answers_to_the_models_questions_are_passed_on_and_nothing_else() {
+    let intent = ToolIntent::UserInput { questions: vec![] };
+    let answers: UserInputAnswers = serde_json::from_str(r#"{"answers":{"q":{"answers":["a"]}}}"#).unwrap();
+
+    let answered = |answer| answered_with(&intent, ApprovalPolicy::Never, answer);
+    assert_eq!(
+        answered(Answer::UserInput(answers.clone())),
+        AfterAnswer::Reply { answers: answers.clone() }
+    );
+    let declined = |after| matches!(after, AfterAnswer::Decline { .. });
+    assert!(declined(answered(Answer::Decision(ApprovalDecision::Accept))));
+    let command = ToolIntent::Command(command("rm -rf x", "/w", false));
+    assert!(declined(answered_with(
+        &command,
+        ApprovalPolicy::OnRequest,
+        Answer::UserInput(answers)
+    )));
+}
+
 fn intents() -> impl Strategy<Value = ToolIntent> {
     prop_oneof![
         commands().prop_map(ToolIntent::Command),
@@ -451,7 +484,7 @@ proptest! {
         intent in intents(), grants in grants(), approval_policy in policies(), mode in modes(), confines in any::<bool>(),
     ) {
         let (policy, capabilities) = (policy(mode), capabilities(confines));
-        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &grants, widened: None, capabilities: &capabilities };
+        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &grants, widened: None, plan_mode: false, capabilities: &capabilities };
         let verdict = decide(&facts);
 
         prop_assert!(!verdict.reasons.is_empty());
@@ -477,9 +510,30 @@ proptest! {
     }
 
     #[test]
+    fn in_plan_mode_nothing_runs_that_could_write(
+        intent in intents(), grants in grants(), approval_policy in policies(), mode in modes(), confines in any::<bool>(),
+    ) {
+        let (policy, capabilities) = (policy(mode).read_only(), capabilities(confines));
+        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &grants, widened: None, plan_mode: true, capabilities: &capabilities };
+        let input_that_may_write = matches!(&intent, ToolIntent::WriteStdin { outside_sandbox: true, chars, .. } if !["", "\u{3}"].contains(&chars.as_str()));
+        let runs = |policy: &ResolvedPolicy| policy.writable_roots().next().is_none() && !matches!(intent, ToolIntent::Patch(_)) && !input_that_may_write;
+
+        if let Action::Run { policy } = decide(&facts).action {
+            prop_assert!(runs(&policy), "{intent:?}");
+        }
+        for answer in [ApprovalDecision::Accept, ApprovalDecision::AcceptForSession] {
+            match after_answer(&facts, Answer::Decision(answer)) {
+                AfterAnswer::Run { policy, .. } => prop_assert!(runs(&policy), "{intent:?}"),
+                AfterAnswer::Grant { .. } => prop_assert!(false, "{intent:?}"),
+                AfterAnswer::Reply { .. } | AfterAnswer::Decline { .. } | AfterAnswer::Cancel { .. } => {}
+            }
+        }
+    }
+
+    #[test]
     fn what_was_allowed_for_the_session_is_not_asked_again(intent in intents(), approval_policy in policies(), mode in modes()) {
         let (policy, capabilities) = (policy(mode), capabilities(true));
-        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &[], widened: None, capabilities: &capabilities };
+        let facts = ToolFacts { intent: &intent, approval_policy, policy: &policy, grants: &[], widened: None, plan_mode: false, capabilities: &capabilities };
         let AfterAnswer::Run { policy: ran, grant: Some(grant) } = after_answer(&facts, Answer::Decision(ApprovalDecision::AcceptForSession)) else { return Ok(()) };
         // An empty patch names no file that could be remembered.
         prop_assume!(grant != Grant::PatchPaths { paths: vec![] });

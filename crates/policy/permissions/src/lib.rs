@@ -259,6 +259,29 @@ impl ResolvedPolicy {
         resolve::escalated(self)
     }
 
+    /// The same with nothing to write to: what could be written can be read. Programs that listen on unix sockets could write in a
+    /// command's place, so those are closed.
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        let whole_disk = AbsPath::new("/").ok().filter(|_| !self.confined).map(|path| PathRule {
+            path,
+            rights: Rights::Read,
+            source: RuleSource::Mode,
+            spelled: None,
+        });
+        let rules = self.rules.iter().filter(|_| self.confined).map(|rule| PathRule {
+            rights: rule.rights.min(Rights::Read),
+            ..rule.clone()
+        });
+        Self {
+            mode: SandboxMode::ReadOnly,
+            rules: whole_disk.into_iter().chain(rules).collect(),
+            unix_sockets: UnixSockets::default(),
+            confined: true,
+            ..self.clone()
+        }
+    }
+
     /// The same, with the settings of repositories protected that lie deeper than the tops of the writable folders.
     #[must_use]
     pub fn with_nested(&self, nested: &[NestedRepository]) -> Self {

@@ -27,6 +27,7 @@ pub struct Config {
     /// The permission profile in force, e.g. `:workspace`; `None` when a mode was named instead.
     pub permission_profile: Option<ActivePermissionProfile>,
     pub model_reasoning_effort: Option<String>,
+    pub plan_mode_reasoning_effort: Option<String>,
     pub model_reasoning_summary: Option<ReasoningSummary>,
     pub model_verbosity: Option<Verbosity>,
     /// As configured; see `codex_model::ModelRequest::service_tier`.
@@ -55,6 +56,7 @@ pub struct Config {
     pub background_terminal_max_timeout: Duration,
     pub allow_login_shell: bool,
     pub include_permissions_instructions: bool,
+    pub include_collaboration_mode_instructions: bool,
     pub include_environment_context: bool,
     /// Date and time zone are part of the environment's description.
     pub include_environment_context_time: bool,
@@ -97,6 +99,10 @@ impl Config {
 pub struct ToolSwitches {
     /// `tools.update_plan.enabled`.
     pub update_plan: bool,
+    /// `tools.experimental_request_user_input.enabled`.
+    pub request_user_input: bool,
+    /// `features.default_mode_request_user_input`: not in plan mode only.
+    pub ask_in_default_mode: bool,
     /// `features.view_image`.
     pub view_image: bool,
     /// `features.shell_tool`: `exec_command` and `write_stdin`.

@@ -14,6 +14,7 @@ mod older;
 mod values;
 
 use codex_base::Timestamp;
+use codex_protocol::collaboration::CollaborationMode;
 use codex_protocol::items::TokenUsageBreakdown;
 use codex_protocol::journal::{Compacted, Record, SessionMeta, TokenUsageRecord, TurnContext};
 use codex_protocol::response_item::ResponseItem;
@@ -235,6 +236,7 @@ fn turn_context(context: &TurnContext) -> Value {
         "turn_id": context.turn_id, "root_turn_id": context.turn_id, "cwd": values::path_text(&context.cwd),
         "approval_policy": context.approval_policy, "sandbox_policy": values::sandbox_policy(&context.sandbox_policy),
         "model": context.model,
+        "collaboration_mode": context.collaboration_mode,
         // Existing readers expect one always; this is what leaving it out means.
         "summary": context.summary.as_deref().unwrap_or(SUMMARY_DEFAULT),
     });
@@ -261,6 +263,8 @@ struct TurnContextIn {
     effort: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     summary: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    collaboration_mode: CollaborationMode,
 }
 
 impl From<TurnContextIn> for TurnContext {
@@ -276,6 +280,7 @@ impl From<TurnContextIn> for TurnContext {
             model: line.model,
             effort: line.effort,
             summary: line.summary,
+            collaboration_mode: line.collaboration_mode,
         }
     }
 }

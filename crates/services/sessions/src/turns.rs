@@ -187,6 +187,7 @@ const fn id_mut(item: &mut ThreadItem) -> &mut String {
         | ThreadItem::FileChange { id, .. }
         | ThreadItem::WebSearch { id, .. }
         | ThreadItem::ImageView { id, .. }
+        | ThreadItem::Plan { id, .. }
         | ThreadItem::EnteredReviewMode { id, .. }
         | ThreadItem::ExitedReviewMode { id, .. }
         | ThreadItem::ContextCompaction { id } => id,

@@ -160,6 +160,7 @@ fn told_again(compaction: &Compaction, now: Option<&WorldState>) -> Option<World
         permissions: newest(&before.permissions, &own.permissions, &now.permissions),
         project_docs: newest(&before.project_docs, &own.project_docs, &now.project_docs),
         skills: newest(&before.skills, &own.skills, &now.skills),
+        collaboration_mode: newest(&before.collaboration_mode, &own.collaboration_mode, &now.collaboration_mode),
         environment,
     })
 }

@@ -1,6 +1,7 @@
 //! What decisions are made from: facts that were looked up before, passed in as data.
 
 use crate::additional::AdditionalPermissions;
+use crate::collaboration::UserInputQuestion;
 use crate::items::{FileUpdateChange, PlanStep};
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,10 @@ pub enum ToolIntent {
     },
     /// More than the turn's policy, for what comes after.
     Permissions(PermissionsIntent),
+    /// The user is to answer; touches nothing.
+    UserInput {
+        questions: Vec<UserInputQuestion>,
+    },
     /// The model's plan; touches nothing.
     Plan {
         explanation: Option<String>,

@@ -171,6 +171,11 @@ pub enum ThreadItem {
         /// `commentary` or `final_answer` where the model says so.
         phase: Option<String>,
     },
+    /// What the model proposes to do, in Markdown; cut out of its message.
+    Plan {
+        id: String,
+        text: Arc<str>,
+    },
     Reasoning {
         id: String,
         #[serde(default)]
@@ -220,6 +225,7 @@ impl ThreadItem {
         match self {
             Self::UserMessage { id, .. }
             | Self::AgentMessage { id, .. }
+            | Self::Plan { id, .. }
             | Self::Reasoning { id, .. }
             | Self::FileChange { id, .. }
             | Self::WebSearch { id, .. }

@@ -5,6 +5,7 @@
 
 use crate::additional::AdditionalPermissions;
 use crate::assessment::{ApprovalReview, ReviewedAction};
+use crate::collaboration::{CollaborationMode, ModeKind};
 use crate::errors::TurnError;
 use crate::items::{SessionSource, ThreadItem, TokenUsageBreakdown};
 use crate::limits::RateLimitSnapshot;
@@ -131,6 +132,7 @@ pub struct TurnContext {
     pub model: String,
     pub effort: Option<String>,
     pub summary: Option<String>,
+    pub collaboration_mode: CollaborationMode,
 }
 
 /// Texts as the model was last told them.
@@ -143,6 +145,9 @@ pub struct WorldState {
     /// The list of skills.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub skills: Option<String>,
+    /// The block about the mode; `None` if there was none yet, or the default mode needs no words.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub collaboration_mode: Option<String>,
     /// Environment facts, name to value (`cwd`, `current_date`, …).
     #[serde(default, deserialize_with = "lenient")]
     pub environment: std::collections::BTreeMap<String, String>,
@@ -154,6 +159,7 @@ pub enum EventMsg {
         turn_id: String,
         started_at: i64,
         model_context_window: Option<i64>,
+        mode: ModeKind,
     },
     /// A failed turn is a `task_complete` with `error`.
     TaskComplete {

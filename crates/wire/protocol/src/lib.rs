@@ -9,6 +9,7 @@
 //! | [`requests`] | what a client may ask, with parameters and results |
 //! | [`notifications`] | what the server tells |
 //! | [`questions`] | server requests: their parameters and answers |
+//! | [`collaboration`] | modes of a turn, and the model's questions to the user |
 //! | [`assessment`] | what an automatic reviewer says about a question |
 //! | [`review`] | what a code review looks at, and what the reviewer says |
 //! | [`search`] | finding files by a few letters |
@@ -26,6 +27,7 @@
 pub mod additional;
 pub mod assessment;
 pub mod call_items;
+pub mod collaboration;
 pub mod config;
 pub mod errors;
 pub mod facts;

@@ -41,6 +41,8 @@ pub enum Notification {
     ItemCompleted(ItemCompleted),
     #[serde(rename = "item/agentMessage/delta")]
     AgentMessageDelta(ItemDelta),
+    #[serde(rename = "item/plan/delta")]
+    PlanDelta(ItemDelta),
     #[serde(rename = "item/reasoning/summaryTextDelta")]
     ReasoningSummaryTextDelta(ReasoningSummaryTextDelta),
     #[serde(rename = "item/commandExecution/outputDelta")]
@@ -88,7 +90,7 @@ impl Notification {
             Self::TurnDiffUpdated(n) => &n.thread_id,
             Self::ItemStarted(n) => &n.thread_id,
             Self::ItemCompleted(n) => &n.thread_id,
-            Self::AgentMessageDelta(n) | Self::CommandExecutionOutputDelta(n) => &n.thread_id,
+            Self::AgentMessageDelta(n) | Self::PlanDelta(n) | Self::CommandExecutionOutputDelta(n) => &n.thread_id,
             Self::ReasoningSummaryTextDelta(n) => &n.thread_id,
             Self::TerminalInteraction(n) => &n.thread_id,
             Self::ServerRequestResolved(n) => &n.thread_id,
@@ -107,7 +109,11 @@ impl Notification {
     pub const fn is_delta(&self) -> bool {
         matches!(
             self,
-            Self::AgentMessageDelta(_) | Self::ReasoningSummaryTextDelta(_) | Self::CommandExecutionOutputDelta(_) | Self::TurnWaiting(_)
+            Self::AgentMessageDelta(_)
+                | Self::PlanDelta(_)
+                | Self::ReasoningSummaryTextDelta(_)
+                | Self::CommandExecutionOutputDelta(_)
+                | Self::TurnWaiting(_)
         )
     }
 }

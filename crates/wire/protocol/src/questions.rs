@@ -1,6 +1,7 @@
 //! Questions to the client: the parameters and results of server requests. A verdict's question is exactly this data.
 
 use crate::additional::AdditionalPermissions;
+use crate::collaboration::{UserInputAnswers, UserInputParams, UserInputQuestion};
 use crate::facts::PermissionsIntent;
 use crate::requests::RequestId;
 use codex_base::AbsPath;
@@ -17,6 +18,9 @@ pub enum ServerRequest {
     /// More than what is in force, for a turn or for the session. Answered with a [`PermissionsAnswer`].
     #[serde(rename = "item/permissions/requestApproval")]
     PermissionsApproval(PermissionsApprovalParams),
+    /// The model wants to know something. Answered with [`UserInputAnswers`].
+    #[serde(rename = "item/tool/requestUserInput")]
+    UserInput(UserInputParams),
 }
 
 impl ServerRequest {
@@ -25,6 +29,7 @@ impl ServerRequest {
             Self::CommandExecutionApproval(params) => &params.thread_id,
             Self::FileChangeApproval(params) => &params.thread_id,
             Self::PermissionsApproval(params) => &params.thread_id,
+            Self::UserInput(params) => &params.thread_id,
         }
     }
 
@@ -33,6 +38,7 @@ impl ServerRequest {
             Self::CommandExecutionApproval(params) => &params.item_id,
             Self::FileChangeApproval(params) => &params.item_id,
             Self::PermissionsApproval(params) => &params.item_id,
+            Self::UserInput(params) => &params.item_id,
         }
     }
 }
@@ -152,6 +158,7 @@ pub struct ApprovalAnswer {
 pub enum Answer {
     Decision(ApprovalDecision),
     Permissions(PermissionsAnswer),
+    UserInput(UserInputAnswers),
 }
 
 /// The core of a question, made by the decision; ids and times are added by the engine.
@@ -169,6 +176,9 @@ pub enum Question {
         reason: Option<String>,
     },
     Permissions(PermissionsIntent),
+    UserInput {
+        questions: Vec<UserInputQuestion>,
+    },
 }
 
 /// A server request with its id, as it waits for an answer.

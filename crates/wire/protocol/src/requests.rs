@@ -1,5 +1,6 @@
 //! What a client may ask: method names, parameters, results.
 
+use crate::collaboration::{CollaborationMode, CollaborationModeListResult};
 use crate::config::{ConfigBatchWriteParams, ConfigValueWriteParams, ConfigWriteErrorCode, ConfigWriteResult};
 use crate::items::{SessionSource, Thread, Turn, UserInput};
 use crate::models::{ModelListParams, ModelListResult};
@@ -101,6 +102,8 @@ methods! {
     ThreadCompactUndo: "thread/compact/undo", ThreadIdParams => Empty;
     /// Lists the models of a provider.
     ModelList: "model/list", ModelListParams => ModelListResult;
+    /// Lists the modes that a turn may have.
+    CollaborationModeList: "collaborationMode/list", Empty => CollaborationModeListResult;
     /// Sets one key in the user's configuration file; comments and layout stay.
     ConfigValueWrite: "config/value/write", ConfigValueWriteParams => ConfigWriteResult;
     /// Several edits of the user's configuration file, all or none.
@@ -273,6 +276,9 @@ pub struct ThreadSetup {
     #[serde(default)]
     pub instruction_sources: Vec<AbsPath>,
     pub reasoning_effort: Option<String>,
+    /// `None` is the default mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collaboration_mode: Option<CollaborationMode>,
     /// Display form of the effective `model_reasoning_summary`; ours.
     pub reasoning_summary: Option<String>,
     /// Configuration warnings, one sentence each; ours.
@@ -445,6 +451,7 @@ pub struct TurnStartParams {
     pub approval_policy: Option<ApprovalPolicy>,
     pub approvals_reviewer: Option<ApprovalsReviewer>,
     pub sandbox_policy: Option<SandboxPolicy>,
+    pub collaboration_mode: Option<Box<CollaborationMode>>,
     pub output_schema: Option<serde_json::Value>,
 }
 

@@ -184,7 +184,9 @@ impl<'a> Piece<'a> {
             return None;
         };
         let (thread, item, text) = match notification {
-            Notification::AgentMessageDelta(n) | Notification::CommandExecutionOutputDelta(n) => (&n.thread_id, &n.item_id, &n.delta),
+            Notification::AgentMessageDelta(n) | Notification::PlanDelta(n) | Notification::CommandExecutionOutputDelta(n) => {
+                (&n.thread_id, &n.item_id, &n.delta)
+            }
             Notification::ReasoningSummaryTextDelta(n) => (&n.thread_id, &n.item_id, &n.delta),
             _ => return None,
         };
@@ -203,6 +205,7 @@ fn merge(last: &mut Outgoing, next: Outgoing) -> Option<Outgoing> {
     };
     match (before, after) {
         (Notification::AgentMessageDelta(a), Notification::AgentMessageDelta(b))
+        | (Notification::PlanDelta(a), Notification::PlanDelta(b))
         | (Notification::CommandExecutionOutputDelta(a), Notification::CommandExecutionOutputDelta(b))
             if a.item_id == b.item_id && a.thread_id == b.thread_id && a.delta.len() + b.delta.len() <= DELTA_BYTES_MAX =>
         {

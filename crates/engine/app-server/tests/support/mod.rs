@@ -8,6 +8,7 @@ use codex_engine::{Engine, EngineParts};
 use codex_model::{ClientIdentity, ModelClient};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
+use codex_protocol::collaboration::CollaborationMode;
 use codex_protocol::facts::Capabilities;
 use codex_protocol::items::{SessionSource, Turn, TurnStatus, UserInput};
 use codex_protocol::notifications::Notification;
@@ -228,9 +229,15 @@ impl Session {
     }
 
     pub async fn turn(&self, thread_id: &str, text: &str) -> Turn {
+        self.turn_in(thread_id, text, None).await
+    }
+
+    /// In this mode from now on.
+    pub async fn turn_in(&self, thread_id: &str, text: &str, collaboration_mode: Option<CollaborationMode>) -> Turn {
         let params = TurnStartParams {
             thread_id: thread_id.into(),
             input: text_input(text),
+            collaboration_mode: collaboration_mode.map(Box::new),
             ..Default::default()
         };
         self.client.request::<TurnStart>(params).await.unwrap().turn

@@ -108,6 +108,7 @@ impl Carried {
             ThreadItem::McpToolCall(_) => self.commands_ran = true,
             ThreadItem::FileChange { .. }
             | ThreadItem::AgentMessage { .. }
+            | ThreadItem::Plan { .. }
             | ThreadItem::Reasoning { .. }
             | ThreadItem::CollabAgentToolCall(_)
             | ThreadItem::WebSearch { .. }
@@ -170,6 +171,7 @@ fn plan_in(item: &ResponseItem) -> Option<Plan> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use codex_protocol::collaboration::ModeKind;
     use codex_protocol::items::PlanStepStatus;
     use serde_json::json;
 
@@ -206,6 +208,7 @@ mod tests {
                 turn_id: String::new(),
                 started_at: 0,
                 model_context_window: None,
+                mode: ModeKind::Default,
             }))
         };
         let plan = |step: &str| {

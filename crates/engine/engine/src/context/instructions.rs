@@ -97,6 +97,19 @@ fn approvals(approval: ApprovalPolicy, confined: bool) -> &'static str {
     }
 }
 
+/// What plan mode is, for the `<collaboration_mode>` block.
+pub const PLAN_MODE: &str = "\
+You are in plan mode until a message like this one ends it; what the user asks for is planned, not done. Nothing is changed: commands run in a \
+sandbox that writes nothing, patches and `update_plan` are refused.
+Look first: read code, run what only looks. Ask with `request_user_input` what you cannot find out and what changes the plan; all else decide.
+When somebody could do the work without another decision, write the whole plan in Markdown (goal, changes by file, checks) between two lines:
+<proposed_plan>
+</proposed_plan>
+One plan in an answer, and no question behind it: the user is asked whether to carry it out. After a comment write the whole plan once more.";
+
+/// Follows plan mode.
+pub const DEFAULT_MODE: &str = "Plan mode is over: do the work, within the permissions that you were told.";
+
 /// Wraps a text in the tag that marks it as not typed by the user.
 pub fn tagged(tag: &str, text: &str) -> String {
     format!("<{tag}>\n{text}\n</{tag}>")

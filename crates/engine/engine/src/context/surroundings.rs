@@ -1,6 +1,6 @@
 //! The messages that tell the model where it is: all of them in the first turn, later only what changed.
 
-use super::instructions::tagged;
+use super::instructions::{DEFAULT_MODE, tagged};
 use super::items::{message, text_message, text_part};
 use codex_base::{AbsPath, Ids};
 use codex_permissions::{PathRule, ResolvedPolicy, RuleSource};
@@ -16,6 +16,9 @@ const ENVIRONMENT_ORDER: [&str; 5] = ["cwd", "shell", "current_date", "timezone"
 /// The tag of the list of skills.
 const SKILLS: &str = "skills_instructions";
 
+/// The tag of what is said of the mode.
+const MODE: &str = "collaboration_mode";
+
 /// What there is to tell in this turn.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Surroundings {
@@ -29,6 +32,8 @@ pub struct Surroundings {
     pub project_docs_local: bool,
     /// The list of skills.
     pub skills: Option<String>,
+    /// What there is to say of the mode; `None` in the default one.
+    pub collaboration_mode: Option<String>,
     /// Empty when switched off.
     pub environment: BTreeMap<String, String>,
     pub cwd: Option<AbsPath>,
@@ -40,6 +45,7 @@ impl Surroundings {
             permissions: self.permissions.clone(),
             project_docs: self.project_docs.clone(),
             skills: self.skills.clone(),
+            collaboration_mode: self.collaboration_mode.clone(),
             environment: self.environment.clone(),
         }
     }
@@ -56,6 +62,10 @@ pub fn messages(now: &Surroundings, told: Option<&WorldState>, ids: &dyn Ids) ->
     if now.skills != told.skills {
         let text = now.skills.as_deref().unwrap_or("There are no skills any more.");
         items.push(text_message(ids, "developer", &tagged(SKILLS, text)));
+    }
+    if now.collaboration_mode != told.collaboration_mode {
+        let text = now.collaboration_mode.as_deref().unwrap_or(DEFAULT_MODE);
+        items.push(text_message(ids, "developer", &tagged(MODE, text)));
     }
     let mut parts = Vec::new();
     if now.project_docs != told.project_docs {
@@ -83,6 +93,7 @@ fn first(now: &Surroundings, ids: &dyn Ids) -> Vec<ResponseItem> {
             .map(|text| text_part(&tagged("permissions instructions", text))),
     );
     developer.extend(now.skills.iter().map(|text| text_part(&tagged(SKILLS, text))));
+    developer.extend(now.collaboration_mode.iter().map(|text| text_part(&tagged(MODE, text))));
     let mut user = Vec::new();
     if now.project_docs.is_some() {
         user.push(text_part(&project_docs_block(now)));

@@ -252,7 +252,7 @@ pub fn action(intent: &ToolIntent, settings: &TurnSettings) -> Option<(ReviewedA
             };
             Some((reviewed, "It would count for every later command of the turn.".to_owned()))
         }
-        ToolIntent::ReadFile { .. } | ToolIntent::Plan { .. } => None,
+        ToolIntent::ReadFile { .. } | ToolIntent::UserInput { .. } | ToolIntent::Plan { .. } => None,
     }
 }
 

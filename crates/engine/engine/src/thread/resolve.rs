@@ -15,9 +15,10 @@ use codex_model::{Catalog, CatalogError, LocalServer, ModelInfo};
 use codex_permissions::ResolvedPolicy;
 use codex_permissions::additional::{Additional, Places};
 use codex_permissions::modes::{self, NotAMode};
+use codex_protocol::collaboration::{CollaborationMode, ModeKind};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, SubAgentKind, UserInput};
-use codex_protocol::settings::{SandboxPolicy, WebSearchMode, WireApi};
+use codex_protocol::settings::{ApprovalPolicy, GranularApprovals, SandboxPolicy, WebSearchMode, WireApi};
 use codex_skills::SkillSet;
 use codex_tools::{Terminals, ToolSet, TurnTools, UserShell, WebSearch, Widening};
 use serde_json::{Value, json};
@@ -146,6 +147,7 @@ pub fn tool_set(resolved: &Resolved, info: &ModelInfo, source: SessionSource) ->
         additional_permissions: switches.additional_permissions && !reviews,
         request_permissions: switches.request_permissions && !reviews,
         update_plan: switches.update_plan && !reviews,
+        request_user_input: switches.request_user_input && !matches!(source, SessionSource::SubAgent(_)),
         view_image: switches.view_image && info.image_input,
         apply_patch: info.patch_tool && !reviews,
         image_detail_original: info.image_detail_original,
@@ -197,19 +199,22 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     };
     let (told, unfit) = skills::told(&skills, &resolved.config.skills, &model_info);
     warnings.extend(unfit);
-    let tools = turn_tools(&request, &cwd, &resolved, &model_info);
+    let mode = request.overrides.collaboration_mode.clone().unwrap_or_default();
+    let tools = turn_tools(&request, &cwd, &resolved, &model_info, &mode);
     warnings.extend(codex_approvals::shortfall_notice(
         &tools.policy,
         request.shared.sandbox.capabilities(),
     ));
     let surroundings = Surroundings {
         skills: told,
-        ..surroundings(&request.shared, &resolved, docs, &tools)
+        // Reviews have nothing to plan.
+        collaboration_mode: mode_text(&mode, &resolved.config).filter(|_| !matches!(request.source, SessionSource::SubAgent(_))),
+        ..surroundings(&request.shared, &resolved, docs, &tools, &mode)
     };
     let input = user_content(request.input, &cwd, &skills);
     let settings = TurnSettings {
         skills: Arc::new(skills),
-        ..turn_settings(&resolved, (model, model_info), tools, surroundings)
+        ..turn_settings(&resolved, (model, model_info), tools, surroundings, mode)
     };
     Ok(TurnSetup {
         settings: Arc::new(settings),
@@ -253,8 +258,10 @@ pub fn temporary(shared: &Shared) -> (Option<AbsPath>, Option<AbsPath>) {
     (tmpdir, codex_process::facts::slash_tmp())
 }
 
-fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, model_info: &ModelInfo) -> TurnTools {
+fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, model_info: &ModelInfo, mode: &CollaborationMode) -> TurnTools {
     let (shared, config) = (&request.shared, &resolved.config);
+    let policy = policy(shared, cwd, config);
+    let plans = mode.mode == ModeKind::Plan;
     let tools = tool_set(resolved, model_info, request.source);
     let widens = tools.additional_permissions || tools.request_permissions;
     let widening = widens.then(|| -> Arc<dyn Widening> {
@@ -269,7 +276,8 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
         tools,
         widening,
         cwd: cwd.clone(),
-        policy: policy(shared, cwd, config),
+        policy: if plans { policy.read_only() } else { policy },
+        may_ask: (plans || config.tools.ask_in_default_mode) && shared.source != SessionSource::Exec,
         shell: UserShell {
             path: shared.env.user_shell.clone().unwrap_or_else(|| PathBuf::from("/bin/sh")),
         },
@@ -286,8 +294,35 @@ fn turn_tools(request: &ResolveRequest, cwd: &AbsPath, resolved: &Resolved, mode
     }
 }
 
-fn surroundings(shared: &Shared, resolved: &Resolved, docs: codex_skills::ProjectDocs, tools: &TurnTools) -> Surroundings {
+/// What the model is told of its mode.
+fn mode_text(mode: &CollaborationMode, config: &Config) -> Option<String> {
+    let own = match mode.mode {
+        ModeKind::Plan => Some(instructions::PLAN_MODE.to_owned()),
+        ModeKind::Default => None,
+    };
+    let text = mode.settings.developer_instructions.clone().or(own);
+    text.filter(|_| config.include_collaboration_mode_instructions)
+}
+
+fn surroundings(
+    shared: &Shared,
+    resolved: &Resolved,
+    docs: codex_skills::ProjectDocs,
+    tools: &TurnTools,
+    mode: &CollaborationMode,
+) -> Surroundings {
     let config = &resolved.config;
+    let approval_policy = match mode.mode {
+        ModeKind::Default => config.approval_policy,
+        // As there: nobody is asked about leaving the sandbox.
+        ModeKind::Plan => ApprovalPolicy::Granular(GranularApprovals {
+            sandbox_approval: false,
+            rules: false,
+            mcp_elicitations: false,
+            request_permissions: false,
+            skill_approval: false,
+        }),
+    };
     let environment = if config.include_environment_context {
         let mut environment = environment(shared, &tools.cwd, &tools.shell, filesystem_text(&tools.cwd, &tools.policy));
         if !config.include_environment_context_time {
@@ -301,10 +336,11 @@ fn surroundings(shared: &Shared, resolved: &Resolved, docs: codex_skills::Projec
         developer_instructions: config.developer_instructions.clone(),
         permissions: config
             .include_permissions_instructions
-            .then(|| instructions::permissions(&tools.policy, config.approval_policy, shared.sandbox.capabilities())),
+            .then(|| instructions::permissions(&tools.policy, approval_policy, shared.sandbox.capabilities())),
         project_docs: docs.text,
         project_docs_local: docs.has_project_part,
         skills: None,
+        collaboration_mode: None,
         environment,
         cwd: Some(tools.cwd.clone()),
     }
@@ -330,16 +366,22 @@ fn turn_settings(
     (model, model_info): (String, ModelInfo),
     tools: TurnTools,
     surroundings: Surroundings,
+    mode: CollaborationMode,
 ) -> TurnSettings {
     let config = &resolved.config;
+    let of_plans = config.plan_mode_reasoning_effort.clone().filter(|_| mode.mode == ModeKind::Plan);
+    let of_mode = mode.settings.reasoning_effort.clone().or(of_plans);
     TurnSettings {
-        effort: config.model_reasoning_effort.clone().or_else(|| model_info.default_effort.clone()),
+        effort: of_mode
+            .or_else(|| config.model_reasoning_effort.clone())
+            .or_else(|| model_info.default_effort.clone()),
         summary: Some(config.model_reasoning_summary.unwrap_or(model_info.default_summary)),
         verbosity: config
             .model_verbosity
             .or(model_info.default_verbosity)
             .filter(|_| model_info.supports_verbosity),
         service_tier: config.service_tier.clone(),
+        mode,
         approval_policy: config.approval_policy,
         reviewer: config.approvals_reviewer,
         review_model: config.review_model.clone(),

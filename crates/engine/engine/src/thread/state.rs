@@ -8,7 +8,8 @@ use crate::turn::news::ProviderState;
 use crate::turn::phase::{Phase, Turn};
 use codex_base::{AbsPath, Ids, Timestamp};
 use codex_model::SubagentMetadata;
-use codex_protocol::facts::{Capabilities, Grant};
+use codex_protocol::collaboration::CollaborationMode;
+use codex_protocol::facts::{Capabilities, Grant, ToolIntent};
 use codex_protocol::items::{
     GitInfo, SessionSource, SubAgentKind, Thread, ThreadActiveFlag, ThreadStatus, ThreadTokenUsage, TurnItemsView, TurnStatus,
 };
@@ -145,6 +146,8 @@ pub struct Resumed {
     pub owed: Vec<Record>,
     pub preview: String,
     pub name: Option<String>,
+    /// Of the last turn.
+    pub mode: CollaborationMode,
 }
 
 impl Resumed {
@@ -191,8 +194,8 @@ impl Resumed {
                     first_id: compacted.first_window_id.clone().unwrap_or_default(),
                 };
             }
+            Record::TurnContext(context) => self.mode = context.collaboration_mode.clone(),
             Record::SessionMeta(_)
-            | Record::TurnContext(_)
             | Record::ResponseItem(_)
             | Record::TokenUsage(_)
             | Record::PrefixBase(_)
@@ -283,10 +286,17 @@ impl ThreadState {
                 ThreadStatus::Idle
             };
         };
-        let asking = turn.calls.any_asking();
-        ThreadStatus::Active {
-            active_flags: asking.then_some(ThreadActiveFlag::WaitingOnApproval).into_iter().collect(),
+        let mut active_flags = Vec::new();
+        for intent in turn.calls.asked() {
+            let flag = match intent {
+                ToolIntent::UserInput { .. } => ThreadActiveFlag::WaitingOnUserInput,
+                _ => ThreadActiveFlag::WaitingOnApproval,
+            };
+            if !active_flags.contains(&flag) {
+                active_flags.push(flag);
+            }
         }
+        ThreadStatus::Active { active_flags }
     }
 
     /// The running turn as clients first see it.

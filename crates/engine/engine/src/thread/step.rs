@@ -13,6 +13,7 @@ use crate::turn::calls::Calls;
 use crate::turn::compacting::Cause;
 use crate::turn::phase::{Phase, Task, Turn};
 use crate::turn::user_shell::UserShell;
+use codex_protocol::collaboration::{CollaborationMode, ModeSettings};
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, Record, TurnContext};
@@ -205,6 +206,7 @@ impl ThreadState {
             turn_id: turn_id.clone(),
             started_at: env.now.as_second(),
             model_context_window: self.usage.model_context_window,
+            mode: wanted.collaboration_mode.as_ref().map(|mode| mode.mode).unwrap_or_default(),
         };
         let mut records = std::mem::take(&mut self.owed);
         records.push(Record::Event(Box::new(started)));
@@ -459,6 +461,13 @@ pub(crate) fn turn_context(turn_id: &str, settings: &TurnSettings) -> Record {
         model: settings.model.clone(),
         effort: settings.effort.clone(),
         summary: None,
+        collaboration_mode: CollaborationMode {
+            mode: settings.mode.mode,
+            settings: ModeSettings {
+                model: settings.model.clone(),
+                ..settings.mode.settings.clone()
+            },
+        },
     }))
 }
 
@@ -529,12 +538,19 @@ impl TurnOverrides {
         newest(&mut self.cwd, newer.cwd);
         newest(&mut self.model, newer.model);
         newest(&mut self.model_provider, newer.model_provider);
+        if let (Some(mode), Some(effort)) = (&mut self.collaboration_mode, &newer.effort) {
+            mode.settings.reasoning_effort = Some(effort.clone());
+        }
         newest(&mut self.effort, newer.effort);
         newest(&mut self.approval_policy, newer.approval_policy);
         newest(&mut self.approvals_reviewer, newer.approvals_reviewer);
         newest(&mut self.sandbox_mode, newer.sandbox_mode);
         newest(&mut self.sandbox_policy, newer.sandbox_policy);
         newest(&mut self.developer_instructions, newer.developer_instructions);
+        if let Some(mode) = newer.collaboration_mode {
+            newest(&mut self.model, Some(mode.settings.model.clone()).filter(|model| !model.is_empty()));
+            self.collaboration_mode = Some(mode);
+        }
         self.new_thread |= newer.new_thread;
         self.config.extend(newer.config);
     }

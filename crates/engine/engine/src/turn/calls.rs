@@ -5,6 +5,7 @@
 
 use crate::thread::event::PreparedCall;
 use codex_protocol::assessment::ReviewedAction;
+use codex_protocol::facts::ToolIntent;
 use codex_protocol::requests::RequestId;
 use codex_protocol::response_item::{ResponseItem, ToolCallView};
 use codex_tools::CallKind;
@@ -97,8 +98,12 @@ impl Calls {
         self.0.iter().any(|call| matches!(call.state, CallState::Running { .. }))
     }
 
-    pub fn any_asking(&self) -> bool {
-        self.0.iter().any(|call| matches!(call.state, CallState::Asking { .. }))
+    /// What the user, or a reviewer, is being asked.
+    pub fn asked(&self) -> impl Iterator<Item = &ToolIntent> {
+        self.0.iter().filter_map(|call| match &call.state {
+            CallState::Asking { prepared, .. } => Some(&prepared.intent),
+            _ => None,
+        })
     }
 
     /// Marks the queued calls that may be prepared now and returns them.

@@ -244,6 +244,7 @@ impl ThreadState {
             | Notification::ItemStarted(_)
             | Notification::ItemCompleted(_)
             | Notification::AgentMessageDelta(_)
+            | Notification::PlanDelta(_)
             | Notification::ServerRequestResolved(_)
             | Notification::AutoApprovalReviewStarted(_)
             | Notification::AutoApprovalReviewCompleted(_)
@@ -353,6 +354,7 @@ const fn is_shown(item: &ThreadItem) -> bool {
         | ThreadItem::WebSearch { .. }
         | ThreadItem::ImageView { .. } => true,
         ThreadItem::AgentMessage { .. }
+        | ThreadItem::Plan { .. }
         | ThreadItem::EnteredReviewMode { .. }
         | ThreadItem::ExitedReviewMode { .. }
         | ThreadItem::ContextCompaction { .. } => false,

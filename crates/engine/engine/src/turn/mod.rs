@@ -6,6 +6,9 @@ pub mod compacting;
 pub mod ending;
 pub mod news;
 pub mod phase;
+#[cfg(test)]
+mod plan_mode_tests;
+pub mod proposal;
 pub mod reviewing;
 pub mod sampling;
 pub mod tooling;

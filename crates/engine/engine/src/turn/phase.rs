@@ -3,6 +3,7 @@
 use super::calls::Calls;
 use super::code_review::CodeReview;
 use super::compacting::Compaction;
+use super::sampling::OpenParts;
 use super::user_shell::UserShell;
 use crate::settings::{TurnOverrides, TurnSettings, UserContent};
 use crate::thread::event::{ProgramNotice, RequestKey};
@@ -139,6 +140,8 @@ impl Phase {
 pub struct OpenItem {
     pub kind: OpenKind,
     pub shown_id: String,
+    /// Of a message that may propose a plan.
+    pub parts: Option<Box<OpenParts>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

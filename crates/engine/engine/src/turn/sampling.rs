@@ -2,6 +2,7 @@
 
 use super::compacting::Cause;
 use super::phase::{OpenItem, OpenKind, Phase, Turn};
+use super::proposal::{self, Part, Piece, Splitter};
 use crate::compact::carried::Carried;
 use crate::compact::changes::short_hash;
 use crate::compact::size::{ContextSize, CountedBy};
@@ -12,7 +13,7 @@ use crate::thread::step::Out;
 use codex_model::{AddedKind, ModelError, ModelEvent, ModelRequest, RequestMetadata, Retry};
 use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::errors::TurnError;
-use codex_protocol::items::{ThreadItem, TokenUsageBreakdown};
+use codex_protocol::items::{SessionSource, ThreadItem, TokenUsageBreakdown};
 use codex_protocol::journal::{CompactionAsk, Record, SentRequest};
 use codex_protocol::notifications::{ErrorNotification, ItemDelta, Notification, ReasoningSummaryTextDelta, WaitingFor, Warning};
 use codex_protocol::response_item::{ItemView, ResponseItem};
@@ -185,6 +186,9 @@ impl ThreadState {
             ModelEvent::ItemAdded { id, kind } => self.on_item_added(id, kind, env, out),
             ModelEvent::TextDelta { item_id, delta } => {
                 let (thread_id, turn_id) = self.ids();
+                if let Some(pieces) = self.split(&item_id, &delta) {
+                    return self.tell_pieces(&item_id, pieces, env, out);
+                }
                 let Some(item_id) = self.shown_as(&item_id) else { return };
                 out.notify(Notification::AgentMessageDelta(ItemDelta {
                     thread_id,
@@ -229,12 +233,15 @@ impl ThreadState {
             AddedKind::ToolCall | AddedKind::Other => return,
         };
         let shown_id = self.shown_id(Some(id.clone()), env);
+        let proposes = kind == OpenKind::Message && self.proposes();
         let Some(open) = self.open_items() else { return };
         let item = OpenItem {
             kind,
             shown_id: shown_id.clone(),
+            parts: proposes.then(Box::default),
         };
-        if open.insert(id, item).is_none() {
+        // A message that may be nothing but a plan begins with its first word.
+        if open.insert(id, item).is_none() && !proposes {
             out.notify(self.item_started(&begun(kind, shown_id), env));
         }
     }
@@ -267,18 +274,19 @@ impl ThreadState {
     }
 
     /// Takes the open item that is done now. A provider that gives no ids has at most one of a kind open.
-    fn close_item(&mut self, item: &ResponseItem, kind: OpenKind) -> Option<String> {
+    fn close_item(&mut self, item: &ResponseItem, kind: OpenKind) -> Option<OpenItem> {
         let id = item.id();
         let open = self.open_items()?;
         let key = match id {
             Some(id) => id.to_owned(),
             None => open.iter().find(|(_, item)| item.kind == kind).map(|(id, _)| id.clone())?,
         };
-        open.remove(&key).map(|item| item.shown_id)
+        open.remove(&key)
     }
 
     fn on_item_done(&mut self, item: ResponseItem, env: &Env, out: &mut Out) {
         match item.view() {
+            ItemView::Message { .. } if self.proposes() => self.record_parts(&item, env, out),
             ItemView::Message { phase, .. } => {
                 let text = item.view().message_text().unwrap_or_default();
                 let phase = phase.clone();
@@ -331,7 +339,8 @@ impl ThreadState {
     ) {
         let open = self.close_item(item, kind);
         let was_open = open.is_some();
-        let id = open.unwrap_or_else(|| self.shown_id(item.id().map(str::to_owned), env));
+        let id = open.map(|open| open.shown_id);
+        let id = id.unwrap_or_else(|| self.shown_id(item.id().map(str::to_owned), env));
         let shown = shown(id);
         let Some(turn) = &mut self.turn else { return };
         if matches!(shown, ThreadItem::AgentMessage { .. }) {
@@ -347,6 +356,121 @@ impl ThreadState {
             vec![self.completed_record(&shown, env), Record::ResponseItem(item.clone())],
             notifications,
         );
+    }
+
+    /// Whether plans are cut out of what the model says.
+    fn proposes(&self) -> bool {
+        let settings = self.turn.as_ref().and_then(|turn| turn.phase.settings());
+        settings.is_some_and(|settings| settings.plan_mode()) && !matches!(self.info.source, SessionSource::SubAgent(_))
+    }
+
+    /// What a piece of a message comes to; `None` if it is shown as it is.
+    fn split(&mut self, item_id: &str, delta: &str) -> Option<Vec<Piece>> {
+        let parts = self.open_items()?.get_mut(item_id)?.parts.as_mut()?;
+        Some(parts.splitter.push(delta))
+    }
+
+    fn tell_pieces(&mut self, item_id: &str, pieces: Vec<Piece>, env: &Env, out: &mut Out) {
+        for piece in pieces {
+            match piece {
+                Piece::Begin(part) => {
+                    let (_, turn_id) = self.ids();
+                    let Some(open) = self.open_items().and_then(|open| open.get_mut(item_id)) else {
+                        return;
+                    };
+                    let Some(parts) = &mut open.parts else { return };
+                    let name = parts.name(part, &open.shown_id, &turn_id);
+                    let (id, started) = self.begin_part(part, name, env);
+                    out.notify(started);
+                    if let Some(parts) = self.parts_of(item_id) {
+                        parts.open = Some((part, id, String::new()));
+                    }
+                }
+                Piece::Text(delta) => {
+                    let (thread_id, turn_id) = self.ids();
+                    let Some((part, id, text)) = self.parts_of(item_id).and_then(|parts| parts.open.as_mut()) else {
+                        continue;
+                    };
+                    text.push_str(&delta);
+                    let (part, item_id) = (*part, id.clone());
+                    let delta = ItemDelta {
+                        thread_id,
+                        turn_id,
+                        item_id,
+                        delta,
+                    };
+                    out.notify(match part {
+                        Part::Message => Notification::AgentMessageDelta(delta),
+                        Part::Plan => Notification::PlanDelta(delta),
+                    });
+                }
+                // What follows is shown below it, so it is whole now and not with the message.
+                Piece::End => {
+                    let Some((part, id, text)) = self.parts_of(item_id).and_then(OpenParts::close) else {
+                        continue;
+                    };
+                    let (record, told) = self.part_completed(part_item(part, id, &text, None), env);
+                    out.commit(vec![record], vec![told]);
+                }
+            }
+        }
+    }
+
+    fn parts_of(&mut self, item_id: &str) -> Option<&mut OpenParts> {
+        self.open_items()?.get_mut(item_id)?.parts.as_deref_mut()
+    }
+
+    /// The item of the next part, before its first word.
+    fn begin_part(&mut self, part: Part, (name, is_its_own): (String, bool), env: &Env) -> (String, Notification) {
+        let id = if is_its_own {
+            name
+        } else {
+            let numbered = (2..100).map(|number| format!("{name}-{number}"));
+            let free = std::iter::once(name.clone())
+                .chain(numbered)
+                .find(|id| !self.shown_ids.contains(id));
+            self.shown_id(free, env)
+        };
+        let started = self.item_started(&part_item(part, id.clone(), "", None), env);
+        (id, started)
+    }
+
+    fn part_completed(&mut self, item: ThreadItem, env: &Env) -> (Record, Notification) {
+        let completed = (self.completed_record(&item, env), self.item_completed(&item, env));
+        if let (Some(turn), ThreadItem::AgentMessage { .. }) = (&mut self.turn, &item) {
+            turn.last_message = Some(item);
+        }
+        completed
+    }
+
+    /// The model's item stays what it is; its parts are items for clients. The text as a whole has the last word on those that are not
+    /// complete yet.
+    fn record_parts(&mut self, item: &ResponseItem, env: &Env, out: &mut Out) {
+        let text = item.view().message_text().unwrap_or_default();
+        let phase = match item.view() {
+            ItemView::Message { phase, .. } => phase.clone(),
+            _ => None,
+        };
+        let mut open = self.close_item(item, OpenKind::Message);
+        let mut streamed = open.as_mut().and_then(|open| open.parts.take()).unwrap_or_default();
+        let item_id = open.map_or_else(|| self.shown_id(item.id().map(str::to_owned), env), |open| open.shown_id);
+        let (_, turn_id) = self.ids();
+        let (mut records, mut notifications) = (Vec::new(), Vec::new());
+        for (part, text) in proposal::parts(&text).into_iter().skip(streamed.closed) {
+            let begun = streamed.open.take().filter(|(begun, ..)| *begun == part).map(|(_, id, _)| id);
+            let id = begun.unwrap_or_else(|| {
+                let name = streamed.name(part, &item_id, &turn_id);
+                let (id, started) = self.begin_part(part, name, env);
+                notifications.push(started);
+                id
+            });
+            let (record, told) = self.part_completed(part_item(part, id, &text, phase.clone()), env);
+            records.push(record);
+            notifications.push(told);
+        }
+        records.push(Record::ResponseItem(item.clone()));
+        self.history.push(item.clone());
+        out.commit(records, notifications);
     }
 
     /// A call starts as soon as its item is complete, while the model talks on.
@@ -483,6 +607,41 @@ impl ThreadState {
         }
         self.on_summary_backoff_over(env, out);
         self.go_on(env, out);
+    }
+}
+
+/// What has been told of a message that may propose a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenParts {
+    splitter: Splitter,
+    /// The part that is being written: its id and its text so far.
+    open: Option<(Part, String, String)>,
+    /// Parts that are complete.
+    closed: usize,
+    /// The first part with words has the message's own id.
+    named: bool,
+}
+
+impl OpenParts {
+    /// Plans are named after their turn (as observed), messages after the model's item; the first one has that name for its own.
+    fn name(&mut self, part: Part, shown_id: &str, turn_id: &str) -> (String, bool) {
+        match part {
+            Part::Plan => (format!("{turn_id}-plan"), false),
+            Part::Message => (shown_id.to_owned(), !std::mem::replace(&mut self.named, true)),
+        }
+    }
+
+    fn close(&mut self) -> Option<(Part, String, String)> {
+        self.closed += 1;
+        self.open.take()
+    }
+}
+
+fn part_item(part: Part, id: String, text: &str, phase: Option<String>) -> ThreadItem {
+    let text = Arc::from(text);
+    match part {
+        Part::Message => ThreadItem::AgentMessage { id, text, phase },
+        Part::Plan => ThreadItem::Plan { id, text },
     }
 }
 

@@ -11,6 +11,7 @@ use crate::thread::step::Out;
 use codex_approvals::{Action, AfterAnswer, ToolFacts};
 use codex_protocol::additional::AdditionalPermissions;
 use codex_protocol::call_items::CallStatus;
+use codex_protocol::collaboration::UserInputParams;
 use codex_protocol::facts::{PermissionsIntent, ToolIntent};
 use codex_protocol::items::{CommandExecutionSource, CommandExecutionStatus, PatchApplyStatus, ThreadItem};
 use codex_protocol::journal::{EventMsg, PermissionsGranted, Record};
@@ -22,6 +23,7 @@ use codex_protocol::questions::{
 use codex_protocol::requests::RequestId;
 use codex_protocol::settings::ApprovalsReviewer;
 use codex_tools::{CallKind, ToolOutcome, ToolOutput, granted_text};
+use serde_json::json;
 use std::sync::Arc;
 
 /// The diff of a whole turn is told up to here; each patch's own diff is in its item all the same.
@@ -93,13 +95,20 @@ impl ThreadState {
                 }
                 self.run(call_id, prepared, policy, out);
             }
-            Action::Ask { question, offers } => match settings.reviewer {
-                ApprovalsReviewer::User => {
-                    let rules = verdict.reasons.into_iter().map(|reason| reason.rule).collect();
-                    self.ask(call_id, prepared, Asking { question, offers, rules }, env, out);
+            Action::Ask { question, offers } => {
+                let reviewer = match question {
+                    // What the user wants to have nobody else knows.
+                    Question::UserInput { .. } => ApprovalsReviewer::User,
+                    Question::Command { .. } | Question::FileChange { .. } | Question::Permissions(_) => settings.reviewer,
+                };
+                match reviewer {
+                    ApprovalsReviewer::User => {
+                        let rules = verdict.reasons.into_iter().map(|reason| reason.rule).collect();
+                        self.ask(call_id, prepared, Asking { question, offers, rules }, env, out);
+                    }
+                    ApprovalsReviewer::AutoReview => self.review(call_id, prepared, &verdict.reasons, settings, env, out),
                 }
-                ApprovalsReviewer::AutoReview => self.review(call_id, prepared, &verdict.reasons, settings, env, out),
-            },
+            }
             Action::Refuse { message } => {
                 if let Some(item) = &prepared.started {
                     out.notify(self.item_started(item, env));
@@ -116,6 +125,7 @@ impl ThreadState {
             approval_policy: settings.approval_policy,
             policy: settings.policy(),
             grants: &self.grants,
+            plan_mode: settings.plan_mode(),
             widened: prepared.widened.as_deref(),
             capabilities: &self.info.capabilities,
         }
@@ -206,6 +216,14 @@ impl ThreadState {
                     reason,
                 })
             }
+            Question::UserInput { questions } => ServerRequest::UserInput(UserInputParams {
+                thread_id,
+                turn_id,
+                item_id: item_id.clone(),
+                questions,
+                is_blocking: true,
+                auto_resolution_ms: None,
+            }),
         };
         if let Some(call) = turn.calls.get_mut(call_id) {
             call.state = CallState::Asking {
@@ -241,7 +259,10 @@ impl ThreadState {
         let answer = match answer {
             Ok(answer) => answer,
             Err(reason) => {
-                let message = format!("the approval request failed: {reason}");
+                let message = match prepared.intent {
+                    ToolIntent::UserInput { .. } => format!("request_user_input failed: {reason}"),
+                    _ => format!("the approval request failed: {reason}"),
+                };
                 self.decline(&call_id, &prepared, message, env, out);
                 return self.after_call(env, out);
             }
@@ -274,6 +295,13 @@ impl ThreadState {
                     answer: Box::new(answer),
                     settings: Arc::clone(settings),
                 });
+            }
+            AfterAnswer::Reply { answers } => {
+                out.push(Effect::Discard {
+                    call_id: call_id.to_owned(),
+                });
+                self.close_call(call_id, ToolOutput::Text(json!(answers).to_string()), env);
+                self.after_call(env, out);
             }
             AfterAnswer::Decline { message } => {
                 self.decline(call_id, &prepared, message, env, out);
@@ -476,6 +504,7 @@ fn declined(item: &ThreadItem, why: &str) -> ThreadItem {
         ThreadItem::CollabAgentToolCall(call) => call.status = CallStatus::Failed,
         ThreadItem::UserMessage { .. }
         | ThreadItem::AgentMessage { .. }
+        | ThreadItem::Plan { .. }
         | ThreadItem::Reasoning { .. }
         | ThreadItem::WebSearch { .. }
         | ThreadItem::ImageView { .. }

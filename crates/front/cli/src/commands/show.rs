@@ -201,6 +201,7 @@ fn item_text(item: &ThreadItem, lines_max: usize) -> String {
         ThreadItem::EnteredReviewMode { review, .. } => ("review", review.clone()),
         ThreadItem::ExitedReviewMode { review, .. } => ("review ended", review.clone()),
         ThreadItem::ImageView { path, .. } => ("image", path.to_string()),
+        ThreadItem::Plan { text, .. } => ("plan", text.to_string()),
         ThreadItem::ContextCompaction { .. } => ("compaction", "what stood before was summed up for the model".to_owned()),
     };
     section(&format!("{kind} [{}]", item.id()), &text)

@@ -1,11 +1,12 @@
 //! An answer of the model, whole or while it comes.
 
+use super::Cell;
 use super::raw::RawText;
 use crate::look::Look;
 use codex_tui_kit::cells::Row;
 use codex_tui_kit::markdown::MarkdownStream;
 use codex_tui_kit::theme::Role;
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 use std::sync::Arc;
 
 /// Stands before the text.
@@ -13,6 +14,9 @@ const INDENT: &str = "  ";
 
 /// Of a whole text, so much is read at once.
 const BYTES_PER_STEP: usize = 16 * 1024;
+
+/// What stands above a plan.
+const PLAN: &str = "Proposed plan";
 
 /// How the text becomes rows.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ enum Stream {
 #[derive(Debug)]
 pub struct Answer {
     stream: Stream,
+    /// It is a plan, which has a heading and a line at its side.
+    is_plan: bool,
     /// Final, not handed out yet.
     ready: Vec<Row>,
     /// The first row was handed out.
@@ -37,11 +43,20 @@ pub struct Answer {
 
 impl Answer {
     pub fn new(width: u16, look: &Look) -> Self {
+        Self::of(width, look, false)
+    }
+
+    pub fn plan(width: u16, look: &Look) -> Self {
+        Self::of(width, look, true)
+    }
+
+    fn of(width: u16, look: &Look, is_plan: bool) -> Self {
         Self {
+            is_plan,
             stream: if look.raw {
                 Stream::Raw(RawText::new(usize::from(width)))
             } else {
-                Stream::Markdown(Box::new(MarkdownStream::new(text_width(width), Arc::clone(&look.theme))))
+                Stream::Markdown(Box::new(MarkdownStream::new(text_width(width, is_plan), Arc::clone(&look.theme))))
             },
             ready: Vec::new(),
             began: false,
@@ -51,10 +66,9 @@ impl Answer {
     }
 
     /// The rows of a whole answer.
-    pub fn whole(text: &str, width: u16, look: &Look) -> Vec<Row> {
-        let mut answer = Self::new(width, look);
-        answer.push(text);
-        answer.end(look)
+    pub fn whole(mut self, text: &str, look: &Look) -> Vec<Row> {
+        self.push(text);
+        self.end(look)
     }
 
     pub fn push(&mut self, delta: &str) {
@@ -68,7 +82,7 @@ impl Answer {
     /// Rows that are not final yet are for a window of this width.
     pub fn set_width(&mut self, width: u16) {
         match &mut self.stream {
-            Stream::Markdown(stream) => stream.set_width(text_width(width)),
+            Stream::Markdown(stream) => stream.set_width(text_width(width, self.is_plan)),
             Stream::Raw(text) => text.set_width(usize::from(width)),
         }
     }
@@ -102,10 +116,16 @@ impl Answer {
     }
 
     fn dressed(&self, rows: Vec<Row>, first: bool, look: &Look) -> Vec<Row> {
-        match self.stream {
+        let heading = (self.is_plan && first && !rows.is_empty()).then(|| {
+            let sign = look.sign(look.glyphs().answer, Role::Accent);
+            Row::from(Line::from(vec![sign, look.span(PLAN, Role::Strong)]))
+        });
+        let rows = match self.stream {
+            Stream::Markdown(_) if self.is_plan => beside(rows, look),
             Stream::Markdown(_) => indented(rows, first, look),
             Stream::Raw(_) => rows,
-        }
+        };
+        heading.into_iter().chain(rows).collect()
     }
 
     /// The text is this, and no more pieces come. What it has beyond those that came is read by and by.
@@ -133,14 +153,20 @@ impl Answer {
             .filter(|whole| whole.get(self.bytes..).unwrap_or_default().is_empty())
     }
 
+    /// What it is when it is whole.
+    pub const fn cell(&self, text: Arc<str>) -> Cell {
+        if self.is_plan { Cell::Plan(text) } else { Cell::Answer(text) }
+    }
+
     /// Some rows have left.
     pub const fn began(&self) -> bool {
         self.began
     }
 }
 
-fn text_width(width: u16) -> usize {
-    usize::from(width).saturating_sub(INDENT.len()).max(1)
+fn text_width(width: u16, is_plan: bool) -> usize {
+    let indent = if is_plan { 2 * INDENT.len() } else { INDENT.len() };
+    usize::from(width).saturating_sub(indent).max(1)
 }
 
 fn indented(mut rows: Vec<Row>, first: bool, look: &Look) -> Vec<Row> {
@@ -152,16 +178,29 @@ fn indented(mut rows: Vec<Row>, first: bool, look: &Look) -> Vec<Row> {
         } else {
             Span::raw(INDENT)
         };
-        let shift = before.width();
-        row.line.spans.insert(0, before);
-        if !look.links {
-            row.links.clear();
-        }
-        for link in &mut row.links {
-            link.columns = link.columns.start + shift..link.columns.end + shift;
-        }
+        put_before(row, vec![before], look);
     }
     rows
+}
+
+/// A line at the side of each row, where lines are drawn at all.
+fn beside(mut rows: Vec<Row>, look: &Look) -> Vec<Row> {
+    let side = look.glyphs().table.map_or(" ", |table| table.vertical);
+    for row in &mut rows {
+        put_before(row, vec![Span::raw("  "), look.sign(side, Role::Accent)], look);
+    }
+    rows
+}
+
+fn put_before(row: &mut Row, before: Vec<Span<'static>>, look: &Look) {
+    let shift: usize = before.iter().map(Span::width).sum();
+    row.line.spans.splice(0..0, before);
+    if !look.links {
+        row.links.clear();
+    }
+    for link in &mut row.links {
+        link.columns = link.columns.start + shift..link.columns.end + shift;
+    }
 }
 
 #[cfg(test)]
@@ -176,7 +215,7 @@ mod tests {
             let mut look = Look::new(Theme::plain(), None, "Etc/UTC");
             look.links = links;
             let mut found = Vec::new();
-            for row in Answer::whole(text, 60, &look) {
+            for row in Answer::new(60, &look).whole(text, &look) {
                 let line = row.line.to_string();
                 // Each of these characters takes one column.
                 let at = |columns: &std::ops::Range<usize>| line.chars().skip(columns.start).take(columns.len()).collect::<String>();

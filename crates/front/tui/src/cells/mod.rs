@@ -33,6 +33,8 @@ pub enum Cell {
     },
     User(Vec<UserInput>),
     Answer(Arc<str>),
+    /// A proposal.
+    Plan(Arc<str>),
     Command(Box<CommandExecutionItem>),
     /// Commands that only looked around.
     Explored(Vec<CommandExecutionItem>),
@@ -54,6 +56,7 @@ impl Cell {
             ThreadItem::UserMessage { content, .. } => Some(Self::User(content.clone())),
             ThreadItem::AgentMessage { text, .. } if text.trim().is_empty() => None,
             ThreadItem::AgentMessage { text, .. } => Some(Self::Answer(Arc::clone(text))),
+            ThreadItem::Plan { text, .. } => Some(Self::Plan(Arc::clone(text))),
             ThreadItem::Reasoning { .. } => None,
             ThreadItem::CommandExecution(item) => Some(Self::Command(Box::new(item.clone()))),
             ThreadItem::FileChange { changes, status, .. } => Some(Self::Patch {
@@ -74,7 +77,8 @@ impl Cell {
     /// As [`Self::lines`], with the links in them.
     pub fn rows(&self, width: u16, look: &Look) -> Vec<Row> {
         match self {
-            Self::Answer(text) => Answer::whole(text, width, look),
+            Self::Answer(text) => Answer::new(width, look).whole(text, look),
+            Self::Plan(text) => Answer::plan(width, look).whole(text, look),
             other => other.lines(width, look).into_iter().map(Row::from).collect(),
         }
     }
@@ -92,7 +96,7 @@ impl Cell {
                 Line::from(look.span("   /help names all commands", Role::Dim)),
             ],
             Self::User(content) => user(content, columns, look),
-            Self::Answer(text) => Answer::whole(text, width, look).into_iter().map(|row| row.line).collect(),
+            Self::Answer(_) | Self::Plan(_) => self.rows(width, look).into_iter().map(|row| row.line).collect(),
             Self::Command(item) => command::lines(item, columns, look),
             Self::Explored(items) => explored::lines(items, columns, look),
             Self::Patch { changes, status } => patch::lines(changes, *status, columns, look),

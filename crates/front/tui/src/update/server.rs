@@ -11,12 +11,20 @@ use crate::questions::Question;
 use crate::state::{Effect, Now, Session, State};
 use codex_protocol::items::{ThreadItem, TurnStatus};
 use codex_protocol::notifications::{Notification, WaitingFor};
+use codex_protocol::questions::ServerRequest;
 use codex_rpc::ServerMessage;
 use std::sync::Arc;
 
 pub fn on_message(state: &mut State, message: ServerMessage, now: Now) -> Vec<Effect> {
     match message {
         ServerMessage::Notification(notification) => on_notification(state, notification, now),
+        ServerMessage::Request {
+            id,
+            request: ServerRequest::UserInput(_),
+        } => {
+            let answer = serde_json::json!({"answers": {}});
+            vec![Effect::Respond { id, answer }]
+        }
         ServerMessage::Request { id, request } => {
             let item = state.transcript.item(request.item_id());
             let question = Question::of(id, request, item.as_ref(), &state.look);
@@ -77,7 +85,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
             state.keep_answer(&n.item);
             state.transcript.completed(&n.item);
         }
-        Notification::AgentMessageDelta(n) => state.transcript.answer_delta(&n.item_id, &n.delta),
+        Notification::AgentMessageDelta(n) | Notification::PlanDelta(n) => state.transcript.answer_delta(&n.item_id, &n.delta),
         Notification::CommandExecutionOutputDelta(n) => state.transcript.command_delta(&n.item_id, &n.delta),
         Notification::TurnWaiting(n) => {
             if n.waiting_for == WaitingFor::Model {

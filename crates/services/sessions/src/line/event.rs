@@ -5,6 +5,7 @@
 use super::values::{in_snake_case, lenient, optional, turn_error, turn_error_from};
 use super::{Content, Line, item, limits, older, time};
 use codex_base::Timestamp;
+use codex_protocol::collaboration::ModeKind;
 use codex_protocol::items::TokenUsageBreakdown;
 use codex_protocol::journal::{ApprovalReviewed, EventMsg, PermissionsGranted, PrefixBase, Record, SentRequest};
 use serde::de::Error as _;
@@ -81,12 +82,13 @@ pub fn to_payload(event: &EventMsg) -> EventOut<'_> {
             turn_id,
             started_at,
             model_context_window,
+            mode,
         } => EventOut::TaskStarted {
             turn_id,
             root_turn_id: turn_id,
             started_at: *started_at,
             model_context_window: *model_context_window,
-            collaboration_mode_kind: "default",
+            collaboration_mode_kind: mode.as_str(),
         },
         EventMsg::TaskComplete {
             turn_id,
@@ -162,10 +164,12 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
             turn_id,
             started_at,
             model_context_window,
+            collaboration_mode_kind,
         } => EventMsg::TaskStarted {
             turn_id,
             started_at: started_at.unwrap_or(at_s),
             model_context_window,
+            mode: collaboration_mode_kind,
         },
         EventIn::TaskComplete {
             turn_id,
@@ -312,6 +316,8 @@ enum EventIn {
         turn_id: String,
         started_at: Option<i64>,
         model_context_window: Option<i64>,
+        #[serde(default, deserialize_with = "lenient")]
+        collaboration_mode_kind: ModeKind,
     },
     #[serde(alias = "turn_complete")]
     TaskComplete {

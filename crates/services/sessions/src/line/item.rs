@@ -63,6 +63,7 @@ pub fn to_line(item: &ThreadItem) -> ItemOut<'_> {
                 raw_content: content,
             });
         }
+        ThreadItem::Plan { id, text } => json!({"type": "Plan", "id": id, "text": text}),
         ThreadItem::UserMessage { id, content } => {
             json!({"type": "UserMessage", "id": id, "content": content.iter().map(input).collect::<Vec<_>>()})
         }
@@ -112,6 +113,7 @@ pub fn from_text(text: &str) -> serde_json::Result<Option<ThreadItem>> {
             id,
             path: path_from(&path),
         },
+        ItemLine::Plan { id, text } => ThreadItem::Plan { id, text },
         ItemLine::ContextCompaction { id } => ThreadItem::ContextCompaction { id },
         ItemLine::Other => return Ok(None),
     }))
@@ -129,6 +131,11 @@ enum ItemLine {
         id: String,
         content: Option<Vec<OwnedTextPart>>,
         phase: Option<String>,
+    },
+    Plan {
+        id: String,
+        #[serde(default)]
+        text: Arc<str>,
     },
     Reasoning {
         id: String,

@@ -47,6 +47,7 @@ fn item_line(item: &ThreadItem) -> String {
     match item {
         ThreadItem::UserMessage { content, .. } => format!("user {} part", content.len()),
         ThreadItem::AgentMessage { text, .. } => format!("agent {text}"),
+        ThreadItem::Plan { text, .. } => format!("plan {text}"),
         ThreadItem::Reasoning { summary, .. } => format!("reasoning {}", summary.join(" | ")),
         ThreadItem::CommandExecution(command) => format!(
             "command {} {:?} {:?} {:?}",

@@ -8,6 +8,7 @@ use codex_protocol::call_items::{
     CallStatus, CollabAgentState, CollabAgentStatus, CollabAgentTool, CollabAgentToolCallItem, McpToolCallError, McpToolCallItem,
     McpToolCallResult, WebSearchAction,
 };
+use codex_protocol::collaboration::{CollaborationMode, ModeKind, ModeSettings};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, LimitHit, LimitReached,
@@ -199,6 +200,7 @@ fn items() -> BoxedStrategy<ThreadItem> {
             text: text.into(),
             phase
         }),
+        (text(), text()).prop_map(|(id, text)| ThreadItem::Plan { id, text: text.into() }),
         (text(), vec(text(), 0..3), vec(text(), 0..3)).prop_map(|(id, summary, content)| ThreadItem::Reasoning { id, summary, content }),
         commands().prop_map(ThreadItem::CommandExecution),
         (text(), vec(changes(), 0..3), status).prop_map(|(id, changes, status)| ThreadItem::FileChange { id, changes, status }),
@@ -288,12 +290,27 @@ fn errors() -> BoxedStrategy<TurnError> {
         .boxed()
 }
 
+fn modes() -> impl Strategy<Value = CollaborationMode> {
+    let kind = prop_oneof![Just(ModeKind::Plan), Just(ModeKind::Default)];
+    (kind, text(), of(text()), of(text())).prop_map(|(mode, model, reasoning_effort, developer_instructions)| CollaborationMode {
+        mode,
+        settings: ModeSettings {
+            model,
+            reasoning_effort,
+            developer_instructions,
+        },
+    })
+}
+
 fn events() -> BoxedStrategy<EventMsg> {
     prop_oneof![
-        (text(), any::<i64>(), of(any::<i64>())).prop_map(|(turn_id, started_at, model_context_window)| EventMsg::TaskStarted {
-            turn_id,
-            started_at,
-            model_context_window
+        (text(), any::<i64>(), of(any::<i64>()), modes()).prop_map(|(turn_id, started_at, model_context_window, mode)| {
+            EventMsg::TaskStarted {
+                turn_id,
+                started_at,
+                model_context_window,
+                mode: mode.mode,
+            }
         }),
         (text(), of(text()), any::<[i64; 3]>(), of(errors())).prop_map(
             |(turn_id, last_agent_message, [started_at, completed_at, duration_ms], error)| EventMsg::TaskComplete {
@@ -481,25 +498,38 @@ fn records() -> BoxedStrategy<Record> {
         Just(ApprovalPolicy::OnRequest),
         Just(ApprovalPolicy::Never)
     ];
-    let context = (text(), abs_path(), approval, policies(), text(), of(text()), text().prop_map(Some));
+    let context = (
+        text(),
+        abs_path(),
+        approval,
+        policies(),
+        text(),
+        of(text()),
+        text().prop_map(Some),
+        modes(),
+    );
     let environment = proptest::collection::btree_map(text(), text(), 0..3);
     prop_oneof![
         metas().prop_map(|meta| Record::SessionMeta(Box::new(meta))),
-        context.prop_map(|(turn_id, cwd, approval_policy, sandbox_policy, model, effort, summary)| {
-            Record::TurnContext(Box::new(TurnContext {
-                turn_id,
-                cwd,
-                approval_policy,
-                sandbox_policy,
-                model,
-                effort,
-                summary,
-            }))
-        }),
+        context.prop_map(
+            |(turn_id, cwd, approval_policy, sandbox_policy, model, effort, summary, collaboration_mode)| {
+                Record::TurnContext(Box::new(TurnContext {
+                    turn_id,
+                    cwd,
+                    approval_policy,
+                    sandbox_policy,
+                    model,
+                    effort,
+                    summary,
+                    collaboration_mode,
+                }))
+            }
+        ),
         (of(text()), of(text()), environment).prop_map(|(permissions, project_docs, environment)| {
             Record::WorldState(Box::new(WorldState {
-                permissions,
+                permissions: permissions.clone(),
                 skills: project_docs.clone(),
+                collaboration_mode: permissions,
                 project_docs,
                 environment,
             }))

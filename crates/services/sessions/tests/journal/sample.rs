@@ -1,6 +1,7 @@
 //! A thread with one turn, and small things to make others from.
 
 use codex_base::{AbsPath, Timestamp};
+use codex_protocol::collaboration::{CollaborationMode, ModeKind};
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, PatchApplyStatus,
     PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
@@ -74,6 +75,7 @@ pub fn started(turn_id: &str, started_at: i64) -> Record {
         turn_id: turn_id.to_owned(),
         started_at,
         model_context_window: Some(1000),
+        mode: ModeKind::Default,
     })
 }
 
@@ -192,6 +194,7 @@ pub fn turn(turn_id: &str) -> Vec<Record> {
             permissions: Some("permissions".to_owned()),
             project_docs: None,
             skills: None,
+            collaboration_mode: None,
             environment: [("cwd".to_owned(), "/w".to_owned())].into(),
         })),
         Record::TurnContext(Box::new(TurnContext {
@@ -202,6 +205,7 @@ pub fn turn(turn_id: &str) -> Vec<Record> {
             model: "some-model".to_owned(),
             effort: Some("medium".to_owned()),
             summary: Some("auto".to_owned()),
+            collaboration_mode: CollaborationMode::default(),
         })),
         message("user", "Fix it."),
         completed_item(turn_id, user("item_1", "Fix it.")),
