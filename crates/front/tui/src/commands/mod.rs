@@ -32,6 +32,7 @@ mod statusline;
 mod stop;
 mod theme;
 mod title;
+pub mod tui;
 pub mod vim;
 mod warnings;
 
@@ -89,6 +90,7 @@ pub const COMMANDS: &[Command] = &[
     Command { argument: Argument::Optional("folder"), ..command("cd", "work in another folder", When::Always, cd::run) },
     command("pwd", "the folder commands run in", When::Always, pwd::run),
     Command { argument: Argument::Optional("name"), ..command("theme", "other colours", When::Always, theme::run) },
+    command("tui", "scrollback or the whole window, from the next start on", When::Always, tui::run),
     command("ps", "what runs in the background", When::Always, ps::run),
     command("stop", "end all that runs in the background", When::Always, stop::run),
     command("statusline", "what the last row says", When::Always, statusline::run),

@@ -220,3 +220,22 @@ fn a_theme_is_seen_before_it_is_taken_and_gone_when_it_is_not() {
     desk.press("esc");
     assert_eq!(desk.state.look.theme, previewed);
 }
+
+#[test]
+fn where_the_next_conversation_is_can_be_chosen() {
+    let mut desk = Desk::new();
+    desk.skip();
+    desk.say("/tui");
+    assert_snapshot!(desk.screen(), @r"
+    Where the next conversation is
+    › type to search
+    ❯ scrollback (current)  what is finished stays in the terminal
+      fullscreen            the whole window; the terminal is as before at the end
+      enter takes · esc leaves
+    ");
+    desk.press("down");
+    desk.press("enter");
+    assert_snapshot!(desk.asked_one().0, @r#"config/batchWrite {"edits":[{"keyPath":"tui.alternate_screen","mergeStrategy":"replace","value":"always"}],"reloadUserConfig":true}"#);
+    desk.say("/tui");
+    assert!(desk.screen().contains("fullscreen (current)"), "{}", desk.screen());
+}

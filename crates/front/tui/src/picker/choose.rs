@@ -55,6 +55,7 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
                 return themes::take(state, &name, theme, now);
             }
         }
+        Choice::WholeWindow(whole) => return commands::tui::keep_choice(state, whole, now),
         Choice::Draft(words) => state.editor.set_text(&words),
         Choice::Skill { path, on } => return skills::switch(state, path, on),
         Choice::Terminate(process_id) => return background::terminate(state, process_id),

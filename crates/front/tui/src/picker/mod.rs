@@ -72,6 +72,8 @@ pub enum Choice {
     Back(Earlier),
     Review(ReviewTarget),
     Theme(String),
+    /// From the next start on.
+    WholeWindow(bool),
     /// Its keys shall be others.
     Binding(Bound),
     Bind(Bound, Wish),
