@@ -171,21 +171,16 @@ fn headers(provider: &ProviderSettings) -> Vec<(String, String)> {
     version.into_iter().collect()
 }
 
-/// `http_headers`, which may hold a key as well, `env_http_headers`, and for the built-in provider the account's organisation and project.
+/// `http_headers`, which may hold a key as well, and `env_http_headers`: of the built-in provider the account's organisation and project.
 fn secret_headers(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Secret)> {
-    let built_in = [("OpenAI-Organization", "OPENAI_ORGANIZATION"), ("OpenAI-Project", "OPENAI_PROJECT")];
-    let built_in = built_in.into_iter().filter(|_| provider.id == BUILT_IN);
-    let configured = provider
-        .env_http_headers
-        .iter()
-        .map(|(header, variable)| (header.as_str(), variable.as_str()));
     let literal = provider
         .http_headers
         .iter()
         .map(|(header, value)| (header.clone(), Secret::new(value.clone())));
-    let from_variables = built_in
-        .chain(configured)
-        .filter_map(|(header, variable)| Some((header.to_owned(), Secret::new(value(variable)?))));
+    let from_variables = provider
+        .env_http_headers
+        .iter()
+        .filter_map(|(header, variable)| Some((header.clone(), Secret::new(value(variable)?))));
     literal.chain(from_variables).collect()
 }
 
