@@ -5,6 +5,7 @@ use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::journal::WorldState;
 use codex_protocol::settings::{NetworkAccess, SandboxPolicy};
 use codex_protocol::spelling::in_camel_case;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -25,7 +26,7 @@ pub fn path_text(path: &AbsPath) -> String {
 /// A stored path or `file://` URL; the root when it is none on this system (a journal from another one).
 pub fn path_from(text: &str) -> AbsPath {
     let plain = match text.strip_prefix("file://") {
-        Some(encoded) => percent_decoded(encoded),
+        Some(encoded) => percent_decode_str(encoded).decode_utf8_lossy().into_owned(),
         None => text.to_owned(),
     };
     AbsPath::new(&plain)
@@ -39,44 +40,27 @@ pub fn root() -> AbsPath {
         .expect("one of the two is absolute on every system")
 }
 
+/// Letters, digits and these signs stand in a URL as they are.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'=');
+
 pub fn file_url(path: &AbsPath) -> String {
     let text = path_text(path);
-    let mut url = String::from("file://");
-    if !text.starts_with('/') {
-        url.push('/');
-    }
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b'+' | b',' | b'=' => {
-                url.push(char::from(byte))
-            }
-            b'\\' if !text.starts_with('/') => url.push('/'),
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    url
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = (first == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .and_then(|two| std::str::from_utf8(two).ok());
-        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let text = if text.starts_with('/') {
+        text
+    } else {
+        format!("/{}", text.replace('\\', "/"))
+    };
+    format!("file://{}", utf8_percent_encode(&text, ENCODED))
 }
 
 /// A sandbox policy in the kebab-case form of journals.
