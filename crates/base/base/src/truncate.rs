@@ -17,19 +17,9 @@ pub fn middle(text: &str, budget_tokens: usize) -> String {
         return text.to_owned();
     }
     let removed = tokens(text.len() - limit);
-    let head_end = floor_boundary(text, limit / 2);
-    let tail_start = ceil_boundary(text, text.len() - (limit - limit / 2));
+    let head_end = text.floor_char_boundary(limit / 2);
+    let tail_start = text.ceil_char_boundary(text.len() - (limit - limit / 2));
     format!("{}…{removed} tokens truncated…{}", &text[..head_end], &text[tail_start..])
-}
-
-/// The largest character boundary at or below `index`.
-pub fn floor_boundary(text: &str, index: usize) -> usize {
-    (0..=index.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
-}
-
-/// The smallest character boundary at or above `index`.
-pub fn ceil_boundary(text: &str, index: usize) -> usize {
-    (index..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ fn opening_form(item: &Value) -> Value {
 
 /// Two deltas where the text allows it, so that joining them is tested too.
 fn halves(text: &str) -> Vec<&str> {
-    let middle = codex_base::truncate::floor_boundary(text, text.len() / 2);
+    let middle = text.floor_char_boundary(text.len() / 2);
     let (first, second) = text.split_at(middle);
     [first, second].into_iter().filter(|part| !part.is_empty()).collect()
 }

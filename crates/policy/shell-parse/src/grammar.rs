@@ -1,7 +1,6 @@
 //! The grammar: script to syntax tree, and the commands that can be seen in a tree.
 
 use crate::{SHELLS, base_name};
-use codex_base::truncate;
 use std::ops::ControlFlow;
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
@@ -176,14 +175,11 @@ impl Seen<'_> {
         if !nests {
             return text.to_owned();
         }
-        let kept = truncate::floor_boundary(
-            text,
-            if text.len() <= self.nested_bytes {
-                text.len()
-            } else {
-                NESTED_WORD_BYTES
-            },
-        );
+        let kept = if text.len() <= self.nested_bytes {
+            text.len()
+        } else {
+            text.floor_char_boundary(NESTED_WORD_BYTES)
+        };
         self.nested_bytes = self.nested_bytes.saturating_sub(kept);
         text[..kept].to_owned()
     }

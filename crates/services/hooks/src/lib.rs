@@ -77,11 +77,7 @@ impl TurnEnded {
 
 /// The longest beginning of at most so many bytes.
 fn cut(text: &str, bytes_max: usize) -> &str {
-    let mut end = text.len().min(bytes_max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 /// A program that was started. Dropped, it goes on by itself, and the runtime sees to it that no dead process stays behind.

@@ -90,7 +90,7 @@ const ID_DIGITS: usize = 32;
 /// A name that nobody else uses: `.codex-patch-<id>-<number>-<name of the target>`, at most 255 bytes.
 pub fn temporary_name(id: &str, number: usize, target: &OsStr) -> OsString {
     let target = target.to_string_lossy();
-    let end = codex_base::truncate::floor_boundary(&target, 128);
+    let end = target.floor_char_boundary(128);
     format!("{PREFIX}{id}-{number}-{}", &target[..end]).into()
 }
 

@@ -7,7 +7,7 @@
 
 use crate::context::items::{base_message, text_message};
 use crate::settings::TurnSettings;
-use codex_base::{Ids, truncate};
+use codex_base::Ids;
 use codex_model::{ModelRequest, RequestMetadata};
 use codex_protocol::assessment::{ApprovalReview, ApprovalReviewStatus, Assessment, AssessmentOutcome, ReviewedAction, RiskLevel};
 use codex_protocol::facts::ToolIntent;
@@ -132,7 +132,7 @@ fn evidence_line(item: &ResponseItem) -> Option<String> {
         | ItemView::Unknown { .. } => return None,
     };
     // As a JSON string: no text can end its own quotation.
-    let quoted = serde_json::to_string(&text[..truncate::floor_boundary(&text, ITEM_BYTES_MAX)]).unwrap_or_default();
+    let quoted = serde_json::to_string(&text[..text.floor_char_boundary(ITEM_BYTES_MAX)]).unwrap_or_default();
     Some(format!("{who}: {quoted}\n"))
 }
 
