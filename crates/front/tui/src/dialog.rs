@@ -9,7 +9,9 @@ use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
 
 /// The letter of the answer that declines.
-const DECLINE: char = 'n';
+pub const DECLINE: char = 'n';
+/// Of an answer that has no letter, but its number.
+pub const NO_KEY: char = '\0';
 
 /// What is asked. `A` is what an answer means to whoever asked.
 #[derive(Debug, Clone)]
@@ -39,6 +41,12 @@ pub struct Choice<A> {
     pub key: char,
     pub label: String,
     pub answer: A,
+}
+
+impl<A> Choice<A> {
+    fn letter(&self, keymap: &Keymap) -> Option<String> {
+        keymap.answer(self.key).filter(|_| self.key != NO_KEY)
+    }
 }
 
 /// What a key did.
@@ -138,7 +146,7 @@ impl<A: Clone> Dialog<A> {
                 (" ", Role::Text)
             };
             rows.push(one(
-                &format!("{mark} {} {}", keymap.answer(choice.key).unwrap_or_default(), choice.label),
+                &format!("{mark} {} {}", choice.letter(keymap).unwrap_or_default(), choice.label),
                 role,
             ));
         }
@@ -152,7 +160,7 @@ impl<A: Clone> Dialog<A> {
             let mark = if chosen { look.glyphs().chosen } else { " " };
             let last = index + 1 == self.choices.len();
             let esc = (last && keymap.in_question(Key::plain(Code::Esc)) == Some(Action::Answer(DECLINE))).then(|| "esc".to_owned());
-            let keys: Vec<String> = keymap.answer(choice.key).into_iter().chain(esc).collect();
+            let keys: Vec<String> = choice.letter(keymap).into_iter().chain(esc).collect();
             let keys = if keys.is_empty() {
                 String::new()
             } else {

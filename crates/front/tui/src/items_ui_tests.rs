@@ -138,26 +138,26 @@ fn a_question_mark_on_an_empty_field_shows_the_keys_worth_knowing() {
         if columns == 80 {
             assert_snapshot!(desk.screen(), @r"
             › Ask for something
-              /           commands                  ctrl-_      undo
-              @           files                     ctrl-v      a picture you copied
-              ctrl-c      clear, interrupt, leave   ctrl-g      write in your editor
-              enter       send                      ctrl-t      the whole conversation
-              tab         send after the turn       ctrl-o      copy the last answer
-              ctrl-j      new line                  alt-r       answers as written
-              esc         interrupt; twice: back    ctrl-l      clear the window
-              shift-left  edit a queued message     ctrl-z      suspend codex
-              ctrl-r      search earlier messages
+              /           commands                  ctrl-r      search earlier messages
+              @           files                     ctrl-_      undo
+              ctrl-c      clear, interrupt, leave   ctrl-v      a picture you copied
+              enter       send                      ctrl-g      write in your editor
+              tab         send after the turn       ctrl-t      the whole conversation
+              ctrl-j      new line                  ctrl-o      copy the last answer
+              esc         interrupt; twice: back    alt-r       answers as written
+              shift-left  edit a queued message     ctrl-l      clear the window
+              shift-tab   plan mode, on and off     ctrl-z      suspend codex
               small · ~/work
             ");
         } else {
             assert_snapshot!(desk.screen(), @r"
             › Ask for something
-              /           commands                  esc         interrupt; twice: back    ctrl-t      the whole conversation
-              @           files                     shift-left  edit a queued message     ctrl-o      copy the last answer
-              ctrl-c      clear, interrupt, leave   ctrl-r      search earlier messages   alt-r       answers as written
-              enter       send                      ctrl-_      undo                      ctrl-l      clear the window
-              tab         send after the turn       ctrl-v      a picture you copied      ctrl-z      suspend codex
-              ctrl-j      new line                  ctrl-g      write in your editor
+              /           commands                  esc         interrupt; twice: back    ctrl-g      write in your editor
+              @           files                     shift-left  edit a queued message     ctrl-t      the whole conversation
+              ctrl-c      clear, interrupt, leave   shift-tab   plan mode, on and off     ctrl-o      copy the last answer
+              enter       send                      ctrl-r      search earlier messages   alt-r       answers as written
+              tab         send after the turn       ctrl-_      undo                      ctrl-l      clear the window
+              ctrl-j      new line                  ctrl-v      a picture you copied      ctrl-z      suspend codex
               small · ~/work
             ");
         }
@@ -239,6 +239,7 @@ fn the_status_says_everything_that_is_in_force_and_used() {
             assert_snapshot!(desk.screen(), @r"
             • codex         0.200.0
               model         small (scripted)
+              mode          default
               folder        ~/work
               commands may  write below the folder
               questions     when a command needs more than it may
@@ -257,6 +258,7 @@ fn the_status_says_everything_that_is_in_force_and_used() {
             assert_snapshot!(desk.screen(), @r"
             • codex         0.200.0
               model         small (scripted)
+              mode          default
               folder        ~/work
               commands may  write below the folder
               questions     when a command needs more than it may

@@ -42,6 +42,8 @@ pub enum Action {
     PasteImage,
     Interrupt,
     EditQueued,
+    /// Plan mode, or out of it.
+    CycleMode,
     /// The model thinks more, or less.
     Effort {
         more: bool,
@@ -147,6 +149,7 @@ pub const ROWS: &[Row<Context, Action>] = &[
     row(Context::Chat, "edit_queued_message", Action::EditQueued, &["shift-left", "alt-up"]),
     row(Context::Chat, "decrease_reasoning_effort", Action::Effort { more: false }, &["alt-,", "shift-down"]),
     row(Context::Chat, "increase_reasoning_effort", Action::Effort { more: true }, &["alt-.", "shift-up"]),
+    row(Context::Chat, "cycle_mode", Action::CycleMode, &["shift-tab"]),
     row(Context::Chat, "previous_permission_mode", Action::Permissions { next: false }, &[]),
     row(Context::Chat, "next_permission_mode", Action::Permissions { next: true }, &[]),
     row(Context::Composer, "submit", Action::Submit, &["enter"]),

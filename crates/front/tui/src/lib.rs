@@ -15,6 +15,7 @@
 
 pub mod alert;
 pub mod app;
+pub mod asking;
 pub mod background;
 pub mod backtrack;
 pub mod cells;

@@ -1,5 +1,6 @@
 //! What the server asks, as dialogs. Several wait in a queue.
 
+use crate::asking::Asking;
 use crate::cells;
 use crate::dialog::{Body, Choice, Dialog};
 use crate::look::Look;
@@ -12,6 +13,7 @@ use codex_protocol::questions::{
 use codex_protocol::requests::RequestId;
 use codex_protocol::settings::Rights;
 use serde_json::Value;
+use std::sync::Arc;
 
 #[cfg(test)]
 #[path = "questions_tests.rs"]
@@ -23,6 +25,8 @@ pub struct Question {
     pub id: RequestId,
     pub item_id: String,
     pub dialog: Dialog<Answer>,
+    /// There for what the model wants to know.
+    pub asking: Option<Box<Asking>>,
 }
 
 /// An answer: what the server is sent, and what the transcript tells of it. A new kind of question needs nothing else.
@@ -30,6 +34,24 @@ pub struct Question {
 pub struct Answer {
     pub value: Value,
     pub told: String,
+    pub step: Step,
+}
+
+/// What follows from an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// The server is sent it.
+    Send,
+    /// One of the model's options, as the value.
+    Choose,
+    /// Words are typed.
+    Words,
+    /// The turn ends.
+    Stop,
+    /// The plan is carried out, here or in a new conversation.
+    Implement { plan: Arc<str>, afresh: bool },
+    /// Nobody has to hear of it.
+    Nothing,
 }
 
 impl Answer {
@@ -38,28 +60,60 @@ impl Answer {
             // Plain data; should it not be writable, null is no permission.
             value: serde_json::to_value(answer).unwrap_or_default(),
             told,
+            step: Step::Send,
         }
     }
 }
 
 impl Question {
+    /// Whether a proposal shall be carried out. The server knows nothing of it.
+    pub fn of_plan(item_id: String, plan: &Arc<str>) -> Self {
+        let choice = |key, label: &str, step| Choice {
+            key,
+            label: label.to_owned(),
+            answer: Answer {
+                value: Value::Null,
+                told: String::new(),
+                step,
+            },
+        };
+        let implement = |afresh| Step::Implement {
+            plan: Arc::clone(plan),
+            afresh,
+        };
+        Self {
+            id: RequestId::String("plan".to_owned()),
+            item_id,
+            dialog: Dialog {
+                title: "Implement this plan?".to_owned(),
+                body: Body::Text("Until then nothing is changed.".to_owned()),
+                facts: Vec::new(),
+                choices: vec![
+                    choice('y', "Yes", implement(false)),
+                    choice('a', "Yes, in a new conversation that knows only the plan", implement(true)),
+                    choice('n', "No, go on planning", Step::Nothing),
+                ],
+                chosen: 0,
+            },
+            asking: None,
+        }
+    }
+
     /// `item` is what it is about, if it was told.
     pub fn of(id: RequestId, request: ServerRequest, item: Option<&ThreadItem>, look: &Look) -> Self {
         match request {
             ServerRequest::CommandExecutionApproval(params) => Self::command(id, params, item, look),
             ServerRequest::FileChangeApproval(params) => Self::patch(id, params, item, look),
             ServerRequest::PermissionsApproval(params) => Self::permissions(id, params, look),
-            ServerRequest::UserInput(params) => Self {
-                id,
-                item_id: params.item_id,
-                dialog: Dialog {
-                    title: String::new(),
-                    body: Body::Text(String::new()),
-                    facts: Vec::new(),
-                    choices: Vec::new(),
-                    chosen: 0,
-                },
-            },
+            ServerRequest::UserInput(params) => {
+                let asking = Asking::new(params.questions);
+                Self {
+                    id,
+                    item_id: params.item_id,
+                    dialog: asking.dialog(),
+                    asking: Some(Box::new(asking)),
+                }
+            }
         }
     }
 
@@ -94,6 +148,7 @@ impl Question {
                 facts,
                 chosen: 0,
             },
+            asking: None,
         }
     }
 
@@ -129,6 +184,7 @@ impl Question {
                 choices: choices(&ALL, &labels, &format!("to change {files}")),
                 chosen: 0,
             },
+            asking: None,
         }
     }
 
@@ -158,6 +214,7 @@ impl Question {
                 facts,
                 chosen: 0,
             },
+            asking: None,
         }
     }
 
@@ -204,6 +261,7 @@ impl Question {
                 choices,
                 chosen: 0,
             },
+            asking: None,
         }
     }
 }

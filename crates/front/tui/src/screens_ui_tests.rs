@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, setup, thread};
 use crate::state::Event;
+use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::RequestId;
 use codex_rpc::ServerMessage;
@@ -98,8 +99,64 @@ const CASES: &[Case] = &[
         desk.screen();
         desk.press("down");
     }),
+    ("plan mode", |desk| desk.say("/plan")),
+    ("a plan", |desk| proposed(desk)),
+    ("a plan that is not carried out", |desk| {
+        proposed(desk);
+        desk.screen();
+        desk.press("esc");
+    }),
+    ("the model asks", |desk| asked(desk)),
+    ("the model asks the next question", |desk| {
+        asked(desk);
+        desk.screen();
+        desk.press("2");
+    }),
+    ("words of the user's own", |desk| {
+        asked(desk);
+        desk.screen();
+        desk.press("3");
+        desk.screen();
+        desk.type_text("neither of them");
+    }),
     ("another session", |desk| desk.open(setup("t-9", Vec::new()))),
 ];
+
+/// A turn in plan mode that ended with a plan.
+fn proposed(desk: &mut Desk) {
+    desk.say("/plan mend it");
+    let turn = |status: &str| json!({"id": "u", "items": [], "itemsView": "notLoaded", "status": status, "startedAt": 1_795_608_000});
+    let tell = |desk: &mut Desk, method: &str, mut params: Value| {
+        params["threadId"] = json!("t-1");
+        params["turnId"] = json!("u");
+        let told: Notification = serde_json::from_value(json!({"method": method, "params": params})).unwrap();
+        desk.happens(Event::Server(Box::new(ServerMessage::Notification(told))));
+    };
+    let text = "# Greet\n- add `greet` to `src/lib.rs`, which the long way round says hello to whoever it is that comes by in the morning\n- test it\n";
+    tell(desk, "turn/started", json!({"turn": turn("inProgress")}));
+    tell(desk, "item/started", json!({"item": {"type": "plan", "id": "u-plan", "text": ""}}));
+    tell(desk, "item/plan/delta", json!({"itemId": "u-plan", "delta": text}));
+    tell(
+        desk,
+        "item/completed",
+        json!({"item": {"type": "plan", "id": "u-plan", "text": text}}),
+    );
+    tell(desk, "turn/completed", json!({"turn": turn("completed")}));
+}
+
+/// Two questions of the model's.
+fn asked(desk: &mut Desk) {
+    let option = |label: &str, description: &str| json!({"label": label, "description": description});
+    let file = json!({"id": "file", "header": "Where", "question": "Which file shall it go to?", "isOther": true, "isSecret": false,
+        "options": [option("src/lib.rs (Recommended)", "everybody looks there"), option("src/greet.rs", "a file of its own")]});
+    let tests = json!({"id": "tests", "header": "Tests", "question": "Shall there be tests?", "isOther": true, "isSecret": false,
+        "options": [option("Yes", "two"), option("No", "it is short")]});
+    ask(
+        desk,
+        "item/tool/requestUserInput",
+        json!({"isBlocking": true, "questions": [file, tests]}),
+    );
+}
 
 fn models() -> Value {
     let efforts = json!([{"reasoningEffort": "low", "description": "quick"}, {"reasoningEffort": "high", "description": "thorough"}]);

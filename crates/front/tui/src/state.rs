@@ -25,6 +25,7 @@ use crate::view::working::FRAME;
 use crate::waits::Waits;
 use crate::{Choosing, Ended, Failure, Opening, Options, Settings};
 use codex_protocol::VERSION;
+use codex_protocol::collaboration::ModeKind;
 use codex_protocol::items::{PlanStep, Thread, ThreadTokenUsage, UserInput};
 use codex_protocol::limits::RateLimitSnapshot;
 use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
@@ -235,6 +236,7 @@ pub struct Open {
     pub model: String,
     pub model_provider: String,
     pub effort: Option<String>,
+    pub mode: ModeKind,
     pub cwd: codex_base::AbsPath,
     pub approval_policy: ApprovalPolicy,
     pub approvals_reviewer: ApprovalsReviewer,
@@ -252,6 +254,7 @@ impl Open {
             model: setup.model.clone(),
             model_provider: setup.model_provider.clone(),
             effort: setup.reasoning_effort.clone(),
+            mode: setup.collaboration_mode.as_ref().map(|mode| mode.mode).unwrap_or_default(),
             cwd: setup.cwd.clone(),
             approval_policy: setup.approval_policy,
             approvals_reviewer: setup.approvals_reviewer,
@@ -267,6 +270,7 @@ impl Open {
 pub struct Chosen {
     pub model: Option<String>,
     pub effort: Option<String>,
+    pub mode: Option<ModeKind>,
     pub cwd: Option<codex_base::AbsPath>,
     pub approval_policy: Option<ApprovalPolicy>,
     pub approvals_reviewer: Option<ApprovalsReviewer>,
@@ -325,6 +329,8 @@ pub struct State {
     pub surface: Surface,
     /// On the whole window: the first row of the transcript that is shown; `None` follows what comes.
     pub scrolled: Option<usize>,
+    /// What the running turn proposes last: the item and its text.
+    pub proposed: Option<(String, Arc<str>)>,
     /// The steps of the running turn, if the model keeps a plan.
     pub plan: Vec<PlanStep>,
     /// On the whole window, above everything else.
@@ -473,6 +479,7 @@ impl State {
             size,
             surface,
             scrolled: None,
+            proposed: None,
             plan: Vec::new(),
             pager: None,
             ask_trust,
@@ -542,6 +549,11 @@ impl State {
             Session::Open(open) => Some(open),
             Session::Opening => None,
         }
+    }
+
+    /// The next turn is in plan mode.
+    pub fn is_planning(&self) -> bool {
+        self.open().is_some_and(|open| open.mode == ModeKind::Plan)
     }
 
     /// So wide may a row be that comes and goes. What is heard is never cut.

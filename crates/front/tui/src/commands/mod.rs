@@ -20,6 +20,7 @@ mod mention;
 pub mod model;
 mod new;
 mod permissions;
+pub mod plan;
 mod ps;
 mod pwd;
 pub mod raw;
@@ -72,6 +73,7 @@ pub struct Command {
 pub const COMMANDS: &[Command] = &[
     Command { argument: Argument::Optional("name effort"), ..command("model", "another model, and how much it thinks", When::Always, model::run) },
     command("permissions", "what commands may do, and when you are asked", When::Always, permissions::run),
+    Command { argument: Argument::Optional("what"), ..command("plan", "have a plan made before anything is changed", When::Always, plan::run) },
     Command { argument: Argument::Optional("what"), ..command("review", "have a change read and be told what is wrong with it", When::Idle, review::run) },
     command("skills", "what special instructions there are, on and off", When::Always, skills::run),
     command("init", "have AGENTS.md written, which tells every session about the project", When::Idle, init::run),

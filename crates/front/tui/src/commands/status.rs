@@ -23,6 +23,7 @@ pub fn run(state: &mut State, _: &str, _: Now) -> Vec<Effect> {
     let mut rows = vec![
         ("codex", VERSION.to_owned()),
         ("model", format!("{}{effort} ({})", open.model, open.model_provider)),
+        ("mode", open.mode.as_str().to_owned()),
         ("folder", state.look.path(&open.cwd)),
         ("commands may", format!("{}{network}", permissions(open.sandbox.mode()))),
         ("questions", format!("{}{reviewer}", approvals(open.approval_policy))),

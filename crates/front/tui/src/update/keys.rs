@@ -1,6 +1,7 @@
 //! Keys and pastes.
 
 use super::{interrupt, leave, submit, vim};
+use crate::asking::Typed;
 use crate::backtrack;
 use crate::cells::Notice;
 use crate::commands;
@@ -10,18 +11,19 @@ use crate::keymap::{Action, Context, FIELD};
 use crate::mention;
 use crate::pager::{self, Pager};
 use crate::picker;
-use crate::questions::Answer;
+use crate::questions::{Answer, Step};
 use crate::rebind;
 use crate::search;
 use crate::skills;
 use crate::state::{Effect, Now, State, Then};
 use crate::view;
-use codex_protocol::requests::{ThreadRead, ThreadReadParams};
+use codex_protocol::requests::{RequestId, ThreadRead, ThreadReadParams};
 use codex_tui_kit::composer::burst::Meaning;
-use codex_tui_kit::composer::{Edit, Motion};
+use codex_tui_kit::composer::{Edit, Editor, Motion};
 use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::pager::Scroll;
+use serde_json::Value;
 
 /// A paste of more characters is shown as a placeholder.
 const PASTE_SHOWN_MAX: usize = 1000;
@@ -148,8 +150,18 @@ fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     let Some(question) = state.questions.front_mut() else {
         return Vec::new();
     };
+    if let Some(asking) = &mut question.asking
+        && let Some(typed) = asking.press(key, &mut state.keymap)
+    {
+        match typed {
+            Typed::Nothing => {}
+            Typed::Left => question.dialog = asking.dialog(),
+            Typed::Given(words) => return given(state, words),
+        }
+        return Vec::new();
+    }
     match question.dialog.press(key, &state.keymap) {
-        Pressed::Answered(given) => answer(state, given),
+        Pressed::Answered(given) => answer(state, given, now),
         Pressed::ShowAll => {
             let lines = question.dialog.body_rows(state.size.columns, &state.look);
             state.pager = Some(Pager::new(question.dialog.title.clone(), lines, state.size));
@@ -162,15 +174,64 @@ fn press_question(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 }
 
 /// Answers the first question.
-fn answer(state: &mut State, given: Answer) -> Vec<Effect> {
+fn answer(state: &mut State, answer: Answer, now: Now) -> Vec<Effect> {
+    match answer.step {
+        Step::Choose => return given(state, answer.value.as_str().unwrap_or_default().to_owned()),
+        Step::Words => {
+            if let Some(question) = state.questions.front_mut()
+                && let Some(asking) = &mut question.asking
+            {
+                asking.words = Some(Editor::default());
+                question.dialog = asking.dialog();
+            }
+            return Vec::new();
+        }
+        Step::Stop => return interrupt(state),
+        Step::Send | Step::Implement { .. } | Step::Nothing => {}
+    }
     let Some(question) = state.questions.pop_front() else {
         return Vec::new();
     };
-    state.transcript.insert_note(&question.item_id, given.told);
-    vec![Effect::Respond {
-        id: question.id,
-        answer: given.value,
-    }]
+    match answer.step {
+        Step::Implement { plan, afresh } => commands::plan::implement(state, &plan, afresh, now),
+        Step::Nothing => Vec::new(),
+        _ => {
+            state.transcript.insert_note(&question.item_id, answer.told);
+            respond(question.id, answer.value)
+        }
+    }
+}
+
+/// One answer to what the model wants to know; the next question follows.
+fn given(state: &mut State, words: String) -> Vec<Effect> {
+    let Some(mut question) = state.questions.pop_front() else {
+        return Vec::new();
+    };
+    let Some(mut asking) = question.asking.take() else {
+        return Vec::new();
+    };
+    if !asking.give(words) {
+        question.dialog = asking.dialog();
+        question.asking = Some(asking);
+        state.questions.push_front(question);
+        return Vec::new();
+    }
+    let (answers, told) = asking.finish();
+    for told in told {
+        state.transcript.insert_note(&question.item_id, told);
+    }
+    respond(question.id, answers)
+}
+
+fn respond(id: RequestId, answer: Value) -> Vec<Effect> {
+    vec![Effect::Respond { id, answer }]
+}
+
+impl State {
+    /// Where the words go that a question wants.
+    pub(super) fn words_wanted(&mut self) -> Option<&mut Editor> {
+        self.questions.front_mut()?.asking.as_mut()?.words.as_mut()
+    }
 }
 
 /// The whole conversation on the whole window.
@@ -227,6 +288,7 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         Action::Transcript => return transcript(state, false),
         Action::FindInTranscript => return transcript(state, true),
         Action::Effort { more } => return commands::model::ask(state, Then::Effort { more }),
+        Action::CycleMode => commands::plan::cycle(state, now),
         Action::Permissions { next } => picker::choose::step_permissions(state, next, now),
         Action::Suspend => return vec![Effect::Suspend],
         Action::Interrupt if state.working.is_none() && state.editor.is_empty() && state.images.is_empty() => {

@@ -117,6 +117,11 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
 fn on_input(state: &mut State, input: Input, now: Now) -> Vec<Effect> {
     match input {
         Input::Key(key, _) => return keys::press(state, key, now),
+        Input::Paste(text) if state.words_wanted().is_some() => {
+            if let Some(words) = state.words_wanted() {
+                words.insert_paste(&text.replace(['\r', '\n'], " "));
+            }
+        }
         Input::Paste(text) if state.picker.is_some() => return picker::keys::paste(state, &text),
         Input::Paste(text) => match picture::look(state, &text) {
             Some(effect) => return vec![effect],
@@ -202,11 +207,12 @@ fn choose_again(open: &mut Open, chosen: &mut Chosen) {
     };
     open.model = given.model.clone().unwrap_or_else(|| open.model.clone());
     open.effort = given.effort.clone().or_else(|| open.effort.clone());
+    open.mode = given.mode.unwrap_or(open.mode);
     open.cwd = given.cwd.clone().unwrap_or_else(|| open.cwd.clone());
     open.approval_policy = given.approval_policy.unwrap_or(open.approval_policy);
     open.approvals_reviewer = given.approvals_reviewer.unwrap_or(open.approvals_reviewer);
     open.sandbox = given.sandbox.clone().unwrap_or_else(|| open.sandbox.clone());
-    let any = given.model.is_some() || given.cwd.is_some() || given.sandbox.is_some();
+    let any = given.model.is_some() || given.mode.is_some() || given.cwd.is_some() || given.sandbox.is_some();
     *chosen = Chosen { unsaid: any, ..given };
 }
 

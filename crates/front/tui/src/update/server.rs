@@ -11,20 +11,12 @@ use crate::questions::Question;
 use crate::state::{Effect, Now, Session, State};
 use codex_protocol::items::{ThreadItem, TurnStatus};
 use codex_protocol::notifications::{Notification, WaitingFor};
-use codex_protocol::questions::ServerRequest;
 use codex_rpc::ServerMessage;
 use std::sync::Arc;
 
 pub fn on_message(state: &mut State, message: ServerMessage, now: Now) -> Vec<Effect> {
     match message {
         ServerMessage::Notification(notification) => on_notification(state, notification, now),
-        ServerMessage::Request {
-            id,
-            request: ServerRequest::UserInput(_),
-        } => {
-            let answer = serde_json::json!({"answers": {}});
-            vec![Effect::Respond { id, answer }]
-        }
         ServerMessage::Request { id, request } => {
             let item = state.transcript.item(request.item_id());
             let question = Question::of(id, request, item.as_ref(), &state.look);
@@ -65,6 +57,7 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
             state.questions.clear();
             state.plan.clear();
             let interrupted = n.turn.status == TurnStatus::Interrupted;
+            let proposed = state.proposed.take().filter(|_| n.turn.status == TurnStatus::Completed);
             state.transcript.turn_ended(n.turn, &state.look);
             // What the turn never took is not lost.
             for message in std::mem::take(&mut state.steering).into_iter().rev() {
@@ -73,7 +66,13 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
             if interrupted {
                 submit::take_back_queue(state);
             }
-            return submit::next_of_queue(state, now);
+            let effects = submit::next_of_queue(state, now);
+            // Whoever has more to say is not asked.
+            let idle = state.working.is_none() && state.editor.is_empty();
+            if let Some((item_id, plan)) = proposed.filter(|_| idle && state.is_planning()) {
+                state.questions.push_back(Question::of_plan(item_id, &plan));
+            }
+            return effects;
         }
         Notification::ItemStarted(n) => state.transcript.started(&n.item, now.monotonic, columns, &state.look),
         Notification::ItemCompleted(n) => {
@@ -129,10 +128,15 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
 }
 
 impl State {
-    /// For `/copy`.
+    /// For `/copy`, and for the question behind a plan.
     pub(super) fn keep_answer(&mut self, item: &ThreadItem) {
-        if let ThreadItem::AgentMessage { text, .. } = item {
-            self.last_answer = Some(Arc::clone(text));
+        match item {
+            ThreadItem::AgentMessage { text, .. } => self.last_answer = Some(Arc::clone(text)),
+            ThreadItem::Plan { id, text } => {
+                self.last_answer = Some(Arc::clone(text));
+                self.proposed = Some((id.clone(), Arc::clone(text)));
+            }
+            _ => {}
         }
     }
 }

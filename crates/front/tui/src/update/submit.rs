@@ -3,6 +3,7 @@
 use crate::commands;
 use crate::shell;
 use crate::state::{Effect, Message, Now, Session, State, Then};
+use codex_protocol::collaboration::CollaborationMode;
 use codex_protocol::requests::{TurnStart, TurnStartParams, TurnSteer, TurnSteerParams};
 
 /// Sends the draft: as a command, to the running turn, or as a turn of its own.
@@ -110,6 +111,12 @@ pub fn next_of_queue(state: &mut State, now: Now) -> Vec<Effect> {
         let chosen = &state.chosen;
         params.model.clone_from(&chosen.model);
         params.effort.clone_from(&chosen.effort);
+        params.collaboration_mode = chosen.mode.map(|mode| {
+            Box::new(CollaborationMode {
+                mode,
+                ..CollaborationMode::default()
+            })
+        });
         params.cwd = chosen.cwd.as_ref().map(ToString::to_string);
         params.approval_policy = chosen.approval_policy;
         params.approvals_reviewer = chosen.approvals_reviewer;

@@ -10,6 +10,24 @@ use codex_tui_kit::{cells, sanitize};
 use ratatui::text::{Line, Span};
 
 pub fn row(state: &State, _: Now) -> Line<'static> {
+    let mut left = left(state);
+    // At the right edge, where there is room.
+    if let Some(mode) = mode(state) {
+        let free = usize::from(state.columns()).saturating_sub(left.width() + mode.width());
+        if free > 0 {
+            left.spans.push(Span::raw(" ".repeat(free)));
+            left.spans.extend(mode.spans);
+        }
+    }
+    left
+}
+
+/// Said of a mode that is not the usual one.
+pub fn mode(state: &State) -> Option<Line<'static>> {
+    state.is_planning().then(|| Line::from(state.look.span("Plan mode", Role::Accent)))
+}
+
+fn left(state: &State) -> Line<'static> {
     if let Some(words) = words(state) {
         return words;
     }

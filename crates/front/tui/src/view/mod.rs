@@ -62,7 +62,16 @@ fn below(state: &State, now: Now) -> Below {
                 .dialog
                 .rows(state.size.columns, height - 1, waiting, (&state.look, &state.keymap)),
         );
-        return Below { rows, cursor: None };
+        let typed = question
+            .asking
+            .as_ref()
+            .and_then(|asking| asking.rows(state.size.columns, &state.look));
+        let cursor = typed.map(|(typed, column)| {
+            let row = rows.len();
+            rows.extend(typed);
+            (row, column)
+        });
+        return Below { rows, cursor };
     }
     let (field, at) = composer::rows(state, height);
     rows = working::rows(state, now);

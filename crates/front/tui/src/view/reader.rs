@@ -6,6 +6,7 @@ use codex_tui_kit::cells;
 use codex_tui_kit::sanitize;
 use codex_tui_kit::terminal::{Frame, Position, Surface};
 use ratatui::text::Line;
+use std::borrow::Cow;
 
 /// Rows of a dialog or list: nothing is cut for lack of room.
 const HEIGHT: usize = usize::MAX;
@@ -17,7 +18,9 @@ pub fn rows(state: &State, now: Now) -> Vec<Line<'static>> {
     }
     if let Some(question) = state.questions.front() {
         let waiting = state.questions.len() - 1;
-        return question.dialog.rows(state.columns(), HEIGHT, waiting, (&state.look, &state.keymap));
+        let mut rows = question.dialog.rows(state.columns(), HEIGHT, waiting, (&state.look, &state.keymap));
+        rows.extend(question.asking.as_ref().and_then(|asking| asking.hint(&state.look)));
+        return rows;
     }
     let mut rows = working::rows(state, now);
     if let Some(list) = &state.picker {
@@ -34,6 +37,7 @@ pub fn rows(state: &State, now: Now) -> Vec<Line<'static>> {
     rows.extend(completions.into_iter().flatten().filter(|row| row.to_string().starts_with(chosen)));
     rows.extend(shortcuts::rows(state, HEIGHT));
     rows.extend(footer::words(state));
+    rows.extend(footer::mode(state));
     rows
 }
 
@@ -58,12 +62,14 @@ pub fn frame(state: &State) -> Frame {
 }
 
 /// What stands before it, the line of the text that the cursor is in, and the byte of the cursor in it.
-fn typed(state: &State) -> (String, &str, usize) {
+fn typed(state: &State) -> (String, Cow<'_, str>, usize) {
     if state.ask_trust.is_some() || !state.questions.is_empty() {
-        return ("answer> ".to_owned(), "", 0);
+        let asking = state.questions.front().and_then(|question| question.asking.as_ref());
+        let (text, cursor) = asking.and_then(|asking| asking.typed()).unwrap_or_default();
+        return ("answer> ".to_owned(), Cow::Owned(text), cursor);
     }
     if let Some(list) = &state.picker {
-        return ("choose> ".to_owned(), list.query(), list.query().len());
+        return ("choose> ".to_owned(), list.query().into(), list.query().len());
     }
     let (text, cursor) = (state.editor.text(), state.editor.cursor());
     let start = text[..cursor].rfind('\n').map_or(0, |at| at + 1);
@@ -75,5 +81,5 @@ fn typed(state: &State) -> (String, &str, usize) {
     } else {
         "> ".to_owned()
     };
-    (prompt, &text[start..end], cursor - start)
+    (prompt, text[start..end].into(), cursor - start)
 }

@@ -17,6 +17,7 @@ const WORTH_KNOWING: &[(Action, &str)] = &[
     (Action::Newline, "new line"),
     (Action::Interrupt, "interrupt; twice: back"),
     (Action::EditQueued, "edit a queued message"),
+    (Action::CycleMode, "plan mode, on and off"),
     (Action::SearchHistory(Way::Older), "search earlier messages"),
     (Action::Edit(Edit::Undo), "undo"),
     (Action::PasteImage, "a picture you copied"),

@@ -5,6 +5,7 @@
 mod approvals;
 mod background;
 mod conversation;
+mod plan;
 mod reader;
 mod sessions;
 mod shell;

@@ -15,7 +15,7 @@ const KEYMAP: Kind = Table(&[
         "change_host", "hide_pane", "resize_panes", "submit", "queue", "toggle_shortcuts",
     ]),
     context("chat", &[
-        "interrupt_turn", "decrease_reasoning_effort", "increase_reasoning_effort", "previous_permission_mode", "next_permission_mode",
+        "interrupt_turn", "decrease_reasoning_effort", "increase_reasoning_effort", "previous_permission_mode", "next_permission_mode", "cycle_mode",
         "edit_queued_message", "prompt_stack_back", "skip_question", "open_presets", "toggle_voice", "toggle_voice_mute",
     ]),
     context("composer", &["submit", "queue", "toggle_shortcuts", "history_search_previous", "history_search_next", "paste_image"]),
