@@ -200,6 +200,7 @@ async fn where_nobody_may_be_asked_the_model_is_told_why_and_gets_nothing() {
     };
     let files = json!({"file_system": {"write": ["../out"]}});
     let credentials = json!({"file_system": {"write": ["../out"], "read": ["~/.aws/credentials"]}});
+    let protected = json!({"file_system": {"write": ["../out", ".codex/rules"]}});
     let modes = "allowed_sandbox_modes = [\"read-only\"]\n";
     for (config, requirements, approval, wanted, expect) in [
         (OFFERED, "", ApprovalPolicy::Never, &files, "the approval policy is Never"),
@@ -219,6 +220,7 @@ async fn where_nobody_may_be_asked_the_model_is_told_why_and_gets_nothing() {
             &credentials,
             ".aws/credentials stays closed",
         ),
+        (OFFERED, "", ApprovalPolicy::OnRequest, &protected, ".codex/rules stays closed"),
         ("", "", ApprovalPolicy::OnRequest, &files, "unsupported call: request_permissions"),
     ] {
         let mock = MockModel::start([ask("c1", wanted), run("c2"), Answer::message("done")]);

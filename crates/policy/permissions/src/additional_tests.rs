@@ -249,6 +249,28 @@ fn what_is_given_opens_and_what_is_protected_in_it_stays() {
 }
 
 #[test]
+fn a_protected_name_is_not_opened_where_the_folder_around_it_is_closed_either() {
+    let check = |mode: &SandboxPolicy, at: &str, expect: Rights| {
+        let (policy, files) = widen(mode, &FileRules::default(), &lines(&[(at, Rights::Write)]), "test");
+        assert_eq!(rights(&resolved(&policy, &files), &path(at)), expect, "{mode:?}: {at}");
+    };
+
+    for mode in [SandboxPolicy::read_only(), SandboxPolicy::workspace_write()] {
+        for at in [
+            "/w/.codex/rules",
+            "/w/.Codex/rules/x",
+            "/srv/.git/hooks",
+            "/srv/.git",
+            "/w/a/.agents",
+        ] {
+            let is_open = mode != SandboxPolicy::read_only() && at == "/w/a/.agents";
+            check(&mode, at, if is_open { Rights::Write } else { Rights::Read });
+        }
+        check(&mode, "/w/codex/rules", Rights::Write);
+    }
+}
+
+#[test]
 fn what_is_not_confined_stays_as_it_is() {
     let more = lines(&[("/a", Rights::None)]);
     let widened = widen(&SandboxPolicy::DangerFullAccess, &FileRules::default(), &more, "test");

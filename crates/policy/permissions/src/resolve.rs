@@ -8,6 +8,7 @@ use crate::{
 use codex_base::AbsPath;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, SandboxMode, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 
 /// Directly below every writable root these are read-only, existing or not: what runs or counts later, outside of the sandbox
 /// (hooks and configuration of git, of this program, of other agents, of cloud tools). Of `.git` see [`Repository`].
@@ -141,6 +142,13 @@ pub fn resolve(policy: &SandboxPolicy, files: &FileRules, cwd: &AbsPath, facts: 
             }
         }
     }
+}
+
+/// Whoever works in something protected, such as a worktree in codex's own folder, is not meant.
+fn in_protected(path: &AbsPath, cwd: &AbsPath) -> bool {
+    let is_name = |name: &OsStr| PROTECTED_NAMES.iter().any(|protected| name.eq_ignore_ascii_case(protected));
+    let mut around = path.ancestors().filter(|at| !cwd.starts_with(at));
+    around.any(|at| at.file_name().is_some_and(is_name))
 }
 
 /// Whoever works in a folder for temporary files works there all the same.
@@ -290,7 +298,8 @@ impl Rules {
         });
     }
 
-    /// Each path gets the wider of what it had and what it is given. A denial on either side stays.
+    /// Each path gets the wider of what it had and what it is given. A denial on either side stays, and so does what is protected, also where
+    /// the folder around it is no root that would protect it.
     fn widen(&mut self, lines: &[FileRule], cwd: &AbsPath, facts: &PathFacts) {
         let before = self.rights();
         let mut lines: Vec<(AbsPath, &FileRule)> = lines.iter().map(|line| (facts.real(&line.path), line)).collect();
@@ -301,7 +310,8 @@ impl Rules {
             let given = if denied {
                 Rights::None
             } else {
-                had.max(devices::most(&path, line.rights))
+                let most = if in_protected(&path, cwd) { Rights::Read } else { Rights::Write };
+                had.max(devices::most(&path, line.rights).min(most))
             };
             let has = rights_of_deepest(self.by_path.iter().map(|(path, rule)| (path, rule.rights)), &path);
             if has != Some(given) {
