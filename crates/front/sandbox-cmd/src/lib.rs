@@ -46,7 +46,12 @@ pub enum SandboxCmdError {
     #[error("there is no program {program:?}")]
     NotFound { program: String },
     #[error("{program:?} cannot be executed: {why}")]
-    NotExecutable { program: String, why: String },
+    NotExecutable {
+        program: String,
+        why: String,
+        /// The policy may have caused it.
+        may_be_closed: bool,
+    },
     #[error("the command cannot work in {cwd:?}")]
     Cwd { cwd: std::path::PathBuf, source: io::Error },
     /// This host cannot do what the policy says.
@@ -100,11 +105,12 @@ impl SandboxCmdError {
         match self {
             Self::Unrecordable(_) => Some("without a record the command runs: `codex sandbox -- COMMAND`"),
             Self::Unenforceable(_) => Some("`codex sandbox check` says what this system can enforce"),
-            Self::NotExecutable { .. } => Some("-v says what the policy lets a command read"),
+            Self::NotExecutable { may_be_closed: true, .. } => Some("-v says what the policy lets a command read"),
             Self::Config(_)
             | Self::State { .. }
             | Self::Additional { .. }
             | Self::NotFound { .. }
+            | Self::NotExecutable { .. }
             | Self::Cwd { .. }
             | Self::Start(_)
             | Self::Lost => None,

@@ -119,7 +119,11 @@ fn not_started(error: SpawnError, spec: &CommandSpec) -> SandboxCmdError {
             // The system says the same of a script whose interpreter is missing.
             if is_file(name, &spec.cwd) {
                 let why = "the program that it names in its first line, or its loader, is missing".to_owned();
-                SandboxCmdError::NotExecutable { program, why }
+                SandboxCmdError::NotExecutable {
+                    program,
+                    why,
+                    may_be_closed: true,
+                }
             } else {
                 SandboxCmdError::NotFound { program }
             }
@@ -127,6 +131,7 @@ fn not_started(error: SpawnError, spec: &CommandSpec) -> SandboxCmdError {
         SpawnError::Program { source, .. } => SandboxCmdError::NotExecutable {
             program,
             why: source.to_string(),
+            may_be_closed: source.kind() == io::ErrorKind::PermissionDenied,
         },
         SpawnError::Cwd { cwd, source } => SandboxCmdError::Cwd { cwd, source },
         error => SandboxCmdError::Start(error),

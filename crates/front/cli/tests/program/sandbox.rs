@@ -48,12 +48,16 @@ fn the_streams_and_the_exit_code_are_those_of_the_command() {
 fn a_command_that_a_signal_ends_or_that_is_none_has_the_exit_code_that_shells_have() {
     let lab = Lab::new();
     let script = lab.home.workspace().join("script");
+    let no_program = lab.home.workspace().join("no-program");
     fs::write(&script, "#!/no/such/program\n").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&no_program, "\0").unwrap();
+    for file in [&script, &no_program] {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
 
     sandboxed(&lab, &["--", "sh", "-c", "kill -9 $$"]).assert_code(137);
     sandboxed(&lab, &["-s", "danger-full-access", "--", "sh", "-c", "kill -15 $$"]).assert_code(143);
-    let told = [vec!["no-such-program"], vec!["--", "/etc/passwd"], vec!["./script"], vec![]].map(|words| sandboxed(&lab, &words).all());
+    let told = [vec!["no-such-program"], vec!["--", "/etc/passwd"], vec!["./script"], vec!["./no-program"], vec![]].map(|words| sandboxed(&lab, &words).all());
     insta::assert_snapshot!(told.join(""), @r#"
     Ok(127)
     -- stdout
@@ -69,6 +73,10 @@ fn a_command_that_a_signal_ends_or_that_is_none_has_the_exit_code_that_shells_ha
     -- stderr
     error: "./script" cannot be executed: the program that it names in its first line, or its loader, is missing [sandbox.command_not_executable]
     hint: -v says what the policy lets a command read
+    Ok(126)
+    -- stdout
+    -- stderr
+    error: "./no-program" cannot be executed: Exec format error (os error 8) [sandbox.command_not_executable]
     Ok(1)
     -- stdout
     -- stderr
