@@ -6,11 +6,13 @@ use crate::matches::Matched;
 use crate::plan::{Entry, Form};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
-use rustix::fs::{FileType, Mode, OFlags, RawDir};
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -135,28 +137,25 @@ impl Contents {
     fn of_known(folder: &AbsPath, known: Option<&Self>) -> Option<Self> {
         // Before the look, so that what changes during it is seen.
         let stamp = stamp(folder);
-        let file = rustix::fs::open(folder.as_path(), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        let device = rustix::fs::fstat(&file).ok()?.st_dev;
         let known = known.and_then(|known| match &known.listing {
             Listing::Entries(entries) => Some(entries),
             Listing::TooMany => None,
         });
         let mut found = Vec::new();
-        let mut buffer = Vec::with_capacity(LISTED_BYTES);
-        let mut entries = RawDir::new(&file, buffer.spare_capacity_mut());
-        while let Some(Ok(entry)) = entries.next() {
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if name == "." || name == ".." {
-                continue;
-            }
+        let entries = Entries::of(folder).ok()?;
+        let whole = entries.each(|name, kind, id| {
             if found.len() == LISTING_MAX {
-                return Some(Self {
-                    stamp,
-                    listing: Listing::TooMany,
-                });
+                return ControlFlow::Break(());
             }
-            let is_it = |known: &&Listed| known.file == Some((device, entry.ino())) && is_still(known, entry.file_type());
+            let is_it = |known: &&Listed| known.file == Some(id) && is_still(known, kind);
             found.push((name.to_owned(), known.and_then(|known| known.get(name)).filter(is_it).copied()));
+            ControlFlow::Continue(())
+        });
+        if whole.is_break() {
+            return Some(Self {
+                stamp,
+                listing: Listing::TooMany,
+            });
         }
         let looked = found.into_iter().filter_map(|(name, known)| {
             // One that is gone by now needs no rule.
@@ -170,8 +169,43 @@ impl Contents {
     }
 }
 
-/// Many names at a time.
-const LISTED_BYTES: usize = 64 * 1024;
+/// The entries of a folder, a few hundred of them per call of the system.
+pub(crate) struct Entries {
+    folder: OwnedFd,
+    device: u64,
+}
+
+/// Bytes of names at a time.
+const ENTRIES_BYTES: usize = 32 * 1024;
+
+impl Entries {
+    pub fn of(folder: &Path) -> io::Result<Self> {
+        let folder = rustix::fs::open(folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let device = rustix::fs::fstat(&folder)?.st_dev;
+        Ok(Self { folder, device })
+    }
+
+    /// With what each is, as far as that is known, and its number on the disk of the folder, which is not that of what is mounted there. Ends
+    /// where no more can be read.
+    pub fn each(&self, mut each: impl FnMut(&OsStr, FileType, FileId) -> ControlFlow<()>) -> ControlFlow<()> {
+        let mut buffer = Vec::with_capacity(ENTRIES_BYTES);
+        let mut entries = RawDir::new(&self.folder, buffer.spare_capacity_mut());
+        while let Some(Ok(entry)) = entries.next() {
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            // Some file systems do not say in passing what an entry is.
+            let kind = match entry.file_type() {
+                FileType::Unknown => rustix::fs::statat(&self.folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+                    .map_or(FileType::Unknown, |facts| FileType::from_raw_mode(facts.st_mode)),
+                kind => kind,
+            };
+            each(name, kind, (self.device, entry.ino()))?;
+        }
+        ControlFlow::Continue(())
+    }
+}
 
 fn is_still(known: &Listed, kind: FileType) -> bool {
     match known.entry {

@@ -7,16 +7,18 @@
 mod tests;
 pub(crate) mod watch;
 
-use crate::facts::{self, FileId, Seen};
+use crate::facts::{self, Entries, FileId, Seen};
 use crate::plan::Entry;
 use codex_base::AbsPath;
 use codex_permissions::{DenyGlobs, ResolvedPolicy, Rights, rights};
 use codex_process::SandboxError;
 use codex_protocol::settings::DenyGlob;
+use rustix::fs::FileType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use watch::Watch;
@@ -310,19 +312,18 @@ impl Index {
         }
         self.found.remove(folder);
         self.twins.remove(folder);
-        let Ok(entries) = fs::read_dir(folder.as_path()) else { return };
-        let device = fs::symlink_metadata(folder.as_path()).map(|facts| facts.dev()).unwrap_or_default();
+        let Ok(entries) = Entries::of(folder) else { return };
+        let goes_on = left.is_none_or(|left| left > 1);
         let mut below = Vec::new();
-        for entry in entries.flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
-            let name = entry.file_name();
-            let number = kind.is_file().then(|| (device, entry.ino()));
-            if self.note(globs, folder, &name, number) == Noted::Nothing && kind.is_dir() {
+        let _ = entries.each(|name, kind, id| {
+            let number = (kind == FileType::RegularFile).then_some(id);
+            if self.note(globs, folder, name, number) == Noted::Nothing && goes_on && kind == FileType::Directory {
                 below.push(folder.join(name));
             }
-        }
+            ControlFlow::Continue(())
+        });
         for folder in below {
-            if left.is_none_or(|left| left > 1) && !self.watches(&folder) {
+            if !self.watches(&folder) {
                 self.look_into(globs, &folder);
             }
         }
@@ -351,7 +352,8 @@ impl Index {
 
     fn note(&mut self, globs: &DenyGlobs, folder: &AbsPath, name: &OsStr, number: Option<FileId>) -> Noted {
         let is_one_of = |numbers: &BTreeSet<FileId>| number.is_some_and(|number| numbers.contains(&number));
-        let names = if globs.matching(&folder.join(name)).is_some() || is_one_of(&self.question.denied) {
+        let matches = globs.may_match(name) && globs.matching(&folder.join(name)).is_some();
+        let names = if matches || is_one_of(&self.question.denied) {
             &mut self.found
         } else if is_one_of(&self.linked) {
             &mut self.twins

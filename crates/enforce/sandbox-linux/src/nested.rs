@@ -3,13 +3,17 @@
 //! The folders are walked once in a session and then watched, so that the next command costs what changed since. Of those that hold too much
 //! the deepest are not known. Where they cannot be watched, what the first walk found is all that is known.
 
+use crate::facts::Entries;
 use crate::matches::watch::{Names, Watch};
 use codex_base::AbsPath;
 use codex_permissions::{NestedRepository, ResolvedPolicy, RuleSource};
 use codex_protocol::settings::SandboxMode;
+use rustix::fs::FileType;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// Entries that are known at a time, those near the top first: in large projects a walk of this many takes a tenth of a second or two.
@@ -216,28 +220,27 @@ impl Index {
     fn entries_of(&mut self, folder: &AbsPath) -> Vec<AbsPath> {
         self.found.remove(folder);
         self.entries -= self.sizes.remove(folder).unwrap_or(0);
-        let Ok(entries) = fs::read_dir(folder.as_path()) else {
+        let Ok(entries) = Entries::of(folder) else {
             return Vec::new();
         };
         let mut kinds = BTreeSet::new();
         let mut below = Vec::new();
         let (mut parts, mut size) = (0, 0);
-        for entry in entries.flatten() {
+        let _ = entries.each(|name, kind, _| {
             size += 1;
-            let Ok(kind) = entry.file_type() else { continue };
-            let name = entry.file_name();
-            match (name.to_str(), kind.is_dir()) {
-                (Some(".git"), true) => drop(kinds.insert(Kind::Folder)),
-                (Some(".git"), false) if kind.is_file() => drop(kinds.insert(Kind::File)),
-                (Some("objects" | "refs"), true) => {
+            match (name.as_bytes(), kind) {
+                (b".git", FileType::Directory) => drop(kinds.insert(Kind::Folder)),
+                (b".git", FileType::RegularFile) => drop(kinds.insert(Kind::File)),
+                (b"objects" | b"refs", FileType::Directory) => {
                     parts += 1;
-                    below.push(folder.join(&name));
+                    below.push(folder.join(name));
                 }
-                (Some("HEAD"), false) => parts += 1,
-                (_, true) => below.push(folder.join(&name)),
-                (_, false) => {}
+                (_, FileType::Directory) => below.push(folder.join(name)),
+                (b"HEAD", _) => parts += 1,
+                _ => {}
             }
-        }
+            ControlFlow::Continue(())
+        });
         self.entries += size;
         self.sizes.insert(folder.clone(), size);
         if kinds.contains(&Kind::Folder) {

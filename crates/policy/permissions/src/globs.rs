@@ -4,7 +4,8 @@ use codex_base::AbsPath;
 use codex_protocol::settings::DenyGlob;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf, is_separator};
 use std::sync::OnceLock;
 
 /// Patterns, compiled when they are first asked.
@@ -13,6 +14,8 @@ use std::sync::OnceLock;
 pub struct DenyGlobs {
     globs: Vec<DenyGlob>,
     compiled: OnceLock<Option<GlobSet>>,
+    /// Their last names; `None`: anything may match.
+    names: OnceLock<Option<GlobSet>>,
 }
 
 impl DenyGlobs {
@@ -27,11 +30,24 @@ impl DenyGlobs {
     /// The first pattern that `path` or a folder around it matches. If a pattern cannot be understood everything matches it.
     pub fn matching(&self, path: &AbsPath) -> Option<&DenyGlob> {
         let first = self.globs.first()?;
-        let Some(set) = self.compiled.get_or_init(|| compile(&self.globs)) else {
+        let Some(set) = self
+            .compiled
+            .get_or_init(|| compile(self.globs.iter().map(|glob| glob.pattern.as_str())))
+        else {
             return Some(first);
         };
-        let found = path.as_path().ancestors().flat_map(|path| set.matches(path)).min()?;
+        let may_match = |path: &&Path| path.file_name().is_none_or(|name| self.may_match(name));
+        let around = path.as_path().ancestors().filter(may_match);
+        let found = around.flat_map(|path| set.matches(path)).min()?;
         self.globs.get(found)
+    }
+
+    /// Whether something of that name may match, wherever it lies. Far quicker than to ask for its path.
+    pub fn may_match(&self, name: &OsStr) -> bool {
+        let names = self
+            .names
+            .get_or_init(|| compile(last_names(&self.globs)?.iter().map(String::as_str)));
+        names.as_ref().is_none_or(|names| names.is_match(name))
     }
 
     /// The folder below which a pattern can match: its part without wildcards, but for the last name.
@@ -63,6 +79,7 @@ impl From<Vec<DenyGlob>> for DenyGlobs {
         Self {
             globs,
             compiled: OnceLock::new(),
+            names: OnceLock::new(),
         }
     }
 }
@@ -100,11 +117,22 @@ pub(crate) fn rebased(pattern: &str, real: impl Fn(&AbsPath) -> AbsPath) -> Stri
     Path::new(&base).join(rest).to_string_lossy().into_owned()
 }
 
-fn compile(globs: &[DenyGlob]) -> Option<GlobSet> {
+/// The patterns that the names of what matches match: nothing but a separator parts names. `None` if that cannot be told.
+fn last_names(globs: &[DenyGlob]) -> Option<Vec<String>> {
+    let last = |glob: &DenyGlob| {
+        // A class may hold a separator, and then ends no name.
+        let is_plain = glob.pattern.split_once('[').is_none_or(|(_, rest)| !rest.contains(is_separator));
+        let name = glob.pattern.rsplit(is_separator).next().filter(|_| is_plain)?;
+        (!name.is_empty() && !name.contains("**")).then(|| format!("**/{name}"))
+    };
+    globs.iter().map(last).collect()
+}
+
+fn compile<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Option<GlobSet> {
     let mut set = GlobSetBuilder::new();
-    for glob in globs {
+    for pattern in patterns {
         // Braces are plain characters here.
-        let pattern = glob.pattern.replace('{', "[{]").replace('}', "[}]");
+        let pattern = pattern.replace('{', "[{]").replace('}', "[}]");
         let compiled = GlobBuilder::new(&pattern)
             .literal_separator(true)
             .backslash_escape(false)
@@ -118,6 +146,31 @@ fn compile(globs: &[DenyGlob]) -> Option<GlobSet> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn names_rule_nothing_out_that_would_match(
+            patterns in proptest::collection::vec("/w(/|a|b|\\*|\\*\\*/|/\\*\\*|\\?|\\[|\\]|\\[ab\\]|\\[/\\]|\\[\\]a\\]|\\{|\\.){1,8}", 1..4),
+            path in "/w(/[ab.{\\[\\]]{1,3}){1,4}",
+        ) {
+            let glob = |pattern: &String| DenyGlob {
+                pattern: pattern.clone(),
+                place: String::new(),
+                managed: false,
+                max_depth: None,
+            };
+            let globs = DenyGlobs::from(patterns.iter().map(glob).collect::<Vec<_>>());
+            let path = AbsPath::new(&path).expect("test paths are absolute");
+
+            let alone = compile(patterns.iter().map(String::as_str));
+            let expect = alone.map(|set| path.as_path().ancestors().flat_map(|path| set.matches(path)).min());
+
+            let found = globs.matching(&path).map(|found| globs.globs.iter().position(|glob| glob == found));
+            // One that cannot be understood matches everything.
+            prop_assert_eq!(found.flatten(), expect.unwrap_or(Some(0)).and_then(|at| patterns.iter().position(|pattern| *pattern == patterns[at])));
+        }
+    }
 
     #[test]
     fn a_pattern_about_one_name_follows_renames_below_its_folder() {

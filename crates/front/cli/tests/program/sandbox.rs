@@ -57,7 +57,14 @@ fn a_command_that_a_signal_ends_or_that_is_none_has_the_exit_code_that_shells_ha
 
     sandboxed(&lab, &["--", "sh", "-c", "kill -9 $$"]).assert_code(137);
     sandboxed(&lab, &["-s", "danger-full-access", "--", "sh", "-c", "kill -15 $$"]).assert_code(143);
-    let told = [vec!["no-such-program"], vec!["--", "/etc/passwd"], vec!["./script"], vec!["./no-program"], vec![]].map(|words| sandboxed(&lab, &words).all());
+    let told = [
+        vec!["no-such-program"],
+        vec!["--", "/etc/passwd"],
+        vec!["./script"],
+        vec!["./no-program"],
+        vec![],
+    ]
+    .map(|words| sandboxed(&lab, &words).all());
     insta::assert_snapshot!(told.join(""), @r#"
     Ok(127)
     -- stdout
