@@ -30,9 +30,16 @@ pub struct Transcript {
     began: bool,
     reviewing: Reviewing,
     /// On the whole window nothing leaves: `finished` has every row, and these are the cells that it was made of.
-    kept: Option<Vec<Cell>>,
+    kept: Option<Vec<Kept>>,
     /// From this row on, `finished` is of an answer that is under way.
     partial_from: usize,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Cell(Cell),
+    /// Of an answer that was broken off: its text is not known. They stay as they are.
+    Rows(Vec<Row>),
 }
 
 #[derive(Debug)]
@@ -52,8 +59,11 @@ enum Under {
     Other(Box<ThreadItem>),
     /// Complete; `None` shows nothing more.
     Done(Option<Cell>),
-    /// What is left of an answer that was broken off.
-    Rows(Vec<Row>),
+    /// What is left of an answer that was broken off; whether some rows have left.
+    Rest {
+        rows: Vec<Row>,
+        began: bool,
+    },
 }
 
 impl Under {
@@ -61,7 +71,7 @@ impl Under {
         match self {
             Self::Done(cell) => cell.is_none(),
             Self::Other(item) => Cell::of(item).is_none(),
-            Self::Answer(_) | Self::Command { .. } | Self::Rows(_) => false,
+            Self::Answer(_) | Self::Command { .. } | Self::Rest { .. } => false,
         }
     }
 }
@@ -133,10 +143,21 @@ impl Transcript {
     }
 
     /// Remembers what the rows so far were made of.
-    fn keep(&mut self, cell: Cell) {
+    fn keep(&mut self, made_of: Kept) {
         if let Some(kept) = &mut self.kept {
-            kept.push(cell);
+            kept.push(made_of);
             self.partial_from = self.finished.len();
+        }
+    }
+
+    /// The rows since the last cell stay.
+    fn keep_partial(&mut self) {
+        if self.kept.is_some() {
+            let rows = self.finished.iter().skip(self.partial_from);
+            let rows: Vec<Row> = rows.skip_while(|row| **row == Row::default()).cloned().collect();
+            if !rows.is_empty() {
+                self.keep(Kept::Rows(rows));
+            }
         }
     }
 
@@ -145,11 +166,14 @@ impl Transcript {
         if let Some(kept) = &self.kept {
             let partial = self.finished.split_off(self.partial_from.min(self.finished.len()));
             self.finished.clear();
-            for cell in kept {
+            for made_of in kept {
                 if !self.finished.is_empty() {
                     self.finished.push_back(Row::default());
                 }
-                self.finished.extend(cell.rows(width, look));
+                match made_of {
+                    Kept::Cell(cell) => self.finished.extend(cell.rows(width, look)),
+                    Kept::Rows(rows) => self.finished.extend(rows.iter().cloned()),
+                }
             }
             self.partial_from = self.finished.len();
             self.finished.extend(partial);
@@ -211,21 +235,16 @@ impl Transcript {
         for open in &mut self.open {
             let done = match &mut open.state {
                 Under::Answer(answer) if answer.is_complete() => continue,
-                Under::Answer(answer) => {
-                    let rest = answer.rest(look);
-                    if answer.began() {
-                        self.finished.extend(rest);
-                        Under::Done(None)
-                    } else {
-                        Under::Rows(rest)
-                    }
-                }
+                Under::Answer(answer) => Under::Rest {
+                    rows: answer.rest(look),
+                    began: answer.began(),
+                },
                 Under::Command { item, .. } => {
                     item.status = CommandExecutionStatus::Failed;
                     Under::Done(Some(Cell::Command(item.clone())))
                 }
                 Under::Other(item) => Under::Done(Cell::of(item)),
-                Under::Done(_) | Under::Rows(_) => continue,
+                Under::Done(_) | Under::Rest { .. } => continue,
             };
             open.state = done;
         }
@@ -251,7 +270,7 @@ impl Transcript {
                 made += lines.len();
                 self.separate();
                 self.finished.extend(lines);
-                self.keep(cell);
+                self.keep(Kept::Cell(cell));
                 continue;
             }
             let Some(first) = self.open.front_mut() else { return };
@@ -270,16 +289,17 @@ impl Transcript {
                     if let Some(cell) = cell.filter(|_| !lines.is_empty()) {
                         self.separate();
                         self.finished.extend(lines);
-                        self.keep(cell);
+                        self.keep(Kept::Cell(cell));
                     }
                 }
-                Under::Rows(rows) => {
-                    let rows = std::mem::take(rows);
+                Under::Rest { rows, began } => {
+                    let (rows, began) = (std::mem::take(rows), *began);
                     self.open.pop_front();
-                    if !rows.is_empty() {
+                    if !began && !rows.is_empty() {
                         self.separate();
-                        self.finished.extend(rows);
                     }
+                    self.finished.extend(rows);
+                    self.keep_partial();
                 }
                 Under::Answer(answer) => {
                     let separate = !answer.began();
@@ -294,7 +314,7 @@ impl Transcript {
                     self.finished.extend(lines);
                     if let Some(cell) = whole {
                         self.open.pop_front();
-                        self.keep(cell);
+                        self.keep(Kept::Cell(cell));
                     } else if comes {
                         return;
                     }
@@ -374,7 +394,7 @@ impl Transcript {
         match &open.state {
             Under::Command { item, .. } => Some(ThreadItem::CommandExecution((**item).clone())),
             Under::Other(item) => Some((**item).clone()),
-            Under::Answer(_) | Under::Done(_) | Under::Rows(_) => None,
+            Under::Answer(_) | Under::Done(_) | Under::Rest { .. } => None,
         }
     }
 
@@ -438,7 +458,7 @@ impl Transcript {
                     let lines = cells::live_command(&item.command, tail, time, usize::from(width), look);
                     (true, lines.into_iter().map(Row::from).collect())
                 }
-                Under::Rows(rows) => (true, rows.clone()),
+                Under::Rest { rows, began } => (!began, rows.clone()),
                 Under::Other(item) => (true, Cell::of(item).as_ref().map(rows_of).unwrap_or_default()),
                 Under::Done(cell) => (true, cell.as_ref().map(rows_of).unwrap_or_default()),
             };

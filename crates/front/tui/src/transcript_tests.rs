@@ -363,3 +363,25 @@ fn on_the_whole_window_addresses_are_links_while_they_come_and_when_they_are_the
     assert_eq!(coming, ["https://example.org/a"; 2]);
     assert_eq!(links(&desk), coming);
 }
+
+#[test]
+fn on_the_whole_window_an_answer_that_was_broken_off_stays_when_the_window_changes() {
+    for text in ["It begins", "It begins.\n\nIt goes on"] {
+        let mut desk = Desk::with(80, 24, |options| options.surface = codex_tui_kit::terminal::Surface::Fullscreen);
+        desk.happens(begun(&json!({"type": "agentMessage", "id": "a", "text": ""})));
+        desk.happens(told("item/agentMessage/delta", json!({"itemId": "a", "delta": text})));
+        let turn = json!({"id": "1", "status": "interrupted", "items": []});
+        desk.happens(told("turn/completed", json!({"turn": turn})));
+        let shown = |desk: &Desk| {
+            let rows = view::frame(&desk.state, desk.now()).live;
+            rows.iter().map(|row| row.line.to_string() + "\n").collect::<String>()
+        };
+        let before = shown(&desk);
+
+        desk.happens(Event::Input(Input::Resized(Size { columns: 70, rows: 24 })));
+        desk.happens(Event::Input(Input::Resized(Size { columns: 80, rows: 24 })));
+
+        assert!(before.contains("It begins"), "{before}");
+        assert_eq!(shown(&desk), before);
+    }
+}
