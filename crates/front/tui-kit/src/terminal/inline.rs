@@ -123,12 +123,6 @@ impl Inline {
         self.written_at.columns = self.size.columns;
     }
 
-    /// Nothing is known of what stands there any more, and the cursor is at the start of an empty row.
-    pub fn forget(&mut self) {
-        self.rows.clear();
-        self.at = Position::default();
-    }
-
     /// What stands on the screen has moved as terminals move it when their window changes.
     ///
     /// Only the last size counts: a terminal that wraps takes that back when the window gets wider again.

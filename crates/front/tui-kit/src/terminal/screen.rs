@@ -23,13 +23,9 @@ impl Screen {
         out.extend_from_slice(b"\x1b[?1049l");
     }
 
+    /// Paints every row again.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
-        self.forget();
-    }
-
-    /// Paints every row again.
-    pub fn forget(&mut self) {
         self.rows.clear();
     }
 

@@ -2,17 +2,11 @@
 
 use crate::cells::{Row, is_simple};
 use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::Line;
 use std::io::Write;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 const LINK_END: &[u8] = b"\x1b]8;;\x1b\\";
-
-/// Columns of a line.
-pub fn width(line: &Line<'_>) -> usize {
-    line.spans.iter().map(|span| span.content.width()).sum()
-}
 
 /// Writes one row, cut at `columns`. Ends with the terminal's own style. Gives the columns it takes.
 ///
