@@ -30,8 +30,8 @@ use tracing::Instrument;
 
 /// Events that may wait for a slow reader.
 pub(crate) const EVENTS_WAITING_MAX: usize = 64;
-/// Between looks at text that trickles in. Nobody reads faster, and each look wakes all who pass the text on.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(16);
+/// Between looks at text that trickles in. Nobody reads faster and no terminal shows more often, and each look wakes all who pass the text on.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(33);
 /// Text that was waited for so long is slower than we are: it trickles. In a flood the next piece is there, or about to be.
 const WAITED_MIN: Duration = Duration::from_millis(2);
 /// Bytes of an error body that are read.

@@ -13,9 +13,9 @@ const DEFINITIONS_MAX: usize = 1000;
 /// Stands before every line while it is parsed, so that nothing in it can begin a block. Behaves like the start of a line.
 const SENTINEL: char = '\u{a0}';
 
-/// Addresses that the text gave a label.
+/// Addresses that the text gave a label. Shared: what is kept back of a text is shown from a copy.
 #[derive(Debug, Clone, Default)]
-pub struct Definitions(HashMap<String, String>);
+pub struct Definitions(Arc<HashMap<String, String>>);
 
 impl Definitions {
     /// Notes the address, if this line is `[label]: address`.
@@ -31,7 +31,8 @@ impl Definitions {
         let known = !label.is_empty() && !label.starts_with('^') && !address.is_empty();
         if known && self.0.len() < DEFINITIONS_MAX {
             // The first one counts.
-            self.0.entry(normal(label)).or_insert_with(|| address.to_owned());
+            let known = Arc::make_mut(&mut self.0);
+            known.entry(normal(label)).or_insert_with(|| address.to_owned());
         }
     }
 
