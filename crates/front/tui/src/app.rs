@@ -34,7 +34,7 @@ const FRAME: Duration = Duration::from_millis(33);
 /// So long a frame that is due waits for what the server has said already.
 const READING_MAX: Duration = Duration::from_millis(4);
 /// Finished lines that one frame takes along: a terminal shows them in a few milliseconds, and then what was typed meanwhile.
-const LINES_PER_FRAME_MAX: usize = 200;
+const LINES_PER_FRAME_MAX: usize = 100;
 /// How long the terminal may take the last frame.
 const LEAVING_MAX: Duration = Duration::from_secs(2);
 /// How long Windows may take to show a word.
