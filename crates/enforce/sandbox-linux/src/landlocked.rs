@@ -372,7 +372,7 @@ fn name_in(path: &Path, folder: &Path) -> Option<OsString> {
 }
 
 /// The first folder for temporary files, if no name can be made in it.
-#[cfg(any(test, target_os = "linux"))]
+#[cfg(any(target_os = "linux", all(test, unix)))]
 pub(crate) fn scratch_in(policy: &ResolvedPolicy, host: &HostFacts) -> Option<AbsPath> {
     let mut rules: Vec<_> = policy.rules.iter().filter(|rule| rule.source.temporary().is_some()).collect();
     rules.sort_by_key(|rule| rule.source.temporary());
