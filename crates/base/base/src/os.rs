@@ -365,7 +365,13 @@ mod tests {
         fs::write(folder.join("text"), "four").unwrap();
         fs::write(folder.join("bytes"), b"\xff").unwrap();
         std::os::unix::fs::symlink("text", folder.join("link")).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap().success());
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(folder.join("pipe"))
+                .status()
+                .unwrap()
+                .success()
+        );
         let read = |name: &str, bytes_max: u64| read_regular_text(&folder.join(name), bytes_max).map_err(|error| error.kind());
 
         assert_eq!(read("text", 4), Ok("four".to_owned()));

@@ -1,5 +1,7 @@
-//! Every list, dialog and popup in windows of 80x24 and 120x40, and as a screen reader hears it. A case is a line of [`CASES`].
+//! Every list, dialog and popup in windows of 80x24 and 120x40, and as a screen reader hears it. A case is a line of [`CASES`], and every
+//! slash command is one.
 
+use crate::commands::COMMANDS;
 use crate::desk::{Desk, setup, thread};
 use crate::state::Event;
 use codex_protocol::notifications::Notification;
@@ -29,6 +31,11 @@ const CASES: &[Case] = &[
         desk.answer(models());
     }),
     ("/permissions", |desk| desk.say("/permissions")),
+    ("full access", |desk| {
+        desk.say("/permissions");
+        desk.type_text("full");
+        desk.press("enter");
+    }),
     ("/review", |desk| desk.say("/review")),
     ("/theme", |desk| desk.say("/theme")),
     ("/statusline", |desk| desk.say("/statusline")),
@@ -176,15 +183,27 @@ fn ask(desk: &mut Desk, method: &str, mut params: Value) {
 }
 
 fn screens(columns: u16, rows: u16, surface: Surface) -> String {
-    let mut all = String::new();
-    for (name, begin) in CASES {
+    let desk = || {
         let mut desk = Desk::with(columns, rows, |options| {
             options.surface = surface;
             options.preferences.settings.screen_reader = surface == Surface::Linear;
         });
         desk.skip();
+        desk
+    };
+    let mut all = String::new();
+    for (name, begin) in CASES {
+        let mut desk = desk();
         begin(&mut desk);
         all += &format!("== {name}\n{}\n\n", desk.screen());
+    }
+    // What a command without a case of its own does at once, before anybody answers.
+    let has_no_case = |name: &str| CASES.iter().all(|(case, _)| case.strip_prefix('/') != Some(name));
+    for command in COMMANDS.iter().filter(|command| has_no_case(command.name)) {
+        let mut desk = desk().with_turns();
+        desk.skip();
+        desk.say(&format!("/{}", command.name));
+        all += &format!("== /{}\n{}\n\n", command.name, desk.screen());
     }
     all
 }
