@@ -15,7 +15,7 @@ use codex_login::Login;
 use codex_model::{ModelClient, ModelInfo, ModelRequest, RequestMetadata, StoredLogin};
 use codex_permissions::modes::NotAMode;
 use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadItem, ThreadStatus, Turn, TurnStatus};
-use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta};
+use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta, TurnTimes};
 use codex_protocol::requests::{RequestError, SandboxInexact, ThreadSetup};
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::SandboxPolicy;
@@ -381,9 +381,11 @@ fn unfinished(loaded: &Loaded, turns: &[Turn], shared: &Shared) -> Vec<Record> {
     let aborted = EventMsg::TurnAborted {
         turn_id: last.id.clone(),
         reason: "interrupted".to_owned(),
-        started_at: last.started_at.unwrap_or_default(),
-        completed_at: now.as_second(),
-        duration_ms: 0,
+        times: TurnTimes {
+            started_at: last.started_at.unwrap_or_default(),
+            completed_at: now.as_second(),
+            duration_ms: 0,
+        },
     };
     left.into_iter()
         .chain([aborted])

@@ -13,17 +13,18 @@ mod meta;
 mod older;
 mod values;
 
-use codex_base::Timestamp;
+use codex_base::{AbsPath, Timestamp};
 use codex_protocol::collaboration::CollaborationMode;
 use codex_protocol::items::TokenUsageBreakdown;
-use codex_protocol::journal::{Compacted, Record, SessionMeta, TokenUsageRecord, TurnContext};
+use codex_protocol::journal::{Compacted, EventMsg, Record, SessionMeta, TokenUsageRecord, TurnContext};
 use codex_protocol::response_item::ResponseItem;
-use event::EventOut;
-use serde::{Deserialize, Serialize};
+use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
+use event::{EventLine, OwnEvent};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::io::{self, Write};
-use values::{lenient, snake_value};
+use values::{SandboxPolicyLine, lenient, snake_value};
 
 pub(crate) use values::root;
 
@@ -66,15 +67,15 @@ impl Encoder {
     fn payload<'a>(&mut self, record: &'a Record) -> serde_json::Result<(&'static str, Payload<'a>)> {
         Ok(match record {
             Record::SessionMeta(meta) => ("session_meta", raw(&meta::to_payload(meta))?),
-            Record::TurnContext(context) => ("turn_context", raw(&turn_context(context))?),
+            Record::TurnContext(context) => ("turn_context", Payload::TurnContext(context)),
             Record::WorldState(state) => ("world_state", raw(&values::world_state(state))?),
             Record::ResponseItem(item) => ("response_item", Payload::Item(item)),
-            Record::Event(event) => ("event_msg", Payload::Event(event::to_payload(event))),
+            Record::Event(event) => ("event_msg", Payload::Event(event)),
             Record::TokenUsage(usage) => ("token_usage_record", raw(&self.token_usage(usage))?),
             Record::Compacted(compacted) => ("compacted", raw(compacted)?),
-            Record::PrefixBase(base) => ("event_msg", Payload::Event(EventOut::PrefixBase(base))),
-            Record::PrefixBreak { reason } => ("event_msg", Payload::Event(EventOut::PrefixBreak { reason })),
-            Record::ModelRequest(request) => ("event_msg", Payload::Event(EventOut::ModelRequest(request))),
+            Record::PrefixBase(base) => ("event_msg", Payload::Own(OwnEvent::PrefixBase(base))),
+            Record::PrefixBreak { reason } => ("event_msg", Payload::Own(OwnEvent::PrefixBreak { reason })),
+            Record::ModelRequest(request) => ("event_msg", Payload::Own(OwnEvent::ModelRequest(request))),
         })
     }
 
@@ -144,7 +145,9 @@ fn content(kind: &str, payload: &RawValue, at: Timestamp) -> serde_json::Result<
     let text = payload.get();
     Ok(Some(match kind {
         "session_meta" => Record::SessionMeta(Box::new(meta::from_payload(text, at)?)),
-        "turn_context" => Record::TurnContext(Box::new(serde_json::from_str::<TurnContextIn>(text)?.into())),
+        "turn_context" => Record::TurnContext(Box::new(TurnContextLine::deserialize(&mut serde_json::Deserializer::from_str(
+            text,
+        ))?)),
         "world_state" => Record::WorldState(Box::new(values::world_state_from(text)?)),
         "response_item" => Record::ResponseItem(received_item(payload)?),
         "event_msg" => return event::from_payload(text, at),
@@ -207,7 +210,9 @@ fn raw(value: &impl Serialize) -> serde_json::Result<Payload<'static>> {
 enum Payload<'a> {
     Raw(Box<RawValue>),
     Item(&'a ResponseItem),
-    Event(EventOut<'a>),
+    TurnContext(#[serde(with = "TurnContextLine")] &'a TurnContext),
+    Event(#[serde(with = "EventLine")] &'a EventMsg),
+    Own(OwnEvent<'a>),
 }
 
 #[derive(Serialize)]
@@ -231,56 +236,47 @@ struct LineIn<'a> {
     payload: Option<&'a RawValue>,
 }
 
-fn turn_context(context: &TurnContext) -> Value {
-    let mut payload = json!({
-        "turn_id": context.turn_id, "root_turn_id": context.turn_id, "cwd": values::path_text(&context.cwd),
-        "approval_policy": context.approval_policy, "sandbox_policy": values::sandbox_policy(&context.sandbox_policy),
-        "model": context.model,
-        "collaboration_mode": context.collaboration_mode,
-        // Existing readers expect one always; this is what leaving it out means.
-        "summary": context.summary.as_deref().unwrap_or(SUMMARY_DEFAULT),
-    });
-    if let Some(effort) = &context.effort {
-        payload["effort"] = json!(effort);
-    }
-    payload
-}
-
-const SUMMARY_DEFAULT: &str = "auto";
-
-#[derive(Deserialize)]
-struct TurnContextIn {
-    #[serde(default, deserialize_with = "lenient")]
+/// How the settings of a turn are spelled. Those that we have no word for are read as the strictest: nothing is derived from them but what
+/// the model is told.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "TurnContext")]
+struct TurnContextLine {
+    #[serde(flatten, with = "values::turn_ids")]
     turn_id: String,
-    cwd: String,
-    #[serde(default, deserialize_with = "lenient")]
-    approval_policy: Option<codex_protocol::settings::ApprovalPolicy>,
-    #[serde(default, deserialize_with = "lenient")]
-    sandbox_policy: Option<values::SandboxPolicyLine>,
+    #[serde(with = "values::path")]
+    cwd: AbsPath,
+    #[serde(default = "strictest_approval", deserialize_with = "approval_policy")]
+    approval_policy: ApprovalPolicy,
+    #[serde(
+        default = "SandboxPolicy::read_only",
+        serialize_with = "SandboxPolicyLine::serialize",
+        deserialize_with = "sandbox_policy"
+    )]
+    sandbox_policy: SandboxPolicy,
     #[serde(default, deserialize_with = "lenient")]
     model: String,
     #[serde(default, deserialize_with = "lenient")]
-    effort: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    summary: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
     collaboration_mode: CollaborationMode,
+    #[serde(default, serialize_with = "summary", deserialize_with = "lenient")]
+    summary: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    effort: Option<String>,
 }
 
-impl From<TurnContextIn> for TurnContext {
-    /// Settings that we have no word for are read as the strictest: nothing is derived from them but what the model is told.
-    fn from(line: TurnContextIn) -> Self {
-        Self {
-            turn_id: line.turn_id,
-            cwd: values::path_from(&line.cwd),
-            approval_policy: line.approval_policy.unwrap_or(codex_protocol::settings::ApprovalPolicy::Untrusted),
-            sandbox_policy: line
-                .sandbox_policy
-                .map_or(codex_protocol::settings::SandboxPolicy::read_only(), Into::into),
-            model: line.model,
-            effort: line.effort,
-            summary: line.summary,
-            collaboration_mode: line.collaboration_mode,
-        }
-    }
+const fn strictest_approval() -> ApprovalPolicy {
+    ApprovalPolicy::Untrusted
+}
+
+fn approval_policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ApprovalPolicy, D::Error> {
+    lenient(deserializer).map(|policy: Option<_>| policy.unwrap_or(strictest_approval()))
+}
+
+fn sandbox_policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SandboxPolicy, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(SandboxPolicyLine::deserialize(value).unwrap_or(SandboxPolicy::read_only()))
+}
+
+/// Existing readers expect one always; `auto` is what leaving it out means.
+fn summary<S: Serializer>(summary: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(summary.as_deref().unwrap_or("auto"))
 }

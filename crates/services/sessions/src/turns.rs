@@ -3,7 +3,7 @@
 use codex_base::Timestamp;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, Turn, TurnItemsView, TurnStatus};
-use codex_protocol::journal::{EventMsg, Record};
+use codex_protocol::journal::{EventMsg, Record, TurnTimes};
 use foldhash::HashMap;
 use std::borrow::Cow;
 
@@ -52,30 +52,15 @@ impl<'a> Reducer<'a> {
                 }
                 self.open = Open::Started;
             }
-            EventMsg::TaskComplete {
-                turn_id,
-                started_at,
-                completed_at,
-                duration_ms,
-                error,
-                ..
-            } => {
+            EventMsg::TaskComplete { turn_id, times, error, .. } => {
                 let status = if error.is_some() {
                     TurnStatus::Failed
                 } else {
                     TurnStatus::Completed
                 };
-                self.end(turn_id, status, error.clone(), [*started_at, *completed_at, *duration_ms]);
+                self.end(turn_id, status, error.clone(), *times);
             }
-            EventMsg::TurnAborted {
-                turn_id,
-                started_at,
-                completed_at,
-                duration_ms,
-                ..
-            } => {
-                self.end(turn_id, TurnStatus::Interrupted, None, [*started_at, *completed_at, *duration_ms]);
-            }
+            EventMsg::TurnAborted { turn_id, times, .. } => self.end(turn_id, TurnStatus::Interrupted, None, *times),
             EventMsg::ItemCompleted { turn_id, item, .. } => self.add(turn_id, item, at),
             EventMsg::ThreadRolledBack { num_turns } => {
                 self.close();
@@ -125,7 +110,7 @@ impl<'a> Reducer<'a> {
         }
     }
 
-    fn end(&mut self, turn_id: &str, status: TurnStatus, error: Option<TurnError>, [started_at, completed_at, duration_ms]: [i64; 3]) {
+    fn end(&mut self, turn_id: &str, status: TurnStatus, error: Option<TurnError>, times: TurnTimes) {
         if self.position(turn_id).is_none() && !turn_id.is_empty() {
             self.begin(turn_id.to_owned());
         }
@@ -138,9 +123,9 @@ impl<'a> Reducer<'a> {
         let turn = &mut self.turns[at];
         turn.status = status;
         turn.error = error;
-        turn.started_at = turn.started_at.or(Some(started_at));
-        turn.completed_at = Some(completed_at);
-        turn.duration_ms = Some(duration_ms);
+        turn.started_at = turn.started_at.or(Some(times.started_at));
+        turn.completed_at = Some(times.completed_at);
+        turn.duration_ms = Some(times.duration_ms);
     }
 
     /// Into the turn it names, also after that has ended (a process that outlived its turn); without a name into the one that is open.

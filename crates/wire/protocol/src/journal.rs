@@ -7,7 +7,7 @@ use crate::additional::AdditionalPermissions;
 use crate::assessment::{ApprovalReview, ReviewedAction};
 use crate::collaboration::{CollaborationMode, ModeKind};
 use crate::errors::TurnError;
-use crate::items::{SessionSource, ThreadItem, TokenUsageBreakdown};
+use crate::items::{SessionSource, ThreadItem, ThreadTokenUsage, TokenUsageBreakdown};
 use crate::limits::RateLimitSnapshot;
 use crate::questions::PermissionGrantScope;
 use crate::response_item::ResponseItem;
@@ -165,17 +165,13 @@ pub enum EventMsg {
     TaskComplete {
         turn_id: String,
         last_agent_message: Option<Arc<str>>,
-        started_at: i64,
-        completed_at: i64,
-        duration_ms: i64,
+        times: TurnTimes,
         error: Option<TurnError>,
     },
     TurnAborted {
         turn_id: String,
         reason: String,
-        started_at: i64,
-        completed_at: i64,
-        duration_ms: i64,
+        times: TurnTimes,
     },
     ItemCompleted {
         thread_id: String,
@@ -185,18 +181,26 @@ pub enum EventMsg {
         completed_at_ms: i64,
     },
     TokenCount {
-        total: TokenUsageBreakdown,
-        last: TokenUsageBreakdown,
-        model_context_window: Option<i64>,
+        usage: ThreadTokenUsage,
         /// The account's limits as the provider told them last, if it ever did.
         rate_limits: Option<Box<RateLimitSnapshot>>,
     },
     /// The last `num_turns` turns no longer count.
-    ThreadRolledBack { num_turns: u32 },
+    ThreadRolledBack {
+        num_turns: u32,
+    },
     /// An automatic reviewer decided about a call. Ours.
     ApprovalReviewed(ApprovalReviewed),
     /// The model got more than its policy. Ours.
     PermissionsGranted(PermissionsGranted),
+}
+
+/// Unix seconds, and milliseconds between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnTimes {
+    pub started_at: i64,
+    pub completed_at: i64,
+    pub duration_ms: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

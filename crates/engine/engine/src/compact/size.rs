@@ -61,10 +61,10 @@ impl ContextSize {
                 }
                 Record::Event(event) => match **event {
                     // Behind a compaction it is an estimate; in older files it is all there is.
-                    EventMsg::TokenCount { last, .. } if size.counted_by == CountedBy::Nobody && told_by_answers => {
-                        (last.total_tokens, CountedBy::Compaction)
+                    EventMsg::TokenCount { usage, .. } if size.counted_by == CountedBy::Nobody && told_by_answers => {
+                        (usage.last.total_tokens, CountedBy::Compaction)
                     }
-                    EventMsg::TokenCount { last, .. } if !told_by_answers => (last.total_tokens, CountedBy::Response),
+                    EventMsg::TokenCount { usage, .. } if !told_by_answers => (usage.last.total_tokens, CountedBy::Response),
                     _ => continue,
                 },
                 _ => continue,

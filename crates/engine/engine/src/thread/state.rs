@@ -172,18 +172,8 @@ impl Resumed {
         match record {
             Record::WorldState(state) => self.told = Some((**state).clone()),
             Record::Event(event) => {
-                if let EventMsg::TokenCount {
-                    total,
-                    last,
-                    model_context_window,
-                    rate_limits: _,
-                } = **event
-                {
-                    self.usage = ThreadTokenUsage {
-                        total,
-                        last,
-                        model_context_window,
-                    };
+                if let EventMsg::TokenCount { usage, .. } = **event {
+                    self.usage = usage;
                 }
             }
             Record::Compacted(compacted) => {

@@ -16,7 +16,7 @@ use crate::thread::state::{Env, ThreadState, Window};
 use crate::thread::step::{NewTurn, Out, turn_context};
 use codex_model::{ModelError, ModelEvent, error::CONTEXT_WINDOW};
 use codex_protocol::errors::TurnError;
-use codex_protocol::items::{ThreadItem, TokenUsageBreakdown};
+use codex_protocol::items::{ThreadItem, ThreadTokenUsage, TokenUsageBreakdown};
 use codex_protocol::journal::{Compacted, CompactionAsk, EventMsg, Record, TokenUsageRecord};
 use codex_protocol::notifications::{Notification, ThreadTokenUsageUpdated, WaitingFor, Warning};
 use codex_protocol::requests::RequestError;
@@ -487,9 +487,7 @@ impl ThreadState {
 
     pub(crate) fn token_count(&self, last: TokenUsageBreakdown) -> Record {
         Record::Event(Box::new(EventMsg::TokenCount {
-            total: self.usage.total,
-            last,
-            model_context_window: self.usage.model_context_window,
+            usage: ThreadTokenUsage { last, ..self.usage },
             rate_limits: self.provider.limits.clone(),
         }))
     }

@@ -12,7 +12,7 @@ use crate::thread::step::Out;
 use codex_hooks::TurnEnded;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, ThreadStatus, TurnItemsView, TurnStatus};
-use codex_protocol::journal::{EventMsg, Record};
+use codex_protocol::journal::{EventMsg, Record, TurnTimes};
 use codex_protocol::notifications::{ErrorNotification, Notification, TurnNotification};
 use codex_tools::ToolOutput;
 use std::sync::Arc;
@@ -194,40 +194,25 @@ impl ThreadState {
 }
 
 fn end_record(turn: &Turn, outcome: &Outcome, env: &Env) -> Record {
-    let started_at = turn.started_at.as_second();
-    let completed_at = env.now.as_second();
-    let duration_ms = duration_ms(turn, env);
-    let turn_id = turn.id.clone();
+    let times = TurnTimes {
+        started_at: turn.started_at.as_second(),
+        completed_at: env.now.as_second(),
+        duration_ms: duration_ms(turn, env),
+    };
+    let complete = |last_agent_message, error| EventMsg::TaskComplete {
+        turn_id: turn.id.clone(),
+        last_agent_message,
+        times,
+        error,
+    };
     let event = match outcome {
         Outcome::Interrupted => EventMsg::TurnAborted {
-            turn_id,
+            turn_id: turn.id.clone(),
             reason: "interrupted".to_owned(),
-            started_at,
-            completed_at,
-            duration_ms,
+            times,
         },
-        Outcome::Completed => {
-            let last_agent_message = turn.last_message.as_ref().and_then(message_text);
-            EventMsg::TaskComplete {
-                turn_id,
-                last_agent_message,
-                started_at,
-                completed_at,
-                duration_ms,
-                error: None,
-            }
-        }
-        Outcome::Failed(error) => {
-            let error = Some(error.clone());
-            EventMsg::TaskComplete {
-                turn_id,
-                last_agent_message: None,
-                started_at,
-                completed_at,
-                duration_ms,
-                error,
-            }
-        }
+        Outcome::Completed => complete(turn.last_message.as_ref().and_then(message_text), None),
+        Outcome::Failed(error) => complete(None, Some(error.clone())),
     };
     Record::Event(Box::new(event))
 }

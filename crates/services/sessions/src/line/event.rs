@@ -2,222 +2,123 @@
 //!
 //! Kinds of event that only older files have are read by [`older`](super::older).
 
-use super::values::{in_snake_case, lenient, optional, turn_error, turn_error_from};
+use super::values::{failure, lenient, optional, token_info, turn_ids};
 use super::{Content, Line, item, limits, older, time};
 use codex_base::Timestamp;
 use codex_protocol::collaboration::ModeKind;
-use codex_protocol::items::TokenUsageBreakdown;
-use codex_protocol::journal::{ApprovalReviewed, EventMsg, PermissionsGranted, PrefixBase, Record, SentRequest};
+use codex_protocol::errors::TurnError;
+use codex_protocol::items::{ThreadItem, ThreadTokenUsage};
+use codex_protocol::journal::{ApprovalReviewed, EventMsg, PermissionsGranted, PrefixBase, Record, SentRequest, TurnTimes};
+use codex_protocol::limits::RateLimitSnapshot;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The payload as it is written. An answer may be 20 MB long, so its text is borrowed and goes straight into the line.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum EventOut<'a> {
+/// How an event is spelled. An answer may be 20 MB long, so its text goes straight into the line.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "EventMsg", tag = "type", rename_all = "snake_case")]
+pub enum EventLine {
+    #[serde(alias = "turn_started")]
     TaskStarted {
-        turn_id: &'a str,
-        root_turn_id: &'a str,
+        #[serde(flatten, with = "turn_ids")]
+        turn_id: String,
         started_at: i64,
         model_context_window: Option<i64>,
-        collaboration_mode_kind: &'static str,
+        #[serde(rename = "collaboration_mode_kind", default, deserialize_with = "lenient")]
+        mode: ModeKind,
     },
+    #[serde(alias = "turn_complete")]
     TaskComplete {
-        turn_id: &'a str,
-        last_agent_message: Option<&'a str>,
-        started_at: i64,
-        completed_at: i64,
-        duration_ms: i64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<Value>,
+        #[serde(default)]
+        turn_id: String,
+        last_agent_message: Option<Arc<str>>,
+        #[serde(flatten)]
+        times: TurnTimes,
+        #[serde(default, with = "failure", skip_serializing_if = "Option::is_none")]
+        error: Option<TurnError>,
     },
     TurnAborted {
-        turn_id: &'a str,
-        root_turn_id: &'a str,
-        reason: &'a str,
-        started_at: i64,
-        completed_at: i64,
-        duration_ms: i64,
+        #[serde(flatten, with = "turn_ids")]
+        turn_id: String,
+        #[serde(default)]
+        reason: String,
+        #[serde(flatten)]
+        times: TurnTimes,
     },
+    /// Read by [`item_completed`].
+    #[serde(skip_deserializing)]
     ItemCompleted {
-        thread_id: &'a str,
-        turn_id: &'a str,
-        item: item::ItemOut<'a>,
+        thread_id: String,
+        turn_id: String,
+        #[serde(serialize_with = "item::serialize")]
+        item: ThreadItem,
         started_at_ms: i64,
         completed_at_ms: i64,
     },
     TokenCount {
-        info: TokenInfoOut,
-        rate_limits: Option<Value>,
+        #[serde(rename = "info", with = "token_info")]
+        usage: ThreadTokenUsage,
+        #[serde(default, with = "limits")]
+        rate_limits: Option<Box<RateLimitSnapshot>>,
     },
     ThreadRolledBack {
         num_turns: u32,
     },
-    ApprovalReviewed(&'a ApprovalReviewed),
-    PermissionsGranted(&'a PermissionsGranted),
-    PrefixBase(&'a PrefixBase),
-    PrefixBreak {
-        reason: &'a str,
-    },
-    ModelRequest(&'a SentRequest),
+    ApprovalReviewed(ApprovalReviewed),
+    PermissionsGranted(PermissionsGranted),
 }
 
+/// The kinds above that are read as they are spelled there.
+const KINDS: [&str; 9] = [
+    "task_started",
+    "turn_started",
+    "task_complete",
+    "turn_complete",
+    "turn_aborted",
+    "token_count",
+    "thread_rolled_back",
+    "approval_reviewed",
+    "permissions_granted",
+];
+
+/// Records of our own that look like events.
 #[derive(Serialize)]
-pub struct TokenInfoOut {
-    #[serde(serialize_with = "in_snake_case")]
-    total_token_usage: TokenUsageBreakdown,
-    #[serde(serialize_with = "in_snake_case")]
-    last_token_usage: TokenUsageBreakdown,
-    last_usage_includes_reasoning: bool,
-    model_context_window: Option<i64>,
-}
-
-pub fn to_payload(event: &EventMsg) -> EventOut<'_> {
-    match event {
-        EventMsg::TaskStarted {
-            turn_id,
-            started_at,
-            model_context_window,
-            mode,
-        } => EventOut::TaskStarted {
-            turn_id,
-            root_turn_id: turn_id,
-            started_at: *started_at,
-            model_context_window: *model_context_window,
-            collaboration_mode_kind: mode.as_str(),
-        },
-        EventMsg::TaskComplete {
-            turn_id,
-            last_agent_message,
-            started_at,
-            completed_at,
-            duration_ms,
-            error,
-        } => EventOut::TaskComplete {
-            turn_id,
-            last_agent_message: last_agent_message.as_deref(),
-            started_at: *started_at,
-            completed_at: *completed_at,
-            duration_ms: *duration_ms,
-            error: error.as_ref().map(turn_error),
-        },
-        EventMsg::TurnAborted {
-            turn_id,
-            reason,
-            started_at,
-            completed_at,
-            duration_ms,
-        } => EventOut::TurnAborted {
-            turn_id,
-            root_turn_id: turn_id,
-            reason,
-            started_at: *started_at,
-            completed_at: *completed_at,
-            duration_ms: *duration_ms,
-        },
-        EventMsg::ItemCompleted {
-            thread_id,
-            turn_id,
-            item,
-            started_at_ms,
-            completed_at_ms,
-        } => EventOut::ItemCompleted {
-            thread_id,
-            turn_id,
-            item: item::to_line(item),
-            started_at_ms: *started_at_ms,
-            completed_at_ms: *completed_at_ms,
-        },
-        EventMsg::TokenCount {
-            total,
-            last,
-            model_context_window,
-            rate_limits,
-        } => EventOut::TokenCount {
-            info: TokenInfoOut {
-                total_token_usage: *total,
-                last_token_usage: *last,
-                last_usage_includes_reasoning: true,
-                model_context_window: *model_context_window,
-            },
-            rate_limits: rate_limits.as_deref().map(limits::to_value),
-        },
-        EventMsg::ThreadRolledBack { num_turns } => EventOut::ThreadRolledBack { num_turns: *num_turns },
-        EventMsg::ApprovalReviewed(reviewed) => EventOut::ApprovalReviewed(reviewed),
-        EventMsg::PermissionsGranted(granted) => EventOut::PermissionsGranted(granted),
-    }
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum OwnEvent<'a> {
+    PrefixBase(&'a PrefixBase),
+    PrefixBreak { reason: &'a str },
+    ModelRequest(&'a SentRequest),
 }
 
 /// `Ok(None)` for events that say nothing we use. `at` is the line's own time.
 pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Record>> {
-    let at_s = at.as_second();
     let head: EventHead<'_> = serde_json::from_str(text)?;
-    if head.r#type == "item_completed" {
-        return item_completed(&head, at);
-    }
-    let event = match serde_json::from_str::<EventIn>(text)? {
-        EventIn::TaskStarted {
-            turn_id,
-            started_at,
-            model_context_window,
-            collaboration_mode_kind,
-        } => EventMsg::TaskStarted {
-            turn_id,
-            started_at: started_at.unwrap_or(at_s),
-            model_context_window,
-            mode: collaboration_mode_kind,
-        },
-        EventIn::TaskComplete {
-            turn_id,
-            last_agent_message,
-            times,
-            error,
-        } => {
-            let (started_at, completed_at, duration_ms) = times.or(at_s);
-            let error = error.filter(|error| !error.is_null()).map(|error| turn_error_from(&error));
-            EventMsg::TaskComplete {
-                turn_id,
-                last_agent_message,
-                started_at,
-                completed_at,
-                duration_ms,
-                error,
-            }
-        }
-        EventIn::TurnAborted { turn_id, reason, times } => {
-            let (started_at, completed_at, duration_ms) = times.or(at_s);
-            EventMsg::TurnAborted {
-                turn_id,
-                reason,
-                started_at,
-                completed_at,
-                duration_ms,
-            }
-        }
-        EventIn::TokenCount {
-            info: Some(info),
-            rate_limits,
-        } => EventMsg::TokenCount {
-            total: info.total_token_usage,
-            last: info.last_token_usage,
-            model_context_window: info.model_context_window,
-            rate_limits: rate_limits.as_ref().and_then(limits::from_value).map(Box::new),
-        },
-        EventIn::ThreadRolledBack { num_turns } => EventMsg::ThreadRolledBack { num_turns },
-        EventIn::ApprovalReviewed(reviewed) => EventMsg::ApprovalReviewed(reviewed),
-        EventIn::PermissionsGranted(granted) => EventMsg::PermissionsGranted(granted),
+    Ok(Some(match &*head.r#type {
+        "item_completed" => return item_completed(&head, at),
         // These two are read from the text itself: their items keep their bytes.
-        EventIn::PrefixBase {} => return Ok(Some(Record::PrefixBase(serde_json::from_str(text)?))),
-        EventIn::ModelRequest {} => return Ok(Some(Record::ModelRequest(serde_json::from_str(text)?))),
-        EventIn::PrefixBreak { reason } => return Ok(Some(Record::PrefixBreak { reason })),
-        EventIn::TokenCount { info: None, .. } => return Ok(None),
-        EventIn::Other => return older::from_payload(text, at),
-    };
-    Ok(Some(Record::Event(Box::new(event))))
+        "prefix_base" => Record::PrefixBase(serde_json::from_str(text)?),
+        "model_request" => Record::ModelRequest(serde_json::from_str(text)?),
+        "prefix_break" => Record::PrefixBreak {
+            reason: optional(head.reason)?.unwrap_or_default(),
+        },
+        "token_count" if head.info.is_none() => return Ok(None),
+        kind if KINDS.contains(&kind) => Record::Event(Box::new(EventLine::deserialize(timed(text, at)?)?)),
+        _ => return older::from_payload(text, at),
+    }))
+}
+
+/// The fields of an event with the times that older files do not tell.
+fn timed(text: &str, at: Timestamp) -> serde_json::Result<Value> {
+    let mut fields: Map<String, Value> = serde_json::from_str(text)?;
+    for (name, value) in [("started_at", at.as_second()), ("completed_at", at.as_second()), ("duration_ms", 0)] {
+        if fields.get(name).is_none_or(Value::is_null) {
+            fields.insert(name.to_owned(), value.into());
+        }
+    }
+    Ok(fields.into())
 }
 
 /// The line of a completed message of the model, taken apart in one pass: half the lines of a long session are such.
@@ -290,6 +191,12 @@ struct EventHead<'a> {
     started_at_ms: Option<&'a RawValue>,
     #[serde(borrow)]
     completed_at_ms: Option<&'a RawValue>,
+    /// Of a `token_count`.
+    #[serde(borrow)]
+    info: Option<&'a RawValue>,
+    /// Of a `prefix_break`.
+    #[serde(borrow)]
+    reason: Option<&'a RawValue>,
 }
 
 fn item_completed(head: &EventHead<'_>, at: Timestamp) -> serde_json::Result<Option<Record>> {
@@ -305,81 +212,6 @@ fn item_completed(head: &EventHead<'_>, at: Timestamp) -> serde_json::Result<Opt
         started_at_ms: optional(head.started_at_ms)?.unwrap_or(at_ms),
         completed_at_ms: optional(head.completed_at_ms)?.unwrap_or(at_ms),
     }))))
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum EventIn {
-    #[serde(alias = "turn_started")]
-    TaskStarted {
-        #[serde(default)]
-        turn_id: String,
-        started_at: Option<i64>,
-        model_context_window: Option<i64>,
-        #[serde(default, deserialize_with = "lenient")]
-        collaboration_mode_kind: ModeKind,
-    },
-    #[serde(alias = "turn_complete")]
-    TaskComplete {
-        #[serde(default)]
-        turn_id: String,
-        last_agent_message: Option<Arc<str>>,
-        #[serde(flatten)]
-        times: Times,
-        error: Option<Value>,
-    },
-    TurnAborted {
-        #[serde(default, deserialize_with = "lenient")]
-        turn_id: String,
-        #[serde(default)]
-        reason: String,
-        #[serde(flatten)]
-        times: Times,
-    },
-    TokenCount {
-        info: Option<TokenInfo>,
-        rate_limits: Option<Value>,
-    },
-    ThreadRolledBack {
-        num_turns: u32,
-    },
-    ApprovalReviewed(ApprovalReviewed),
-    PermissionsGranted(PermissionsGranted),
-    PrefixBase {},
-    PrefixBreak {
-        #[serde(default)]
-        reason: String,
-    },
-    ModelRequest {},
-    #[serde(other)]
-    Other,
-}
-
-/// Seconds, seconds, milliseconds; older files have none of them.
-#[derive(Deserialize)]
-struct Times {
-    started_at: Option<i64>,
-    completed_at: Option<i64>,
-    duration_ms: Option<i64>,
-}
-
-impl Times {
-    fn or(&self, at_s: i64) -> (i64, i64, i64) {
-        (
-            self.started_at.unwrap_or(at_s),
-            self.completed_at.unwrap_or(at_s),
-            self.duration_ms.unwrap_or(0),
-        )
-    }
-}
-
-#[derive(Deserialize)]
-struct TokenInfo {
-    #[serde(default)]
-    total_token_usage: TokenUsageBreakdown,
-    #[serde(default)]
-    last_token_usage: TokenUsageBreakdown,
-    model_context_window: Option<i64>,
 }
 
 #[cfg(test)]

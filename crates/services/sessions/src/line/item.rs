@@ -9,7 +9,7 @@ use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, LimitReached, PatchApplyStatus,
     PatchChangeKind, ThreadItem, UserInput,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ mod reviews;
 /// The stored form, to be written. Messages and thoughts, which may be long, are borrowed.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum ItemOut<'a> {
+enum ItemOut<'a> {
     Words(WordsOut<'a>),
     Other(Value),
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type")]
-pub enum WordsOut<'a> {
+enum WordsOut<'a> {
     AgentMessage {
         id: &'a str,
         content: [TextOut<'a>; 1],
@@ -43,11 +43,15 @@ pub enum WordsOut<'a> {
 
 #[derive(Serialize)]
 #[serde(tag = "type")]
-pub enum TextOut<'a> {
+enum TextOut<'a> {
     Text { text: &'a str },
 }
 
-pub fn to_line(item: &ThreadItem) -> ItemOut<'_> {
+pub fn serialize<S: Serializer>(item: &ThreadItem, serializer: S) -> Result<S::Ok, S::Error> {
+    to_line(item).serialize(serializer)
+}
+
+fn to_line(item: &ThreadItem) -> ItemOut<'_> {
     ItemOut::Other(match item {
         ThreadItem::AgentMessage { id, text, phase } => {
             return ItemOut::Words(WordsOut::AgentMessage {

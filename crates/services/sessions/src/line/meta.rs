@@ -10,32 +10,33 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 pub fn to_payload(meta: &SessionMeta) -> impl Serialize {
-    MetaOut {
+    MetaLine {
         forked_from_id: meta.forked_from_id.clone(),
         forked_from_ordinal_exclusive: meta.history_base.as_ref().map(|base| base.end_ordinal_exclusive),
         history_base: meta.history_base.clone(),
         parent_thread_id: meta.parent_thread_id.clone(),
         id: meta.id.clone(),
-        session_id: meta.session_id.clone(),
-        timestamp: meta.timestamp.clone(),
-        cwd: path_text(&meta.cwd),
+        session_id: Some(meta.session_id.clone()),
+        timestamp: Some(meta.timestamp.clone()),
+        cwd: Some(path_text(&meta.cwd)),
         runtime_workspace_roots: vec![path_text(&meta.cwd)],
         originator: meta.originator.clone(),
         cli_version: meta.cli_version.clone(),
-        source: source_value(meta.source, meta.parent_thread_id.as_deref()),
-        thread_source: meta.thread_source.clone().unwrap_or_else(|| "user".to_owned()),
+        source: Some(source_value(meta.source, meta.parent_thread_id.as_deref())),
+        thread_source: Some(meta.thread_source.clone().unwrap_or_else(|| "user".to_owned())),
         model_provider: meta.model_provider.clone(),
-        base_instructions: json!({"text": meta.base_instructions, "provenance": {"type": "model", "model": meta.model}}),
+        base_instructions: Some(json!({"text": meta.base_instructions, "provenance": {"type": "model", "model": meta.model}})),
+        instructions: None,
         history_mode: "paginated",
         git: meta.git.clone().map(GitLine::from),
-        base_item: meta.base_item.clone(),
+        base_item: meta.base_item.as_ref().map(|item| item.raw().to_owned()),
         tools: meta.tools.clone(),
     }
 }
 
 /// `at` is the line's own time, for files that do not repeat it.
 pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<SessionMeta> {
-    let line: MetaIn = serde_json::from_str(text)?;
+    let line: MetaLine = serde_json::from_str(text)?;
     let instructions = line
         .base_instructions
         .as_ref()
@@ -75,73 +76,42 @@ fn spawned_by(source: &Value) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Of sources that a word says all of.
+const SOURCES: [(SessionSource, &str); 5] = [
+    (SessionSource::Cli, "cli"),
+    (SessionSource::Vscode, "vscode"),
+    (SessionSource::Exec, "exec"),
+    (SessionSource::AppServer, "mcp"),
+    (SessionSource::Unknown, "unknown"),
+];
+
 fn source_value(source: SessionSource, parent: Option<&str>) -> Value {
     match source {
-        SessionSource::Cli => json!("cli"),
-        SessionSource::Vscode => json!("vscode"),
-        SessionSource::Exec => json!("exec"),
-        SessionSource::AppServer => json!("mcp"),
         SessionSource::SubAgent(SubAgentKind::Review) => json!({"subagent": "review"}),
         SessionSource::SubAgent(SubAgentKind::Compact) => json!({"subagent": "compact"}),
         SessionSource::SubAgent(SubAgentKind::ThreadSpawn) => {
             json!({"subagent": {"thread_spawn": {"parent_thread_id": parent, "depth": 1}}})
         }
         SessionSource::SubAgent(SubAgentKind::Other) => json!({"subagent": {"other": "other"}}),
-        SessionSource::Unknown => json!("unknown"),
+        plain => json!(SOURCES.iter().find(|(source, _)| *source == plain).map(|(_, word)| word)),
     }
 }
 
 fn source_from(source: &Value) -> SessionSource {
-    if let Some(agent) = source.get("subagent") {
-        let kind = match agent.as_str() {
-            Some("review") => SubAgentKind::Review,
-            Some("compact") => SubAgentKind::Compact,
-            _ if agent.get("thread_spawn").is_some() => SubAgentKind::ThreadSpawn,
-            _ => SubAgentKind::Other,
-        };
-        return SessionSource::SubAgent(kind);
-    }
-    match source.as_str() {
-        Some("cli") => SessionSource::Cli,
-        Some("vscode") => SessionSource::Vscode,
-        Some("exec") => SessionSource::Exec,
-        Some("mcp") => SessionSource::AppServer,
-        _ => SessionSource::Unknown,
-    }
+    let Some(agent) = source.get("subagent") else {
+        let known = SOURCES.iter().find(|(_, word)| source == word);
+        return known.map_or(SessionSource::Unknown, |(source, _)| *source);
+    };
+    SessionSource::SubAgent(match agent.as_str() {
+        Some("review") => SubAgentKind::Review,
+        Some("compact") => SubAgentKind::Compact,
+        _ if agent.get("thread_spawn").is_some() => SubAgentKind::ThreadSpawn,
+        _ => SubAgentKind::Other,
+    })
 }
 
-#[derive(Serialize)]
-struct MetaOut {
-    id: String,
-    session_id: String,
-    timestamp: String,
-    cwd: String,
-    runtime_workspace_roots: Vec<String>,
-    originator: String,
-    cli_version: String,
-    source: Value,
-    thread_source: String,
-    model_provider: String,
-    base_instructions: Value,
-    history_mode: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    forked_from_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    forked_from_ordinal_exclusive: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    history_base: Option<HistoryBase>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent_thread_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    git: Option<GitLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base_item: Option<ResponseItem>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tools: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct MetaIn {
+#[derive(Serialize, Deserialize)]
+struct MetaLine {
     id: String,
     #[serde(default, deserialize_with = "lenient")]
     session_id: Option<String>,
@@ -149,6 +119,8 @@ struct MetaIn {
     timestamp: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     cwd: Option<String>,
+    #[serde(skip_deserializing)]
+    runtime_workspace_roots: Vec<String>,
     #[serde(default, deserialize_with = "lenient")]
     originator: String,
     #[serde(default, deserialize_with = "lenient")]
@@ -162,17 +134,23 @@ struct MetaIn {
     /// `{text}`, or (older) a bare string.
     base_instructions: Option<Value>,
     /// What older files have instead.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient", skip_serializing)]
     instructions: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    git: Option<GitLine>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(skip_deserializing)]
+    history_mode: &'static str,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     forked_from_id: Option<String>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    forked_from_ordinal_exclusive: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     history_base: Option<HistoryBase>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     parent_thread_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    git: Option<GitLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     base_item: Option<Box<RawValue>>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     tools: Option<String>,
 }
 

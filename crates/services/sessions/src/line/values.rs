@@ -7,7 +7,7 @@ use codex_protocol::settings::{NetworkAccess, SandboxPolicy};
 use codex_protocol::spelling::in_camel_case;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -40,6 +40,19 @@ pub fn root() -> AbsPath {
         .expect("one of the two is absolute on every system")
 }
 
+/// A path as a text.
+pub mod path {
+    use super::{AbsPath, Deserialize, Deserializer, Serializer, path_from, path_text};
+
+    pub fn serialize<S: Serializer>(path: &AbsPath, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&path_text(path))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AbsPath, D::Error> {
+        String::deserialize(deserializer).map(|text| path_from(&text))
+    }
+}
+
 /// Letters, digits and these signs stand in a URL as they are.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -64,8 +77,8 @@ pub fn file_url(path: &AbsPath) -> String {
 }
 
 /// A sandbox policy in the kebab-case form of journals.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "SandboxPolicy", tag = "type", rename_all = "kebab-case")]
 pub enum SandboxPolicyLine {
     DangerFullAccess,
     ExternalSandbox {
@@ -77,8 +90,8 @@ pub enum SandboxPolicyLine {
         network_access: bool,
     },
     WorkspaceWrite {
-        #[serde(default)]
-        writable_roots: Vec<String>,
+        #[serde(default, with = "paths")]
+        writable_roots: Vec<AbsPath>,
         #[serde(default)]
         network_access: bool,
         #[serde(default)]
@@ -88,69 +101,103 @@ pub enum SandboxPolicyLine {
     },
 }
 
-pub fn sandbox_policy(policy: &SandboxPolicy) -> SandboxPolicyLine {
-    match policy {
-        SandboxPolicy::DangerFullAccess => SandboxPolicyLine::DangerFullAccess,
-        SandboxPolicy::ExternalSandbox { network_access } => SandboxPolicyLine::ExternalSandbox {
-            network_access: *network_access,
-        },
-        SandboxPolicy::ReadOnly { network_access } => SandboxPolicyLine::ReadOnly {
-            network_access: *network_access,
-        },
-        SandboxPolicy::WorkspaceWrite {
-            writable_roots,
-            network_access,
-            exclude_tmpdir_env_var,
-            exclude_slash_tmp,
-        } => SandboxPolicyLine::WorkspaceWrite {
-            writable_roots: writable_roots.iter().map(path_text).collect(),
-            network_access: *network_access,
-            exclude_tmpdir_env_var: *exclude_tmpdir_env_var,
-            exclude_slash_tmp: *exclude_slash_tmp,
-        },
+/// Paths as texts; what is none on this system is left out.
+mod paths {
+    use super::{AbsPath, Deserialize, Deserializer, Serializer, path_text};
+
+    pub fn serialize<S: Serializer>(paths: &[AbsPath], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(paths.iter().map(path_text))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AbsPath>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        Ok(texts.iter().filter_map(|text| AbsPath::new(text).ok()).collect())
     }
 }
 
-impl From<SandboxPolicyLine> for SandboxPolicy {
-    fn from(line: SandboxPolicyLine) -> Self {
-        match line {
-            SandboxPolicyLine::DangerFullAccess => Self::DangerFullAccess,
-            SandboxPolicyLine::ExternalSandbox { network_access } => Self::ExternalSandbox { network_access },
-            SandboxPolicyLine::ReadOnly { network_access } => Self::ReadOnly { network_access },
-            SandboxPolicyLine::WorkspaceWrite {
-                writable_roots,
-                network_access,
-                exclude_tmpdir_env_var,
-                exclude_slash_tmp,
-            } => Self::WorkspaceWrite {
-                writable_roots: writable_roots.iter().filter_map(|root| AbsPath::new(root).ok()).collect(),
-                network_access,
-                exclude_tmpdir_env_var,
-                exclude_slash_tmp,
-            },
+/// The turn, and as what others call it: the root of those that work for it.
+pub mod turn_ids {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, lenient};
+
+    pub fn serialize<S: Serializer>(turn_id: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Ids<'a> {
+            turn_id: &'a str,
+            root_turn_id: &'a str,
         }
+        let root_turn_id = turn_id;
+        Ids { turn_id, root_turn_id }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+        #[derive(Deserialize)]
+        struct Id {
+            #[serde(default, deserialize_with = "lenient")]
+            turn_id: String,
+        }
+        Id::deserialize(deserializer).map(|id| id.turn_id)
+    }
+}
+
+/// What a thread has used, with words that others look for.
+pub mod token_info {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, json, snake_value};
+    use codex_protocol::items::{ThreadTokenUsage, TokenUsageBreakdown};
+
+    pub fn serialize<S: Serializer>(usage: &ThreadTokenUsage, serializer: S) -> Result<S::Ok, S::Error> {
+        let info = json!({
+            "total_token_usage": snake_value(&usage.total), "last_token_usage": snake_value(&usage.last),
+            "last_usage_includes_reasoning": true, "model_context_window": usage.model_context_window,
+        });
+        info.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ThreadTokenUsage, D::Error> {
+        #[derive(Deserialize)]
+        struct Info {
+            #[serde(default)]
+            total_token_usage: TokenUsageBreakdown,
+            #[serde(default)]
+            last_token_usage: TokenUsageBreakdown,
+            model_context_window: Option<i64>,
+        }
+        Info::deserialize(deserializer).map(|info| ThreadTokenUsage {
+            total: info.total_token_usage,
+            last: info.last_token_usage,
+            model_context_window: info.model_context_window,
+        })
     }
 }
 
 /// The error of a failed turn, snake case, with our own fields beside those that others know.
-pub fn turn_error(error: &TurnError) -> Value {
-    let mut fields = json!({"message": error.message, "codex_error_info": error.codex_error_info.as_ref().map(snake_value)});
-    for (name, value) in [("additional_details", &error.additional_details), ("code", &error.code)] {
-        if let Some(value) = value {
-            fields[name] = json!(value);
-        }
-    }
-    fields
-}
+pub mod failure {
+    use super::{CodexErrorInfo, Deserialize, Deserializer, Serialize, Serializer, TurnError, Value, in_camel_case, json, snake_value};
 
-pub fn turn_error_from(value: &Value) -> TurnError {
-    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let info = value.get("codex_error_info").filter(|info| !info.is_null()).cloned();
-    TurnError {
-        message: text("message").unwrap_or_default(),
-        codex_error_info: info.map(|info| serde_json::from_value(in_camel_case(info)).unwrap_or(CodexErrorInfo::Other)),
-        additional_details: text("additional_details"),
-        code: text("code"),
+    pub fn serialize<S: Serializer>(error: &Option<TurnError>, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = error.as_ref().map(|error| {
+            let mut fields = json!({"message": error.message, "codex_error_info": error.codex_error_info.as_ref().map(snake_value)});
+            for (name, value) in [("additional_details", &error.additional_details), ("code", &error.code)] {
+                if let Some(value) = value {
+                    fields[name] = json!(value);
+                }
+            }
+            fields
+        });
+        value.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TurnError>, D::Error> {
+        let value = Option::<Value>::deserialize(deserializer)?;
+        Ok(value.map(|value| {
+            let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+            let info = value.get("codex_error_info").filter(|info| !info.is_null()).cloned();
+            TurnError {
+                message: text("message").unwrap_or_default(),
+                codex_error_info: info.map(|info| serde_json::from_value(in_camel_case(info)).unwrap_or(CodexErrorInfo::Other)),
+                additional_details: text("additional_details"),
+                code: text("code"),
+            }
+        }))
     }
 }
 

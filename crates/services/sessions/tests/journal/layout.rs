@@ -2,7 +2,7 @@
 
 use crate::sample::{at, completed_item, event, home, item, meta, patch, text_of, thread};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
-use codex_protocol::journal::{Compacted, EventMsg, Record};
+use codex_protocol::journal::{Compacted, EventMsg, Record, TurnTimes};
 use codex_sessions::Journal;
 
 #[test]
@@ -23,17 +23,21 @@ fn turns_that_did_not_complete() {
     let failed = EventMsg::TaskComplete {
         turn_id: "t".to_owned(),
         last_agent_message: None,
-        started_at: 1,
-        completed_at: 2,
-        duration_ms: 900,
+        times: TurnTimes {
+            started_at: 1,
+            completed_at: 2,
+            duration_ms: 900,
+        },
         error: Some(error),
     };
     let aborted = EventMsg::TurnAborted {
         turn_id: "u".to_owned(),
         reason: "interrupted".to_owned(),
-        started_at: 1,
-        completed_at: 2,
-        duration_ms: 900,
+        times: TurnTimes {
+            started_at: 1,
+            completed_at: 2,
+            duration_ms: 900,
+        },
     };
 
     insta::assert_snapshot!(text_of(&[event(failed), event(aborted)]), @r#"

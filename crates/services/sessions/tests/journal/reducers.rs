@@ -4,7 +4,7 @@ use crate::sample::{agent, at, command, complete, completed_item, event, item, m
 use codex_base::Timestamp;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::Turn;
-use codex_protocol::journal::{Compacted, EventMsg, Record};
+use codex_protocol::journal::{Compacted, EventMsg, Record, TurnTimes};
 use codex_sessions::{model_input, turns};
 use pretty_assertions::assert_eq;
 
@@ -29,9 +29,11 @@ fn aborted(turn_id: &str) -> Record {
     event(EventMsg::TurnAborted {
         turn_id: turn_id.to_owned(),
         reason: "interrupted".to_owned(),
-        started_at: 1,
-        completed_at: 2,
-        duration_ms: 900,
+        times: TurnTimes {
+            started_at: 1,
+            completed_at: 2,
+            duration_ms: 900,
+        },
     })
 }
 
@@ -39,9 +41,11 @@ fn failed(turn_id: &str) -> Record {
     event(EventMsg::TaskComplete {
         turn_id: turn_id.to_owned(),
         last_agent_message: None,
-        started_at: 1,
-        completed_at: 2,
-        duration_ms: 900,
+        times: TurnTimes {
+            started_at: 1,
+            completed_at: 2,
+            duration_ms: 900,
+        },
         error: Some(TurnError::new("x.y", "no", CodexErrorInfo::Other)),
     })
 }

@@ -12,11 +12,11 @@ use codex_protocol::collaboration::{CollaborationMode, ModeKind, ModeSettings};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, LimitHit, LimitReached,
-    PatchApplyStatus, PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
+    PatchApplyStatus, PatchChangeKind, SessionSource, ThreadItem, ThreadTokenUsage, TokenUsageBreakdown, UserInput,
 };
 use codex_protocol::journal::{
     ApprovalReviewed, Compacted, CompactionAsk, EventMsg, PermissionsGranted, PrefixBase, Record, SentRequest, SessionMeta,
-    TokenUsageRecord, TurnContext, WorldState,
+    TokenUsageRecord, TurnContext, TurnTimes, WorldState,
 };
 use codex_protocol::limits::{CreditsSnapshot, Percent, RateLimitSnapshot, RateLimitWindow};
 use codex_protocol::questions::PermissionGrantScope;
@@ -302,6 +302,14 @@ fn modes() -> impl Strategy<Value = CollaborationMode> {
     })
 }
 
+const fn times([started_at, completed_at, duration_ms]: [i64; 3]) -> TurnTimes {
+    TurnTimes {
+        started_at,
+        completed_at,
+        duration_ms,
+    }
+}
+
 fn events() -> BoxedStrategy<EventMsg> {
     prop_oneof![
         (text(), any::<i64>(), of(any::<i64>()), modes()).prop_map(|(turn_id, started_at, model_context_window, mode)| {
@@ -312,22 +320,18 @@ fn events() -> BoxedStrategy<EventMsg> {
                 mode: mode.mode,
             }
         }),
-        (text(), of(text()), any::<[i64; 3]>(), of(errors())).prop_map(
-            |(turn_id, last_agent_message, [started_at, completed_at, duration_ms], error)| EventMsg::TaskComplete {
+        (text(), of(text()), any::<[i64; 3]>(), of(errors())).prop_map(|(turn_id, last_agent_message, numbers, error)| {
+            EventMsg::TaskComplete {
                 turn_id,
                 last_agent_message: last_agent_message.map(Into::into),
-                started_at,
-                completed_at,
-                duration_ms,
-                error
+                times: times(numbers),
+                error,
             }
-        ),
-        (text(), text(), any::<[i64; 3]>()).prop_map(|(turn_id, reason, [started_at, completed_at, duration_ms])| EventMsg::TurnAborted {
+        }),
+        (text(), text(), any::<[i64; 3]>()).prop_map(|(turn_id, reason, numbers)| EventMsg::TurnAborted {
             turn_id,
             reason,
-            started_at,
-            completed_at,
-            duration_ms
+            times: times(numbers),
         }),
         (text(), text(), items(), any::<[i64; 2]>()).prop_map(|(thread_id, turn_id, item, [started_at_ms, completed_at_ms])| {
             EventMsg::ItemCompleted {
@@ -340,9 +344,11 @@ fn events() -> BoxedStrategy<EventMsg> {
         }),
         (usages(), usages(), of(any::<i64>()), of(limits())).prop_map(|(total, last, model_context_window, limits)| {
             EventMsg::TokenCount {
-                total,
-                last,
-                model_context_window,
+                usage: ThreadTokenUsage {
+                    total,
+                    last,
+                    model_context_window,
+                },
                 rate_limits: limits.map(Box::new),
             }
         }),

@@ -4,9 +4,9 @@ use codex_base::{AbsPath, Timestamp};
 use codex_protocol::collaboration::{CollaborationMode, ModeKind};
 use codex_protocol::items::{
     CommandAction, CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, FileUpdateChange, GitInfo, PatchApplyStatus,
-    PatchChangeKind, SessionSource, ThreadItem, TokenUsageBreakdown, UserInput,
+    PatchChangeKind, SessionSource, ThreadItem, ThreadTokenUsage, TokenUsageBreakdown, UserInput,
 };
-use codex_protocol::journal::{EventMsg, Record, SessionMeta, TokenUsageRecord, TurnContext, WorldState};
+use codex_protocol::journal::{EventMsg, Record, SessionMeta, TokenUsageRecord, TurnContext, TurnTimes, WorldState};
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
 use codex_sessions::{Index, Journal};
@@ -83,9 +83,11 @@ pub fn complete(turn_id: &str, last_agent_message: &str) -> Record {
     event(EventMsg::TaskComplete {
         turn_id: turn_id.to_owned(),
         last_agent_message: Some(last_agent_message.into()),
-        started_at: 10,
-        completed_at: 12,
-        duration_ms: 2000,
+        times: TurnTimes {
+            started_at: 10,
+            completed_at: 12,
+            duration_ms: 2000,
+        },
         error: None,
     })
 }
@@ -228,9 +230,11 @@ pub fn turn(turn_id: &str) -> Vec<Record> {
         message("assistant", "Done."),
         usage_of("resp_2", 2),
         event(EventMsg::TokenCount {
-            total: usage(2),
-            last: usage(1),
-            model_context_window: Some(1000),
+            usage: ThreadTokenUsage {
+                total: usage(2),
+                last: usage(1),
+                model_context_window: Some(1000),
+            },
             rate_limits: None,
         }),
         complete(turn_id, "Done."),
