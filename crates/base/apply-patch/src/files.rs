@@ -93,10 +93,6 @@ impl MemoryFiles {
         self.folders.extend(path.ancestors().skip(1));
         self.files.insert(path, contents.into());
     }
-
-    pub fn insert_folder(&mut self, path: &AbsPath) {
-        self.folders.extend(path.ancestors());
-    }
 }
 
 impl PatchFiles for MemoryFiles {

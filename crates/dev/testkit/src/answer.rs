@@ -14,11 +14,10 @@ pub struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
-    pub(crate) framing: Framing,
-    pub(crate) before_head: Wait,
+    pub(crate) before_head: Option<Gate>,
     pub(crate) between_events: Duration,
     /// Waits before the event with this index.
-    pub(crate) before_event: Vec<(usize, Wait)>,
+    pub(crate) before_event: Vec<(usize, Gate)>,
     pub(crate) cut: Option<Cut>,
     /// What follows the body, in front of its end.
     pub(crate) then: Then,
@@ -38,21 +37,6 @@ pub(crate) enum Then {
     Stall,
     /// The same piece again and again until the client goes away.
     Repeat { piece: Vec<u8>, every: Duration },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
-    Chunked,
-    /// The end of the connection is the end of the body.
-    UntilClose,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(crate) enum Wait {
-    #[default]
-    None,
-    For(Duration),
-    Gate(Gate),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,12 +106,7 @@ impl Answer {
 
     /// The connection is reset before any byte of an answer.
     pub fn reset() -> Self {
-        let mut answer = Self::status(200, Vec::new());
-        answer.cut = Some(Cut {
-            at: CutAt::BeforeHead,
-            how: CutHow::Reset,
-        });
-        answer
+        Self::status(200, Vec::new()).cut(CutAt::BeforeHead, CutHow::Reset)
     }
 
     #[must_use]
@@ -160,23 +139,10 @@ impl Answer {
         self.cut(CutAt::Bytes(count), CutHow::Drop)
     }
 
-    /// The body ends with the connection, without chunks; then a cut body looks like a whole one.
-    #[must_use]
-    pub const fn until_close(mut self) -> Self {
-        self.framing = Framing::UntilClose;
-        self
-    }
-
-    #[must_use]
-    pub fn delay_head(mut self, delay: Duration) -> Self {
-        self.before_head = Wait::For(delay);
-        self
-    }
-
     /// Not even a status line until the gate opens.
     #[must_use]
     pub fn stall_head(mut self, gate: &Gate) -> Self {
-        self.before_head = Wait::Gate(gate.clone());
+        self.before_head = Some(gate.clone());
         self
     }
 
@@ -186,17 +152,11 @@ impl Answer {
         self
     }
 
-    /// Waits before the last event, which is usually `response.completed`.
-    #[must_use]
-    pub fn delay_last(self, delay: Duration) -> Self {
-        let last = self.event_count().saturating_sub(1);
-        self.wait_before(last, Wait::For(delay))
-    }
-
     /// The event with this index (0 first) is sent when the gate opens.
     #[must_use]
-    pub fn stall_before_event(self, index: usize, gate: &Gate) -> Self {
-        self.wait_before(index, Wait::Gate(gate.clone()))
+    pub fn stall_before_event(mut self, index: usize, gate: &Gate) -> Self {
+        self.before_event.push((index, gate.clone()));
+        self
     }
 
     /// The last event, usually `response.completed`, is sent when the gate opens.
@@ -236,8 +196,7 @@ impl Answer {
             status,
             headers: Vec::new(),
             body,
-            framing: Framing::Chunked,
-            before_head: Wait::None,
+            before_head: None,
             between_events: Duration::ZERO,
             before_event: Vec::new(),
             cut: None,
@@ -249,11 +208,6 @@ impl Answer {
         self.cut = Some(Cut { at, how });
         self
     }
-
-    fn wait_before(mut self, index: usize, wait: Wait) -> Self {
-        self.before_event.push((index, wait));
-        self
-    }
 }
 
 /// One event as a server sends it.
@@ -262,24 +216,15 @@ pub fn sse(event: &Value) -> String {
 }
 
 /// A place in an answer where the server waits until the test says go on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Gate {
     open: Arc<watch::Sender<bool>>,
     reached: Arc<watch::Sender<bool>>,
 }
 
-impl Default for Gate {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Gate {
     pub fn new() -> Self {
-        Self {
-            open: Arc::new(watch::Sender::new(false)),
-            reached: Arc::new(watch::Sender::new(false)),
-        }
+        Self::default()
     }
 
     pub fn open(&self) {
@@ -287,9 +232,6 @@ impl Gate {
     }
 
     /// Resolves when the server stands at the gate, so everything before it has been sent.
-    ///
-    /// # Panics
-    /// After 30 s.
     pub async fn reached(&self) {
         let mut reached = self.reached.subscribe();
         let arrival = tokio::time::timeout(crate::mock::PATIENCE, reached.wait_for(|reached| *reached)).await;

@@ -79,9 +79,6 @@ impl SteppedClock {
     }
 
     /// Waits until at least `count` timers are pending, so that a following `advance` meets them.
-    ///
-    /// # Panics
-    /// After [`PATIENCE`](crate::mock::PATIENCE).
     pub async fn wait_for_timers(&self, count: usize) {
         let deadline = std::time::Instant::now() + crate::mock::PATIENCE;
         while self.pending() < count {

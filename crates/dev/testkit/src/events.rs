@@ -64,10 +64,6 @@ pub fn summary_delta(item_id: &str, summary_index: usize, delta: &str) -> Value 
     json!({ "type": "response.reasoning_summary_text.delta", "item_id": item_id, "summary_index": summary_index, "delta": delta })
 }
 
-pub fn reasoning_delta(item_id: &str, delta: &str) -> Value {
-    json!({ "type": "response.reasoning_text.delta", "item_id": item_id, "content_index": 0, "delta": delta })
-}
-
 pub fn arguments_delta(item_id: &str, delta: &str) -> Value {
     json!({ "type": "response.function_call_arguments.delta", "item_id": item_id, "delta": delta })
 }
@@ -82,13 +78,6 @@ pub fn completed(response_id: &str, usage: Option<Usage>) -> Value {
         response["usage"] = usage.to_json();
     }
     json!({ "type": "response.completed", "response": response })
-}
-
-/// A completed answer whose server says that the turn goes on (`false`) or ends (`true`).
-pub fn completed_with_end_turn(response_id: &str, end_turn: bool) -> Value {
-    let mut event = completed(response_id, Some(Usage::default()));
-    event["response"]["end_turn"] = end_turn.into();
-    event
 }
 
 pub fn failed(code: &str, message: &str) -> Value {

@@ -106,9 +106,6 @@ const fn ok() -> u16 {
 }
 
 /// Every case of every file, in the order of their names.
-///
-/// # Panics
-/// If a file is not what it should be.
 pub fn faults() -> Vec<Fault> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -139,8 +136,6 @@ pub struct Stage {
 }
 
 impl Fault {
-    /// # Panics
-    /// If the case cannot be set up.
     pub fn set_up(&self) -> Stage {
         let mut answers: Vec<Answer> = self.answers.iter().map(Spec::answer).collect();
         let last = answers.last().cloned().unwrap_or_else(|| Answer::message("Hello."));

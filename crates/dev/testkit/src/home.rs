@@ -28,17 +28,11 @@ impl Default for TempHome {
 impl TempHome {
     /// In the system's temporary folder. Mind that `workspace-write` makes that folder writable: for tests of what must not be written
     /// take [`outside_temp`](Self::outside_temp).
-    ///
-    /// # Panics
-    /// If it cannot be made.
     pub fn new() -> Self {
         Self::new_in(&std::env::temp_dir())
     }
 
     /// Where `workspace-write` lets nobody write: neither in `/tmp` nor in the system's temporary folder, wherever the checkout lies.
-    ///
-    /// # Panics
-    /// If there is no such place, or it cannot be made.
     pub fn outside_temp() -> Self {
         let temporary = [std::env::temp_dir(), PathBuf::from("/tmp")];
         let candidates = [Some(PathBuf::from("/var/tmp")), std::env::home_dir()].into_iter().flatten();
@@ -47,9 +41,6 @@ impl TempHome {
     }
 
     /// Below `parent`.
-    ///
-    /// # Panics
-    /// If it cannot be made.
     pub fn new_in(parent: &Path) -> Self {
         let root = tempfile::Builder::new()
             .prefix(PREFIX)
@@ -83,41 +74,27 @@ impl TempHome {
     }
 
     /// Replaces `config.toml`.
-    ///
-    /// # Panics
-    /// If it cannot be written.
     pub fn write_config(&self, toml: &str) {
         fs::write(self.codex_home.join("config.toml"), toml).expect("config.toml can be written");
     }
 
     /// Replaces `config.toml` by one whose model is `mock`: model `gpt-5.5`, no key, and `more` in front of the provider's table.
-    ///
-    /// # Panics
-    /// If it cannot be written.
     pub fn use_model(&self, mock: &MockModel, more: &str) {
         self.write_config(&provider_config(&mock.base_url(), more));
     }
 
     /// Writes a file of the workspace, with its folders.
-    ///
-    /// # Panics
-    /// If it cannot be written.
     pub fn write(&self, path: &str, contents: impl AsRef<[u8]>) {
         let path = self.workspace.join(path);
         fs::create_dir_all(path.parent().expect("a path in the workspace")).expect("folders can be made");
         fs::write(&path, contents).expect("a file of the workspace can be written");
     }
 
-    /// # Panics
-    /// If it cannot be read.
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.workspace.join(path)).expect("a readable file of the workspace")
     }
 
     /// Writes the files and makes the workspace a git repository with one commit of them. Needs `git`.
-    ///
-    /// # Panics
-    /// If git fails.
     pub fn make_repository(&self, files: &[(&str, &str)]) {
         for (path, contents) in files {
             self.write(path, contents);
@@ -132,9 +109,6 @@ impl TempHome {
     }
 
     /// Runs git in the workspace, without the user's configuration, and returns what it printed.
-    ///
-    /// # Panics
-    /// If git fails or is not there.
     pub fn git(&self, arguments: &[&str]) -> String {
         let output = self.command("git").args(arguments).output().expect("git is installed");
         assert!(

@@ -1,6 +1,6 @@
 //! The little HTTP/1.1 that a mock needs: read one request, write one answer, close.
 
-use crate::answer::{Answer, Body, Cut, CutAt, CutHow, Framing, Then, Wait};
+use crate::answer::{Answer, Body, CutAt, CutHow, Gate, Then};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -148,25 +148,27 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// Plays `answer`. An error means that the client went away before the end.
 pub(crate) async fn play(stream: &mut impl Connection, answer: &Answer) -> io::Result<()> {
-    while_connected(stream, pass(&answer.before_head)).await?;
-    let Some(cut) = answer.cut else {
+    while_connected(stream, pass(answer.before_head.as_ref())).await?;
+    let (at, how) = answer.cut.map_or((None, CutHow::Clean), |cut| (Some(cut.at), cut.how));
+    if at != Some(CutAt::BeforeHead) {
         write_head(stream, answer).await?;
-        write_body(stream, answer, None).await?;
-        follow(stream, answer).await?;
-        return end(stream, answer.framing, CutHow::Clean).await;
-    };
-    if cut.at != CutAt::BeforeHead {
-        write_head(stream, answer).await?;
-        write_body(stream, answer, Some(cut)).await?;
+        write_body(stream, answer, at).await?;
     }
-    end(stream, answer.framing, cut.how).await
+    if at.is_none() {
+        follow(stream, answer).await?;
+    }
+    match how {
+        CutHow::Clean => stream.write_all(b"0\r\n\r\n").await?,
+        CutHow::Drop => {}
+        // Closing with a linger time of zero sends a reset; everything written before has left by then.
+        CutHow::Reset => return stream.close_with_reset(),
+    }
+    stream.shutdown().await
 }
 
 async fn write_head(stream: &mut impl Connection, answer: &Answer) -> io::Result<()> {
     let mut head = format!("HTTP/1.1 {} {}\r\nconnection: close\r\n", answer.status, reason(answer.status));
-    if answer.framing == Framing::Chunked {
-        head.push_str("transfer-encoding: chunked\r\n");
-    }
+    head.push_str("transfer-encoding: chunked\r\n");
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -179,36 +181,25 @@ pub(crate) fn reason(status: u16) -> &'static str {
     known.and_then(|status| status.canonical_reason()).unwrap_or("Status")
 }
 
-async fn write_body(stream: &mut impl Connection, answer: &Answer, cut: Option<Cut>) -> io::Result<()> {
-    let mut bytes_left = match cut {
-        Some(Cut {
-            at: CutAt::Bytes(count), ..
-        }) => count,
-        _ => usize::MAX,
+async fn write_body(stream: &mut impl Connection, answer: &Answer, cut: Option<CutAt>) -> io::Result<()> {
+    let (events_max, mut bytes_left) = match cut {
+        Some(CutAt::Events(count)) => (count, usize::MAX),
+        Some(CutAt::Bytes(count)) => (usize::MAX, count),
+        Some(CutAt::BeforeHead) | None => (usize::MAX, usize::MAX),
     };
-    let events_max = match cut {
-        Some(Cut {
-            at: CutAt::Events(count), ..
-        }) => count,
-        _ => usize::MAX,
+    let pieces = match &answer.body {
+        Body::Events(events) => events.as_slice(),
+        Body::Plain(bytes) => std::slice::from_ref(bytes),
     };
-    let plain;
-    let pieces: Vec<&[u8]> = match &answer.body {
-        Body::Events(events) => events.iter().map(Vec::as_slice).collect(),
-        Body::Plain(bytes) => {
-            plain = bytes;
-            vec![plain]
-        }
-    };
-    for (index, piece) in pieces.into_iter().enumerate().take(events_max) {
-        for (_, wait) in answer.before_event.iter().filter(|(at, _)| *at == index) {
-            while_connected(stream, pass(wait)).await?;
+    for (index, piece) in pieces.iter().enumerate().take(events_max) {
+        for (_, gate) in answer.before_event.iter().filter(|(at, _)| *at == index) {
+            while_connected(stream, gate.pass()).await?;
         }
         if index > 0 && !answer.between_events.is_zero() {
             while_connected(stream, tokio::time::sleep(answer.between_events)).await?;
         }
         let piece = &piece[..piece.len().min(bytes_left)];
-        write_piece(stream, answer.framing, piece).await?;
+        write_piece(stream, piece).await?;
         bytes_left -= piece.len();
         if bytes_left == 0 {
             return Ok(());
@@ -223,7 +214,7 @@ async fn follow(stream: &mut impl Connection, answer: &Answer) -> io::Result<()>
         Then::End => Ok(()),
         Then::Stall => while_connected(stream, std::future::pending()).await,
         Then::Repeat { piece, every } => loop {
-            write_piece(stream, answer.framing, piece).await?;
+            write_piece(stream, piece).await?;
             if !every.is_zero() {
                 while_connected(stream, tokio::time::sleep(*every)).await?;
             }
@@ -231,12 +222,9 @@ async fn follow(stream: &mut impl Connection, answer: &Answer) -> io::Result<()>
     }
 }
 
-async fn write_piece(stream: &mut impl Connection, framing: Framing, piece: &[u8]) -> io::Result<()> {
+async fn write_piece(stream: &mut impl Connection, piece: &[u8]) -> io::Result<()> {
     if piece.is_empty() {
         return Ok(());
-    }
-    if framing == Framing::UntilClose {
-        return stream.write_all(piece).await;
     }
     let mut chunk = format!("{:x}\r\n", piece.len()).into_bytes();
     chunk.extend_from_slice(piece);
@@ -244,21 +232,9 @@ async fn write_piece(stream: &mut impl Connection, framing: Framing, piece: &[u8
     stream.write_all(&chunk).await
 }
 
-async fn end(stream: &mut impl Connection, framing: Framing, how: CutHow) -> io::Result<()> {
-    match how {
-        CutHow::Clean if framing == Framing::Chunked => stream.write_all(b"0\r\n\r\n").await?,
-        CutHow::Clean | CutHow::Drop => {}
-        // Closing with a linger time of zero sends a reset; everything written before has left by then.
-        CutHow::Reset => return stream.close_with_reset(),
-    }
-    stream.shutdown().await
-}
-
-pub(crate) async fn pass(wait: &Wait) {
-    match wait {
-        Wait::None => {}
-        Wait::For(delay) => tokio::time::sleep(*delay).await,
-        Wait::Gate(gate) => gate.pass().await,
+pub(crate) async fn pass(gate: Option<&Gate>) {
+    if let Some(gate) = gate {
+        gate.pass().await;
     }
 }
 

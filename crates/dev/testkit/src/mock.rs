@@ -105,17 +105,11 @@ pub struct MockModel {
 
 impl MockModel {
     /// Starts a server that gives these answers in order.
-    ///
-    /// # Panics
-    /// If no port or thread can be had.
     pub fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self::launch(answers.into_iter().collect(), None, None)
     }
 
     /// As [`Self::start`], over TLS. [`Self::base_url`] does not say so: the caller knows the host's name.
-    ///
-    /// # Panics
-    /// If no port or thread can be had.
     pub fn start_tls(answers: impl IntoIterator<Item = Answer>, tls: &Tls) -> Self {
         Self::launch(answers.into_iter().collect(), None, Some(tls.acceptor()))
     }
@@ -173,9 +167,6 @@ impl MockModel {
     }
 
     /// As [`Self::start`], with websockets.
-    ///
-    /// # Panics
-    /// If no port or thread can be had.
     pub fn start_with_sockets(answers: impl IntoIterator<Item = Answer>) -> Self {
         let mock = Self::start(answers);
         mock.set_sockets(Sockets::Accept);
@@ -183,9 +174,6 @@ impl MockModel {
     }
 
     /// Waits for a request of any kind that `wanted` takes.
-    ///
-    /// # Panics
-    /// If none arrives within [`PATIENCE`].
     pub async fn wait_for_any(&self, what: &str, wanted: impl Fn(&Recorded) -> bool) -> Recorded {
         let all = |_: &[Recorded]| self.all_requests().into_iter().find(|request| wanted(request));
         self.wait_until(what, all).await
@@ -202,18 +190,12 @@ impl MockModel {
     }
 
     /// The `number`th sampling request, 1 first; waits for it.
-    ///
-    /// # Panics
-    /// If it does not arrive within [`PATIENCE`].
     pub async fn wait_for_request(&self, number: usize) -> Recorded {
         self.wait_until(&format!("request {number}"), |requests| requests.get(number - 1).cloned())
             .await
     }
 
     /// As [`Self::wait_for_request`], for tests without a runtime.
-    ///
-    /// # Panics
-    /// If it does not arrive within [`PATIENCE`].
     pub fn wait_for_request_blocking(&self, number: usize) -> Recorded {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -223,9 +205,6 @@ impl MockModel {
     }
 
     /// Waits until the answer to the `number`th sampling request, 1 first, has ended, and says how.
-    ///
-    /// # Panics
-    /// If it does not end within [`PATIENCE`].
     pub async fn wait_for_end(&self, number: usize) -> Ended {
         self.wait_until(&format!("the end of answer {number}"), |requests| {
             requests.get(number - 1)?.ended.map(|(ended, _)| ended)
@@ -251,8 +230,7 @@ impl MockModel {
         }
     }
 
-    /// # Panics
-    /// If an answer was not asked for, or a request found none.
+    /// Every answer was asked for, and every request found one.
     pub fn assert_finished(&self) {
         let state = self.shared.lock();
         assert_eq!(
@@ -277,17 +255,11 @@ impl Shared {
         // Before anything that takes long with a large body.
         let arrived_at = Instant::now();
         let json = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-        let Request {
-            method,
-            path,
-            headers,
-            body,
-        } = request;
         let recorded = Recorded {
-            method,
-            path,
-            headers,
-            body,
+            method: request.method,
+            path: request.path,
+            headers: request.headers,
+            body: request.body,
             json,
             arrived_at,
             ended: None,

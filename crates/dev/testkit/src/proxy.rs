@@ -26,9 +26,6 @@ pub struct MockProxy {
 
 impl MockProxy {
     /// In front of the server at `port` of 127.0.0.1.
-    ///
-    /// # Panics
-    /// If no port or thread can be had.
     pub fn start(port: u16, manner: ProxyManner) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let for_thread = Arc::clone(&asked);

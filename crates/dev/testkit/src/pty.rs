@@ -4,9 +4,13 @@
 //! [`Screen`], which also answers what programs ask of terminals.
 
 use crate::screen::{Heard, Screen};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
@@ -162,10 +166,7 @@ impl Pty {
         let ours = self.ours.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut inside = self.window.lock();
         inside.screen.resize(columns, rows);
-        let size = window_size(columns, rows);
-        // SAFETY: the descriptor is open, the structure lives.
-        let done = unsafe { libc::ioctl(ours.keys.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
-        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        Ok(tcsetwinsize(&ours.keys, window_size(columns, rows))?)
     }
 
     /// Waits until the screen is so, and says when the bytes that made it so were read.
@@ -190,12 +191,7 @@ impl Pty {
                     screen: inside.screen.text(),
                 });
             }
-            inside = self
-                .window
-                .changed
-                .wait_timeout(inside, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            inside = self.window.wait(inside, left);
         }
     }
 
@@ -208,12 +204,7 @@ impl Pty {
             if left.is_zero() || inside.ended {
                 return;
             }
-            inside = self
-                .window
-                .changed
-                .wait_timeout(inside, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            inside = self.window.wait(inside, left);
         }
     }
 
@@ -249,11 +240,7 @@ impl Pty {
     /// Whether keys are shown by the kernel and lines are made by it, as shells leave a terminal.
     pub fn is_cooked(&self) -> bool {
         let Some(ours) = &self.ours else { return false };
-        // SAFETY: zeros are valid, the call fills it.
-        unsafe {
-            let mut modes: libc::termios = std::mem::zeroed();
-            libc::tcgetattr(ours.keys.as_raw_fd(), &raw mut modes) == 0 && modes.c_lflag & (libc::ICANON | libc::ECHO) != 0
-        }
+        tcgetattr(&ours.keys).is_ok_and(|modes| modes.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO))
     }
 
     /// The terminal takes nothing any more, as when a connection hangs.
@@ -313,6 +300,12 @@ impl Window {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Gives the terminal away until something has changed, or for so long.
+    fn wait<'a>(&self, inside: MutexGuard<'a, Inside>, longest: Duration) -> MutexGuard<'a, Inside> {
+        let waited = self.changed.wait_timeout(inside, longest);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
     fn follow(&self, mut master: File, stopped: &UnixStream) {
         let mut buffer = vec![0; READ_BYTES];
         while can_be_read(&master, stopped) {
@@ -356,26 +349,12 @@ impl Inside {
 
 /// Waits until there is something to read; `false` if it was told to stop.
 fn can_be_read(master: &File, stopped: &UnixStream) -> bool {
-    let watch = |fd| libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let mut both = [watch(master.as_raw_fd()), watch(stopped.as_raw_fd())];
-    loop {
-        // SAFETY: the array lives and has two entries.
-        let ready = unsafe { libc::poll(both.as_mut_ptr(), 2, -1) };
-        if ready > 0 {
-            return both[1].revents == 0;
-        }
-        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-            return false;
-        }
-    }
+    let mut both = [PollFd::new(master, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut both, None)).is_ok() && both[1].revents().is_empty()
 }
 
-const fn window_size(columns: u16, rows: u16) -> libc::winsize {
-    libc::winsize {
+const fn window_size(columns: u16, rows: u16) -> Winsize {
+    Winsize {
         ws_row: rows,
         ws_col: columns,
         ws_xpixel: 0,
@@ -385,24 +364,12 @@ const fn window_size(columns: u16, rows: u16) -> libc::winsize {
 
 /// A terminal: our end, and the program's.
 fn pair(columns: u16, rows: u16) -> io::Result<(OwnedFd, OwnedFd)> {
-    let size = window_size(columns, rows);
-    let (mut ours, mut theirs) = (-1, -1);
-    // SAFETY: the places live, the name is not asked for, and both descriptors are fresh when the call succeeds.
-    unsafe {
-        let made = libc::openpty(
-            &raw mut ours,
-            &raw mut theirs,
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            (&raw const size).cast_mut(),
-        );
-        if made != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let pair = (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs));
-        for end in [&pair.0, &pair.1] {
-            libc::fcntl(end.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC);
-        }
-        Ok(pair)
-    }
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    rustix::io::fcntl_setfd(&ours, rustix::io::FdFlags::CLOEXEC)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let name = ptsname(&ours, Vec::new())?;
+    let theirs = rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    tcsetwinsize(&theirs, window_size(columns, rows))?;
+    Ok((ours, theirs))
 }

@@ -12,8 +12,6 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// # Panics
-    /// If no port or thread can be had.
     pub fn start<F: Future<Output = ()>>(name: &str, accept: impl FnOnce(TcpListener) -> F + Send + 'static) -> Self {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port on 127.0.0.1");
         listener.set_nonblocking(true).expect("a listener can be made non-blocking");

@@ -3,7 +3,7 @@
 //! A message with `"generate": false` is recorded, answered with `response.completed` and uses up no answer. An answer with an error
 //! status becomes an `error` message; a body that is no stream has no other meaning here.
 
-use crate::answer::{Answer, Body, Cut, CutAt, CutHow, Wait};
+use crate::answer::{Answer, Body, CutAt, CutHow, Gate};
 use crate::http::{Connection, Request};
 use crate::mock::Shared;
 use futures_util::{SinkExt, StreamExt};
@@ -54,11 +54,8 @@ pub(crate) async fn serve(mut stream: impl Connection, request: &Request, shared
         };
         let (index, answer) = shared.record(message);
         let played = if warm_up {
-            say(
-                &mut socket,
-                &json!({"type": "response.completed", "response": {"id": format!("warm_{index}")}}),
-            )
-            .await
+            let done = json!({"type": "response.completed", "response": {"id": format!("warm_{index}")}});
+            say(&mut socket, &done).await
         } else {
             play(&mut socket, &answer).await
         };
@@ -75,23 +72,18 @@ async fn say(socket: &mut Socket<impl Connection>, message: &Value) -> io::Resul
 }
 
 async fn play(socket: &mut Socket<impl Connection>, answer: &Answer) -> io::Result<()> {
-    crate::http::pass(&answer.before_head).await;
+    crate::http::pass(answer.before_head.as_ref()).await;
     let Body::Events(events) = &answer.body else {
         return say(socket, &refusal(answer)).await;
     };
-    let cut_at = match answer.cut {
+    let events_max = match answer.cut.map(|cut| cut.at) {
         None => usize::MAX,
-        Some(Cut {
-            at: CutAt::Events(count), ..
-        }) => count,
-        Some(Cut { .. }) => 0,
+        Some(CutAt::Events(count)) => count,
+        Some(CutAt::BeforeHead | CutAt::Bytes(_)) => 0,
     };
-    for (index, event) in events.iter().enumerate() {
-        if index == cut_at {
-            break;
-        }
-        for (_, wait) in answer.before_event.iter().filter(|(at, _)| *at == index) {
-            pause(socket, wait).await?;
+    for (index, event) in events.iter().enumerate().take(events_max) {
+        for (_, gate) in answer.before_event.iter().filter(|(at, _)| *at == index) {
+            pause(socket, gate).await?;
         }
         if !answer.between_events.is_zero() && index > 0 {
             tokio::time::sleep(answer.between_events).await;
@@ -119,10 +111,10 @@ async fn play(socket: &mut Socket<impl Connection>, answer: &Answer) -> io::Resu
 }
 
 /// Waits, and notices a client that goes away meanwhile.
-async fn pause(socket: &mut Socket<impl Connection>, wait: &Wait) -> io::Result<()> {
+async fn pause(socket: &mut Socket<impl Connection>, gate: &Gate) -> io::Result<()> {
     tokio::select! {
         biased;
-        () = crate::http::pass(wait) => Ok(()),
+        () = gate.pass() => Ok(()),
         message = socket.next() => match message {
             Some(Ok(Message::Pong(_))) => Ok(()),
             _ => Err(io::ErrorKind::ConnectionAborted.into()),

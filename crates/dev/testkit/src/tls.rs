@@ -15,9 +15,6 @@ pub struct Tls {
 
 impl Tls {
     /// For these names and addresses.
-    ///
-    /// # Panics
-    /// If a name cannot stand in a certificate.
     pub fn for_hosts(hosts: &[&str]) -> Self {
         let mut ca = CertificateParams::new(Vec::new()).expect("no names");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -26,9 +26,6 @@ pub enum World {
 
 impl World {
     /// The program that `command` starts will find this world.
-    ///
-    /// # Panics
-    /// If the folder of the world cannot be looked at.
     pub fn around(self, command: &mut Command) {
         let enter: Box<dyn FnMut() -> io::Result<()> + Send + Sync> = match self {
             Self::ReadOnly(folder) => read_only(&folder),

@@ -1,6 +1,7 @@
 //! What comes of a tool call: the output for the model, the item for clients, and what happened on the way.
 
 use crate::prepare::CallKind;
+use codex_base::Ids;
 use codex_protocol::facts::Denial;
 use codex_protocol::items::{PlanStep, ThreadItem};
 use codex_protocol::response_item::ResponseItem;
@@ -67,25 +68,16 @@ impl ToolOutcome {
     }
 }
 
-/// The model item that answers a call. `id` is ours: `fco_…` for functions, `ctco_…` for custom tools.
-pub fn output_item(call_id: &str, kind: CallKind, output: &ToolOutput, id: String) -> ResponseItem {
-    let kind = match kind {
-        CallKind::Function => "function_call_output",
-        CallKind::Custom => "custom_tool_call_output",
+/// The model item that answers a call, under a new id.
+pub fn output_item(call_id: &str, kind: CallKind, output: &ToolOutput, ids: &dyn Ids) -> ResponseItem {
+    let (kind, prefix) = match kind {
+        CallKind::Function => ("function_call_output", "fco"),
+        CallKind::Custom => ("custom_tool_call_output", "ctco"),
     };
+    let id = ids.item(prefix);
     let output = match output {
         ToolOutput::Text(text) => json!(text),
         ToolOutput::Parts(parts) => json!(parts),
     };
     ResponseItem::make(&json!({ "type": kind, "id": id, "call_id": call_id, "output": output })).expect("an object with a type is an item")
-}
-
-impl CallKind {
-    /// Prefix of the id of the answering item.
-    pub const fn output_id_prefix(self) -> &'static str {
-        match self {
-            Self::Function => "fco",
-            Self::Custom => "ctco",
-        }
-    }
 }

@@ -809,10 +809,10 @@ async fn a_plan_and_a_picture_are_answered() {
 
 #[test]
 fn an_output_item_has_our_id_and_the_calls() {
-    let item = |kind, output: &ToolOutput| serde_json::to_string(&output_item("c1", kind, output, "id_1".into())).unwrap();
+    let item = |kind, output: &ToolOutput| serde_json::to_string(&output_item("c1", kind, output, &CountingIds::default())).unwrap();
 
-    insta::assert_snapshot!(item(CallKind::Function, &ToolOutput::Text("x".into())), @r#"{"type":"function_call_output","id":"id_1","call_id":"c1","output":"x"}"#);
-    insta::assert_snapshot!(item(CallKind::Custom, &ToolOutput::Parts(vec![json!({"type": "input_image"})])), @r#"{"type":"custom_tool_call_output","id":"id_1","call_id":"c1","output":[{"type":"input_image"}]}"#);
+    insta::assert_snapshot!(item(CallKind::Function, &ToolOutput::Text("x".into())), @r#"{"type":"function_call_output","id":"fco_00000000-0000-7000-8000-000000000001","call_id":"c1","output":"x"}"#);
+    insta::assert_snapshot!(item(CallKind::Custom, &ToolOutput::Parts(vec![json!({"type": "input_image"})])), @r#"{"type":"custom_tool_call_output","id":"ctco_00000000-0000-7000-8000-000000000001","call_id":"c1","output":[{"type":"input_image"}]}"#);
 }
 
 #[tokio::test]

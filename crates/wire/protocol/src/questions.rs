@@ -3,7 +3,6 @@
 use crate::additional::AdditionalPermissions;
 use crate::collaboration::{UserInputAnswers, UserInputParams, UserInputQuestion};
 use crate::facts::PermissionsIntent;
-use crate::requests::RequestId;
 use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
 
@@ -179,12 +178,4 @@ pub enum Question {
     UserInput {
         questions: Vec<UserInputQuestion>,
     },
-}
-
-/// A server request with its id, as it waits for an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PendingQuestion {
-    pub request_id: RequestId,
-    pub request: ServerRequest,
 }

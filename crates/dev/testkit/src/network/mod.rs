@@ -25,9 +25,6 @@ const VARIABLE: &str = "CODEX_TEST_OWN_NETWORK";
 
 /// Runs `body` in a network of its own. `name` is the calling test's full name (`module::test`): the test program starts itself once more
 /// inside of the namespaces, with this one test.
-///
-/// # Panics
-/// If the namespaces cannot be made, or the test fails inside.
 pub fn inside(name: &str, body: impl FnOnce()) {
     if std::env::var_os(VARIABLE).is_some() {
         prepare();
@@ -59,9 +56,6 @@ pub fn own_network(program: &Path) -> Command {
 }
 
 /// Loopback is up, and 127.0.0.1 is the only name server, asked for every name but `localhost`.
-///
-/// # Panics
-/// Outside of [`own_network`].
 pub fn prepare() {
     loopback_up().expect("loopback can be switched on in an own network");
     cover("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n");

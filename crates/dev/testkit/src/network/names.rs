@@ -13,17 +13,11 @@ pub struct NameServer {
 
 impl NameServer {
     /// It hears every question and never answers.
-    ///
-    /// # Panics
-    /// Outside of a network of its own: port 53 is not ours.
     pub fn silent() -> Self {
         Self::start(|_| None)
     }
 
     /// It answers every name with 127.0.0.1.
-    ///
-    /// # Panics
-    /// As [`silent`](Self::silent).
     pub fn helpful() -> Self {
         Self::start(answer)
     }

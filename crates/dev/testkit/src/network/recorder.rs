@@ -38,9 +38,6 @@ pub struct Recorder {
 
 impl Recorder {
     /// The program that `command` starts, once, is recorded.
-    ///
-    /// # Panics
-    /// If the system has no more descriptors.
     pub fn around(command: &mut Command) -> Self {
         let (mut ours, theirs) = UnixStream::pair().expect("a pair of sockets");
         let thread = std::thread::spawn(move || {
@@ -66,9 +63,6 @@ impl Recorder {
     }
 
     /// Everything there was; waits until the last descendant has ended. The command must have been started, or dropped.
-    ///
-    /// # Panics
-    /// If the program was never started, or the system refused to listen.
     pub fn finish(self) -> Vec<Attempt> {
         let heard = self.thread.join().expect("the listener does not panic");
         heard.expect("the kernel lets a parent listen to its child's calls (Linux 5.9)")

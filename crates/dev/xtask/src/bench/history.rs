@@ -1,6 +1,6 @@
 //! What has been: long sessions that are resumed, and many of them in one home.
 
-use super::measures::{Measure, Plan, SANDBOXED, Unit, exec, millis};
+use super::measures::{Bench, Measure, SANDBOXED, exec, millis};
 use super::{Program, process};
 use anyhow::{Context, Result, bail};
 use codex_testkit::{Answer, MockModel, TempHome, events};
@@ -14,19 +14,19 @@ const SESSIONS: usize = 10_000;
 const LONG_AGO: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// From the start of the process to its request, which holds every item.
-pub fn resume(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
+pub fn resume(bench: &Bench<'_>) -> Result<Vec<Measure>> {
     LONG.iter()
         .map(|(items, aim)| {
             let name = format!("resuming a session of {items} items: to its first request");
-            let mut measure = Measure::new(name, Unit::Milliseconds, *aim, programs);
-            for (at, program) in programs.iter().enumerate() {
+            let mut measure = bench.ms(name).aim_if(*aim);
+            for (at, program) in bench.programs.iter().enumerate() {
                 let home = TempHome::new();
                 let messages =
                     (0..*items).map(|number| events::message(&format!("msg_{number}"), &format!("Item {number}, of a usual length.")));
                 let mock = MockModel::start([Answer::items(messages)]);
                 home.use_model(&mock, "");
                 process::run(&mut exec(&home, program, SANDBOXED))?;
-                for run in 0..=plan.loads {
+                for run in 0..=bench.loads {
                     let sample = to_first_request(&home, &mut resume_last(&home, program), *items)?;
                     if run > 0 {
                         measure.samples[at].push(sample);
@@ -39,26 +39,16 @@ pub fn resume(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
 }
 
 /// A new session, and the newest one resumed, in a home with many; the first run after they appeared is not counted.
-pub fn sessions(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut fresh = Measure::new(
-        "prompt to first request, 10,000 sessions in the home",
-        Unit::Milliseconds,
-        None,
-        programs,
-    );
-    let mut last = Measure::new(
-        "`resume --last` to first request, the same home",
-        Unit::Milliseconds,
-        None,
-        programs,
-    );
-    for (at, program) in programs.iter().enumerate() {
+pub fn sessions(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut fresh = bench.ms("prompt to first request, 10,000 sessions in the home");
+    let mut last = bench.ms("`resume --last` to first request, the same home");
+    for (at, program) in bench.programs.iter().enumerate() {
         let home = TempHome::new();
         let mock = MockModel::start([Answer::message("Hello.")]);
         home.use_model(&mock, "");
         process::run(&mut exec(&home, program, SANDBOXED))?;
         fill(&home)?;
-        for run in 0..=plan.loads {
+        for run in 0..=bench.loads {
             let new = to_first_request(&home, &mut exec(&home, program, SANDBOXED), 1)?;
             let resumed = to_first_request(&home, &mut resume_last(&home, program), 1)?;
             if run > 0 {

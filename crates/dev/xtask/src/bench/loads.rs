@@ -1,7 +1,7 @@
 //! Much at once: a long answer in short deltas, a command that prints a lot, a patch with many hunks.
 
 use super::Program;
-use super::measures::{Measure, Plan, SANDBOXED, Unit, ended_with, exec, megabytes, millis, shell};
+use super::measures::{Bench, Measure, SANDBOXED, ended_with, exec, megabytes, millis, shell};
 use super::process::{self, Used};
 use anyhow::{Context, Result, bail};
 use codex_testkit::{Answer, MockModel, TempHome, events};
@@ -19,28 +19,21 @@ const ANSWER_BYTES: usize = 20_000_000;
 const DELTA: &str = "twenty bytes of text";
 
 /// Human mode, so that the final message is printed once.
-pub fn stream(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut wall = Measure::new(
-        "an answer of 20 MB in deltas of 20 bytes: wall",
-        Unit::Milliseconds,
-        Some("2000"),
-        programs,
-    );
-    let mut cpu = Measure::new("the same: CPU", Unit::Milliseconds, None, programs);
-    let mut peak = Measure::new("the same: peak RSS", Unit::Megabytes, Some("120"), programs);
-    for _ in 0..plan.loads {
-        for (at, program) in programs.iter().enumerate() {
-            let server = Server::start()?;
-            let home = TempHome::new();
-            home.write_config(&codex_testkit::home::provider_config(&server.base_url, ""));
-            let used = process::run(&mut exec(&home, program, SANDBOXED))?;
-            if !used.stdout.contains(DELTA) {
-                bail!("the answer did not come through: {}", used.stdout);
-            }
-            wall.samples[at].push(millis(used.wall));
-            cpu.samples[at].push(millis(used.cpu));
-            peak.samples[at].push(megabytes(used.peak_bytes));
+pub fn stream(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut wall = bench.ms("an answer of 20 MB in deltas of 20 bytes: wall").aim("2000");
+    let mut cpu = bench.ms("the same: CPU");
+    let mut peak = bench.mb("the same: peak RSS").aim("120");
+    for (_, at, program) in bench.turns(bench.loads) {
+        let server = Server::start()?;
+        let home = TempHome::new();
+        home.write_config(&codex_testkit::home::provider_config(&server.base_url, ""));
+        let used = process::run(&mut exec(&home, program, SANDBOXED))?;
+        if !used.stdout.contains(DELTA) {
+            bail!("the answer did not come through: {}", used.stdout);
         }
+        wall.samples[at].push(millis(used.wall));
+        cpu.samples[at].push(millis(used.cpu));
+        peak.samples[at].push(megabytes(used.peak_bytes));
     }
     Ok(vec![wall, cpu, peak])
 }
@@ -158,30 +151,23 @@ fn answer(mut stream: TcpStream, body: &Body) -> std::io::Result<()> {
 }
 
 /// From the request that asks for it to the one that has its output.
-pub fn output(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut time = Measure::new("a command that prints 100 MB", Unit::Milliseconds, None, programs);
-    let mut peak = Measure::new("the same: peak RSS", Unit::Megabytes, None, programs);
-    for _ in 0..plan.loads {
-        for (at, program) in programs.iter().enumerate() {
-            let home = TempHome::new();
-            let call = shell("call_1", "yes 0123456789012345678901234567890123456789 | head -c 100000000");
-            let (used, gap) = one_call(program, &home, Answer::items([call]), |request| ended_with(request, "call_1", 0))?;
-            time.samples[at].push(gap);
-            peak.samples[at].push(megabytes(used.peak_bytes));
-        }
+pub fn output(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut time = bench.ms("a command that prints 100 MB");
+    let mut peak = bench.mb("the same: peak RSS");
+    for (_, at, program) in bench.turns(bench.loads) {
+        let home = TempHome::new();
+        let call = shell("call_1", "yes 0123456789012345678901234567890123456789 | head -c 100000000");
+        let (used, gap) = one_call(program, &home, Answer::items([call]), |request| ended_with(request, "call_1", 0))?;
+        time.samples[at].push(gap);
+        peak.samples[at].push(megabytes(used.peak_bytes));
     }
     Ok(vec![time, peak])
 }
 
 const HUNKS: usize = 1000;
 
-pub fn patch(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut time = Measure::new(
-        format!("a patch with {HUNKS} hunks in a file of {} lines", HUNKS * 10),
-        Unit::Milliseconds,
-        None,
-        programs,
-    );
+pub fn patch(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut time = bench.ms(format!("a patch with {HUNKS} hunks in a file of {} lines", HUNKS * 10));
     let (mut before, mut after, mut patch) = (
         String::new(),
         String::new(),
@@ -198,17 +184,15 @@ pub fn patch(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
         )?;
     }
     patch.push_str("*** End Patch\n");
-    for _ in 0..plan.loads {
-        for (at, program) in programs.iter().enumerate() {
-            let home = TempHome::new();
-            home.write("long.txt", &before);
-            let answer = Answer::items([events::apply_patch("call_1", &patch)]);
-            let (_, gap) = one_call(program, &home, answer, |_| Ok(()))?;
-            if home.read("long.txt") != after {
-                bail!("the patch was not applied");
-            }
-            time.samples[at].push(gap);
+    for (_, at, program) in bench.turns(bench.loads) {
+        let home = TempHome::new();
+        home.write("long.txt", &before);
+        let answer = Answer::items([events::apply_patch("call_1", &patch)]);
+        let (_, gap) = one_call(program, &home, answer, |_| Ok(()))?;
+        if home.read("long.txt") != after {
+            bail!("the patch was not applied");
         }
+        time.samples[at].push(gap);
     }
     Ok(vec![time])
 }

@@ -1,6 +1,6 @@
 //! Many commands: one after the other, and all at once.
 
-use super::measures::{MODES, Measure, Plan, SANDBOXED, Unit, ended_with, exec, millis, shell};
+use super::measures::{Bench, MODES, Measure, SANDBOXED, ended_with, exec, millis, shell};
 use super::{Program, process};
 use anyhow::{Context, Result};
 use codex_testkit::{Answer, MockModel, TempHome};
@@ -9,20 +9,18 @@ const SEQUENTIAL: usize = 50;
 const PARALLEL: usize = 20;
 
 /// From the first request to the one that has all outputs.
-pub fn sequential(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
+pub fn sequential(bench: &Bench<'_>) -> Result<Vec<Measure>> {
     MODES
         .iter()
         .map(|mode| {
             let name = format!("{SEQUENTIAL} commands one after the other, {mode}");
-            let mut measure = Measure::new(name, Unit::Milliseconds, None, programs);
+            let mut measure = bench.ms(name);
             let answers = || {
                 let calls = (1..=SEQUENTIAL).map(|number| Answer::items([shell(&format!("call_{number}"), "true")]));
                 calls.chain([Answer::message("Done.")]).collect()
             };
-            for _ in 0..plan.loads {
-                for (at, program) in programs.iter().enumerate() {
-                    measure.samples[at].push(first_to_last(program, mode, answers(), SEQUENTIAL)?);
-                }
+            for (_, at, program) in bench.turns(bench.loads) {
+                measure.samples[at].push(first_to_last(program, mode, answers(), SEQUENTIAL)?);
             }
             Ok(measure)
         })
@@ -30,15 +28,13 @@ pub fn sequential(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
 }
 
 /// What runs side by side takes as long as one of them.
-pub fn parallel(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
+pub fn parallel(bench: &Bench<'_>) -> Result<Vec<Measure>> {
     let name = format!("{PARALLEL} commands of 200 ms in one answer");
-    let mut measure = Measure::new(name, Unit::Milliseconds, None, programs);
-    for _ in 0..plan.loads {
-        for (at, program) in programs.iter().enumerate() {
-            let calls = (1..=PARALLEL).map(|number| shell(&format!("call_{number}"), "sleep 0.2"));
-            let answers = vec![Answer::items(calls), Answer::message("Done.")];
-            measure.samples[at].push(first_to_last(program, SANDBOXED, answers, PARALLEL)?);
-        }
+    let mut measure = bench.ms(name);
+    for (_, at, program) in bench.turns(bench.loads) {
+        let calls = (1..=PARALLEL).map(|number| shell(&format!("call_{number}"), "sleep 0.2"));
+        let answers = vec![Answer::items(calls), Answer::message("Done.")];
+        measure.samples[at].push(first_to_last(program, SANDBOXED, answers, PARALLEL)?);
     }
     Ok(vec![measure])
 }

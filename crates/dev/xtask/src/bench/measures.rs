@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
 
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
+/// Which programs are measured, and how often.
+pub struct Bench<'a> {
+    pub programs: &'a [Program],
     pub runs: usize,
     pub commands: usize,
     /// Of everything heavy.
@@ -43,7 +44,7 @@ pub const UNSANDBOXED: &str = "danger-full-access";
 pub const MODES: [&str; 3] = ["read-only", SANDBOXED, UNSANDBOXED];
 
 /// A part of the benchmark, by the name that `--only` takes.
-type Group = (&'static str, fn(&[Program], Plan) -> Result<Vec<Measure>>);
+type Group = (&'static str, fn(&Bench<'_>) -> Result<Vec<Measure>>);
 
 const GROUPS: [Group; 19] = [
     ("starts", starts),
@@ -64,7 +65,7 @@ const GROUPS: [Group; 19] = [
     ("tui-memory", tui::remembering),
     ("tui-flood", tui::flooded),
     ("tui-files", tui::files::mentioning),
-    ("size", |programs, _| Ok(vec![sizes(programs)?])),
+    ("size", |bench| Ok(vec![sizes(bench)?])),
 ];
 
 pub fn group_names() -> Vec<&'static str> {
@@ -77,69 +78,91 @@ pub fn is_of(name: &str, wanted: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-impl Measure {
-    /// Of every group, or of these.
-    pub fn all(programs: &[Program], plan: Plan, only: &[&str]) -> Result<Vec<Self>> {
+impl Bench<'_> {
+    /// Every group, or these.
+    pub fn all(&self, only: &[&str]) -> Result<Vec<Measure>> {
         let mut all = Vec::new();
         for (name, measure) in GROUPS {
             if only.is_empty() || only.iter().any(|wanted| is_of(name, wanted)) {
                 eprintln!("== {name}");
-                all.extend(measure(programs, plan)?);
+                all.extend(measure(self)?);
             }
         }
         Ok(all)
     }
 
-    pub fn new(name: impl Into<String>, unit: Unit, aim: Option<&'static str>, programs: &[Program]) -> Self {
-        Self {
+    pub fn measure(&self, unit: Unit, name: impl Into<String>) -> Measure {
+        Measure {
             name: name.into(),
             unit,
-            aim,
-            samples: vec![Vec::new(); programs.len()],
+            aim: None,
+            samples: vec![Vec::new(); self.programs.len()],
         }
+    }
+
+    pub fn ms(&self, name: impl Into<String>) -> Measure {
+        self.measure(Unit::Milliseconds, name)
+    }
+
+    pub fn mb(&self, name: impl Into<String>) -> Measure {
+        self.measure(Unit::Megabytes, name)
+    }
+
+    /// The programs in turn, so often: the number of the run, and which program it is.
+    pub fn turns(&self, runs: usize) -> impl Iterator<Item = (usize, usize, &Program)> {
+        (0..runs).flat_map(|run| self.programs.iter().enumerate().map(move |(at, program)| (run, at, program)))
+    }
+}
+
+impl Measure {
+    pub const fn aim(self, aim: &'static str) -> Self {
+        self.aim_if(Some(aim))
+    }
+
+    pub const fn aim_if(mut self, aim: Option<&'static str>) -> Self {
+        self.aim = aim;
+        self
     }
 }
 
 /// In a home that has seen a run before: a first run ever may have files to make.
-fn starts(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut version = Measure::new("process start (`--version`)", Unit::Milliseconds, None, programs);
-    let mut request = Measure::new("prompt to first request", Unit::Milliseconds, Some("40"), programs);
-    let homes: Vec<TempHome> = programs.iter().map(|_| TempHome::new()).collect();
-    for run in 0..=plan.runs {
-        for (at, (program, home)) in programs.iter().zip(&homes).enumerate() {
-            let start = process::run(home.command(&program.path).arg("--version"))?.wall;
-            let mock = MockModel::start([Answer::message("Hello.")]);
-            home.use_model(&mock, "");
-            let used = process::run(&mut exec(home, program, SANDBOXED))?;
-            let first = mock.requests().into_iter().next().context("no request came")?;
-            if run > 0 {
-                version.samples[at].push(millis(start));
-                request.samples[at].push(millis(first.arrived_at.duration_since(used.started_at)));
-            }
+fn starts(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut version = bench.ms("process start (`--version`)");
+    let mut request = bench.ms("prompt to first request").aim("40");
+    let homes: Vec<TempHome> = bench.programs.iter().map(|_| TempHome::new()).collect();
+    for (run, at, program) in bench.turns(bench.runs + 1) {
+        let home = &homes[at];
+        let start = process::run(home.command(&program.path).arg("--version"))?.wall;
+        let mock = MockModel::start([Answer::message("Hello.")]);
+        home.use_model(&mock, "");
+        let used = process::run(&mut exec(home, program, SANDBOXED))?;
+        let first = mock.requests().into_iter().next().context("no request came")?;
+        if run > 0 {
+            version.samples[at].push(millis(start));
+            request.samples[at].push(millis(first.arrived_at.duration_since(used.started_at)));
         }
     }
     Ok(vec![version, request])
 }
 
-fn turns(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut wall = Measure::new("turn of 3 commands and a patch: wall", Unit::Milliseconds, None, programs);
-    let mut cpu = Measure::new("the same: CPU, with its commands", Unit::Milliseconds, None, programs);
-    let mut peak = Measure::new("the same: peak RSS of the largest process", Unit::Megabytes, Some("40"), programs);
-    let mut written = Measure::new("the same: written to disk", Unit::Kilobytes, None, programs);
-    let mut lines = Measure::new("the same: lines added to the journal", Unit::Kilobytes, None, programs);
-    let homes: Vec<TempHome> = programs.iter().map(|_| TempHome::new()).collect();
+fn turns(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut wall = bench.ms("turn of 3 commands and a patch: wall");
+    let mut cpu = bench.ms("the same: CPU, with its commands");
+    let mut peak = bench.mb("the same: peak RSS of the largest process").aim("40");
+    let mut written = bench.measure(Unit::Kilobytes, "the same: written to disk");
+    let mut lines = bench.measure(Unit::Kilobytes, "the same: lines added to the journal");
+    let homes: Vec<TempHome> = bench.programs.iter().map(|_| TempHome::new()).collect();
     homes.iter().for_each(|home| home.make_repository(&BROKEN));
-    for run in 0..=plan.runs {
-        for (at, (program, home)) in programs.iter().zip(&homes).enumerate() {
-            let used = turn(program, home)?;
-            if run > 0 {
-                wall.samples[at].push(millis(used.wall));
-                cpu.samples[at].push(millis(used.cpu));
-                peak.samples[at].push(megabytes(used.peak_bytes));
-                written.samples[at].push(kilobytes(used.written_bytes));
-                let journal = home.journals().pop().context("no journal was written")?;
-                lines.samples[at].push(kilobytes(journal.metadata()?.len()));
-            }
+    for (run, at, program) in bench.turns(bench.runs + 1) {
+        let home = &homes[at];
+        let used = turn(program, home)?;
+        if run > 0 {
+            wall.samples[at].push(millis(used.wall));
+            cpu.samples[at].push(millis(used.cpu));
+            peak.samples[at].push(megabytes(used.peak_bytes));
+            written.samples[at].push(kilobytes(used.written_bytes));
+            let journal = home.journals().pop().context("no journal was written")?;
+            lines.samples[at].push(kilobytes(journal.metadata()?.len()));
         }
     }
     Ok(vec![wall, cpu, peak, written, lines])
@@ -168,24 +191,22 @@ fn turn(program: &Program, home: &TempHome) -> Result<Used> {
     Ok(used)
 }
 
-fn all_commands(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut all = commands(programs, plan, SANDBOXED, "sandboxed", Some("5 above plain"))?;
-    all.extend(commands(programs, plan, UNSANDBOXED, "unsandboxed", None)?);
+fn all_commands(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut all = commands(bench, SANDBOXED, "sandboxed", Some("5 above plain"))?;
+    all.extend(commands(bench, UNSANDBOXED, "unsandboxed", None)?);
     Ok(all)
 }
 
 /// The time from one request to the next with a `true` between them, less the same with a call that does nothing.
-fn commands(programs: &[Program], plan: Plan, mode: &str, word: &str, aim: Option<&'static str>) -> Result<Vec<Measure>> {
-    let mut cost = Measure::new(format!("a {word} `true`, without login shell"), Unit::Milliseconds, aim, programs);
-    let mut plain = Measure::new("the same by a plain spawn from a 40 MB parent", Unit::Milliseconds, None, programs);
-    let rounds = plan.commands.div_ceil(PER_RUN);
-    for _ in 0..rounds {
-        for (at, program) in programs.iter().enumerate() {
-            let (home, samples, observed) = command_costs(program, mode)?;
-            cost.samples[at].extend(samples);
-            plain.samples[at].extend(plain::measure(&observed, PER_RUN)?.into_iter().map(millis));
-            drop(home);
-        }
+fn commands(bench: &Bench<'_>, mode: &str, word: &str, aim: Option<&'static str>) -> Result<Vec<Measure>> {
+    let mut cost = bench.ms(format!("a {word} `true`, without login shell")).aim_if(aim);
+    let mut plain = bench.ms("the same by a plain spawn from a 40 MB parent");
+    let rounds = bench.commands.div_ceil(PER_RUN);
+    for (_, at, program) in bench.turns(rounds) {
+        let (home, samples, observed) = command_costs(program, mode)?;
+        cost.samples[at].extend(samples);
+        plain.samples[at].extend(plain::measure(&observed, PER_RUN)?.into_iter().map(millis));
+        drop(home);
     }
     Ok(vec![cost, plain])
 }
@@ -284,9 +305,9 @@ fn exec_with(home: &TempHome, program: &Program, policy: &[&str]) -> Command {
     command
 }
 
-fn sizes(programs: &[Program]) -> Result<Measure> {
-    let mut measure = Measure::new("size of the program file", Unit::Megabytes, Some("30"), programs);
-    for (at, program) in programs.iter().enumerate() {
+fn sizes(bench: &Bench<'_>) -> Result<Measure> {
+    let mut measure = bench.mb("size of the program file").aim("30");
+    for (at, program) in bench.programs.iter().enumerate() {
         measure.samples[at].push(megabytes(program.path.metadata()?.len()));
     }
     Ok(measure)

@@ -16,7 +16,7 @@ mod tui;
 
 use crate::size;
 use anyhow::{Context, Result, bail};
-use measures::{Measure, Plan};
+use measures::Bench;
 use std::path::PathBuf;
 
 const USAGE: &str = "\
@@ -47,7 +47,8 @@ pub fn command(arguments: &[&str]) -> Result<()> {
         [names::ALONE, rest @ ..] => return names::helper(rest),
         _ => {}
     }
-    let mut plan = Plan {
+    let mut bench = Bench {
+        programs: &[],
         runs: 20,
         commands: 100,
         loads: 5,
@@ -60,9 +61,9 @@ pub fn command(arguments: &[&str]) -> Result<()> {
             [] => break,
             ["--bin", path, ..] => own = Some(program("codex", path)?),
             ["--against", path, ..] => other = Some(program("other", path)?),
-            ["--runs", count, ..] => plan.runs = positive(count)?,
-            ["--commands", count, ..] => plan.commands = positive(count)?,
-            ["--loads", count, ..] => plan.loads = positive(count)?,
+            ["--runs", count, ..] => bench.runs = positive(count)?,
+            ["--commands", count, ..] => bench.commands = positive(count)?,
+            ["--loads", count, ..] => bench.loads = positive(count)?,
             ["--only", names, ..] => only = groups(names)?,
             ["--help" | "-h", ..] => {
                 print!("{USAGE}");
@@ -77,7 +78,8 @@ pub fn command(arguments: &[&str]) -> Result<()> {
         None => fresh_build()?,
     };
     let programs: Vec<Program> = std::iter::once(own).chain(other).collect();
-    let results = Measure::all(&programs, plan, &only)?;
+    bench.programs = &programs;
+    let results = bench.all(&only)?;
     print!("{}", table::render(&programs, &results));
     Ok(())
 }

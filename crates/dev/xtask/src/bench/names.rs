@@ -4,11 +4,11 @@
 //! anybody but its provider (which has none here) shows it.
 
 use super::Program;
-use super::measures::{Measure, Plan};
+use super::measures::{Bench, Measure};
 use anyhow::{Result, bail};
 #[cfg(target_os = "linux")]
 use {
-    super::measures::{SANDBOXED, Unit, exec, millis},
+    super::measures::{SANDBOXED, exec, millis},
     super::process,
     anyhow::Context,
     std::path::Path,
@@ -18,7 +18,7 @@ use {
 pub const ALONE: &str = "own-network";
 
 #[cfg(not(target_os = "linux"))]
-pub fn exits(_: &[Program], _: Plan) -> Result<Vec<Measure>> {
+pub fn exits(_: &Bench<'_>) -> Result<Vec<Measure>> {
     Ok(Vec::new())
 }
 
@@ -28,12 +28,12 @@ pub fn helper(_: &[&str]) -> Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-pub fn exits(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut measure = Measure::new("last byte to exit, name server dead", Unit::Milliseconds, Some("50"), programs);
-    for (at, program) in programs.iter().enumerate() {
+pub fn exits(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut measure = bench.ms("last byte to exit, name server dead").aim("50");
+    for (at, program) in bench.programs.iter().enumerate() {
         let ourselves = std::env::current_exe().context("could not find this program")?;
         let mut command = codex_testkit::network::own_network(&ourselves);
-        command.args(["bench", ALONE, &plan.loads.to_string()]).arg(&program.path);
+        command.args(["bench", ALONE, &bench.loads.to_string()]).arg(&program.path);
         let output = command.stderr(std::process::Stdio::inherit()).output()?;
         if !output.status.success() {
             bail!("the helper failed");

@@ -1,7 +1,7 @@
 //! What confinement costs a command, above a plain spawn of the same: per mode, per way of confining, in small and in large workspaces, with and
 //! without patterns that deny, in a session and for one command alone.
 
-use super::measures::{self, MODES, Measure, PER_RUN, Plan, SANDBOXED, UNSANDBOXED, Unit, exec, in_session, millis};
+use super::measures::{self, Bench, MODES, Measure, PER_RUN, SANDBOXED, UNSANDBOXED, exec, in_session, millis};
 use super::plain::{self, Observed};
 use super::table::percentile;
 use super::{Program, process};
@@ -163,23 +163,27 @@ fn around(command: &mut Command, way: Way) {
 #[cfg(not(target_os = "linux"))]
 fn around(_: &mut Command, _: Way) {}
 
-pub fn overhead(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
+pub fn overhead(bench: &Bench<'_>) -> Result<Vec<Measure>> {
     let mut all = Vec::new();
     for files in [FEW, MANY] {
-        let subjects: Vec<Subject<'_>> = programs.iter().map(|program| Subject::new(program, files)).collect::<Result<_>>()?;
-        let mut plain = Absolute::new(format!("a plain spawn of the session's `true`, {files} files"), programs);
+        let subjects: Vec<Subject<'_>> = bench
+            .programs
+            .iter()
+            .map(|program| Subject::new(program, files))
+            .collect::<Result<_>>()?;
+        let mut plain = bench.ms(format!("a plain spawn of the session's `true`, {files} files"));
         for case in Case::all() {
-            all.push(told(sessions(case, files, programs, &subjects, plan, &mut plain)?));
+            all.push(told(sessions(bench, case, files, &subjects, &mut plain)?));
         }
-        all.push(plain.0);
+        all.push(plain);
         if files == FEW {
-            all.push(told(bubblewrap(programs, &subjects, plan)?));
+            all.push(told(bubblewrap(bench, &subjects)?));
         }
-        let mut plain = Absolute::new(format!("a plain spawn of `/bin/true`, {files} files"), programs);
+        let mut plain = bench.ms(format!("a plain spawn of `/bin/true`, {files} files"));
         for case in Case::all() {
-            all.push(told(one_shots(case, files, programs, &subjects, plan, &mut plain)?));
+            all.push(told(one_shots(bench, case, files, &subjects, &mut plain)?));
         }
-        all.push(plain.0);
+        all.push(plain);
     }
     Ok(all)
 }
@@ -194,54 +198,45 @@ fn told(measure: Measure) -> Measure {
     measure
 }
 
-/// What everything else is compared with, as it is.
-struct Absolute(Measure);
-
-impl Absolute {
-    fn new(name: String, programs: &[Program]) -> Self {
-        Self(Measure::new(name, Unit::Milliseconds, None, programs))
-    }
+/// Those that a case is for: other programs have other ways where namespaces are refused, if any.
+fn concerned<'a>(case: Case, subjects: &'a [Subject<'a>]) -> impl Iterator<Item = (usize, &'a Subject<'a>)> {
+    let all = subjects.iter().enumerate();
+    all.filter(move |(at, _)| case.way == Way::Best || *at == 0)
 }
 
-/// Other programs have other ways where namespaces are refused, if any.
-fn concerns(case: Case, at: usize) -> bool {
-    case.way == Way::Best || at == 0
+/// Samples of a plain spawn, and their middle.
+fn spawned(observed: &Observed) -> Result<(Vec<f64>, f64)> {
+    let mut spawned: Vec<f64> = plain::measure(observed, PER_RUN)?.into_iter().map(millis).collect();
+    let middle = percentile(&mut spawned, 50);
+    Ok((spawned, middle))
 }
 
-fn sessions(case: Case, files: usize, programs: &[Program], subjects: &[Subject<'_>], plan: Plan, plain: &mut Absolute) -> Result<Measure> {
+fn sessions(bench: &Bench<'_>, case: Case, files: usize, subjects: &[Subject<'_>], plain: &mut Measure) -> Result<Measure> {
     let name = format!("{}: in a session, above a plain spawn", case.name(files));
     let aim = (case.mode != UNSANDBOXED).then_some(AIM);
-    let mut measure = Measure::new(name, Unit::Milliseconds, aim, programs);
-    for _ in 0..plan.commands.div_ceil(PER_RUN) {
-        for (at, subject) in subjects.iter().enumerate().filter(|(at, _)| concerns(case, *at)) {
+    let mut measure = bench.ms(name).aim_if(aim);
+    for _ in 0..bench.commands.div_ceil(PER_RUN) {
+        for (at, subject) in concerned(case, subjects) {
             let samples = subject.session(case)?;
-            let mut spawned: Vec<f64> = plain::measure(&subject.observed, PER_RUN)?.into_iter().map(millis).collect();
-            let middle = percentile(&mut spawned, 50);
+            let (spawned, middle) = spawned(&subject.observed)?;
             measure.samples[at].extend(samples.into_iter().map(|sample| sample - middle));
-            plain.0.samples[at].extend(spawned);
+            plain.samples[at].extend(spawned);
         }
     }
     Ok(measure)
 }
 
-fn one_shots(
-    case: Case,
-    files: usize,
-    programs: &[Program],
-    subjects: &[Subject<'_>],
-    plan: Plan,
-    plain: &mut Absolute,
-) -> Result<Measure> {
+fn one_shots(bench: &Bench<'_>, case: Case, files: usize, subjects: &[Subject<'_>], plain: &mut Measure) -> Result<Measure> {
     let name = format!("{}: one `codex sandbox`, above a plain spawn", case.name(files));
-    let mut measure = Measure::new(name, Unit::Milliseconds, None, programs);
-    for (_, subject) in subjects.iter().enumerate().filter(|(at, _)| concerns(case, *at)) {
+    let mut measure = bench.ms(name);
+    for (_, subject) in concerned(case, subjects) {
         subject.home.write_config(&case.config());
         // The first one may have things to make.
         subject.one_shot(case)?;
     }
-    let mut spawned = vec![Vec::new(); programs.len()];
-    for _ in 0..plan.commands {
-        for (at, subject) in subjects.iter().enumerate().filter(|(at, _)| concerns(case, *at)) {
+    let mut spawned = vec![Vec::new(); subjects.len()];
+    for _ in 0..bench.commands {
+        for (at, subject) in concerned(case, subjects) {
             measure.samples[at].push(subject.one_shot(case)?);
             let mut command = subject.home.command(TRUE[0]);
             spawned[at].push(millis(process::run(&mut command)?.wall));
@@ -250,41 +245,32 @@ fn one_shots(
     for (at, spawned) in spawned.iter_mut().enumerate() {
         let middle = percentile(spawned, 50);
         measure.samples[at].iter_mut().for_each(|sample| *sample -= middle);
-        plain.0.samples[at].append(spawned);
+        plain.samples[at].append(spawned);
     }
     Ok(measure)
 }
 
 /// The same commands below bubblewrap with what it has of the same.
-fn bubblewrap(programs: &[Program], subjects: &[Subject<'_>], plan: Plan) -> Result<Measure> {
+fn bubblewrap(bench: &Bench<'_>, subjects: &[Subject<'_>]) -> Result<Measure> {
     let Some(bwrap) = in_path("bwrap") else {
         let name = "bubblewrap (there is no `bwrap` in PATH: apt-get install bubblewrap)";
-        return Ok(Measure::new(name, Unit::Milliseconds, None, programs));
+        return Ok(bench.ms(name));
     };
     let name = format!("`{}`, workspace-write, {FEW} files: above a plain spawn", bwrap.display());
-    let mut measure = Measure::new(name, Unit::Milliseconds, None, programs);
-    for _ in 0..plan.commands.div_ceil(PER_RUN) {
+    let mut measure = bench.ms(name);
+    for _ in 0..bench.commands.div_ceil(PER_RUN) {
         for (at, Subject { observed, .. }) in subjects.iter().enumerate() {
             let dir = observed.dir.display().to_string();
             let confine = ["--ro-bind", "/", "/", "--bind", &dir, &dir, "--dev", "/dev", "--proc", "/proc"];
-            let isolate = [
-                "--unshare-user",
-                "--unshare-pid",
-                "--unshare-ipc",
-                "--unshare-net",
-                "--new-session",
-                "--die-with-parent",
-                "--",
-            ];
+            let isolate = "--unshare-user --unshare-pid --unshare-ipc --unshare-net --new-session --die-with-parent --";
             let words = [bwrap.display().to_string()].into_iter();
-            let words = words.chain(confine.into_iter().chain(isolate).map(str::to_owned));
+            let words = words.chain(confine.into_iter().chain(isolate.split(' ')).map(str::to_owned));
             let confined = Observed {
                 argv: words.chain(observed.argv.iter().cloned()).collect(),
                 dir: observed.dir.clone(),
                 environment: observed.environment.clone(),
             };
-            let mut spawned: Vec<f64> = plain::measure(observed, PER_RUN)?.into_iter().map(millis).collect();
-            let middle = percentile(&mut spawned, 50);
+            let (_, middle) = spawned(observed)?;
             let samples = plain::measure(&confined, PER_RUN)?.into_iter().map(millis);
             measure.samples[at].extend(samples.map(|sample| sample - middle));
         }

@@ -2,21 +2,11 @@
 
 use codex_base::Ids;
 use codex_protocol::response_item::ResponseItem;
-use serde::Serialize;
-use serde_json::Value;
-
-/// A message for the model, as its API wants it.
-#[derive(Serialize)]
-struct Message<'a> {
-    r#type: &'static str,
-    id: String,
-    role: &'a str,
-    content: Vec<Value>,
-}
+use serde_json::{Value, json};
 
 /// One `input_text` part.
 pub fn text_part(text: &str) -> Value {
-    serde_json::json!({"type": "input_text", "text": text})
+    json!({"type": "input_text", "text": text})
 }
 
 /// A message of parts with a new id.
@@ -36,11 +26,6 @@ pub fn base_message(text: &str) -> ResponseItem {
 }
 
 fn with_id(id: String, role: &str, content: Vec<Value>) -> ResponseItem {
-    let message = Message {
-        r#type: "message",
-        id,
-        role,
-        content,
-    };
+    let message = json!({"type": "message", "id": id, "role": role, "content": content});
     ResponseItem::make(&message).expect("a message of JSON values serialises to an object with a type")
 }

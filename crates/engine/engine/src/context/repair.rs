@@ -2,7 +2,7 @@
 
 use codex_base::Ids;
 use codex_protocol::response_item::{ItemView, ResponseItem};
-use codex_tools::{CallKind, ToolOutput};
+use codex_tools::{CallKind, ToolOutput, output_item};
 use std::collections::HashSet;
 
 /// What a call is told when its output was lost.
@@ -20,13 +20,4 @@ pub fn missing_outputs(history: &[ResponseItem], ids: &dyn Ids) -> Vec<ResponseI
     open.filter(|(call, _)| !answered.contains(call.call_id.as_str()) && closed.insert(call.call_id.clone()))
         .map(|(call, kind)| output_item(&call.call_id, kind, &ToolOutput::Text(LOST.to_owned()), ids))
         .collect()
-}
-
-/// The output item of a call, under a new id.
-pub fn output_item(call_id: &str, kind: CallKind, output: &ToolOutput, ids: &dyn Ids) -> ResponseItem {
-    let prefix = match kind {
-        CallKind::Function => "fco",
-        CallKind::Custom => "ctco",
-    };
-    codex_tools::output_item(call_id, kind, output, ids.item(prefix))
 }

@@ -3,7 +3,6 @@
 use super::calls::{Asked, Call, CallState};
 use super::phase::{Phase, Turn};
 use crate::compact::carried::Plan;
-use crate::context::repair::output_item;
 use crate::settings::TurnSettings;
 use crate::thread::event::{Effect, MoreRights, PreparedCall};
 use crate::thread::state::{Env, ThreadState};
@@ -22,7 +21,7 @@ use codex_protocol::questions::{
 };
 use codex_protocol::requests::RequestId;
 use codex_protocol::settings::ApprovalsReviewer;
-use codex_tools::{CallKind, ToolOutcome, ToolOutput, granted_text};
+use codex_tools::{CallKind, ToolOutcome, ToolOutput, granted_text, output_item};
 use serde_json::json;
 use std::sync::Arc;
 

@@ -2,30 +2,25 @@
 
 use super::by_turns;
 use super::desk::{self, Desk};
-use crate::bench::measures::{Measure, Plan, Unit};
-use crate::bench::{Program, sandbox};
+use crate::bench::measures::{Bench, Measure};
+use crate::bench::sandbox;
 use anyhow::Result;
 use codex_testkit::MockModel;
 
 /// From `@`, a letter behind it, in a session that has not looked at the folder before; and from the last letter of a whole name.
-pub fn mentioning(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut first = Measure::new(
-        format!("`@` until files are listed, {} files, a letter 45 ms behind it", sandbox::MANY),
-        Unit::Milliseconds,
-        Some("50"),
-        programs,
-    );
-    let mut next = Measure::new(
-        "the same: the last letter of a folder's name until it is listed",
-        Unit::Milliseconds,
-        None,
-        programs,
-    );
-    by_turns(programs, 1, "`@`", |at, program, _| {
+pub fn mentioning(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut first = bench
+        .ms(format!(
+            "`@` until files are listed, {} files, a letter 45 ms behind it",
+            sandbox::MANY
+        ))
+        .aim("50");
+    let mut next = bench.ms("the same: the last letter of a folder's name until it is listed");
+    by_turns(bench, 1, "`@`", |at, program, _| {
         let mock = MockModel::start([]);
         let home = desk::home(&mock)?;
         sandbox::fill(home.workspace(), sandbox::MANY)?;
-        for run in 0..=plan.loads {
+        for run in 0..=bench.loads {
             let (mut desk, _) = Desk::sit_down(program, &home, &[])?;
             desk.settle();
             let (listed, _) = desk.time_list("@f", "folder")?;

@@ -9,7 +9,7 @@ pub mod files;
 mod usage;
 
 use super::loads::Server;
-use super::measures::{Measure, Plan, UNSANDBOXED, Unit, exec, megabytes, millis, shell};
+use super::measures::{Bench, Measure, UNSANDBOXED, Unit, exec, megabytes, millis, shell};
 use super::{Program, history, process};
 use anyhow::Result;
 use codex_testkit::{Answer, MockModel, TempHome, events};
@@ -27,37 +27,35 @@ const STREAMED: Duration = Duration::from_secs(8);
 const LONG_TRANSCRIPT: usize = 5_000;
 
 /// Runs this so often with each program by turns. What another program cannot do is named and left out from then on; of ours it is an error.
-fn by_turns(programs: &[Program], runs: usize, what: &str, mut part: impl FnMut(usize, &Program, usize) -> Result<()>) -> Result<()> {
-    let mut left_out = vec![false; programs.len()];
-    for run in 0..runs {
-        for (at, program) in programs.iter().enumerate() {
-            if left_out[at] {
-                continue;
+fn by_turns(bench: &Bench<'_>, runs: usize, what: &str, mut part: impl FnMut(usize, &Program, usize) -> Result<()>) -> Result<()> {
+    let mut left_out = vec![false; bench.programs.len()];
+    for (run, at, program) in bench.turns(runs) {
+        if left_out[at] {
+            continue;
+        }
+        match part(at, program, run) {
+            Err(error) if at > 0 => {
+                eprintln!("not measured of {}, {what}: {error:#}", program.label);
+                left_out[at] = true;
             }
-            match part(at, program, run) {
-                Err(error) if at > 0 => {
-                    eprintln!("not measured of {}, {what}: {error:#}", program.label);
-                    left_out[at] = true;
-                }
-                done => done?,
-            }
+            done => done?,
         }
     }
     Ok(())
 }
 
 /// From the start of the process to the first frame with a field to type into.
-pub fn starts(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let named = |what: &str| Measure::new(format!("first frame, {what}"), Unit::Milliseconds, Some("50"), programs);
+pub fn starts(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let named = |what: &str| bench.ms(format!("first frame, {what}")).aim("50");
     let (mut empty, mut full) = (named("no stored sessions"), named("10,000 stored sessions"));
-    by_turns(programs, 1, "starts", |at, program, _| {
+    by_turns(bench, 1, "starts", |at, program, _| {
         let mock = MockModel::start([Answer::message("Hello."), Answer::message("Hello.")]);
         let few = desk::home(&mock)?;
         process::run(&mut exec(&few, program, UNSANDBOXED))?;
         let many = desk::home(&mock)?;
         process::run(&mut exec(&many, program, UNSANDBOXED))?;
         history::fill(&many)?;
-        for run in 0..=plan.runs {
+        for run in 0..=bench.runs {
             for (home, measure) in [(&few, &mut empty), (&many, &mut full)] {
                 let (desk, took) = Desk::sit_down(program, home, &[])?;
                 desk.leave()?;
@@ -72,13 +70,13 @@ pub fn starts(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
 }
 
 /// Nothing goes on: keys, and what is used without them.
-pub fn waiting(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut keys = Measure::new("a key until it is shown, idle", Unit::Milliseconds, Some("16 at p99"), programs);
-    let mut cpu = Measure::new("CPU while idle, of one core", Unit::Percent, Some("0.0"), programs);
-    let mut wakes = Measure::new("the same: threads woken, per second", Unit::Count, None, programs);
-    let mut written = Measure::new("the same: written to the terminal, bytes per second", Unit::Count, None, programs);
-    let mut memory = Measure::new("memory after one turn", Unit::Megabytes, Some("60"), programs);
-    by_turns(programs, plan.loads, "nothing going on", |at, program, _| {
+pub fn waiting(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut keys = bench.ms("a key until it is shown, idle").aim("16 at p99");
+    let mut cpu = bench.measure(Unit::Percent, "CPU while idle, of one core").aim("0.0");
+    let mut wakes = bench.measure(Unit::Count, "the same: threads woken, per second");
+    let mut written = bench.measure(Unit::Count, "the same: written to the terminal, bytes per second");
+    let mut memory = bench.mb("memory after one turn").aim("60");
+    by_turns(bench, bench.loads, "nothing going on", |at, program, _| {
         let mock = MockModel::start([Answer::message("The sum was a difference.")]);
         let home = desk::home(&mock)?;
         let (mut desk, _) = Desk::sit_down(program, &home, &["Mend the test."])?;
@@ -101,15 +99,10 @@ pub fn waiting(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
 }
 
 /// 200 tokens a second: what reading them costs, and keys meanwhile.
-pub fn streaming(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut keys = Measure::new(
-        "a key until it is shown, 200 tokens/s coming in",
-        Unit::Milliseconds,
-        Some("16 at p99"),
-        programs,
-    );
-    let mut cpu = Measure::new("CPU while 200 tokens/s come in, of one core", Unit::Percent, Some("3"), programs);
-    by_turns(programs, plan.loads, "200 tokens/s", |at, program, _| {
+pub fn streaming(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut keys = bench.ms("a key until it is shown, 200 tokens/s coming in").aim("16 at p99");
+    let mut cpu = bench.measure(Unit::Percent, "CPU while 200 tokens/s come in, of one core").aim("3");
+    by_turns(bench, bench.loads, "200 tokens/s", |at, program, _| {
         // Twice the time of the keys: a slow program must not come to the end of it.
         let seconds = STREAMED + 2 * BETWEEN_KEYS * KEYS as u32 + Duration::from_secs(10);
         let mock = MockModel::start([long_answer(seconds)]);
@@ -151,23 +144,13 @@ fn long_answer(seconds: Duration) -> Answer {
 }
 
 /// A long conversation: what it takes in memory, live and resumed, and keys in it.
-pub fn remembering(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let mut live = Measure::new("memory after a turn of 5,000 items", Unit::Megabytes, Some("120"), programs);
-    let mut shown = Measure::new(
-        "resuming 5,000 items: from the start to the last one on the screen",
-        Unit::Milliseconds,
-        None,
-        programs,
-    );
-    let mut resumed = Measure::new("the same: memory", Unit::Megabytes, Some("120"), programs);
-    let mut keys = Measure::new(
-        "a key until it is shown, behind 5,000 items",
-        Unit::Milliseconds,
-        Some("16 at p99"),
-        programs,
-    );
+pub fn remembering(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let mut live = bench.mb("memory after a turn of 5,000 items").aim("120");
+    let mut shown = bench.ms("resuming 5,000 items: from the start to the last one on the screen");
+    let mut resumed = bench.mb("the same: memory").aim("120");
+    let mut keys = bench.ms("a key until it is shown, behind 5,000 items").aim("16 at p99");
     let last = format!("Item {} ", LONG_TRANSCRIPT - 1);
-    by_turns(programs, plan.loads, "5,000 items", |at, program, _| {
+    by_turns(bench, bench.loads, "5,000 items", |at, program, _| {
         let items = (0..LONG_TRANSCRIPT).map(|number| {
             let text = format!("Item {number} of a long conversation, with `code` and *emphasis*, of a usual length.");
             events::message(&format!("msg_{number}"), &text)
@@ -194,20 +177,13 @@ pub fn remembering(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
 }
 
 /// Much at once: keys are still shown.
-pub fn flooded(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
-    let keys_while = |what: &str| {
-        Measure::new(
-            format!("a key until it is shown, {what}"),
-            Unit::Milliseconds,
-            Some("16 at p99"),
-            programs,
-        )
-    };
-    let peak = || Measure::new("the same: peak memory", Unit::Megabytes, None, programs);
+pub fn flooded(bench: &Bench<'_>) -> Result<Vec<Measure>> {
+    let keys_while = |what: &str| bench.ms(format!("a key until it is shown, {what}")).aim("16 at p99");
+    let peak = || bench.mb("the same: peak memory");
     let mut answer_keys = keys_while("an answer of 20 MB coming in");
-    let mut answer = Measure::new("the same: until the answer is over", Unit::Milliseconds, None, programs);
+    let mut answer = bench.ms("the same: until the answer is over");
     let mut answer_memory = peak();
-    by_turns(programs, plan.loads, "an answer of 20 MB", |at, program, _| {
+    by_turns(bench, bench.loads, "an answer of 20 MB", |at, program, _| {
         let server = Server::start()?;
         let home = TempHome::new();
         desk::write_config(&home, server.base_url())?;
@@ -221,7 +197,7 @@ pub fn flooded(programs: &[Program], plan: Plan) -> Result<Vec<Measure>> {
     })?;
     let mut output_keys = keys_while("a command printing 100 MB");
     let mut output_memory = peak();
-    by_turns(programs, plan.loads, "a command printing 100 MB", |at, program, _| {
+    by_turns(bench, bench.loads, "a command printing 100 MB", |at, program, _| {
         let call = shell("call_1", PRINTS_MUCH);
         // More than one end: a program may look at a command that goes on, or ask for a title.
         let ends = std::iter::repeat_n(Answer::message("That was much."), 4);
