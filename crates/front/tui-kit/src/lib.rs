@@ -7,7 +7,6 @@
 pub mod cells;
 pub mod composer;
 pub mod diff;
-pub mod fuzzy;
 pub mod highlight;
 pub mod keymap;
 pub mod keys;

@@ -56,22 +56,6 @@ impl Pager {
         self.rows
     }
 
-    /// Other rows, as after a change of width: the place stays where it was, in parts of the whole; the end stays the end.
-    pub fn set_rows(&mut self, rows: Vec<Line<'static>>, height: usize) {
-        let at_end = self.at_end() && self.rows.len() > self.height;
-        let before = self.rows.len().max(1);
-        self.height = height.max(1);
-        self.top = if at_end { usize::MAX } else { self.top * rows.len() / before };
-        self.rows = rows;
-        self.top = self.top.min(self.top_max());
-        let row = self
-            .current
-            .and_then(|at| self.hits.get(at))
-            .map(|hit| hit.row * self.rows.len() / before);
-        self.hits = find(&self.rows, &self.query);
-        self.current = row.and_then(|row| self.hits.iter().position(|hit| hit.row >= row));
-    }
-
     pub fn apply(&mut self, scroll: Scroll) {
         // One row of the page before stays in sight.
         let page = self.height.saturating_sub(1).max(1);
@@ -141,10 +125,6 @@ impl Pager {
             None if !self.query.is_empty() => format!("{place} · no match"),
             None => place,
         }
-    }
-
-    pub fn at_end(&self) -> bool {
-        self.top >= self.top_max()
     }
 
     fn top_max(&self) -> usize {
@@ -255,7 +235,6 @@ mod tests {
         assert_eq!(after(&[Scroll::Down], &mut pager), "2-5 of 10");
         assert_eq!(after(&[Scroll::PageDown], &mut pager), "5-8 of 10");
         assert_eq!(after(&[Scroll::HalfPageDown; 3], &mut pager), "7-10 of 10");
-        assert!(pager.at_end());
         assert_eq!(after(&[Scroll::PageUp, Scroll::HalfPageUp], &mut pager), "2-5 of 10");
         assert_eq!(after(&[Scroll::Bottom], &mut pager), "7-10 of 10");
         assert_eq!(after(&[Scroll::Top], &mut pager), "1-4 of 10");
@@ -296,18 +275,6 @@ mod tests {
             .collect();
         assert_eq!(marked, "w 1");
         assert_eq!(shown(&pager), "row 1 row 2");
-    }
-
-    #[test]
-    fn the_place_is_kept_when_the_rows_change() {
-        let mut pager = pager(100, 10);
-        pager.apply(Scroll::Bottom);
-        pager.set_rows(self::pager(200, 10).rows, 10);
-        assert_eq!(pager.place(), "191-200 of 200");
-        pager.apply(Scroll::Top);
-        (0..100).for_each(|_| pager.apply(Scroll::Down));
-        pager.set_rows(self::pager(100, 5).rows, 5);
-        assert_eq!(pager.place(), "51-55 of 100");
     }
 
     proptest! {

@@ -24,8 +24,6 @@ pub enum Motion {
     /// A row of the window.
     Up,
     Down,
-    Start,
-    End,
 }
 
 /// What is done to the text.
@@ -185,14 +183,7 @@ impl Editor {
         match motion {
             Motion::Up => row == 0,
             Motion::Down => row + 1 == rows.len(),
-            Motion::Left
-            | Motion::Right
-            | Motion::WordLeft
-            | Motion::WordRight
-            | Motion::LineStart
-            | Motion::LineEnd
-            | Motion::Start
-            | Motion::End => false,
+            Motion::Left | Motion::Right | Motion::WordLeft | Motion::WordRight | Motion::LineStart | Motion::LineEnd => false,
         }
     }
 
@@ -302,8 +293,6 @@ impl Editor {
             Motion::LineStart => text[..at].rfind('\n').map_or(0, |line_feed| line_feed + 1),
             Motion::LineEnd => text[at..].find('\n').map_or(text.len(), |line_feed| at + line_feed),
             Motion::Up | Motion::Down => self.other_row(motion == Motion::Up),
-            Motion::Start => 0,
-            Motion::End => text.len(),
         };
         self.outside_pieces(raw, raw < at)
     }
@@ -523,13 +512,13 @@ mod tests {
         check(&[WordLeft], "one, two\n|three");
         check(&[WordLeft, WordLeft], "one, |two\nthree");
         check(&[WordLeft, WordLeft, WordLeft], "|one, two\nthree");
-        check(&[Start, WordRight], "one|, two\nthree");
-        check(&[Start, WordRight, WordRight], "one, two|\nthree");
+        check(&[Up, Up, WordRight], "one|, two\nthree");
+        check(&[Up, Up, WordRight, WordRight], "one, two|\nthree");
         check(&[LineStart], "one, two\n|three");
         check(&[Up], "one, |two\nthree");
         check(&[Up, Up], "|one, two\nthree");
         check(&[Up, LineEnd, Down], "one, two\nthree|");
-        check(&[Start, Right, Right, Down], "one, two\nth|ree");
+        check(&[Up, Up, Right, Right, Down], "one, two\nth|ree");
     }
 
     #[test]
@@ -552,7 +541,7 @@ mod tests {
     #[test]
     fn deleting_takes_whole_characters() {
         assert_eq!(after("ae\u{301}", &[Edit::DeleteBackward]), "a|");
-        assert_eq!(after("👩‍👩‍👧x", &[Edit::Move(Start), Edit::DeleteForward]), "|x");
+        assert_eq!(after("👩‍👩‍👧x", &[Edit::Move(LineStart), Edit::DeleteForward]), "|x");
         assert_eq!(after("", &[Edit::DeleteBackward, Edit::DeleteForward]), "|");
     }
 
@@ -561,7 +550,7 @@ mod tests {
         let edits = [Edit::DeleteBackwardWord, Edit::DeleteBackwardWord, Edit::Yank, Edit::Yank];
         assert_eq!(after("one two three", &edits), "one two threetwo three|");
         assert_eq!(after("a\nb", &[Edit::KillToLineStart, Edit::KillToLineStart, Edit::Yank]), "a\nb|");
-        assert_eq!(after("a b\nc", &[Edit::Move(Start), Edit::KillToLineEnd]), "|\nc");
+        assert_eq!(after("a b\nc", &[Edit::Move(Up), Edit::Move(Up), Edit::KillToLineEnd]), "|\nc");
         assert_eq!(after("a\nb\nc", &[Edit::Move(Up), Edit::KillWholeLine]), "a\n|c");
     }
 
@@ -611,10 +600,10 @@ mod tests {
         editor.insert(" now");
         assert_eq!(editor.expanded(), "see long text now");
 
-        editor.apply(Edit::Move(Start));
+        editor.apply(Edit::Move(LineStart));
         editor.insert("> ");
         assert_eq!(editor.expanded(), "> see long text now");
-        editor.apply(Edit::Move(End));
+        editor.apply(Edit::Move(LineEnd));
         for _ in 0..4 {
             editor.apply(Edit::Move(Left));
         }

@@ -28,9 +28,6 @@ pub struct View<'a> {
     pub path: &'a str,
     /// Lines of the patch that are shown.
     pub lines_max: usize,
-    /// Whether the background of changed lines goes on to the edge. Where lines stay in the scrollback of a terminal that
-    /// makes it narrower, it must not.
-    pub fill: bool,
 }
 
 /// The rows of a patch.
@@ -135,7 +132,7 @@ impl Painter<'_> {
         let first = Line::from(vec![number, Span::styled(sign.clone(), style)]);
         let rest = Line::from(vec![blank, Span::styled(" ".repeat(sign.len()), style)]);
         let rows = Wrap::to(self.view.width).indent(first, rest).keep_spaces().pieces(pieces);
-        rows.into_iter().map(|row| self.fill(row.line, style)).collect()
+        rows.into_iter().map(|row| row.line).collect()
     }
 
     /// The text with the colours of the language where the background tells what happened, and the changed words.
@@ -170,14 +167,6 @@ impl Painter<'_> {
             pieces.push(Piece::new(text[start..end].to_owned(), look));
         }
         pieces
-    }
-
-    fn fill(&self, mut line: Line<'static>, style: Style) -> Line<'static> {
-        let free = self.view.width.saturating_sub(cells::line_width(&line));
-        if self.view.fill && style.bg.is_some() && free > 0 {
-            line.spans.push(Span::styled(" ".repeat(free), style));
-        }
-        line
     }
 
     fn remark(&self, line: &DiffLine, text: &str) -> Vec<Line<'static>> {

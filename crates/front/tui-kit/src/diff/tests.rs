@@ -11,7 +11,6 @@ const fn view(width: usize) -> View<'static> {
         width,
         path: "a.rs",
         lines_max: 100,
-        fill: false,
     }
 }
 
@@ -92,15 +91,6 @@ fn a_big_patch_is_cut_and_counted() {
     assert_eq!(plain(&rows[100]), "… 50 more lines");
     let long = whole(&"y".repeat(1_000_000), Kind::Added);
     assert!(shown(&long, 100).len() < 3000);
-}
-
-#[test]
-fn the_background_goes_to_the_edge_only_on_request() {
-    let lines = whole("ab", Kind::Added);
-    let filled = rows(&lines, View { fill: true, ..view(10) }, &theme());
-
-    assert_eq!(plain(&filled[0]), "1 +ab     ");
-    assert_eq!(shown(&lines, 10), "1 +ab");
 }
 
 #[test]

@@ -88,11 +88,6 @@ impl Highlighter {
         }
     }
 
-    /// Whether the language is known.
-    pub fn knows(&self) -> bool {
-        self.language.is_some()
-    }
-
     /// The pieces of the next line.
     pub fn line<'a>(&mut self, line: &'a str, theme: &Theme) -> Vec<Piece<'a>> {
         let text = theme.style(Role::Text);

@@ -26,14 +26,6 @@ use table::Layout;
 /// Bytes of a line; a longer one is broken.
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
-/// The rows of a whole text.
-pub fn render(text: &str, width: usize, theme: &Arc<Theme>) -> Vec<Row> {
-    let mut stream = MarkdownStream::new(width, theme.clone());
-    let mut rows = stream.push(text);
-    rows.extend(stream.finish());
-    rows
-}
-
 /// Rows of a text that comes in pieces.
 #[derive(Debug, Clone)]
 pub struct MarkdownStream {

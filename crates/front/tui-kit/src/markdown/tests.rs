@@ -2,6 +2,14 @@ use super::*;
 use crate::theme::{Background, ColorDepth, Glyphs};
 use proptest::prelude::*;
 
+/// The rows of a whole text.
+fn render(text: &str, width: usize, theme: &Arc<Theme>) -> Vec<Row> {
+    let mut stream = MarkdownStream::new(width, theme.clone());
+    let mut rows = stream.push(text);
+    rows.extend(stream.finish());
+    rows
+}
+
 fn theme() -> Arc<Theme> {
     Arc::new(Theme::default_for(Background::Dark, ColorDepth::TrueColor))
 }

@@ -12,7 +12,7 @@
 mod escape;
 mod output;
 
-pub use output::{Limits, Output};
+pub use output::Output;
 
 use escape::{Parser, Token};
 use std::borrow::Cow;

@@ -13,28 +13,15 @@ use unicode_width::UnicodeWidthChar;
 /// Columns between tab stops of a terminal.
 const TAB_COLUMNS: usize = 8;
 
-/// What a single line may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Columns that are kept; the rest of the line is counted.
-    pub columns: usize,
-    /// Changes of style that are kept; what follows has none.
-    pub styles: usize,
-}
+/// Columns of a line that are kept; the rest of the line is counted.
+const COLUMNS_MAX: usize = 4096;
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            columns: 4096,
-            styles: 256,
-        }
-    }
-}
+/// Changes of style of a line that are kept; what follows has none.
+const STYLES_MAX: usize = 256;
 
 /// Turns the output of a command into lines. The pieces may be cut anywhere.
 #[derive(Debug, Clone, Default)]
 pub struct Output {
-    limits: Limits,
     parser: Parser,
     style: Style,
     cells: Vec<Cell>,
@@ -62,17 +49,13 @@ impl Cell {
 }
 
 impl Output {
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
-    }
-
     /// The lines that this piece finished.
     pub fn push(&mut self, text: &str) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
         for c in text.chars() {
             let finished = match self.parser.feed(c) {
                 Some(Token::Text(c)) => {
-                    print(&mut self.cells, &mut self.cursor, &mut self.cut, self.style, self.limits.columns, c);
+                    print(&mut self.cells, &mut self.cursor, &mut self.cut, self.style, c);
                     false
                 }
                 Some(Token::Control(c)) => self.control(c),
@@ -97,18 +80,11 @@ impl Output {
 
     /// The line that is not finished yet, in its present state.
     pub fn current(&self) -> Option<Line<'static>> {
-        (!self.cells.is_empty() || self.cut > 0).then(|| line(&self.cells, self.cut, self.limits.styles))
-    }
-
-    /// The last line, if the output did not end with a line feed.
-    pub fn finish(&mut self) -> Option<Line<'static>> {
-        let last = self.current();
-        *self = Self::new(self.limits);
-        last
+        (!self.cells.is_empty() || self.cut > 0).then(|| line(&self.cells, self.cut))
     }
 
     fn take(&mut self) -> Line<'static> {
-        let taken = line(&self.cells, self.cut, self.limits.styles);
+        let taken = line(&self.cells, self.cut);
         self.cells.clear();
         (self.cursor, self.cut) = (0, 0);
         taken
@@ -132,7 +108,7 @@ impl Output {
 
     /// Acts on a control sequence; whether the line ends here.
     fn sequence(&mut self, count: Option<usize>, last: char) -> bool {
-        let distance = count.unwrap_or(1).clamp(1, self.limits.columns);
+        let distance = count.unwrap_or(1).clamp(1, COLUMNS_MAX);
         match last {
             'K' | 'J' => match count {
                 None | Some(0) => self.cells.truncate(self.cursor),
@@ -160,7 +136,7 @@ impl Output {
     }
 
     fn move_to(&mut self, column: usize) {
-        self.cursor = column.min(self.limits.columns);
+        self.cursor = column.min(COLUMNS_MAX);
     }
 
     fn erase(&mut self, start: usize, end: usize) {
@@ -177,7 +153,7 @@ impl Output {
     }
 
     fn print(&mut self, c: char) {
-        print(&mut self.cells, &mut self.cursor, &mut self.cut, self.style, self.limits.columns, c);
+        print(&mut self.cells, &mut self.cursor, &mut self.cut, self.style, c);
     }
 
     fn spell(&mut self, c: char) {
@@ -186,10 +162,10 @@ impl Output {
 }
 
 /// Puts one character at the cursor.
-fn print(cells: &mut Vec<Cell>, cursor: &mut usize, cut: &mut usize, style: Style, columns: usize, c: char) {
+fn print(cells: &mut Vec<Cell>, cursor: &mut usize, cut: &mut usize, style: Style, c: char) {
     if reorders(c) {
         for c in format!("⟨U+{:04X}⟩", c as u32).chars() {
-            print(cells, cursor, cut, style, columns, c);
+            print(cells, cursor, cut, style, c);
         }
         return;
     }
@@ -200,7 +176,7 @@ fn print(cells: &mut Vec<Cell>, cursor: &mut usize, cut: &mut usize, style: Styl
     if width == 0 {
         return mark(cells, *cursor, c);
     }
-    if *cursor + width > columns {
+    if *cursor + width > COLUMNS_MAX {
         *cut += 1;
         return;
     }
@@ -243,13 +219,13 @@ fn mend(cells: &mut [Cell], column: usize) {
     }
 }
 
-fn line(cells: &[Cell], cut: usize, styles_max: usize) -> Line<'static> {
+fn line(cells: &[Cell], cut: usize) -> Line<'static> {
     let mut spans: Vec<Span<'static>> = Vec::new();
     let mut text = String::new();
     let mut style = Style::new();
     for cell in cells {
         let Some(character) = cell.character else { continue };
-        let wanted = if spans.len() < styles_max { cell.style } else { Style::new() };
+        let wanted = if spans.len() < STYLES_MAX { cell.style } else { Style::new() };
         if wanted != style {
             if !text.is_empty() {
                 spans.push(Span::styled(std::mem::take(&mut text), readable(style)));

@@ -1,4 +1,4 @@
-//! The signs of the screen, in three alphabets.
+//! The signs of the screen, in two alphabets.
 
 /// Signs that stand for a state or draw a shape.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,41 +82,6 @@ impl Glyphs {
             top: ["┌", "┬", "┐"],
             middle: ["├", "┼", "┤"],
             bottom: ["└", "┴", "┘"],
-        }),
-    };
-
-    /// For terminals without Unicode.
-    pub const ASCII: Self = Self {
-        user: ">",
-        done: "*",
-        answer: "*",
-        info: "*",
-        warning: "x",
-        question: "o",
-        running: "o",
-        refused: "x",
-        failed: "!",
-        queued: "+",
-        branch: "\\",
-        prompt: ">",
-        chosen: ">",
-        picked: ">",
-        bullet: "*",
-        task_open: "[ ]",
-        task_done: "[x]",
-        quote: ">",
-        ellipsis: "...",
-        added: "+",
-        removed: "-",
-        rule: "---",
-        spinner: &["|", "/", "-", "\\"],
-        code: None,
-        table: Some(&TableGlyphs {
-            horizontal: "-",
-            vertical: "|",
-            top: ["+", "+", "+"],
-            middle: ["+", "+", "+"],
-            bottom: ["+", "+", "+"],
         }),
     };
 

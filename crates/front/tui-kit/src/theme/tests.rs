@@ -177,12 +177,11 @@ fn a_wrong_theme_says_what_is_wrong() {
 
 #[test]
 fn every_alphabet_tells_states_apart() {
-    for glyphs in [&Glyphs::UNICODE, &Glyphs::ASCII, &Glyphs::SCREEN_READER] {
+    for glyphs in [&Glyphs::UNICODE, &Glyphs::SCREEN_READER] {
         let mut states = vec![glyphs.done, glyphs.running, glyphs.refused, glyphs.failed, glyphs.queued];
         states.sort_unstable();
         states.dedup();
         assert_eq!(states.len(), 5);
     }
-    let plain = [&Glyphs::ASCII, &Glyphs::SCREEN_READER];
-    assert!(plain.iter().all(|glyphs| format!("{glyphs:?}").is_ascii()));
+    assert!(format!("{:?}", Glyphs::SCREEN_READER).is_ascii());
 }

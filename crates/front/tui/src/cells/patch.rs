@@ -42,7 +42,6 @@ fn changed(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usiz
             width: columns.saturating_sub(INDENT).max(1),
             path: &path,
             lines_max,
-            fill: false,
         };
         rows.extend(diff::rows(&content, view, &look.theme).into_iter().map(indented));
     }
@@ -85,7 +84,6 @@ pub fn diff_lines(text: &str, columns: usize, look: &Look) -> Vec<Line<'static>>
             width: columns.saturating_sub(INDENT).max(1),
             path: &file.path,
             lines_max: usize::MAX,
-            fill: false,
         };
         rows.extend(diff::rows(&file.lines, view, &look.theme).into_iter().map(indented));
     }
