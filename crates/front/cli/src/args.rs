@@ -15,7 +15,7 @@ pub use review::Reviewed;
 use crate::commands::{self, Root};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use codex_exec::ExecError;
-use codex_tui::Opening;
+use codex_tui::{Opening, Verb};
 use interactive::{Again, Interactive, Kind};
 pub use shared::{Shared, profile_name, sandbox_mode};
 
@@ -74,8 +74,8 @@ where
                 None => tui(TuiCommand::of(Opening::New, prompt, shared, interactive, images)),
             }
         }
-        Some(Sub::Resume(again)) => tui(again.merged(Kind::Resume, shared, interactive, images)),
-        Some(Sub::Fork(again)) => tui(again.merged(Kind::Fork, shared, interactive, images)),
+        Some(Sub::Resume(again)) => tui(again.merged(Verb::Resume, shared, interactive, images)),
+        Some(Sub::Fork(again)) => tui(again.merged(Verb::Fork, shared, interactive, images)),
         Some(Sub::Exec(command)) => exec(*command, shared, images),
         Some(Sub::Review(command)) => exec(exec::Exec::of_review(*command), shared, images),
         Some(Sub::Other(command)) => {

@@ -1,6 +1,7 @@
 use super::*;
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
-use codex_tui::session::{Among, Verb};
+use codex_tui::Which;
+use codex_tui::session::Among;
 use pretty_assertions::assert_eq;
 
 pub fn parsed(line: &str) -> Result<Command, clap::Error> {
@@ -71,15 +72,20 @@ fn stored_sessions_are_resumed_or_forked_at_a_terminal() {
         non_interactive: true,
     };
 
-    assert_eq!(opened("resume ID"), (Opening::Resume("ID".into()), None));
-    assert_eq!(opened("resume ID go"), (Opening::Resume("ID".into()), Some("go".into())));
-    assert_eq!(opened("resume --last go"), (Opening::ResumeLast(here), Some("go".into())));
+    let last = |verb, among| Opening::Stored {
+        verb,
+        which: Which::Last(among),
+    };
+
+    assert_eq!(opened("resume ID"), (Opening::named(Verb::Resume, "ID"), None));
+    assert_eq!(opened("resume ID go"), (Opening::named(Verb::Resume, "ID"), Some("go".into())));
+    assert_eq!(opened("resume --last go"), (last(Verb::Resume, here), Some("go".into())));
     assert_eq!(
         opened("resume --last --all --include-non-interactive"),
-        (Opening::ResumeLast(everywhere), None)
+        (last(Verb::Resume, everywhere), None)
     );
-    assert_eq!(opened("fork ID"), (Opening::Fork("ID".into()), None));
-    assert_eq!(opened("fork --last"), (Opening::ForkLast(here), None));
+    assert_eq!(opened("fork ID"), (Opening::named(Verb::Fork, "ID"), None));
+    assert_eq!(opened("fork --last"), (last(Verb::Fork, here), None));
     let choosing = |line: &str| tui(line).choosing.map(|choosing| (choosing.verb, choosing.among));
     assert_eq!(choosing("resume"), Some((Verb::Resume, here)));
     assert_eq!(choosing("fork --all --include-non-interactive"), Some((Verb::Fork, everywhere)));

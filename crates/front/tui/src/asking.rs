@@ -49,32 +49,24 @@ impl Asking {
         let Some(question) = self.questions.get(self.at) else {
             return self.as_dialog("", "", Vec::new());
         };
-        let answer = |value: Value, step| Answer {
-            value,
-            told: String::new(),
-            step,
+        let answer = |label: &str| Answer {
+            value: json!(label),
+            ..Answer::step(Step::Choose)
         };
-        let options = question.options.iter().flatten().map(|option| Choice {
-            key: NO_KEY,
-            label: match option.description.trim() {
+        let options = question.options.iter().flatten().map(|option| {
+            let label = match option.description.trim() {
                 "" => option.label.clone(),
                 what => format!("{}: {what}", option.label),
-            },
-            answer: answer(json!(option.label), Step::Choose),
+            };
+            Choice::new(NO_KEY, label, answer(&option.label))
         });
         let mut choices: Vec<Choice<Answer>> = options.collect();
         if question.is_other || choices.is_empty() {
-            choices.push(Choice {
-                key: NO_KEY,
-                label: "Something else, in words of your own".to_owned(),
-                answer: answer(Value::Null, Step::Words),
-            });
+            let words = "Something else, in words of your own";
+            choices.push(Choice::new(NO_KEY, words, Answer::step(Step::Words)));
         }
-        choices.push(Choice {
-            key: DECLINE,
-            label: "No answer: stop and say what to do instead".to_owned(),
-            answer: answer(Value::Null, Step::Stop),
-        });
+        let stop = "No answer: stop and say what to do instead";
+        choices.push(Choice::new(DECLINE, stop, Answer::step(Step::Stop)));
         let choices = if self.words.is_some() { Vec::new() } else { choices };
         self.as_dialog(&question.question, &question.header, choices)
     }
@@ -86,13 +78,7 @@ impl Asking {
         } else {
             String::new()
         };
-        Dialog {
-            title: format!("{title}{place}"),
-            body: Body::Text(header.to_owned()),
-            facts: Vec::new(),
-            choices,
-            chosen: 0,
-        }
+        Dialog::new(format!("{title}{place}"), Body::Text(header.to_owned()), choices)
     }
 
     /// Takes an answer; says whether it was the last that was wanted.
@@ -171,6 +157,6 @@ impl Asking {
     /// What can be done while words are typed.
     pub fn hint(&self, look: &Look) -> Option<Line<'static>> {
         let words = "  enter answers · esc shows the choices again";
-        self.words.is_some().then(|| Line::from(look.span(words, Role::Dim)))
+        self.words.is_some().then(|| look.line(words, Role::Dim))
     }
 }

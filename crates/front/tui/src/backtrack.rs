@@ -6,7 +6,7 @@ use crate::picker::{Choice, Picker, Row};
 use crate::state::{Armed, Effect, Now, Session, State, Then};
 use crate::{Opening, cells::Notice, update};
 use codex_protocol::items::{ThreadItem, Turn, UserInput};
-use codex_protocol::requests::{ThreadRead, ThreadReadParams, ThreadReadResult};
+use codex_protocol::requests::ThreadReadResult;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -33,11 +33,7 @@ pub fn esc(state: &mut State, now: Now) -> Vec<Effect> {
     let thread_id = open.thread_id.clone();
     if state.back_armed.take().is_some_and(|armed| now.monotonic < armed.until) {
         state.toast = None;
-        let params = ThreadReadParams {
-            thread_id,
-            include_turns: true,
-        };
-        return vec![Effect::ask::<ThreadRead>(params, Then::Earlier)];
+        return vec![Effect::read_thread(thread_id, Then::Earlier)];
     }
     state.back_armed = Some(Armed {
         until: now.monotonic + ARMED_FOR,

@@ -3,7 +3,6 @@
 use crate::keymap::{Action, Keymap};
 use crate::look::{self, Look};
 use codex_protocol::items::ThreadItem;
-use codex_tui_kit::cells;
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
@@ -44,6 +43,14 @@ pub struct Choice<A> {
 }
 
 impl<A> Choice<A> {
+    pub fn new(key: char, label: impl Into<String>, answer: A) -> Self {
+        Self {
+            key,
+            label: label.into(),
+            answer,
+        }
+    }
+
     fn letter(&self, keymap: &Keymap) -> Option<String> {
         keymap.answer(self.key).filter(|_| self.key != NO_KEY)
     }
@@ -59,6 +66,20 @@ pub enum Pressed<A> {
 }
 
 impl<A: Clone> Dialog<A> {
+    pub fn new(title: impl Into<String>, body: Body, choices: Vec<Choice<A>>) -> Self {
+        Self {
+            title: title.into(),
+            body,
+            facts: Vec::new(),
+            choices,
+            chosen: 0,
+        }
+    }
+
+    pub fn with_facts(self, facts: Vec<(&'static str, String)>) -> Self {
+        Self { facts, ..self }
+    }
+
     /// Arrows choose, digits, Enter and the keys of the answers answer; what declines takes the last answer where no other one is for that: the
     /// most careful one stands there.
     pub fn press(&mut self, key: Key, keymap: &Keymap) -> Pressed<A> {
@@ -109,9 +130,7 @@ impl<A: Clone> Dialog<A> {
         let shown = if cut > 0 { room.saturating_sub(1) } else { body.len() };
         rows.extend(body.into_iter().take(shown));
         if cut > 0 {
-            rows.push(Line::from(
-                look.span(format!("  … {} more rows: ctrl-a shows all", cut + 1), Role::Warning),
-            ));
+            rows.push(look.line(format!("  … {} more rows: ctrl-a shows all", cut + 1), Role::Warning));
         }
         rows.extend(facts);
         rows.push(Line::default());
@@ -125,7 +144,7 @@ impl<A: Clone> Dialog<A> {
     /// For a window that has no room: one row of the title, what there is room for of the exact thing, and the answers around the chosen
     /// one. Nobody answers a question that is not there to be read.
     fn small_rows(&self, more: &str, columns: usize, height: usize, (look, keymap): (&Look, &Keymap)) -> Vec<Line<'static>> {
-        let one = |text: &str, role| Line::from(look.span(cells::truncate(text, columns).into_owned(), role));
+        let one = |text: &str, role| look.cut(text, columns, role);
         let answers = self.choices.len().min(height.saturating_sub(2).max(1));
         let first = (self.chosen + 1).saturating_sub(answers);
         let room = height.saturating_sub(1 + answers);
@@ -140,24 +159,16 @@ impl<A: Clone> Dialog<A> {
             rows.push(one(&cut, Role::Warning));
         }
         for (index, choice) in self.choices.iter().enumerate().skip(first).take(answers) {
-            let (mark, role) = if index == self.chosen {
-                (look.glyphs().chosen, Role::Accent)
-            } else {
-                (" ", Role::Text)
-            };
-            rows.push(one(
-                &format!("{mark} {} {}", choice.letter(keymap).unwrap_or_default(), choice.label),
-                role,
-            ));
+            let (mark, role) = look.marked(index == self.chosen);
+            let key = choice.letter(keymap).unwrap_or_default();
+            rows.push(one(&format!("{mark} {key} {}", choice.label), role));
         }
         rows
     }
 
     fn choice_rows(&self, columns: usize, look: &Look, keymap: &Keymap) -> Vec<Line<'static>> {
         let rows = self.choices.iter().enumerate().flat_map(|(index, choice)| {
-            let chosen = index == self.chosen;
-            let role = if chosen { Role::Accent } else { Role::Text };
-            let mark = if chosen { look.glyphs().chosen } else { " " };
+            let (mark, role) = look.marked(index == self.chosen);
             let last = index + 1 == self.choices.len();
             let esc = (last && keymap.in_question(Key::plain(Code::Esc)) == Some(Action::Answer(DECLINE))).then(|| "esc".to_owned());
             let keys: Vec<String> = choice.letter(keymap).into_iter().chain(esc).collect();
@@ -166,14 +177,9 @@ impl<A: Clone> Dialog<A> {
             } else {
                 format!("({})", keys.join(" or "))
             };
-            let first = Span::styled(format!("{mark} {}. ", index + 1), look.style(role));
-            look::wrapped(
-                format!("{} {keys}", choice.label).trim_end(),
-                first,
-                "     ",
-                look.style(role),
-                columns,
-            )
+            let first = look.span(format!("{mark} {}. ", index + 1), role);
+            let text = format!("{} {keys}", choice.label);
+            look::wrapped(text.trim_end(), first, "     ", look.style(role), columns)
         });
         rows.collect()
     }

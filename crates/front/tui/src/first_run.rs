@@ -315,18 +315,14 @@ impl FirstRun {
         let from = (selected + 1).saturating_sub(MODELS_SHOWN_MAX);
         let width = usize::from(self.size.columns);
         let row = |(at, model): (usize, &&str)| {
-            let (mark, role) = if at == selected {
-                (self.look.glyphs().chosen, Role::Accent)
-            } else {
-                (" ", Role::Text)
-            };
+            let (mark, role) = self.look.marked(at == selected);
             let number = if self.surface == Surface::Linear {
                 format!("{}. ", at + 1)
             } else {
                 String::new()
             };
             let text = format!("  {mark} {number}{}", sanitize::label(model));
-            Line::from(self.look.span(cells::truncate(&text, width).into_owned(), role))
+            self.look.cut(&text, width, role)
         };
         found.iter().enumerate().skip(from).take(MODELS_SHOWN_MAX).map(row).collect()
     }
@@ -355,25 +351,16 @@ impl FirstRun {
 }
 
 fn ways() -> Dialog<Way> {
-    let choice = |key, label: &str, answer| Choice {
-        key,
-        label: label.to_owned(),
-        answer,
-    };
-    Dialog {
-        title: "Which model shall codex ask?".to_owned(),
-        body: Body::Text("There is no key and no server in the configuration yet. Nothing is written before you confirm it.".to_owned()),
-        facts: Vec::new(),
-        choices: vec![
-            choice('k', "OpenAI, with an API key", Way::Key),
-            choice('o', "Ollama on this machine", Way::Server(Kind::Ollama)),
-            choice('m', "LM Studio on this machine", Way::Server(Kind::LmStudio)),
-            choice('s', "Another server with the Responses API", Way::Server(Kind::Other)),
-            choice('d', "None yet: show me the demo, which needs no account", Way::Demo),
-            choice('l', "Leave", Way::Leave),
-        ],
-        chosen: 0,
-    }
+    let words = "There is no key and no server in the configuration yet. Nothing is written before you confirm it.";
+    let choices = vec![
+        Choice::new('k', "OpenAI, with an API key", Way::Key),
+        Choice::new('o', "Ollama on this machine", Way::Server(Kind::Ollama)),
+        Choice::new('m', "LM Studio on this machine", Way::Server(Kind::LmStudio)),
+        Choice::new('s', "Another server with the Responses API", Way::Server(Kind::Other)),
+        Choice::new('d', "None yet: show me the demo, which needs no account", Way::Demo),
+        Choice::new('l', "Leave", Way::Leave),
+    ];
+    Dialog::new("Which model shall codex ask?", Body::Text(words.to_owned()), choices)
 }
 
 #[cfg(test)]

@@ -110,8 +110,7 @@ fn model_with_reasoning(state: &State) -> Option<String> {
 }
 
 fn project_name(state: &State) -> Option<String> {
-    let cwd = state.open().map_or(&state.settings.cwd, |open| &open.cwd);
-    Some(cwd.file_name()?.to_string_lossy().into_owned())
+    Some(state.cwd().file_name()?.to_string_lossy().into_owned())
 }
 
 fn activity(state: &State) -> Option<String> {

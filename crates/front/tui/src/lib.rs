@@ -10,7 +10,7 @@
 //! server and the one terminal, and draws when something changed. Everything that is finished leaves the state as lines, so what a frame
 //! costs does not depend on how long the conversation is.
 //!
-//! To add a slash command: a row in [`commands`] and a file beside it. To show a new item: a variant of [`cells::Cell`].
+//! To add a slash command: a row in [`commands`] and a function. To show a new item: a variant of [`cells::Cell`].
 //! To let somebody choose: a variant of [`picker::Choice`].
 
 pub mod alert;
@@ -63,7 +63,7 @@ pub mod view;
 pub mod waits;
 
 pub use app::{Surroundings, run};
-pub use session::{Choosing, Opening, Settings};
+pub use session::{Choosing, Opening, Settings, Verb, Which};
 
 use codex_base::AbsPath;
 

@@ -1,6 +1,7 @@
 //! How things look: styles by meaning, and the words for places and times.
 
 use codex_base::AbsPath;
+use codex_tui_kit::cells;
 use codex_tui_kit::sanitize;
 use codex_tui_kit::theme::{Background, Glyphs, Role, Theme};
 use codex_tui_kit::wrap::Wrap;
@@ -54,8 +55,26 @@ impl Look {
         Span::styled(text, self.style(role))
     }
 
+    pub fn line(&self, text: impl Into<Cow<'static, str>>, role: Role) -> Line<'static> {
+        Line::from(self.span(text, role))
+    }
+
+    /// In at most so many columns.
+    pub fn cut(&self, text: &str, columns: usize, role: Role) -> Line<'static> {
+        self.line(cells::truncate(text, columns).into_owned(), role)
+    }
+
     pub fn glyphs(&self) -> &'static Glyphs {
         self.theme.glyphs
+    }
+
+    /// What stands before an answer or a completion, and how it looks.
+    pub fn marked(&self, chosen: bool) -> (&'static str, Role) {
+        if chosen {
+            (self.glyphs().chosen, Role::Accent)
+        } else {
+            (" ", Role::Text)
+        }
     }
 
     /// What stands before a row of a list, and how the row looks.
@@ -102,16 +121,17 @@ impl Look {
 
     /// The time of day; empty for a time that is none.
     pub fn time_of_day(&self, unix_seconds: i64) -> String {
-        let time = Timestamp::from_second(unix_seconds).map(|time| time.to_zoned(self.timezone.clone()));
-        time.map(|time| time.strftime("%H:%M").to_string()).unwrap_or_default()
+        self.time(unix_seconds, "%H:%M")
     }
-}
 
-impl Look {
     /// Day and time; empty for a time that is none.
     pub fn day_and_time(&self, unix_seconds: i64) -> String {
+        self.time(unix_seconds, "%Y-%m-%d %H:%M")
+    }
+
+    fn time(&self, unix_seconds: i64, format: &str) -> String {
         let time = Timestamp::from_second(unix_seconds).map(|time| time.to_zoned(self.timezone.clone()));
-        time.map(|time| time.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
+        time.map(|time| time.strftime(format).to_string()).unwrap_or_default()
     }
 }
 
@@ -123,6 +143,13 @@ pub fn elapsed(time: Duration) -> String {
         (0, minutes, seconds) => format!("{minutes}m {seconds}s"),
         (hours, minutes, _) => format!("{hours}h {minutes}m"),
     }
+}
+
+/// At most 60 characters of it.
+pub fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(60).collect();
+    if short.len() == text.len() { short } else { format!("{short}…") }
 }
 
 /// `950`, `12.3k`, `1.2M`.

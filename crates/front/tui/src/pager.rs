@@ -46,7 +46,7 @@ impl Pager {
 
     /// All of it, where nothing stands still to be scrolled.
     pub fn into_lines(self, look: &Look) -> Vec<Line<'static>> {
-        let title = Line::from(look.span(self.title, Role::Strong));
+        let title = look.line(self.title, Role::Strong);
         std::iter::once(title).chain(self.reader.into_rows()).collect()
     }
 
@@ -85,7 +85,7 @@ impl Pager {
     pub fn rows(&self, size: Size, look: &Look) -> Vec<Line<'static>> {
         let columns = usize::from(size.columns);
         let title = cells::truncate(&self.title, columns).into_owned();
-        let mut rows = vec![Line::from(look.span(title, Role::Strong))];
+        let mut rows = vec![look.line(title, Role::Strong)];
         let page = page(size);
         let shown = self.reader.view(&look.theme);
         rows.extend(shown.iter().take(page).map(|line| cells::truncate_line(line, columns)));
@@ -94,7 +94,7 @@ impl Pager {
             Some(query) => format!("search: {query}"),
             None => format!("{} · / searches, n and N go on · q closes", self.reader.place()),
         };
-        rows.push(Line::from(look.span(cells::truncate(&footer, columns).into_owned(), Role::Dim)));
+        rows.push(look.cut(&footer, columns, Role::Dim));
         rows
     }
 }

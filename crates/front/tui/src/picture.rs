@@ -68,8 +68,7 @@ fn decoded(text: &str) -> Option<String> {
 /// Asks whether pasted text names a picture that is there.
 pub fn look(state: &State, text: &str) -> Option<Effect> {
     let words = path_in(text)?;
-    let cwd = state.open().map_or(&state.settings.cwd, |open| &open.cwd);
-    Some(Effect::LookAtPicture(state.look.place(cwd, &words), text.to_owned()))
+    Some(Effect::LookAtPicture(state.look.place(state.cwd(), &words), text.to_owned()))
 }
 
 /// A program that writes the picture on the clipboard to its output.

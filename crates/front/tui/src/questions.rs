@@ -3,7 +3,7 @@
 use crate::asking::Asking;
 use crate::cells;
 use crate::dialog::{Body, Choice, Dialog};
-use crate::look::Look;
+use crate::look::{self, Look};
 use codex_protocol::additional::{AdditionalPermissions, FileSystemEntry, FileSystemPath, FileSystemSpecialPath};
 use codex_protocol::items::ThreadItem;
 use codex_protocol::questions::{
@@ -63,40 +63,42 @@ impl Answer {
             step: Step::Send,
         }
     }
+
+    /// One that the server is not sent as it stands.
+    pub fn step(step: Step) -> Self {
+        Self {
+            value: Value::Null,
+            told: String::new(),
+            step,
+        }
+    }
 }
 
 impl Question {
+    fn new(id: RequestId, item_id: String, dialog: Dialog<Answer>) -> Self {
+        Self {
+            id,
+            item_id,
+            dialog,
+            asking: None,
+        }
+    }
+
     /// Whether a proposal shall be carried out. The server knows nothing of it.
     pub fn of_plan(item_id: String, plan: &Arc<str>) -> Self {
-        let choice = |key, label: &str, step| Choice {
-            key,
-            label: label.to_owned(),
-            answer: Answer {
-                value: Value::Null,
-                told: String::new(),
-                step,
-            },
-        };
         let implement = |afresh| Step::Implement {
             plan: Arc::clone(plan),
             afresh,
         };
-        Self {
-            id: RequestId::String("plan".to_owned()),
-            item_id,
-            dialog: Dialog {
-                title: "Implement this plan?".to_owned(),
-                body: Body::Text("Until then nothing is changed.".to_owned()),
-                facts: Vec::new(),
-                choices: vec![
-                    choice('y', "Yes", implement(false)),
-                    choice('a', "Yes, in a new conversation that knows only the plan", implement(true)),
-                    choice('n', "No, go on planning", Step::Nothing),
-                ],
-                chosen: 0,
-            },
-            asking: None,
-        }
+        let afresh = "Yes, in a new conversation that knows only the plan";
+        let choices = vec![
+            Choice::new('y', "Yes", Answer::step(implement(false))),
+            Choice::new('a', afresh, Answer::step(implement(true))),
+            Choice::new('n', "No, go on planning", Answer::step(Step::Nothing)),
+        ];
+        let body = Body::Text("Until then nothing is changed.".to_owned());
+        let dialog = Dialog::new("Implement this plan?", body, choices);
+        Self::new(RequestId::String("plan".to_owned()), item_id, dialog)
     }
 
     /// `item` is what it is about, if it was told.
@@ -107,11 +109,10 @@ impl Question {
             ServerRequest::PermissionsApproval(params) => Self::permissions(id, params, look),
             ServerRequest::UserInput(params) => {
                 let asking = Asking::new(params.questions);
+                let question = Self::new(id, params.item_id, asking.dialog());
                 Self {
-                    id,
-                    item_id: params.item_id,
-                    dialog: asking.dialog(),
                     asking: Some(Box::new(asking)),
+                    ..question
                 }
             }
         }
@@ -127,35 +128,19 @@ impl Question {
         };
         let command = params.command.or(known).unwrap_or_default();
         let command = cells::without_shell(&command);
-        let mut facts = Vec::new();
-        facts.extend(params.reason.map(|reason| ("why", reason)));
-        facts.extend(rule(&params.rules));
+        let mut facts = why(params.reason, &params.rules);
         facts.extend(params.cwd.map(|cwd| ("in", look.path(&cwd))));
         let more = params.additional_permissions.map(|more| wanted(&more, look).join("; "));
         facts.extend(more.map(|more| ("and lets it", more)));
         let offered = params.available_decisions.unwrap_or_else(|| ALL.to_vec());
-        let labels = Labels {
-            accept: "Yes, this time",
-            session: "Yes, and do not ask for it again in this session",
-        };
-        Self {
-            id,
-            item_id: params.item_id,
-            dialog: Dialog {
-                title: "Run this command?".to_owned(),
-                choices: choices(&offered, &labels, &format!("to run {}", first_line(&command))),
-                body: Body::Command(command),
-                facts,
-                chosen: 0,
-            },
-            asking: None,
-        }
+        let session = "Yes, and do not ask for it again in this session";
+        let choices = choices(&offered, session, &format!("to run {}", look::first_line(&command)));
+        let dialog = Dialog::new("Run this command?", Body::Command(command), choices);
+        Self::new(id, params.item_id, dialog.with_facts(facts))
     }
 
     fn patch(id: RequestId, params: FileChangeApprovalParams, item: Option<&ThreadItem>, look: &Look) -> Self {
-        let mut facts = Vec::new();
-        facts.extend(params.reason.map(|reason| ("why", reason)));
-        facts.extend(rule(&params.rules));
+        let mut facts = why(params.reason, &params.rules);
         facts.extend(params.grant_root.map(|root| ("lets it write below", look.path(&root))));
         let count = match item {
             Some(ThreadItem::FileChange { changes, .. }) => changes.len(),
@@ -170,22 +155,10 @@ impl Question {
             Some(item) => Body::Item(Box::new(item.clone())),
             None => Body::Text("what it changes was not told".to_owned()),
         };
-        let labels = Labels {
-            accept: "Yes, this time",
-            session: "Yes, and do not ask for these files again in this session",
-        };
-        Self {
-            id,
-            item_id: params.item_id,
-            dialog: Dialog {
-                title: format!("Change {files}?"),
-                body,
-                facts,
-                choices: choices(&ALL, &labels, &format!("to change {files}")),
-                chosen: 0,
-            },
-            asking: None,
-        }
+        let session = "Yes, and do not ask for these files again in this session";
+        let choices = choices(&ALL, session, &format!("to change {files}"));
+        let dialog = Dialog::new(format!("Change {files}?"), body, choices);
+        Self::new(id, params.item_id, dialog.with_facts(facts))
     }
 
     fn network(id: RequestId, params: CommandExecutionApprovalParams, access: &NetworkApprovalContext) -> Self {
@@ -197,78 +170,44 @@ impl Question {
             NetworkApprovalProtocol::Socks5Udp => (host.clone(), "UDP packets"),
         };
         let mut facts = vec![("what", how.to_owned())];
-        facts.extend(params.reason.map(|reason| ("why", reason)));
-        facts.extend(rule(&params.rules));
+        facts.extend(why(params.reason, &params.rules));
         let offered = params.available_decisions.unwrap_or_else(|| ALL.to_vec());
-        let labels = Labels {
-            accept: "Yes, this time",
-            session: "Yes, this host for the whole session",
-        };
-        Self {
-            id,
-            item_id: params.item_id,
-            dialog: Dialog {
-                title: "May a command reach this host?".to_owned(),
-                choices: choices(&offered, &labels, &format!("to reach {host}")),
-                body: Body::Text(address),
-                facts,
-                chosen: 0,
-            },
-            asking: None,
-        }
+        let choices = choices(&offered, "Yes, this host for the whole session", &format!("to reach {host}"));
+        let dialog = Dialog::new("May a command reach this host?", Body::Text(address), choices);
+        Self::new(id, params.item_id, dialog.with_facts(facts))
     }
 
     fn permissions(id: RequestId, params: PermissionsApprovalParams, look: &Look) -> Self {
         let wanted = wanted(&params.permissions, look);
-        let mut facts = Vec::new();
-        facts.extend(params.reason.map(|reason| ("why", reason)));
+        let mut facts = why(params.reason, &[]);
         facts.push(("in", look.path(&params.cwd)));
         let about = match &wanted[..] {
             [one] => format!("to {one}"),
             all => format!("{} more permissions", all.len()),
         };
-        let grant = |key, label: &str, scope, told: &str| Choice {
-            key,
-            label: label.to_owned(),
-            answer: Answer::new(
-                PermissionsAnswer {
-                    permissions: params.permissions.clone(),
-                    scope,
-                    strict_auto_review: None,
-                },
-                format!("you allowed codex {about}, {told}"),
-            ),
+        let grant = |key, label: &str, scope, told: &str| {
+            let answer = PermissionsAnswer {
+                permissions: params.permissions.clone(),
+                scope,
+                strict_auto_review: None,
+            };
+            Choice::new(key, label, Answer::new(answer, format!("you allowed codex {about}, {told}")))
         };
+        let declined = format!("you did not allow codex {about}; it goes on without");
         let choices = vec![
             grant('y', "Yes, for this turn", PermissionGrantScope::Turn, "for this turn"),
             grant('a', "Yes, for the whole session", PermissionGrantScope::Session, "for this session"),
-            Choice {
-                key: 'n',
-                label: "No, go on without it".to_owned(),
-                answer: Answer::new(
-                    PermissionsAnswer::default(),
-                    format!("you did not allow codex {about}; it goes on without"),
-                ),
-            },
+            Choice::new('n', "No, go on without it", Answer::new(PermissionsAnswer::default(), declined)),
         ];
-        Self {
-            id,
-            item_id: params.item_id,
-            dialog: Dialog {
-                title: "Allow this from now on?".to_owned(),
-                body: Body::Text(wanted.join("\n")),
-                facts,
-                choices,
-                chosen: 0,
-            },
-            asking: None,
-        }
+        let dialog = Dialog::new("Allow this from now on?", Body::Text(wanted.join("\n")), choices);
+        Self::new(id, params.item_id, dialog.with_facts(facts))
     }
 }
 
-/// What of the policy makes it a question.
-fn rule(rules: &[String]) -> Option<(&'static str, String)> {
-    (!rules.is_empty()).then(|| ("rule", rules.join("; ")))
+/// What the model says for it, and what of the policy makes it a question.
+fn why(reason: Option<String>, rules: &[String]) -> Vec<(&'static str, String)> {
+    let rule = (!rules.is_empty()).then(|| ("rule", rules.join("; ")));
+    reason.map(|reason| ("why", reason)).into_iter().chain(rule).collect()
 }
 
 const ALL: [ApprovalDecision; 4] = [
@@ -278,25 +217,16 @@ const ALL: [ApprovalDecision; 4] = [
     ApprovalDecision::Cancel,
 ];
 
-struct Labels {
-    accept: &'static str,
-    session: &'static str,
-}
-
-/// What is offered, the most careful answer last. `about` is what is told of the answer, e.g. `to run ls`.
-fn choices(offered: &[ApprovalDecision], labels: &Labels, about: &str) -> Vec<Choice<Answer>> {
+/// What is offered, the most careful answer last. `session` is the label of what counts for the session, `about` is what is told of the answer, e.g. `to run ls`.
+fn choices(offered: &[ApprovalDecision], session: &str, about: &str) -> Vec<Choice<Answer>> {
     let choice = |decision: ApprovalDecision| {
         let (key, label) = match decision {
-            ApprovalDecision::Accept => ('y', labels.accept),
-            ApprovalDecision::AcceptForSession => ('a', labels.session),
+            ApprovalDecision::Accept => ('y', "Yes, this time"),
+            ApprovalDecision::AcceptForSession => ('a', session),
             ApprovalDecision::Decline => ('d', "No, go on without it"),
             ApprovalDecision::Cancel => ('n', "No, stop and say what to do instead"),
         };
-        Choice {
-            key,
-            label: label.to_owned(),
-            answer: Answer::new(ApprovalAnswer { decision }, record(decision, about)),
-        }
+        Choice::new(key, label, Answer::new(ApprovalAnswer { decision }, record(decision, about)))
     };
     ALL.into_iter().filter(|answer| offered.contains(answer)).map(choice).collect()
 }
@@ -371,10 +301,4 @@ fn place(path: &str, look: &Look) -> String {
 /// A name of which every character is seen, and which stays in its row: a path must not pass for two.
 fn exact(name: &str) -> String {
     codex_tui_kit::sanitize::exact(name).replace('\n', "␊")
-}
-
-fn first_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    let short: String = line.chars().take(60).collect();
-    if short.len() == text.len() { short } else { format!("{short}…") }
 }

@@ -14,18 +14,31 @@ use codex_rpc::lookup::{self, Place};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
     New,
-    /// By id or name.
-    Resume(String),
-    /// A new one that begins with the history of this one, by id or name.
-    Fork(String),
-    /// The one that was worked on last, of this directory or of all.
-    ResumeLast(Among),
-    ForkLast(Among),
+    Stored {
+        verb: Verb,
+        which: Which,
+    },
     /// A new one that begins with the history of this one before a turn; what was said there is not told again.
     Back {
         thread_id: String,
         before_turn_id: String,
     },
+}
+
+/// Which of the stored sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// By id or name.
+    Named(String),
+    /// The one that was worked on last.
+    Last(Among),
+}
+
+impl Opening {
+    pub fn named(verb: Verb, session: &str) -> Self {
+        let which = Which::Named(session.to_owned());
+        Self::Stored { verb, which }
+    }
 }
 
 /// Which stored sessions are looked at.
@@ -43,10 +56,11 @@ pub struct Choosing {
     pub among: Among,
 }
 
-/// What is done with the chosen session.
+/// What is done with a stored session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Resume,
+    /// A new one begins with its history.
     Fork,
 }
 
@@ -89,51 +103,38 @@ pub async fn introduce(client: &Client) -> Result<(), Failure> {
 /// # Errors
 /// If there is no such session, or the server refuses.
 pub async fn open(opening: &Opening, settings: &Settings, client: &Client) -> Result<ThreadSetup, Failure> {
-    match opening {
-        Opening::New => Ok(client.request::<ThreadStart>(settings.asked().into()).await?),
-        Opening::Resume(session) => resume(settings, client, id_of(client, session).await?).await,
-        Opening::Fork(session) => fork(settings, client, id_of(client, session).await?).await,
-        Opening::ResumeLast(among) => {
-            let thread = last(settings, client, *among).await?;
-            resume(settings, client, thread.id).await
-        }
-        Opening::ForkLast(among) => {
-            let thread = last(settings, client, *among).await?;
-            fork(settings, client, thread.id).await
-        }
-        Opening::Back { thread_id, before_turn_id } => {
-            let params = ThreadForkParams {
-                thread_id: thread_id.clone(),
-                before_turn_id: Some(before_turn_id.clone()),
-                settings: settings.asked(),
-                exclude_turns: true,
-                ..ThreadForkParams::default()
+    let fork = match opening {
+        Opening::New => return Ok(client.request::<ThreadStart>(settings.asked().into()).await?),
+        Opening::Stored { verb, which } => {
+            let thread_id = match which {
+                Which::Named(session) => lookup::find(client, session, Place::Active).await?.id,
+                Which::Last(among) => last(settings, client, *among).await?.id,
             };
-            Ok(client.request::<ThreadFork>(params).await?)
+            if *verb == Verb::Resume {
+                let params = ThreadResumeParams {
+                    thread_id,
+                    settings: settings.asked(),
+                    exclude_turns: false,
+                };
+                return Ok(client.request::<ThreadResume>(params).await?);
+            }
+            ThreadForkParams {
+                thread_id,
+                ..ThreadForkParams::default()
+            }
         }
-    }
-}
-
-async fn resume(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
-    let params = ThreadResumeParams {
-        thread_id,
-        settings: settings.asked(),
-        exclude_turns: false,
+        Opening::Back { thread_id, before_turn_id } => ThreadForkParams {
+            thread_id: thread_id.clone(),
+            before_turn_id: Some(before_turn_id.clone()),
+            exclude_turns: true,
+            ..ThreadForkParams::default()
+        },
     };
-    Ok(client.request::<ThreadResume>(params).await?)
-}
-
-async fn fork(settings: &Settings, client: &Client, thread_id: String) -> Result<ThreadSetup, Failure> {
     let params = ThreadForkParams {
-        thread_id,
         settings: settings.asked(),
-        ..ThreadForkParams::default()
+        ..fork
     };
     Ok(client.request::<ThreadFork>(params).await?)
-}
-
-async fn id_of(client: &Client, session: &str) -> Result<String, Failure> {
-    Ok(lookup::find(client, session, Place::Active).await?.id)
 }
 
 async fn last(settings: &Settings, client: &Client, among: Among) -> Result<Thread, Failure> {

@@ -28,7 +28,7 @@ use codex_protocol::VERSION;
 use codex_protocol::collaboration::ModeKind;
 use codex_protocol::items::{PlanStep, Thread, ThreadTokenUsage, UserInput};
 use codex_protocol::limits::RateLimitSnapshot;
-use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadSetup};
+use codex_protocol::requests::{ClientRequest, Method, RequestId, ThreadIdParams, ThreadRead, ThreadReadParams, ThreadSetup};
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 use codex_protocol::terminal::TerminalSettings;
 use codex_rpc::ServerMessage;
@@ -193,6 +193,12 @@ impl Effect {
             then,
         }
     }
+
+    /// Asks for a whole conversation.
+    pub fn read_thread(thread_id: String, then: Then) -> Self {
+        let include_turns = true;
+        Self::ask::<ThreadRead>(ThreadReadParams { thread_id, include_turns }, then)
+    }
 }
 
 /// Something to send.
@@ -261,6 +267,13 @@ impl Open {
             sandbox: setup.sandbox.clone(),
             instruction_sources: setup.instruction_sources.clone(),
             has_turns: !setup.thread.turns.is_empty(),
+        }
+    }
+
+    /// For requests that need nothing but its id.
+    pub fn id(&self) -> ThreadIdParams {
+        ThreadIdParams {
+            thread_id: self.thread_id.clone(),
         }
     }
 }
@@ -549,6 +562,11 @@ impl State {
             Session::Open(open) => Some(open),
             Session::Opening => None,
         }
+    }
+
+    /// Where commands run.
+    pub fn cwd(&self) -> &codex_base::AbsPath {
+        self.open().map_or(&self.settings.cwd, |open| &open.cwd)
     }
 
     /// The next turn is in plan mode.

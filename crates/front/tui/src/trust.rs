@@ -29,24 +29,17 @@ pub enum Decision {
 
 /// The question; `None` decides nothing.
 pub fn dialog(folder: &AbsPath, look: &Look) -> Dialog<Option<Decision>> {
-    let choice = |key, label: &str, answer| Choice {
-        key,
-        label: label.to_owned(),
-        answer,
-    };
+    let words = "With trust, commands may write below it without a question, and what it brings in .codex/ counts: settings, rules, and \
+        programs that codex starts.";
+    let never = "No, never: ask before every command that is not known to be harmless";
+    let choices = vec![
+        Choice::new('y', "Yes, I know who wrote it", Some(Decision::Trusted)),
+        Choice::new('u', never, Some(Decision::Untrusted)),
+        Choice::new('n', "Not now: only look at it", None),
+    ];
+    let title = format!("Do you trust {}?", look.path(folder));
     Dialog {
-        title: format!("Do you trust {}?", look.path(folder)),
-        body: Body::Text(
-            "With trust, commands may write below it without a question, and what it brings in .codex/ counts: settings, rules, and programs \
-             that codex starts."
-                .to_owned(),
-        ),
-        facts: Vec::new(),
-        choices: vec![
-            choice('y', "Yes, I know who wrote it", Some(Decision::Trusted)),
-            choice('u', "No, never: ask before every command that is not known to be harmless", Some(Decision::Untrusted)),
-            choice('n', "Not now: only look at it", None),
-        ],
         chosen: 2,
+        ..Dialog::new(title, Body::Text(words.to_owned()), choices)
     }
 }

@@ -1,6 +1,6 @@
 //! What a running turn is doing or waiting for, in words, and since when.
 
-use crate::cells;
+use crate::{cells, look};
 use codex_protocol::items::ThreadItem;
 use codex_protocol::notifications::{Notification, ReasoningSummaryTextDelta, WaitingFor};
 use std::time::Duration;
@@ -98,7 +98,7 @@ impl Waits {
             .map(|due| format!(" in {} s", due.saturating_sub(now).as_secs_f64().ceil()));
         let time = now.saturating_sub(wait.since);
         // How long the first word takes is worth a word of its own.
-        let time = (due.is_none() && wait.pid.is_none() && time >= NAMED_AFTER).then(|| format!(" for {}", crate::look::elapsed(time)));
+        let time = (due.is_none() && wait.pid.is_none() && time >= NAMED_AFTER).then(|| format!(" for {}", look::elapsed(time)));
         Doing {
             what: [&wait.what, &others, &due.unwrap_or_default(), &time.unwrap_or_default()]
                 .map(String::as_str)
@@ -130,7 +130,7 @@ impl Waits {
                     wait.pid = *pid;
                     self.current = None;
                 } else {
-                    self.set(Topic::Item(item_id.clone()), format!("running {}", first_line(what)), now);
+                    self.set(Topic::Item(item_id.clone()), format!("running {}", look::first_line(what)), now);
                 }
             }
             WaitingFor::Approval { item_id } => self.set(Topic::Item(item_id.clone()), "waiting for your answer".to_owned(), now),
@@ -139,7 +139,7 @@ impl Waits {
 
     fn item_started(&mut self, item: &ThreadItem, now: Duration) {
         let what = match item {
-            ThreadItem::CommandExecution(command) => format!("running {}", first_line(&cells::without_shell(&command.command))),
+            ThreadItem::CommandExecution(command) => format!("running {}", look::first_line(&cells::without_shell(&command.command))),
             ThreadItem::FileChange { .. } => "writing files".to_owned(),
             ThreadItem::McpToolCall(call) => format!("calling {} of MCP server {}", call.tool, call.server),
             ThreadItem::CollabAgentToolCall(_) => "waiting for other agents".to_owned(),
@@ -201,13 +201,6 @@ impl Waits {
         };
         self.current = Some((topic, wait));
     }
-}
-
-/// At most 60 characters of it.
-fn first_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    let short: String = line.chars().take(60).collect();
-    if short.len() == text.len() { short } else { format!("{short}…") }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 use super::shared::Shared;
 use clap::Args;
 use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
-use codex_tui::session::{Among, Verb};
-use codex_tui::{Choosing, Opening};
+use codex_tui::session::Among;
+use codex_tui::{Choosing, Opening, Verb, Which};
 use std::path::PathBuf;
 
 /// The terminal interface, as the command line asked for it.
@@ -89,13 +89,6 @@ pub struct Again {
     prompt: Option<String>,
 }
 
-/// What is done with a stored session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Resume,
-    Fork,
-}
-
 impl Interactive {
     /// What somebody who wrote them before `exec` should know.
     pub fn notes_before_exec(&self) -> Vec<String> {
@@ -140,24 +133,19 @@ impl Interactive {
 
 impl Again {
     /// With the options that stand before the command.
-    pub fn merged(self, kind: Kind, shared: Shared, interactive: Interactive, images: Vec<String>) -> TuiCommand {
+    pub fn merged(self, verb: Verb, shared: Shared, interactive: Interactive, images: Vec<String>) -> TuiCommand {
         let among = Among {
             everywhere: self.all,
             non_interactive: self.include_non_interactive,
         };
-        let choosing = (!self.last && self.session.is_none()).then_some(Choosing {
-            verb: match kind {
-                Kind::Resume => Verb::Resume,
-                Kind::Fork => Verb::Fork,
-            },
-            among,
-        });
-        let (opening, prompt) = match (self.session, kind) {
-            (words, Kind::Resume) if self.last => (Opening::ResumeLast(among), words),
-            (words, Kind::Fork) if self.last => (Opening::ForkLast(among), words),
-            (Some(session), Kind::Resume) => (Opening::Resume(session), self.prompt),
-            (Some(session), Kind::Fork) => (Opening::Fork(session), self.prompt),
-            (None, _) => (Opening::New, self.prompt),
+        let choosing = (!self.last && self.session.is_none()).then_some(Choosing { verb, among });
+        let (opening, prompt) = match self.session {
+            words if self.last => {
+                let which = Which::Last(among);
+                (Opening::Stored { verb, which }, words)
+            }
+            Some(session) => (Opening::named(verb, &session), self.prompt),
+            None => (Opening::New, self.prompt),
         };
         let images = if self.images.is_empty() { images } else { self.images };
         let command = TuiCommand::of(

@@ -62,7 +62,7 @@ impl Tail {
         }
         let surplus = shown.len().saturating_sub(self.lines_max);
         let before = self.before + surplus;
-        let note = (before > 0).then(|| Line::from(look.span(format!("… {before} lines before"), Role::Dim)));
+        let note = (before > 0).then(|| look.line(format!("… {before} lines before"), Role::Dim));
         let dim = look.style(Role::Dim);
         let lines = shown.into_iter().skip(surplus).map(|line| {
             let mut line = cells::truncate_line(&line, columns.saturating_sub(UNDER));
@@ -107,13 +107,11 @@ pub fn lines(item: &CommandExecutionItem, columns: usize, look: &Look) -> Vec<Li
         .exit_code
         .filter(|code| *code != 0 && item.status != CommandExecutionStatus::Declined);
     if item.status == CommandExecutionStatus::InProgress {
-        below.push(Line::from(
-            look.span("goes on in the background: /ps lists, /stop ends it", Role::Dim),
-        ));
+        below.push(look.line("goes on in the background: /ps lists, /stop ends it", Role::Dim));
     } else if let Some(code) = failed {
-        below.push(Line::from(look.span(format!("exit code {code}"), Role::Error)));
+        below.push(look.line(format!("exit code {code}"), Role::Error));
     } else if below.is_empty() && item.status == CommandExecutionStatus::Completed {
-        below.push(Line::from(look.span("(no output)", Role::Dim)));
+        below.push(look.line("(no output)", Role::Dim));
     }
     lines.extend(under(below, look));
     lines
@@ -135,7 +133,7 @@ fn head(verb: &str, sign: Span<'static>, command: &str, columns: usize, look: &L
     if lines.len() > COMMAND_ROWS_MAX {
         let more = lines.len() - COMMAND_ROWS_MAX;
         lines.truncate(COMMAND_ROWS_MAX);
-        lines.push(Line::from(look.span(format!("  … {more} more rows"), Role::Dim)));
+        lines.push(look.line(format!("  … {more} more rows"), Role::Dim));
     }
     lines
 }

@@ -92,8 +92,8 @@ impl Cell {
                     look.span(">_ ", Role::Accent),
                     look.span(format!("codex {version}"), Role::Strong),
                 ]),
-                Line::from(look.span(format!("   {place}"), Role::Dim)),
-                Line::from(look.span("   /help names all commands", Role::Dim)),
+                look.line(format!("   {place}"), Role::Dim),
+                look.line("   /help names all commands", Role::Dim),
             ],
             Self::User(content) => user(content, columns, look),
             Self::Answer(_) | Self::Plan(_) => self.rows(width, look).into_iter().map(|row| row.line).collect(),
@@ -180,7 +180,7 @@ fn turn_end(turn: &Turn, columns: usize, look: &Look) -> Vec<Line<'static>> {
             let millis = u64::try_from(turn.duration_ms.unwrap_or_default()).unwrap_or_default();
             let time = turn.completed_at.map(|at| look.time_of_day(at)).unwrap_or_default();
             let text = format!("worked for {} · {time}", look::elapsed(Duration::from_millis(millis)));
-            vec![Line::from(look.span(format!("  {text}"), Role::Dim))]
+            vec![look.line(format!("  {text}"), Role::Dim)]
         }
         TurnStatus::Interrupted => look::wrapped("interrupted; say what to do instead", sign, "  ", bad, columns),
         TurnStatus::Failed => {

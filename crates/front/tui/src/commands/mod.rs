@@ -1,47 +1,24 @@
-//! The slash commands: one table, one file each.
+//! The slash commands: one table.
 //!
-//! To add one: a file here with a `pub fn run(state: &mut State, argument: &str, now: Now) -> Vec<Effect>`, and a row of [`COMMANDS`]. A
-//! command whose feature does not exist has no row.
+//! To add one: a `fn(state: &mut State, argument: &str, now: Now) -> Vec<Effect>` in the module that it belongs to, and a row of
+//! [`COMMANDS`]. A command whose feature does not exist has no row.
 
-mod archive;
-mod cd;
-mod clear;
-mod compact;
-pub mod copy;
-mod delete;
-mod diff;
-mod export;
-mod fork;
-mod help;
-mod init;
-mod keymap;
-mod leave;
-mod mention;
+pub mod interface;
+pub mod look;
 pub mod model;
-mod new;
-mod permissions;
 pub mod plan;
-mod ps;
-mod pwd;
-pub mod raw;
-mod rename;
-mod resume;
 pub mod review;
-mod skills;
+mod session;
 mod status;
-mod statusline;
-mod stop;
-mod theme;
-mod title;
-pub mod tui;
-pub mod vim;
-mod warnings;
 
 #[cfg(test)]
 mod ui_tests;
 
 use crate::cells::Notice;
-use crate::state::{Effect, Now, Open, State};
+use crate::picker::several::{self, Place};
+use crate::picker::{Picker, permissions};
+use crate::state::{Effect, Now, Open, State, Then};
+use crate::{background, rebind, skills, update};
 
 /// Whether it takes words after its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,39 +48,39 @@ pub struct Command {
 /// In the order of the popup.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
-    Command { argument: Argument::Optional("name effort"), ..command("model", "another model, and how much it thinks", When::Always, model::run) },
-    command("permissions", "what commands may do, and when you are asked", When::Always, permissions::run),
-    Command { argument: Argument::Optional("what"), ..command("plan", "have a plan made before anything is changed", When::Always, plan::run) },
-    Command { argument: Argument::Optional("what"), ..command("review", "have a change read and be told what is wrong with it", When::Idle, review::run) },
-    command("skills", "what special instructions there are, on and off", When::Always, skills::run),
-    command("init", "have AGENTS.md written, which tells every session about the project", When::Idle, init::run),
-    Command { argument: Argument::Optional("name"), ..command("rename", "name this session", When::Always, rename::run) },
-    command("new", "start a new conversation", When::Idle, new::run),
-    command("clear", "start a new conversation on a clear screen", When::Idle, clear::run),
-    command("archive", "put this session into the archive and start another one", When::Idle, archive::run),
-    command("delete", "delete this session for good and start another one", When::Idle, delete::run),
-    Command { argument: Argument::Optional("session"), ..command("resume", "go on with a stored session", When::Idle, resume::run) },
-    Command { argument: Argument::Optional("session"), ..command("fork", "go on in a copy of a session", When::Idle, fork::run) },
-    command("compact", "sum up the conversation to free room", When::Idle, compact::run),
-    Command { argument: Argument::Optional("letters"), ..command("mention", "put a file into the message, as with @", When::Always, mention::run) },
-    command("copy", "copy the last answer", When::Always, copy::run),
-    command("diff", "what differs from the last commit", When::Always, diff::run),
-    Command { argument: Argument::Optional("file"), ..command("export", "write the conversation into a Markdown file", When::Always, export::run) },
-    Command { argument: Argument::Optional("folder"), ..command("cd", "work in another folder", When::Always, cd::run) },
-    command("pwd", "the folder commands run in", When::Always, pwd::run),
-    Command { argument: Argument::Optional("name"), ..command("theme", "other colours", When::Always, theme::run) },
-    command("tui", "scrollback or the whole window, from the next start on", When::Always, tui::run),
-    command("ps", "what runs in the background", When::Always, ps::run),
-    command("stop", "end all that runs in the background", When::Always, stop::run),
-    command("statusline", "what the last row says", When::Always, statusline::run),
-    command("title", "what the window's title says", When::Always, title::run),
-    command("raw", "answers as they were written, to be copied", When::Always, raw::run),
-    command("keymap", "which key does what, and another one for it", When::Always, keymap::run),
-    command("vim", "keys as in Vim, or no longer", When::Always, vim::run),
-    command("warnings", "what went wrong, once more", When::Always, warnings::run),
+    taking("name effort", command("model", "another model, and how much it thinks", When::Always, model::run)),
+    command("permissions", "what commands may do, and when you are asked", When::Always, |state, _, _| shows(state, choose_permissions)),
+    taking("what", command("plan", "have a plan made before anything is changed", When::Always, plan::run)),
+    taking("what", command("review", "have a change read and be told what is wrong with it", When::Idle, review::run)),
+    command("skills", "what special instructions there are, on and off", When::Always, |state, _, _| with_open(state, |state| skills::ask(state, Then::Skills { shown: true }))),
+    command("init", "have AGENTS.md written, which tells every session about the project", When::Idle, session::init),
+    taking("name", command("rename", "name this session", When::Always, session::rename)),
+    command("new", "start a new conversation", When::Idle, |state, _, _| update::open_new(state)),
+    command("clear", "start a new conversation on a clear screen", When::Idle, session::clear),
+    command("archive", "put this session into the archive and start another one", When::Idle, session::archive),
+    command("delete", "delete this session for good and start another one", When::Idle, session::delete),
+    taking("session", command("resume", "go on with a stored session", When::Idle, session::resume)),
+    taking("session", command("fork", "go on in a copy of a session", When::Idle, session::fork)),
+    command("compact", "sum up the conversation to free room", When::Idle, session::compact),
+    taking("letters", command("mention", "put a file into the message, as with @", When::Always, |state, letters, _| shows(state, |state| state.editor.insert(&format!("@{letters}"))))),
+    command("copy", "copy the last answer", When::Always, |state, _, now| look::copy(state, now)),
+    command("diff", "what differs from the last commit", When::Always, |state, _, _| vec![Effect::ReadDiff(state.cwd().clone())]),
+    taking("file", command("export", "write the conversation into a Markdown file", When::Always, session::export)),
+    taking("folder", command("cd", "work in another folder", When::Always, session::cd)),
+    command("pwd", "the folder commands run in", When::Always, look::pwd),
+    taking("name", command("theme", "other colours", When::Always, interface::theme)),
+    command("tui", "scrollback or the whole window, from the next start on", When::Always, interface::tui),
+    command("ps", "what runs in the background", When::Always, |state, _, _| with_open(state, |state| background::ask(state, Then::Terminals { shown: true }))),
+    command("stop", "end all that runs in the background", When::Always, look::stop),
+    command("statusline", "what the last row says", When::Always, |state, _, _| shows(state, |state| several::open(state, Place::StatusLine))),
+    command("title", "what the window's title says", When::Always, |state, _, _| shows(state, |state| several::open(state, Place::Title))),
+    command("raw", "answers as they were written, to be copied", When::Always, |state, _, now| interface::raw(state, now)),
+    command("keymap", "which key does what, and another one for it", When::Always, |state, _, _| shows(state, rebind::list)),
+    command("vim", "keys as in Vim, or no longer", When::Always, |state, _, now| interface::vim(state, now)),
+    command("warnings", "what went wrong, once more", When::Always, look::warnings),
     command("status", "model, folder, permissions, tokens", When::Always, status::run),
-    command("help", "commands and keys", When::Always, help::run),
-    Command { aliases: &["exit"], ..command("quit", "leave", When::Always, leave::run) },
+    command("help", "commands and keys", When::Always, look::help),
+    Command { aliases: &["exit"], ..command("quit", "leave", When::Always, |state, _, _| update::leave(state)) },
 ];
 
 const fn command(name: &'static str, help: &'static str, when: When, run: fn(&mut State, &str, Now) -> Vec<Effect>) -> Command {
@@ -115,6 +92,31 @@ const fn command(name: &'static str, help: &'static str, when: When, run: fn(&mu
         when,
         run,
     }
+}
+
+const fn taking(argument: &'static str, command: Command) -> Command {
+    Command {
+        argument: Argument::Optional(argument),
+        ..command
+    }
+}
+
+/// Does something that nothing else follows from.
+fn shows(state: &mut State, show: impl FnOnce(&mut State)) -> Vec<Effect> {
+    show(state);
+    Vec::new()
+}
+
+fn choose_permissions(state: &mut State) {
+    if let Some(open) = open(state) {
+        let rows = permissions::rows(open);
+        state.picker = Some(Picker::new("What commands may do", rows));
+    }
+}
+
+/// What needs an open thread.
+fn with_open(state: &mut State, run: impl FnOnce(&mut State) -> Vec<Effect>) -> Vec<Effect> {
+    if open(state).is_some() { run(state) } else { Vec::new() }
 }
 
 /// The open thread; without one, that is said.

@@ -1,7 +1,8 @@
 //! What a choice does.
 
-use super::permissions::Preset;
+use super::permissions::{FULL_ACCESS, Preset};
 use super::{Choice, Picker, Row, themes};
+use crate::Opening;
 use crate::background;
 use crate::backtrack;
 use crate::cells::Notice;
@@ -9,7 +10,7 @@ use crate::commands;
 use crate::keep::keep;
 use crate::rebind;
 use crate::skills;
-use crate::state::{Effect, Now, State, Then};
+use crate::state::{Effect, Now, Open, State, Then};
 use crate::update;
 use codex_protocol::config::ConfigEdit;
 use codex_protocol::models::{Model, ModelListResult};
@@ -35,18 +36,16 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
             set_model(state, &model, Some(effort.clone()), now);
             return keep_model(state, &model, Some(effort));
         }
-        Choice::Permissions(Preset::FullAccess) => confirm_full_access(state),
+        Choice::Permissions(preset) if *preset == FULL_ACCESS => confirm_full_access(state),
         Choice::Permissions(preset) => set_permissions(state, preset, now),
-        Choice::FullAccess => set_permissions(state, Preset::FullAccess, now),
-        Choice::Session { opening, archived: None } => return update::open_other(state, opening),
-        Choice::Session {
-            opening,
-            archived: Some(thread_id),
-        } => {
-            return vec![Effect::ask::<ThreadUnarchive>(
-                ThreadIdParams { thread_id },
-                Then::Unarchived(opening),
-            )];
+        Choice::FullAccess => set_permissions(state, &FULL_ACCESS, now),
+        Choice::Session { thread_id, verb, archived } => {
+            let opening = Opening::named(verb, &thread_id);
+            if archived {
+                let params = ThreadIdParams { thread_id };
+                return vec![Effect::ask::<ThreadUnarchive>(params, Then::Unarchived(opening))];
+            }
+            return update::open_other(state, opening);
         }
         Choice::Back(earlier) => return backtrack::go(state, earlier),
         Choice::Review(target) => return commands::review::start(state, target, now),
@@ -55,16 +54,16 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
                 return themes::take(state, &name, theme, now);
             }
         }
-        Choice::WholeWindow(whole) => return commands::tui::keep_choice(state, whole, now),
+        Choice::WholeWindow(whole) => return commands::interface::keep_whole_window(state, whole, now),
         Choice::Draft(words) => state.editor.set_text(&words),
         Choice::Skill { path, on } => return skills::switch(state, path, on),
         Choice::Terminate(process_id) => return background::terminate(state, process_id),
         Choice::Delete => {
-            let Some(thread_id) = state.open().map(|open| open.thread_id.clone()) else {
+            let Some(params) = state.open().map(Open::id) else {
                 return Vec::new();
             };
             state.is_putting_away = true;
-            return vec![Effect::ask::<ThreadDelete>(ThreadIdParams { thread_id }, Then::PutAway("deleted"))];
+            return vec![Effect::ask::<ThreadDelete>(params, Then::PutAway("deleted"))];
         }
         Choice::Binding(bound) => rebind::ask(state, bound),
         Choice::Bind(bound, wish) => return rebind::wish(state, bound, wish, now),
@@ -74,11 +73,14 @@ pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
     Vec::new()
 }
 
+fn models(answer: Value) -> Vec<Model> {
+    let list = serde_json::from_value::<ModelListResult>(answer);
+    list.map(|list| list.data).unwrap_or_default()
+}
+
 /// The models of the provider have come.
 pub fn models_listed(state: &mut State, answer: Value) {
-    let models = serde_json::from_value::<ModelListResult>(answer)
-        .map(|list| list.data)
-        .unwrap_or_default();
+    let models = models(answer);
     let Some(open) = state.open() else { return };
     if models.is_empty() {
         let notice = Notice::info(format!("{} does not say which models it has", open.model_provider));
@@ -115,12 +117,9 @@ fn efforts(state: &mut State, model: &Model) {
 
 /// One effort more or less of those that the model in force has; the models of the provider have come.
 pub fn step_effort(state: &mut State, answer: Value, more: bool, now: Now) {
-    let models = serde_json::from_value::<ModelListResult>(answer)
-        .map(|list| list.data)
-        .unwrap_or_default();
     let Some(open) = state.open() else { return };
     let (name, effort) = (open.model.clone(), open.effort.clone());
-    let model = models.into_iter().find(|model| model.model == name);
+    let model = models(answer).into_iter().find(|model| model.model == name);
     let efforts = model
         .as_ref()
         .map(|model| &model.supported_reasoning_efforts[..])
@@ -141,7 +140,7 @@ pub fn step_effort(state: &mut State, answer: Value, more: bool, now: Now) {
 
 /// The next permissions, or those before, round in a circle. Full access is never on the way: `/permissions` has it.
 pub fn step_permissions(state: &mut State, next: bool, now: Now) {
-    let presets: Vec<Preset> = Preset::ALL.into_iter().filter(|preset| *preset != Preset::FullAccess).collect();
+    let presets: Vec<&Preset> = Preset::ALL.into_iter().filter(|preset| **preset != FULL_ACCESS).collect();
     let Some(open) = state.open() else { return };
     let count = presets.len();
     let at = presets.iter().position(|preset| preset.is_in_force(open));
@@ -189,17 +188,17 @@ fn confirm_full_access(state: &mut State) {
     state.picker = Some(Picker::question("Run everything without a sandbox and without questions?", rows));
 }
 
-fn set_permissions(state: &mut State, preset: Preset, now: Now) {
+fn set_permissions(state: &mut State, preset: &Preset, now: Now) {
     state.choose(|open, chosen| {
         open.sandbox = preset.sandbox(&open.sandbox);
-        open.approval_policy = preset.approval_policy();
-        open.approvals_reviewer = preset.reviewer();
+        open.approval_policy = preset.approval_policy;
+        open.approvals_reviewer = preset.reviewer;
         chosen.sandbox = Some(open.sandbox.clone());
         chosen.approval_policy = Some(open.approval_policy);
         chosen.approvals_reviewer = Some(open.approvals_reviewer);
     });
     state.toast(
-        format!("{} from the next turn on, in this conversation", preset.name()),
+        format!("{} from the next turn on, in this conversation", preset.name),
         now,
         SAID_FOR,
     );

@@ -11,7 +11,7 @@ pub mod themes;
 #[cfg(test)]
 mod ui_tests;
 
-use crate::Opening;
+use crate::Verb;
 use crate::backtrack::Earlier;
 use crate::rebind::{Bound, Wish};
 use codex_base::AbsPath;
@@ -60,13 +60,14 @@ pub enum Choice {
         effort: String,
     },
     /// Full access is asked about once more.
-    Permissions(Preset),
+    Permissions(&'static Preset),
     FullAccess,
     /// A stored session, or a copy of one.
     Session {
-        opening: Opening,
-        /// Its id, if it must leave the archive first.
-        archived: Option<String>,
+        thread_id: String,
+        verb: Verb,
+        /// It must leave the archive first.
+        archived: bool,
     },
     /// To before this message.
     Back(Earlier),

@@ -1,14 +1,11 @@
 //! Stored sessions to choose from: the server searches, here is which ones and how they look.
 
 use super::{Choice, Picker, Row, Source};
-use crate::Opening;
 use crate::look::Look;
 use crate::session::{Choosing, Verb};
 use crate::state::{Effect, State, Then};
 use codex_protocol::items::Thread;
-use codex_protocol::requests::{
-    ThreadList, ThreadListParams, ThreadListResult, ThreadRead, ThreadReadParams, ThreadSortKey, ThreadSourceKind,
-};
+use codex_protocol::requests::{ThreadList, ThreadListParams, ThreadListResult, ThreadSortKey, ThreadSourceKind};
 use serde_json::Value;
 
 /// So many are asked for: who looks for another one types a part of its name.
@@ -70,25 +67,17 @@ pub fn open_first(state: &mut State, choosing: Choosing) -> Vec<Effect> {
 /// The chosen session, to be looked at.
 pub fn preview(state: &State) -> Vec<Effect> {
     let chosen = state.picker.as_ref().and_then(Picker::selected).map(|row| &row.choice);
-    let Some(Choice::Session {
-        opening: Opening::Resume(thread_id) | Opening::Fork(thread_id),
-        ..
-    }) = chosen
-    else {
+    let Some(Choice::Session { thread_id, .. }) = chosen else {
         return Vec::new();
     };
-    let params = ThreadReadParams {
-        thread_id: thread_id.clone(),
-        include_turns: true,
-    };
-    vec![Effect::ask::<ThreadRead>(params, Then::Transcript { find: false })]
+    vec![Effect::read_thread(thread_id.clone(), Then::Transcript { find: false })]
 }
 
 /// Asks for the list that the picker should show now.
 pub fn ask(state: &mut State) -> Vec<Effect> {
     state.lists_asked += 1;
     let serial = state.lists_asked;
-    let cwd = state.open().map_or(&state.settings.cwd, |open| &open.cwd).to_string();
+    let cwd = state.cwd().to_string();
     let Some(picker) = &mut state.picker else { return Vec::new() };
     let query = picker.query().trim().to_owned();
     let Source::Sessions(sessions) = &mut picker.source else {
@@ -145,12 +134,12 @@ fn row(thread: &Thread, sessions: &Sessions, look: &Look, unix_seconds: i64) -> 
         details.push(look.path(&thread.cwd));
     }
     details.extend(thread.git_info.as_ref().and_then(|git| git.branch.clone()));
-    let opening = match sessions.verb {
-        Verb::Resume => Opening::Resume(thread.id.clone()),
-        Verb::Fork => Opening::Fork(thread.id.clone()),
+    let choice = Choice::Session {
+        thread_id: thread.id.clone(),
+        verb: sessions.verb,
+        archived: sessions.archived,
     };
-    let archived = sessions.archived.then(|| thread.id.clone());
-    Row::new(label, details.join(" · "), Choice::Session { opening, archived })
+    Row::new(label, details.join(" · "), choice)
 }
 
 /// `now`, `5m ago`, `3h ago`, `12d ago`.

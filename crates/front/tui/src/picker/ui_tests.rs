@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, setup, thread};
 use crate::state::{Effect, Event, Then};
-use crate::{Failure, Opening};
+use crate::{Failure, Opening, Verb};
 use codex_protocol::settings::SandboxPolicy;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -207,7 +207,7 @@ fn a_session_is_found_and_opened_in_place_of_this_one() {
 
     desk.press("enter");
     assert!(
-        matches!(&desk.effects[..], [Effect::Open(Opening::Resume(id), _)] if id == "t-8"),
+        matches!(&desk.effects[..], [Effect::Open(opening, _)] if *opening == Opening::named(Verb::Resume, "t-8")),
         "{:?}",
         desk.effects
     );
@@ -241,7 +241,7 @@ fn a_session_of_the_archive_leaves_it_before_it_is_opened() {
     assert_eq!(desk.answer(json!({})), r#"thread/unarchive {"threadId":"t-7"}"#);
 
     assert!(
-        matches!(&desk.effects[..], [Effect::Open(Opening::Fork(id), _)] if id == "t-7"),
+        matches!(&desk.effects[..], [Effect::Open(opening, _)] if *opening == Opening::named(Verb::Fork, "t-7")),
         "{:?}",
         desk.effects
     );

@@ -17,7 +17,7 @@ use crate::search;
 use crate::skills;
 use crate::state::{Effect, Now, State, Then};
 use crate::view;
-use codex_protocol::requests::{RequestId, ThreadRead, ThreadReadParams};
+use codex_protocol::requests::RequestId;
 use codex_tui_kit::composer::burst::Meaning;
 use codex_tui_kit::composer::{Edit, Editor, Motion};
 use codex_tui_kit::keymap::Lookup;
@@ -236,14 +236,9 @@ impl State {
 
 /// The whole conversation on the whole window.
 fn transcript(state: &State, find: bool) -> Vec<Effect> {
-    let Some(open) = state.open().filter(|open| open.has_turns) else {
-        return Vec::new();
-    };
-    let params = ThreadReadParams {
-        thread_id: open.thread_id.clone(),
-        include_turns: true,
-    };
-    vec![Effect::ask::<ThreadRead>(params, Then::Transcript { find })]
+    let open = state.open().filter(|open| open.has_turns);
+    let read = open.map(|open| Effect::read_thread(open.thread_id.clone(), Then::Transcript { find }));
+    read.into_iter().collect()
 }
 
 fn typed(state: &mut State, c: char) {
@@ -302,8 +297,8 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         Action::Newline => state.editor.insert("\n"),
         Action::Edit(Edit::DeleteBackward) if state.editor.is_empty() && !state.images.is_empty() => drop(state.images.pop()),
         Action::Edit(edit) => edited(state, edit),
-        Action::CopyAnswer => return commands::copy::run(state, "", now),
-        Action::ToggleRaw => return commands::raw::run(state, "", now),
+        Action::CopyAnswer => return commands::look::copy(state, now),
+        Action::ToggleRaw => return commands::interface::raw(state, now),
         Action::ToggleShortcuts => state.shortcuts = true,
         Action::PasteImage => return state.scratch.clone().map(Effect::ReadClipboard).into_iter().collect(),
         Action::SearchHistory(_) => search::begin(state),
@@ -311,7 +306,7 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             Some(editor) => return vec![Effect::EditDraft(editor.clone(), state.editor.expanded())],
             None => state.notice(Notice::from(&editor::none())),
         },
-        Action::ToggleVim => return commands::vim::run(state, "", now),
+        Action::ToggleVim => return commands::interface::vim(state, now),
         // They mean something where there is something to search or to choose from.
         Action::Close | Action::StartSearch | Action::Find(_) | Action::List(_) | Action::Answer(_) | Action::ShowAll | Action::Vim(_) => {}
     }

@@ -1,7 +1,7 @@
 //! Keys of a person's own, and Vim's: keys in, live rows out.
 
 use crate::desk::Desk;
-use crate::picker::permissions::Preset;
+use crate::picker::permissions::{ASK, AUTO_REVIEW, Preset, READ_ONLY};
 use crate::preferences::Preferences;
 use crate::themes::Themes;
 use codex_protocol::terminal::{KeyChange, TerminalSettings};
@@ -90,8 +90,8 @@ fn keys_of_a_persons_own_go_through_the_permissions_and_never_to_full_access() {
     let forward = [press("f5"), press("f5"), press("f5")];
     let back = [press("f6"), press("f6"), press("f6")];
 
-    assert_eq!(forward, [Preset::AutoReview, Preset::ReadOnly, Preset::Ask]);
-    assert_eq!(back, [Preset::ReadOnly, Preset::AutoReview, Preset::Ask]);
+    assert_eq!(forward, [&AUTO_REVIEW, &READ_ONLY, &ASK]);
+    assert_eq!(back, [&READ_ONLY, &AUTO_REVIEW, &ASK]);
 }
 
 #[test]

@@ -36,11 +36,11 @@ pub fn rows(state: &State, height: usize) -> (Vec<Line<'static>>, (usize, usize)
         lines.push(Line::from(spans));
     }
     for (index, image) in state.images.iter().enumerate() {
-        lines.push(Line::from(
+        lines.push(
             state
                 .look
-                .span(format!("  [Image #{}] {}", index + 1, sanitize::label(image)), Role::Dim),
-        ));
+                .line(format!("  [Image #{}] {}", index + 1, sanitize::label(image)), Role::Dim),
+        );
     }
     (lines, (row - from, INDENT + column))
 }

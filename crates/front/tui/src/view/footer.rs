@@ -24,7 +24,7 @@ pub fn row(state: &State, _: Now) -> Line<'static> {
 
 /// Said of a mode that is not the usual one.
 pub fn mode(state: &State) -> Option<Line<'static>> {
-    state.is_planning().then(|| Line::from(state.look.span("Plan mode", Role::Accent)))
+    state.is_planning().then(|| state.look.line("Plan mode", Role::Accent))
 }
 
 fn left(state: &State) -> Line<'static> {
@@ -34,7 +34,7 @@ fn left(state: &State) -> Line<'static> {
     let mut parts = Vec::new();
     if let Some(vim) = &state.vim {
         if let Some((sign, words)) = vim.search_prompt() {
-            return Line::from(state.look.span(format!("  {sign}{words}"), Role::Accent));
+            return state.look.line(format!("  {sign}{words}"), Role::Accent);
         }
         let mode = match vim.mode() {
             Mode::Insert => "insert",
@@ -69,7 +69,7 @@ pub fn words(state: &State) -> Option<Line<'static>> {
     } else {
         return None;
     };
-    Some(Line::from(state.look.span(format!("  {words}"), role)))
+    Some(state.look.line(format!("  {words}"), role))
 }
 
 /// What the configured items say.

@@ -16,7 +16,7 @@ pub fn rows(state: &State, height: usize) -> Vec<Line<'static>> {
     } = mention;
     if files.is_empty() {
         let words = if *complete { "no file matches" } else { "looking …" };
-        return vec![Line::from(state.look.span(format!("  {words}"), Role::Dim))];
+        return vec![state.look.line(format!("  {words}"), Role::Dim)];
     }
     let room = height.clamp(1, SHOWN_MAX);
     let from = (selected + 1).saturating_sub(room);

@@ -165,7 +165,10 @@ fn fullscreen(state: &State, now: Now, below: Below) -> Frame {
         && let Some(last) = rows.last_mut()
     {
         let more = last_top - top;
-        *last = Line::from(state.look.span(format!("  … {more} more rows: page down, ctrl-end"), Role::Accent)).into();
+        *last = state
+            .look
+            .line(format!("  … {more} more rows: page down, ctrl-end"), Role::Accent)
+            .into();
     }
     let hidden = below.rows.len().saturating_sub(usize::from(state.size.rows));
     Frame {

@@ -27,7 +27,7 @@ pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>
     let rows: Vec<&Row> = rows.skip(from).take(room).collect();
 
     let title = format!("{}{}", picker.title, about(picker, count, selected));
-    let mut lines = vec![Line::from(look.span(cells::truncate(&title, width).into_owned(), Role::Strong))];
+    let mut lines = vec![look.cut(&title, width, Role::Strong)];
     let mut cursor = (1 + selected.saturating_sub(from), 0);
     let linear = state.surface == Surface::Linear;
     // There it is the line that is typed.
@@ -57,7 +57,7 @@ pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>
             Source::Sessions(list) if list.waiting => "looking …",
             _ => "nothing matches",
         };
-        lines.push(Line::from(look.span(format!("  {words}"), Role::Dim)));
+        lines.push(look.line(format!("  {words}"), Role::Dim));
     }
     let keys = match picker.source {
         Source::Here | Source::Question if linear => "a number or letters, then enter · esc leaves",
@@ -65,13 +65,11 @@ pub fn rows(state: &State, picker: &Picker, height: usize) -> (Vec<Line<'static>
         Source::Several(_) => "tab takes or leaves · alt-up, alt-down move · enter keeps · esc leaves",
         Source::Sessions(_) => "tab folder/all · ctrl-t shows · ctrl-a archive · ctrl-s order · esc leaves",
     };
-    lines.push(Line::from(
-        look.span(cells::truncate(&format!("  {keys}"), width).into_owned(), Role::Dim),
-    ));
+    lines.push(look.cut(&format!("  {keys}"), width, Role::Dim));
     if let Source::Several(several) = &picker.source {
         lines.push(match several.place {
             Place::StatusLine => footer::said(state),
-            Place::Title => Line::from(look.span(format!("  {}", title::of(state).unwrap_or_default()), Role::Dim)),
+            Place::Title => look.line(format!("  {}", title::of(state).unwrap_or_default()), Role::Dim),
         });
     }
     (lines, cursor)

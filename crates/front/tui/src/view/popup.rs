@@ -2,8 +2,6 @@
 
 use crate::commands;
 use crate::state::State;
-use codex_tui_kit::cells;
-use codex_tui_kit::theme::Role;
 use ratatui::text::Line;
 
 /// Rows of the popup.
@@ -22,14 +20,10 @@ pub fn rows(state: &State, height: usize) -> Vec<Line<'static>> {
     let shown = found.iter().enumerate().skip(from).take(room);
     shown
         .map(|(index, command)| {
-            let (mark, role) = if index == chosen {
-                (state.look.glyphs().chosen, Role::Accent)
-            } else {
-                (" ", Role::Text)
-            };
+            let (mark, role) = state.look.marked(index == chosen);
             let name = format!("/{}", command.name);
             let text = format!("{mark} {name:<12} {}", command.help);
-            Line::from(state.look.span(cells::truncate(&text, width).into_owned(), role))
+            state.look.cut(&text, width, role)
         })
         .collect()
 }

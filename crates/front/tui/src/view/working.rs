@@ -70,9 +70,7 @@ fn plan(state: &State, rows: &mut Vec<Line<'static>>) {
             PlanStepStatus::Pending => (glyphs.task_open, Role::Text),
         };
         let text = sanitize::label(&step.step);
-        rows.push(Line::from(
-            state.look.span(format!("  {mark} {}", cells::truncate(&text, width)), role),
-        ));
+        rows.push(state.look.line(format!("  {mark} {}", cells::truncate(&text, width)), role));
     }
 }
 
@@ -81,9 +79,7 @@ fn waiting<'a>(state: &State, title: &'static str, messages: impl IntoIterator<I
     if messages.is_empty() {
         return;
     }
-    rows.push(Line::from(
-        state.look.span(format!("{} {title}", state.look.glyphs().bullet), Role::Dim),
-    ));
+    rows.push(state.look.line(format!("{} {title}", state.look.glyphs().bullet), Role::Dim));
     let width = usize::from(state.columns()).saturating_sub(4);
     for message in messages.iter().take(WAITING_MAX) {
         let text = sanitize::label(message.text.lines().next().unwrap_or_default());
@@ -94,7 +90,7 @@ fn waiting<'a>(state: &State, title: &'static str, messages: impl IntoIterator<I
     }
     if messages.len() > WAITING_MAX {
         let more = messages.len() - WAITING_MAX;
-        rows.push(Line::from(state.look.span(format!("  ↳ and {more} more"), Role::Dim)));
+        rows.push(state.look.line(format!("  ↳ and {more} more"), Role::Dim));
     }
 }
 

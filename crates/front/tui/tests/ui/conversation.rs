@@ -242,7 +242,7 @@ fn a_resumed_session_looks_as_it_did() {
     let (outcome, live, home) = ui.quit();
 
     let mut setup = Setup::in_home(home, "");
-    setup.options.opening = codex_tui::Opening::Resume(outcome.thread_id.unwrap());
+    setup.options.opening = codex_tui::Opening::named(codex_tui::Verb::Resume, &outcome.thread_id.unwrap());
     let ui = setup.start();
     ui.wait_for("going on with");
     let (_, replayed, _) = ui.quit();

@@ -1,9 +1,0 @@
-//! `/title`: what the window's title says.
-
-use crate::picker::several::{self, Place};
-use crate::state::{Effect, Now, State};
-
-pub fn run(state: &mut State, _: &str, _: Now) -> Vec<Effect> {
-    several::open(state, Place::Title);
-    Vec::new()
-}
