@@ -16,7 +16,7 @@ use crate::commands::{self, Root};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use codex_exec::ExecError;
 use codex_tui::{Opening, Verb};
-use interactive::{Again, Interactive, Kind};
+use interactive::{Again, Interactive};
 pub use shared::{Shared, profile_name, sandbox_mode};
 
 /// What was asked for.
@@ -127,6 +127,11 @@ enum Sub {
     Fork(Box<Again>),
     #[command(flatten)]
     Other(commands::Sub),
+}
+
+/// The notes on what was given.
+fn given<const N: usize>(notes: [(bool, &'static str); N]) -> Vec<&'static str> {
+    notes.into_iter().filter_map(|(given, note)| given.then_some(note)).collect()
 }
 
 fn joined<T>(mut outer: Vec<T>, inner: Vec<T>) -> Vec<T> {

@@ -5,7 +5,8 @@
 use codex_base::AbsPath;
 use codex_config::edit::EditError;
 use codex_config::{ConfigError, ProcessEnv};
-use codex_exec::ExecError;
+use codex_exec::human::Colour;
+use codex_exec::{ExecError, Output};
 use codex_protocol::VERSION;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -120,9 +121,11 @@ impl Surroundings {
         Err(ExecError::new("config.home_invalid", message).with_hint("rename the folder, or set CODEX_HOME to another one"))
     }
 
-    /// Whether `auto` colours stderr.
-    pub fn colours(&self) -> bool {
-        wants_colours(|name| self.process.var(name), self.terminals.stderr)
+    /// Text for people; `auto` colours stderr.
+    pub fn output(&self) -> Output {
+        let coloured = wants_colours(|name| self.process.var(name), self.terminals.stderr);
+        let colour = if coloured { Colour::Ansi } else { Colour::Plain };
+        Output::Human { colour }
     }
 }
 

@@ -89,7 +89,7 @@ fn start(
     let runtime = runtime::two_workers()?;
     let Prepared { options, overrides, local } = prepared;
     runtime.block_on(async {
-        let signals = Signals::listen().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
+        let signals = Signals::listen().map_err(signals::deaf)?;
         if let Some(local) = local {
             Box::pin(local.ready(surroundings, &signals)).await?;
         }
@@ -107,7 +107,7 @@ async fn serve(
     sandbox: Arc<dyn Sandbox>,
     signals: &Signals,
 ) -> Ended {
-    let connected = wire::connect(surroundings, overrides, sandbox);
+    let connected = wire::connect(wire::Front::Exec, surroundings, overrides, sandbox, None);
     let around = codex_exec::Surroundings {
         streams: Streams {
             stdout: Box::new(tokio::io::stdout()),

@@ -2,6 +2,7 @@
 //!
 //! `-c` syntax, working directory, configuration, prompt, output schema, git repository. Then `--trust` writes what it was asked to. The first that fails is the one that is reported.
 
+use crate::args::Shared;
 use crate::args::{Color, ExecCommand, Reviewed};
 use crate::environment::{Surroundings, config_error};
 use crate::local::LocalModel;
@@ -37,20 +38,16 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         let message = "--ephemeral cannot be used with resume: a session that is continued keeps its journal";
         return Err(ExecError::new("exec.ephemeral_resume", message));
     }
-    let overrides = overrides(command)?;
+    let overrides = command.shared.overrides(&command.config)?;
     let cwd = conversation_directory(command.shared.cd.as_deref(), &surroundings.process.cwd)?;
     let overrides = Overrides {
+        ignore_user_config: command.own.ignore_user_config,
         add_dirs: command.shared.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
         ..overrides
     };
-    let wanted = WantedModel {
-        model: command.shared.model.as_deref(),
-        oss: command.shared.oss,
-        local_provider: command.shared.local_provider.as_deref(),
-        // A stored session goes on with today's provider and model, so they have to be there for it, too; a bare fork asks nobody.
-        asks: command.prompt.is_some() || !matches!(command.session, Session::Fork(_)),
-    };
-    let chosen = chosen_model(&wanted, surroundings, &cwd, &overrides)?;
+    // A stored session goes on with today's provider and model, so they have to be there for it, too; a bare fork asks nobody.
+    let asks = command.prompt.is_some() || !matches!(command.session, Session::Fork(_));
+    let chosen = chosen_model(&command.shared, asks, surroundings, &cwd, &overrides)?;
     let trust = command
         .own
         .trust
@@ -91,7 +88,6 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         model_provider: chosen.model_provider,
         sandbox: command.shared.sandbox(),
         approve_for_me: command.shared.approve_for_me,
-        config: None,
         ephemeral: command.own.ephemeral,
         thread_source: command.own.thread_source.clone(),
         output_schema,
@@ -109,27 +105,6 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
     })
 }
 
-/// The provider that `--oss` means: the one of the command line, else the configured one.
-fn local_provider(wanted: &WantedModel<'_>, configured: Option<String>) -> Result<Option<String>, ExecError> {
-    if !wanted.oss {
-        return Ok(None);
-    }
-    match wanted.local_provider.map(str::to_owned).or(configured) {
-        Some(name) => Ok(Some(name)),
-        None => Err(ExecError::new("exec.no_local_provider", "--oss does not say which local provider")
-            .with_hint("add --local-provider ollama or --local-provider lmstudio, or set oss_provider in the configuration")),
-    }
-}
-
-/// What the command line says of provider and model.
-pub struct WantedModel<'a> {
-    pub model: Option<&'a str>,
-    pub oss: bool,
-    pub local_provider: Option<&'a str>,
-    /// Somebody will be asked.
-    pub asks: bool,
-}
-
 /// Who is asked.
 pub struct Chosen {
     pub model: Option<String>,
@@ -137,18 +112,25 @@ pub struct Chosen {
     pub local: Option<LocalModel>,
 }
 
-/// What the command line and, for `--oss`, the configuration say of provider and model.
+/// What the command line and, for `--oss`, the configuration say of provider and model. Somebody will be asked if `asks`.
 ///
 /// # Errors
 /// If the configuration is broken, or nothing says which local provider is meant.
 pub fn chosen_model(
-    wanted: &WantedModel<'_>,
+    shared: &Shared,
+    asks: bool,
     surroundings: &Surroundings,
     cwd: &AbsPath,
     overrides: &Overrides,
 ) -> Result<Chosen, ExecError> {
     let mut resolved = codex_config::resolve(&surroundings.process, cwd, overrides).map_err(config_error)?;
-    let model_provider = local_provider(wanted, resolved.config.oss_provider.take())?;
+    // The provider of the command line, else the configured one.
+    let local_provider = shared.local_provider.clone().or(resolved.config.oss_provider.take());
+    let model_provider = local_provider.filter(|_| shared.oss);
+    if shared.oss && model_provider.is_none() {
+        return Err(ExecError::new("exec.no_local_provider", "--oss does not say which local provider")
+            .with_hint("add --local-provider ollama or --local-provider lmstudio, or set oss_provider in the configuration"));
+    }
     if model_provider.is_some() {
         let overrides = Overrides {
             model_provider: model_provider.clone(),
@@ -157,13 +139,9 @@ pub fn chosen_model(
         resolved = codex_config::resolve(&surroundings.process, cwd, &overrides).map_err(config_error)?;
     }
     // With --oss, the model of the configuration is for another provider.
-    let usual = LocalServer::of(&resolved.config.provider).filter(|_| wanted.oss);
-    let model = wanted.model.map(str::to_owned).or_else(|| Some(usual?.default_model().to_owned()));
-    let local = if wanted.asks {
-        LocalModel::of(&resolved, model.as_deref())
-    } else {
-        None
-    };
+    let usual = LocalServer::of(&resolved.config.provider).filter(|_| shared.oss);
+    let model = shared.model.clone().or_else(|| Some(usual?.default_model().to_owned()));
+    let local = if asks { LocalModel::of(&resolved, model.as_deref()) } else { None };
     Ok(Chosen {
         model,
         model_provider,
@@ -187,22 +165,6 @@ pub fn new_worktree(cwd: &AbsPath, surroundings: &Surroundings) -> Result<AbsPat
 /// A line on stderr, if anybody is there.
 pub fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-fn overrides(command: &ExecCommand) -> Result<Overrides, ExecError> {
-    let cli = command
-        .config
-        .iter()
-        .map(|text| codex_config::parse_override(text))
-        .collect::<Result<_, _>>()
-        .map_err(config_error)?;
-    Ok(Overrides {
-        profile: command.shared.profile.clone(),
-        cli,
-        ignore_user_config: command.own.ignore_user_config,
-        strict: command.shared.strict_config,
-        ..Overrides::default()
-    })
 }
 
 /// As [`working_directory`], for a conversation: its journal and its model are told of the directory as text, and commands would not find it.
@@ -298,17 +260,13 @@ fn no_repository() -> ExecError {
 }
 
 fn output(command: &ExecCommand, surroundings: &Surroundings) -> Output {
-    let coloured = match command.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => surroundings.colours(),
-    };
-    match (command.own.json, coloured) {
-        (true, _) => Output::Json {
+    match command.color {
+        _ if command.own.json => Output::Json {
             status: command.own.status,
         },
-        (false, true) => Output::Human { colour: Colour::Ansi },
-        (false, false) => Output::Human { colour: Colour::Plain },
+        Color::Always => Output::Human { colour: Colour::Ansi },
+        Color::Never => Output::Human { colour: Colour::Plain },
+        Color::Auto => surroundings.output(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Signals as a count that a run can watch, and dying by one afterwards.
 
+use codex_exec::ExecError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use tokio::sync::{mpsc, watch};
@@ -119,6 +120,11 @@ pub fn each() -> std::io::Result<mpsc::Receiver<i32>> {
 #[cfg(not(unix))]
 pub fn each() -> std::io::Result<mpsc::Receiver<i32>> {
     Ok(mpsc::channel(1).1)
+}
+
+/// Why nothing begins without them.
+pub fn deaf(error: std::io::Error) -> ExecError {
+    ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}"))
 }
 
 /// Ends the process by this signal.

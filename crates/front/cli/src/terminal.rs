@@ -5,8 +5,8 @@ use crate::commands::demo;
 use crate::environment::{self, Surroundings, config_error};
 use crate::first_run::Outcome;
 use crate::local::LocalModel;
-use crate::prepare::{self, WantedModel, tell};
-use crate::signals::Signals;
+use crate::prepare::{self, tell};
+use crate::signals::{self, Signals};
 use crate::trust::Level;
 use crate::{SHUTDOWN_LIMIT, first_run, hit_points, panics, runtime, wire};
 use codex_base::AbsPath;
@@ -59,9 +59,7 @@ pub fn run_in(
     }
     let mut configured = configured(command, &surroundings)?;
     let runtime = runtime::two_workers()?;
-    let signals = runtime
-        .block_on(async { Signals::listen() })
-        .map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
+    let signals = runtime.block_on(async { Signals::listen() }).map_err(signals::deaf)?;
     if !command.shared.oss && first_run::is_needed(&configured.resolved, &surroundings) {
         let mut preferences = preferences(command, configured.resolved.config.terminal.clone(), &surroundings)?;
         let (theme, surface) = (preferences.apply(theme(&surroundings)), surface(command, &preferences));
@@ -86,7 +84,7 @@ pub fn run_in(
             TypedAhead::Kept
         };
         let (terminal, size) = open_terminal(&surroundings, typed_ahead)?;
-        let connected = wire::connect_terminal(&surroundings, overrides, sandbox);
+        let connected = wire::connect(wire::Front::Tui, &surroundings, overrides, sandbox, None);
         let around = codex_tui::Surroundings {
             terminal,
             size,
@@ -165,20 +163,13 @@ struct Configured {
 
 fn configured(command: &TuiCommand, surroundings: &Surroundings) -> Result<Configured, ExecError> {
     let process = &surroundings.process;
-    let cli = command.config.iter().map(|text| codex_config::parse_override(text));
-    let mut cli: Vec<_> = cli.collect::<Result<_, _>>().map_err(config_error)?;
+    let mut overrides = command.shared.overrides(&command.config)?;
     if command.interactive.search {
-        cli.push(("web_search".to_owned(), "live".into()));
+        overrides.cli.push(("web_search".to_owned(), "live".into()));
     }
     let cwd = prepare::conversation_directory(command.shared.cd.as_deref(), &process.cwd)?;
-    let overrides = Overrides {
-        profile: command.shared.profile.clone(),
-        cli,
-        strict: command.shared.strict_config,
-        ignore_user_config: command.is_demo,
-        add_dirs: command.shared.add_dirs.iter().map(|dir| cwd.join(dir)).collect(),
-        ..Overrides::default()
-    };
+    overrides.ignore_user_config = command.is_demo;
+    overrides.add_dirs = command.shared.add_dirs.iter().map(|dir| cwd.join(dir)).collect();
     let resolved = codex_config::resolve(process, &cwd, &overrides).map_err(config_error)?;
     // A line of the log in between would spoil the screen.
     if surroundings.terminals.stderr {
@@ -190,13 +181,7 @@ fn configured(command: &TuiCommand, surroundings: &Surroundings) -> Result<Confi
 fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surroundings) -> Result<Prepared, ExecError> {
     let Configured { cwd, overrides, resolved } = configured;
     let process = &surroundings.process;
-    let wanted = WantedModel {
-        model: command.shared.model.as_deref(),
-        oss: command.shared.oss,
-        local_provider: command.shared.local_provider.as_deref(),
-        asks: true,
-    };
-    let chosen = prepare::chosen_model(&wanted, surroundings, &cwd, &overrides)?;
+    let chosen = prepare::chosen_model(&command.shared, true, surroundings, &cwd, &overrides)?;
     let cwd = if command.shared.worktree {
         prepare::new_worktree(&cwd, surroundings)?
     } else {

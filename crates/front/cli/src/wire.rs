@@ -21,37 +21,21 @@ pub struct Connected {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Builds the server for one run without a person. Needs a tokio runtime.
-pub fn connect(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<dyn Sandbox>) -> Connected {
-    connect_to(surroundings, overrides, sandbox, None)
+/// Who talks to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// A run without a person.
+    Exec,
+    Tui,
 }
 
-/// Builds the server for the terminal interface. Needs a tokio runtime.
-pub fn connect_terminal(surroundings: &Surroundings, overrides: Overrides, sandbox: Arc<dyn Sandbox>) -> Connected {
-    let identity = ClientIdentity {
-        originator: surroundings.originator.clone(),
-        user_agent: format!("{} (codex-tui; {VERSION})", surroundings.user_agent()),
-    };
-    connect_as(surroundings, overrides, sandbox, None, identity, SessionSource::Cli)
-}
-
-/// The same with another model than the configured one.
-pub fn connect_to(
+/// Builds the server; `model` stands in place of the configured one. Needs a tokio runtime.
+pub fn connect(
+    front: Front,
     surroundings: &Surroundings,
     overrides: Overrides,
     sandbox: Arc<dyn Sandbox>,
     model: Option<Arc<dyn ModelClient>>,
-) -> Connected {
-    connect_as(surroundings, overrides, sandbox, model, identity(surroundings), SessionSource::Exec)
-}
-
-fn connect_as(
-    surroundings: &Surroundings,
-    overrides: Overrides,
-    sandbox: Arc<dyn Sandbox>,
-    model: Option<Arc<dyn ModelClient>>,
-    identity: ClientIdentity,
-    source: SessionSource,
 ) -> Connected {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let facts = ServerFacts {
@@ -65,8 +49,11 @@ fn connect_as(
         sandbox,
         clock: Arc::clone(&clock),
         ids: Arc::new(RandomIds),
-        identity,
-        source,
+        identity: identity(front, surroundings),
+        source: match front {
+            Front::Exec => SessionSource::Exec,
+            Front::Tui => SessionSource::Cli,
+        },
         faults,
         model,
     });
@@ -81,10 +68,14 @@ fn connect_as(
 }
 
 /// How providers are told who asks.
-pub fn identity(surroundings: &Surroundings) -> ClientIdentity {
+pub fn identity(front: Front, surroundings: &Surroundings) -> ClientIdentity {
+    let name = match front {
+        Front::Exec => "codex_exec",
+        Front::Tui => "codex-tui",
+    };
     ClientIdentity {
         originator: surroundings.originator.clone(),
-        user_agent: format!("{} (codex_exec; {VERSION})", surroundings.user_agent()),
+        user_agent: format!("{} ({name}; {VERSION})", surroundings.user_agent()),
     }
 }
 

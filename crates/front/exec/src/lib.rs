@@ -62,8 +62,6 @@ pub struct ExecOptions {
     pub sandbox: Option<SandboxMode>,
     /// A model answers approval questions; otherwise nothing is asked and what would be is declined.
     pub approve_for_me: bool,
-    /// Dotted keys as with `-c`, beside what the server was started with.
-    pub config: Option<serde_json::Map<String, serde_json::Value>>,
     pub ephemeral: bool,
     /// What started the session, in the caller's words; `None` is `user`.
     pub thread_source: Option<String>,
@@ -72,6 +70,27 @@ pub struct ExecOptions {
     /// Gets the final message, without an added newline.
     pub last_message_file: Option<PathBuf>,
     pub output: Output,
+}
+
+impl ExecOptions {
+    /// With nothing said but this.
+    pub const fn new(session: Session, task: Task, cwd: AbsPath, output: Output) -> Self {
+        Self {
+            session,
+            task,
+            images: Vec::new(),
+            cwd,
+            model: None,
+            model_provider: None,
+            sandbox: None,
+            approve_for_me: false,
+            ephemeral: false,
+            thread_source: None,
+            output_schema: None,
+            last_message_file: None,
+            output,
+        }
+    }
 }
 
 /// How a run ended.

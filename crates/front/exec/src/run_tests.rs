@@ -85,22 +85,7 @@ struct Seen {
 }
 
 fn options(output: Output) -> ExecOptions {
-    ExecOptions {
-        session: Session::New,
-        task: Task::Answer("mend it".to_owned()),
-        images: vec![],
-        cwd: path("/w"),
-        model: None,
-        model_provider: None,
-        sandbox: None,
-        approve_for_me: false,
-        config: None,
-        ephemeral: false,
-        thread_source: None,
-        output_schema: None,
-        last_message_file: None,
-        output,
-    }
+    ExecOptions::new(Session::New, Task::Answer("mend it".to_owned()), path("/w"), output)
 }
 
 const JSON: Output = Output::Json { status: false };

@@ -54,8 +54,7 @@ fn settings(options: &ExecOptions) -> ThreadSettings {
         approval_policy: Some(approval_policy(options)),
         approvals_reviewer: options.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
         sandbox: options.sandbox,
-        config: options.config.clone(),
-        developer_instructions: None,
+        ..ThreadSettings::default()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The options of `codex exec` and of its subcommands, merged into one [`ExecCommand`].
 
-use super::joined;
 use super::review::{Review, Reviewed};
 use super::shared::Shared;
+use super::{given, joined};
 use clap::{Args, Subcommand, ValueEnum};
 use codex_exec::Session;
 use std::path::PathBuf;
@@ -217,7 +217,11 @@ impl Exec {
         let shared = root.under(shared);
         let images = joined(root_images, images);
         let own_notes = shared.notes().into_iter().chain(own.notes());
-        let unused = review.as_ref().map(|_| unused_by_a_review(&own, &images)).unwrap_or_default();
+        let schema = "--output-schema changes nothing for a review: its form is fixed";
+        let unused = given([
+            (review.is_some() && own.output_schema.is_some(), schema),
+            (review.is_some() && !images.is_empty(), "--image changes nothing for a review"),
+        ]);
         let notes = root_notes.into_iter().chain(own_notes.chain(unused).map(str::to_owned)).collect();
         ExecCommand {
             session,
@@ -231,20 +235,6 @@ impl Exec {
             notes,
         }
     }
-}
-
-/// What a review does not look at.
-fn unused_by_a_review(own: &ExecFlags, images: &[String]) -> Vec<&'static str> {
-    [
-        (
-            own.output_schema.is_some(),
-            "--output-schema changes nothing for a review: its form is fixed",
-        ),
-        (!images.is_empty(), "--image changes nothing for a review"),
-    ]
-    .into_iter()
-    .filter_map(|(given, note)| given.then_some(note))
-    .collect()
 }
 
 /// With `--last` the only word is the prompt.
@@ -277,20 +267,13 @@ impl ExecFlags {
 
     fn notes(&self) -> Vec<&'static str> {
         let special = self.cyber_access_program.as_deref().is_some_and(|program| program != "standard");
-        [
-            (
-                self.include_plan_tool,
-                "--include-plan-tool is no longer needed: the plan is always offered",
-            ),
-            (
-                self.status && !self.json,
-                "--status changes nothing without --json: the text output names long waits anyway",
-            ),
+        let plan = "--include-plan-tool is no longer needed: the plan is always offered";
+        let waits = "--status changes nothing without --json: the text output names long waits anyway";
+        given([
+            (self.include_plan_tool, plan),
+            (self.status && !self.json, waits),
             (special, "--cyber-access-program has a meaning at the vendor only; it is not sent"),
-        ]
-        .into_iter()
-        .filter_map(|(given, note)| given.then_some(note))
-        .collect()
+        ])
     }
 }
 

@@ -3,9 +3,12 @@
 //! [`Shared::under`] merges two levels: the inner one wins, lists are joined. What commands may touch is one choice that several flags make; the
 //! level nearest to the last word makes it alone. `-c`, `--enable` and `--disable` are not here: every command takes them.
 
-use super::joined;
+use super::{given, joined};
+use crate::environment::config_error;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
+use codex_config::Overrides;
+use codex_exec::ExecError;
 use codex_protocol::settings::SandboxMode;
 use std::path::PathBuf;
 
@@ -114,29 +117,32 @@ impl Shared {
         self.sandbox_choice() == Some(SandboxChoice::Bypass)
     }
 
+    /// The configuration overrides of these options, and of `-c`, `--enable` and `--disable`.
+    ///
+    /// # Errors
+    /// `config.override`.
+    pub fn overrides(&self, config: &[String]) -> Result<Overrides, ExecError> {
+        let cli = config.iter().map(|text| codex_config::parse_override(text));
+        Ok(Overrides {
+            profile: self.profile.clone(),
+            cli: cli.collect::<Result<_, _>>().map_err(config_error)?,
+            strict: self.strict_config,
+            ..Overrides::default()
+        })
+    }
+
     /// What the user should know about these flags.
     pub fn notes(&self) -> Vec<&'static str> {
-        [
-            (
-                self.full_auto && self.sandbox.is_some(),
-                "--full-auto is an older name of --sandbox workspace-write; the --sandbox beside it decides",
-            ),
-            (
-                self.full_auto && self.sandbox.is_none(),
-                "--full-auto is an older name of --sandbox workspace-write",
-            ),
-            (
-                self.bypass_hook_trust,
-                "--dangerously-bypass-hook-trust changes nothing: this version runs no hooks",
-            ),
-            (
-                self.local_provider.is_some() && !self.oss,
-                "--local-provider changes nothing without --oss",
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(given, note)| given.then_some(note))
-        .collect()
+        let older = "--full-auto is an older name of --sandbox workspace-write";
+        let decided = "--full-auto is an older name of --sandbox workspace-write; the --sandbox beside it decides";
+        let no_hooks = "--dangerously-bypass-hook-trust changes nothing: this version runs no hooks";
+        let unused = "--local-provider changes nothing without --oss";
+        given([
+            (self.full_auto && self.sandbox.is_some(), decided),
+            (self.full_auto && self.sandbox.is_none(), older),
+            (self.bypass_hook_trust, no_hooks),
+            (self.local_provider.is_some() && !self.oss, unused),
+        ])
     }
 }
 

@@ -34,15 +34,6 @@ const fn row(name: &'static str, why: Why, way_out: &'static str) -> Row {
     }
 }
 
-const fn aliased(name: &'static str, aliases: &'static [&'static str], why: Why, way_out: &'static str) -> Row {
-    Row {
-        name,
-        aliases,
-        why,
-        way_out,
-    }
-}
-
 const USE_EXEC: &str = "codex exec PROMPT runs one task without a terminal interface";
 const NO_STORAGE_CHANGE: &str = "sessions are read as they are, whichever version wrote them; there is nothing to migrate";
 
@@ -57,8 +48,8 @@ const COMMANDS: &[Row] = &[
     row("execpolicy", Why::NotYet, USE_EXEC),
     row("plugin", Why::NotYet, USE_EXEC),
     row("update", Why::NotYet, "install the new version as you installed this one"),
-    aliased("apply", &["a"], Why::Service, "git apply FILE applies a diff you have"),
-    aliased("cloud", &["cloud-tasks"], Why::Service, USE_EXEC),
+    Row { aliases: &["a"], ..row("apply", Why::Service, "git apply FILE applies a diff you have") },
+    Row { aliases: &["cloud-tasks"], ..row("cloud", Why::Service, USE_EXEC) },
     row("remote-control", Why::Service, USE_EXEC),
     row("app", Why::Service, USE_EXEC),
     row("git-credential", Why::Service, "use a credential helper of git"),
@@ -77,23 +68,18 @@ const DEBUG_COMMANDS: &[Row] = &[
     row("trace-reduce", Why::Gone, "the journal of a session is the trace"),
 ];
 
-/// A top-level command that is not in this build.
+/// A command that is not in this build: one of `codex debug`, or a top-level one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Absent(&'static Row);
+pub struct Missing<const DEBUG: bool>(&'static Row);
 
-/// A command of `codex debug` that is not in this build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AbsentDebug(&'static Row);
+pub type Absent = Missing<false>;
+pub type AbsentDebug = Missing<true>;
 
-impl Absent {
+impl<const DEBUG: bool> Missing<DEBUG> {
+    const ROWS: &'static [Row] = if DEBUG { DEBUG_COMMANDS } else { COMMANDS };
+
     pub fn run(self) -> Result<ExitCode, ExecError> {
-        Err(self.0.error("codex"))
-    }
-}
-
-impl AbsentDebug {
-    pub fn run(self) -> Result<ExitCode, ExecError> {
-        Err(self.0.error("codex debug"))
+        Err(self.0.error(if DEBUG { "codex debug" } else { "codex" }))
     }
 }
 
@@ -122,43 +108,29 @@ impl Row {
     }
 }
 
-fn find(rows: &'static [Row], matches: &ArgMatches) -> Option<&'static Row> {
-    let name = matches.subcommand_name()?;
-    rows.iter().find(|row| row.name == name)
+impl<const DEBUG: bool> FromArgMatches for Missing<DEBUG> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let row = Self::ROWS.iter().find(|row| matches.subcommand_name() == Some(row.name));
+        row.map(Self)
+            .ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
-fn unknown() -> clap::Error {
-    clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)
+impl<const DEBUG: bool> Subcommand for Missing<DEBUG> {
+    fn augment_subcommands(command: Command) -> Command {
+        command.subcommands(Self::ROWS.iter().map(Row::command))
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        Self::ROWS.iter().any(|row| row.name == name)
+    }
 }
-
-macro_rules! rows_as_subcommands {
-    ($type:ident, $rows:ident) => {
-        impl FromArgMatches for $type {
-            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-                find($rows, matches).map(Self).ok_or_else(unknown)
-            }
-
-            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-                *self = Self::from_arg_matches(matches)?;
-                Ok(())
-            }
-        }
-
-        impl Subcommand for $type {
-            fn augment_subcommands(command: Command) -> Command {
-                command.subcommands($rows.iter().map(Row::command))
-            }
-
-            fn augment_subcommands_for_update(command: Command) -> Command {
-                Self::augment_subcommands(command)
-            }
-
-            fn has_subcommand(name: &str) -> bool {
-                $rows.iter().any(|row| row.name == name)
-            }
-        }
-    };
-}
-
-rows_as_subcommands!(Absent, COMMANDS);
-rows_as_subcommands!(AbsentDebug, DEBUG_COMMANDS);

@@ -4,10 +4,9 @@ use super::{Root, print, stored};
 use crate::prepare::Prepared;
 use crate::{environment, tell, wire};
 use clap::Args;
-use codex_base::Timestamp;
-use codex_exec::human::Colour;
-use codex_exec::{ExecError, ExecOptions, ExitStatus, Output, Session, Task};
-use codex_sessions::{Journal, UndoError};
+use codex_base::{Ids, RandomIds, Timestamp};
+use codex_exec::{ExecError, ExecOptions, ExitStatus, Session, Task};
+use codex_sessions::Journal;
 use std::process::ExitCode;
 
 /// Arguments of `codex compact`.
@@ -32,22 +31,11 @@ impl Compact {
         let stored = stored::open(&self.session)?;
         let surroundings = environment::read()?;
         let meta = stored.loaded.meta;
-        let colour = if surroundings.colours() { Colour::Ansi } else { Colour::Plain };
+        let session = Session::Resume(meta.id.clone());
         let options = ExecOptions {
-            session: Session::Resume(meta.id.clone()),
-            task: Task::Compact,
-            images: Vec::new(),
-            cwd: meta.cwd,
             model: root.shared.model.clone(),
-            model_provider: None,
             sandbox: root.shared.sandbox(),
-            approve_for_me: false,
-            config: None,
-            ephemeral: false,
-            thread_source: None,
-            output_schema: None,
-            last_message_file: None,
-            output: Output::Human { colour },
+            ..ExecOptions::new(session, Task::Compact, meta.cwd, surroundings.output())
         };
         let prepared = Prepared {
             options,
@@ -70,7 +58,9 @@ impl Compact {
         let thread_id = found.loaded.meta.id.clone();
         // Read once more under the lock: what counts is what nobody else can add to.
         let (mut journal, loaded) = Journal::resume(&found.home, &thread_id).map_err(|error| stored::journal_error(&error))?;
-        let records = codex_sessions::undo_compaction(&loaded.records, uuid()).map_err(undo_error)?;
+        let uuid = RandomIds.uuid().to_string();
+        let undone = codex_sessions::undo_compaction(&loaded.records, uuid);
+        let records = undone.map_err(|error| ExecError::new(error.code(), error.to_string()))?;
         let written = journal.append(&records, Timestamp::now()).and_then(|()| journal.sync());
         written.map_err(|error| stored::journal_error(&error))?;
         print(&format!("the last compaction of session {thread_id} is undone\n"))?;
@@ -79,13 +69,4 @@ impl Compact {
         );
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn uuid() -> String {
-    use codex_base::Ids;
-    codex_base::RandomIds.uuid().to_string()
-}
-
-fn undo_error(error: UndoError) -> ExecError {
-    ExecError::new(error.code(), error.to_string())
 }

@@ -9,8 +9,7 @@ use crate::prepare::Prepared;
 use crate::{runtime, tell, terminal, wire};
 use codex_base::AbsPath;
 use codex_config::Overrides;
-use codex_exec::human::Colour;
-use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Output, Session, Task};
+use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Session, Task};
 use codex_process::{CommandIo, CommandSpec, Expiration, Sandbox};
 use codex_protocol::settings::{CommandLimits, FileRules, SandboxMode, SandboxPolicy};
 use std::path::{Path, PathBuf};
@@ -69,22 +68,11 @@ const PROMPT: &str = "The test in this repository fails. Find out why, mend it, 
 /// If the sandbox or git is missing, or the folder is in use.
 fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn Sandbox) -> Result<(Prepared, String), ExecError> {
     let repository = make(folder, surroundings, sandbox)?;
-    let colour = if surroundings.colours() { Colour::Ansi } else { Colour::Plain };
+    let task = Task::Answer(PROMPT.to_owned());
     let options = ExecOptions {
-        session: Session::New,
-        task: Task::Answer(PROMPT.to_owned()),
-        images: Vec::new(),
-        cwd: repository.clone(),
-        model: None,
         model_provider: Some("scripted".to_owned()),
         sandbox: Some(SandboxMode::WorkspaceWrite),
-        config: None,
-        approve_for_me: false,
-        ephemeral: false,
-        thread_source: None,
-        output_schema: None,
-        last_message_file: None,
-        output: Output::Human { colour },
+        ..ExecOptions::new(Session::New, task, repository.clone(), surroundings.output())
     };
     // A demo shows the program, not somebody's configuration of it.
     let overrides = Overrides {

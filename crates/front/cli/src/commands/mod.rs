@@ -22,7 +22,6 @@ mod show;
 mod stored;
 
 use crate::args::Shared;
-use crate::environment::config_error;
 pub use line::{explained, misspelt, refusal};
 
 use clap::{ArgMatches, Subcommand};
@@ -113,13 +112,7 @@ impl Root {
     /// # Errors
     /// `config.override`.
     pub fn overrides(&self) -> Result<Overrides, ExecError> {
-        let cli = self.config.iter().map(|text| codex_config::parse_override(text));
-        Ok(Overrides {
-            profile: self.shared.profile.clone(),
-            cli: cli.collect::<Result<_, _>>().map_err(config_error)?,
-            strict: self.shared.strict_config,
-            ..Overrides::default()
-        })
+        self.shared.overrides(&self.config)
     }
 }
 

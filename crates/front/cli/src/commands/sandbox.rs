@@ -186,7 +186,9 @@ impl Run {
             return Err(error.with_hint("codex sandbox -- COMMAND, for example codex sandbox -- ls"));
         }
         let surroundings = environment::read()?;
-        self.notes().iter().for_each(|note| tell(note));
+        if self.policy.full_auto {
+            tell("note: --full-auto is an older name of --sandbox workspace-write");
+        }
         let in_force = self.policy.in_force(root, &surroundings)?;
         let sandbox = wire::sandbox_for_one_command();
         let execution = Execution {
@@ -215,14 +217,6 @@ impl Run {
             }
             Err(error) => failed(&error),
         })
-    }
-
-    fn notes(&self) -> Vec<&'static str> {
-        self.policy
-            .full_auto
-            .then_some("note: --full-auto is an older name of --sandbox workspace-write")
-            .into_iter()
-            .collect()
     }
 }
 
@@ -256,8 +250,7 @@ impl Execution<'_> {
         let runtime = runtime::on_this_thread()?;
         let foreground = foreground::remember();
         let ended = runtime.block_on(async {
-            let signals =
-                signals::each().map_err(|error| ExecError::new("cli.no_signals", format!("cannot listen to signals: {error}")))?;
+            let signals = signals::each().map_err(signals::deaf)?;
             Ok::<_, ExecError>(codex_sandbox_cmd::run(prepared, plan, signals).await)
         })?;
         foreground.take_back();
@@ -360,10 +353,9 @@ impl Explain {
 }
 
 fn told(error: &SandboxCmdError) -> ExecError {
-    let told = ExecError::new(error.code(), with_causes(error));
-    match error.hint() {
-        Some(hint) => told.with_hint(hint),
-        None => told,
+    ExecError {
+        hint: error.hint().map(str::to_owned),
+        ..ExecError::new(error.code(), with_causes(error))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The server in this process, for commands that ask it something and are done.
 
 use crate::environment::Surroundings;
-use crate::{runtime, wire};
+use crate::runtime;
+use crate::wire::{self, Front};
 use codex_config::Overrides;
 use codex_exec::ExecError;
 use codex_model::ModelClient;
@@ -21,35 +22,16 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// The server's own, with its stable code and hint.
 pub fn ask<M: Method>(surroundings: &Surroundings, overrides: Overrides, params: M::Params) -> Result<M::Result, ExecError> {
-    with_client(surroundings, overrides, async |client| Ok(client.request::<M>(params).await?))
+    with_client(surroundings, overrides, None, async |client| {
+        Ok(client.request::<M>(params).await?)
+    })
 }
 
-/// Starts the server, hands out a client that has introduced itself, ends the server.
+/// Starts the server, hands out a client that has introduced itself, ends the server. `model` stands in place of the configured one.
 ///
 /// # Errors
 /// What `work` returns, or `server.timeout`.
 pub fn with_client<T>(
-    surroundings: &Surroundings,
-    overrides: Overrides,
-    work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
-) -> Result<T, ExecError> {
-    run(surroundings, overrides, None, work)
-}
-
-/// The same with another model than the configured one.
-///
-/// # Errors
-/// As [`with_client`].
-pub fn with_model<T>(
-    surroundings: &Surroundings,
-    overrides: Overrides,
-    model: Arc<dyn ModelClient>,
-    work: impl AsyncFnOnce(Client) -> Result<T, ExecError>,
-) -> Result<T, ExecError> {
-    run(surroundings, overrides, Some(model), work)
-}
-
-fn run<T>(
     surroundings: &Surroundings,
     overrides: Overrides,
     model: Option<Arc<dyn ModelClient>>,
@@ -58,7 +40,7 @@ fn run<T>(
     surroundings.can_be_told()?;
     let runtime = runtime::two_workers()?;
     let result = runtime.block_on(async {
-        let connected = wire::connect_to(surroundings, overrides, wire::sandbox(), model);
+        let connected = wire::connect(Front::Exec, surroundings, overrides, wire::sandbox(), model);
         let client = connected.client;
         let done = async {
             client.introduce("codex_cli", "Codex CLI").await?;

@@ -164,7 +164,7 @@ fn with_session(
     work: impl AsyncFnOnce(&Client, Found) -> Result<String, ExecError>,
 ) -> Result<ExitCode, ExecError> {
     let surroundings = environment::read()?;
-    let text = server::with_client(&surroundings, root.overrides()?, async |client| {
+    let text = server::with_client(&surroundings, root.overrides()?, None, async |client| {
         let session = lookup::find(&client, wanted, place).await?;
         work(&client, session).await
     })?;

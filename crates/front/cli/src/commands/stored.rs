@@ -44,9 +44,8 @@ fn locate(home: &AbsPath, session: &str) -> Result<AbsPath, ExecError> {
 }
 
 pub fn journal_error(error: &JournalError) -> ExecError {
-    let told = ExecError::new(error.code(), error.with_cause());
-    match error.hint() {
-        Some(hint) => told.with_hint(hint),
-        None => told,
+    ExecError {
+        hint: error.hint(),
+        ..ExecError::new(error.code(), error.with_cause())
     }
 }

@@ -58,8 +58,14 @@ fn configured(root: &Root) -> Result<(Catalog, String), ExecError> {
 fn ask(provider: &ProviderSettings, surroundings: &Surroundings, lists: &Arc<ModelLists>) -> Result<(), ExecError> {
     let lookup = |name: &str| surroundings.process.var(name).map(str::to_owned);
     // Providers with a list of their own sign in with a program's token, never with a login.
-    let client = codex_model::build(provider, &lookup, StoredLogin::None, &wire::identity(surroundings), lists)
-        .map_err(|error| ExecError::new(error.code(), environment::with_causes(&error)))?;
+    let client = codex_model::build(
+        provider,
+        &lookup,
+        StoredLogin::None,
+        &wire::identity(wire::Front::Exec, surroundings),
+        lists,
+    )
+    .map_err(|error| ExecError::new(error.code(), environment::with_causes(&error)))?;
     let runtime = runtime::on_this_thread()?;
     let asked = runtime.block_on(async { Some(client.refresh_models()?.await) });
     runtime.shutdown_background();

@@ -39,7 +39,7 @@ impl PromptInput {
         let has_input = self.prompt.is_some() || !self.images.is_empty();
         let (asked, requests) = mpsc::channel(1);
         let model: Arc<dyn ModelClient> = Arc::new(Onlooker { asked });
-        let mut items = server::with_model(&surroundings, overrides, model, async |client| {
+        let mut items = server::with_client(&surroundings, overrides, Some(model), async |client| {
             first_request(self, client, cwd, root, requests).await
         })?;
         if !has_input {

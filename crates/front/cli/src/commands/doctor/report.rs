@@ -14,30 +14,13 @@ pub enum Status {
 }
 
 impl Status {
-    const fn word(self) -> &'static str {
+    /// Its word, its sign, and its colour as a parameter of SGR.
+    const fn face(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Ok => "ok",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Fail => "fail",
-        }
-    }
-
-    const fn sign(self) -> &'static str {
-        match self {
-            Self::Ok => "\u{2713}",
-            Self::Note => "\u{00b7}",
-            Self::Warning => "!",
-            Self::Fail => "\u{2717}",
-        }
-    }
-
-    const fn colour(self) -> &'static str {
-        match self {
-            Self::Ok => "32",
-            Self::Note => "2",
-            Self::Warning => "33",
-            Self::Fail => "31",
+            Self::Ok => ("ok", "\u{2713}", "32"),
+            Self::Note => ("note", "\u{00b7}", "2"),
+            Self::Warning => ("warning", "!", "33"),
+            Self::Fail => ("fail", "\u{2717}", "31"),
         }
     }
 }
@@ -48,18 +31,6 @@ pub enum Group {
     Environment,
     Configuration,
     Connectivity,
-}
-
-impl Group {
-    const ALL: [Self; 3] = [Self::Environment, Self::Configuration, Self::Connectivity];
-
-    const fn title(self) -> &'static str {
-        match self {
-            Self::Environment => "Environment",
-            Self::Configuration => "Configuration",
-            Self::Connectivity => "Connectivity",
-        }
-    }
 }
 
 /// What one look found. Nothing in it is secret.
@@ -113,7 +84,7 @@ impl Report {
         let report = json!({
             "schemaVersion": 1,
             "generatedAt": self.generated_at,
-            "overallStatus": self.status().word(),
+            "overallStatus": self.status().face().0,
             "codexVersion": VERSION,
             "checks": checks,
         });
@@ -122,10 +93,10 @@ impl Report {
 
     pub fn text(&self, style: Style) -> String {
         let mut text = String::new();
-        for group in Group::ALL {
+        for group in [Group::Environment, Group::Configuration, Group::Connectivity] {
             let checks: Vec<&Check> = self.checks.iter().filter(|check| check.group == group).collect();
             if !checks.is_empty() {
-                text += &format!("{}\n", group.title());
+                text += &format!("{group:?}\n");
                 checks.iter().for_each(|check| lines(check, style, &mut text));
                 text += "\n";
             }
@@ -139,13 +110,10 @@ impl Report {
 }
 
 fn lines(check: &Check, style: Style, text: &mut String) {
-    let mark = if style.ascii {
-        format!("{:7}", check.status.word())
-    } else {
-        check.status.sign().to_owned()
-    };
+    let (word, sign, colour) = check.status.face();
+    let mark = if style.ascii { format!("{word:7}") } else { sign.to_owned() };
     let mark = if style.colour {
-        format!("\u{1b}[{}m{mark}\u{1b}[0m", check.status.colour())
+        format!("\u{1b}[{colour}m{mark}\u{1b}[0m")
     } else {
         mark
     };
@@ -172,8 +140,8 @@ fn entry(check: &Check) -> Value {
         .collect();
     json!({
         "id": check.id,
-        "category": check.group.title().to_lowercase(),
-        "status": check.status.word(),
+        "category": format!("{:?}", check.group).to_lowercase(),
+        "status": check.status.face().0,
         "summary": check.summary,
         "details": details,
         "remediation": check.remediation,
@@ -298,7 +266,7 @@ mod tests {
             let mut report = report();
             let check = report.checks.remove(index);
             report.checks = vec![check];
-            (report.status().word(), report.failed())
+            (report.status().face().0, report.failed())
         };
 
         assert_eq!([0, 1, 2].map(status), [("ok", false), ("fail", true), ("ok", false)]);
