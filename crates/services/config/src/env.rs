@@ -86,6 +86,12 @@ impl ProcessEnv {
         lookup(&self.vars, name)
     }
 
+    /// An absolute path, or one that starts with `~`.
+    pub(crate) fn absolute(&self, path: &str) -> Option<AbsPath> {
+        let home = self.home.as_ref().filter(|_| path == "~" || path.starts_with("~/"));
+        home.map(|home| self.expand(path, home)).or_else(|| AbsPath::new(path).ok())
+    }
+
     /// `~` and `~/...` below the user's home, anything else relative to `base`.
     pub(crate) fn expand(&self, path: &str, base: &AbsPath) -> AbsPath {
         match (path.strip_prefix('~'), &self.home) {

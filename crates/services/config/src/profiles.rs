@@ -244,11 +244,8 @@ impl Profiles<'_> {
             if is_pattern(text) {
                 return Err(wrong("must be the path of one socket, patterns are not for them"));
             }
-            let home = self.env.home.as_ref().filter(|_| text.starts_with("~/"));
-            let path = match home {
-                Some(home) => self.env.expand(text, home),
-                None => AbsPath::new(text).map_err(|_| wrong("must be an absolute path, or start with `~/`"))?,
-            };
+            let path = self.env.absolute(text).filter(|_| text != "~");
+            let path = path.ok_or_else(|| wrong("must be an absolute path, or start with `~/`"))?;
             let opens = node.one_of(&dotted(&key, text), &NAMES)?;
             sockets.named.insert(path, (opens, node.source.place.clone()));
         }
@@ -331,17 +328,11 @@ impl Profiles<'_> {
                 } else {
                     key.strip_suffix("/**").unwrap_or(key)
                 };
-                let home = self.env.home.as_ref().filter(|_| path == "~" || path.starts_with("~/"));
-                match home {
-                    Some(home) => vec![self.env.expand(path, home)],
-                    None => vec![
-                        AbsPath::new(path).map_err(|_| {
-                            format!(
-                                "`{path}` must be an absolute path, start with `~/`, or be a special path; what is relative to the workspace stands below `\":workspace_roots\"`"
-                            )
-                        })?,
-                    ],
-                }
+                vec![self.env.absolute(path).ok_or_else(|| {
+                    format!(
+                        "`{path}` must be an absolute path, start with `~/`, or be a special path; what is relative to the workspace stands below `\":workspace_roots\"`"
+                    )
+                })?]
             }
         })
     }

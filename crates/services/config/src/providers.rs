@@ -116,30 +116,32 @@ impl Entry<'_> {
                 hint,
             });
         }
-        let name = self
-            .read("name", Node::non_empty)?
-            .ok_or_else(|| self.invalid("`name` is missing"))?;
         self.wire_api()?;
-        let mut provider = built_in(
-            self.id,
-            &name,
-            Some(
-                self.read("base_url", Node::non_empty)?
-                    .unwrap_or_else(|| OPENAI_BASE_URL.to_owned()),
-            ),
-        );
-        provider.env_key = self.read("env_key", Node::non_empty)?;
-        provider.env_key_instructions = self.read("env_key_instructions", Node::string)?;
-        provider.experimental_bearer_token = self.read("experimental_bearer_token", Node::non_empty)?;
-        provider.auth = self.token_command(env, cwd)?;
-        provider.query_params = self.read("query_params", Node::string_map)?.unwrap_or_default();
-        provider.http_headers = self.read("http_headers", Node::string_map)?.unwrap_or_default();
-        provider.env_http_headers = self.read("env_http_headers", Node::string_map)?.unwrap_or_default();
-        provider.requires_openai_auth = self.read("requires_openai_auth", Node::boolean)?.unwrap_or(false);
-        provider.supports_websockets = self.read("supports_websockets", Node::boolean)?.unwrap_or(false);
-        self.limits(&mut provider)?;
         self.one_way_to_sign_in()?;
+        let mut provider = self.parsed()?;
+        if provider.name.is_empty() {
+            return Err(self.invalid("`name` is missing"));
+        }
+        provider.base_url.get_or_insert_with(|| OPENAI_BASE_URL.to_owned());
+        provider.auth = self.token_command(env, cwd)?;
         Ok(provider)
+    }
+
+    /// What needs neither files nor folders to be understood.
+    fn parsed(&self) -> Result<ProviderSettings, ConfigError> {
+        let table = self
+            .table
+            .iter()
+            .filter(|(name, _)| !["auth", "script", "wire_api"].contains(&name.as_str()));
+        let table: toml::Table = table.map(|(name, node)| (name.clone(), node.to_toml())).collect();
+        let read: Result<ProviderSettings, _> = table.try_into();
+        let read = read.map_err(|error| self.invalid(error.message()))?;
+        Ok(ProviderSettings {
+            id: self.id.to_owned(),
+            request_max_retries: read.request_max_retries.min(RETRIES_MAX),
+            stream_max_retries: read.stream_max_retries.min(RETRIES_MAX),
+            ..read
+        })
     }
 
     /// `auth`: the program that prints the token.
@@ -155,10 +157,7 @@ impl Entry<'_> {
         };
         let count = |name: &str, default: u64| -> Result<u64, ConfigError> { Ok(inner.read(name, Node::count)?.unwrap_or(default)) };
         let timeout_ms = count("timeout_ms", 5000)?.max(1);
-        let working = table.get("cwd").map(|node| -> Result<AbsPath, ConfigError> {
-            let text = node.non_empty(&dotted(&key, "cwd"))?;
-            Ok(node.path(&text, env, cwd))
-        });
+        let folder = |node: &Node, key: &str| Ok(node.path(&node.non_empty(key)?, env, cwd));
         Ok(Some(TokenCommand {
             command: inner
                 .read("command", Node::non_empty)?
@@ -166,7 +165,7 @@ impl Entry<'_> {
             args: inner.read("args", Node::strings)?.unwrap_or_default(),
             timeout_ms,
             refresh_interval_ms: count("refresh_interval_ms", 300_000)?,
-            cwd: working.transpose()?,
+            cwd: inner.read("cwd", folder)?,
         }))
     }
 
@@ -184,13 +183,16 @@ impl Entry<'_> {
 
     /// The built-in scripted provider takes its script and limits from its table, and nothing else.
     fn scripted(&self, built_in: &ProviderSettings, env: &ProcessEnv, cwd: &AbsPath) -> Result<ProviderSettings, ConfigError> {
-        let mut provider = built_in.clone();
-        if let Some(node) = self.table.get("script") {
-            let script = node.non_empty(&dotted(&self.key, "script"))?;
-            provider.script = Some(node.path(&script, env, cwd));
-        }
-        self.limits(&mut provider)?;
-        Ok(provider)
+        let script = |node: &Node, key: &str| Ok(node.path(&node.non_empty(key)?, env, cwd));
+        let limits = self.parsed()?;
+        Ok(ProviderSettings {
+            script: self.read("script", script)?,
+            request_max_retries: limits.request_max_retries,
+            stream_max_retries: limits.stream_max_retries,
+            stream_idle_timeout_ms: limits.stream_idle_timeout_ms,
+            websocket_connect_timeout_ms: limits.websocket_connect_timeout_ms,
+            ..built_in.clone()
+        })
     }
 
     /// Ways to sign in that an existing file may name, and that only matter once this provider is chosen.
@@ -199,20 +201,6 @@ impl Entry<'_> {
             Some(key) => Err(self.invalid(&format!("`{key}` is not supported yet (use `env_key` or `auth`)"))),
             None => Ok(()),
         }
-    }
-
-    fn limits(&self, provider: &mut ProviderSettings) -> Result<(), ConfigError> {
-        let retries =
-            |key: &str, default: u32| -> Result<u32, ConfigError> { Ok(self.read(key, Node::count)?.unwrap_or(default).min(RETRIES_MAX)) };
-        provider.request_max_retries = retries("request_max_retries", provider.request_max_retries)?;
-        provider.stream_max_retries = retries("stream_max_retries", provider.stream_max_retries)?;
-        provider.stream_idle_timeout_ms = self
-            .read("stream_idle_timeout_ms", Node::count)?
-            .unwrap_or(provider.stream_idle_timeout_ms);
-        provider.websocket_connect_timeout_ms = self
-            .read("websocket_connect_timeout_ms", Node::count)?
-            .unwrap_or(provider.websocket_connect_timeout_ms);
-        Ok(())
     }
 
     fn wire_api(&self) -> Result<(), ConfigError> {

@@ -1,18 +1,17 @@
 //! The merged tree as a [`Config`].
 
 use crate::profiles::{Permissions, Profiles};
-use crate::requirements::{EXTERNAL, Requirements};
+use crate::requirements::Requirements;
 use crate::tree::{Node, Table, Value, dotted};
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
 use codex_protocol::requests::ActivePermissionProfile;
 use codex_protocol::settings::{
-    ApprovalPolicy, CommandLimits, EnvironmentFilter, FileRules, GranularApprovals, HistorySettings, SandboxMode, SandboxPolicy,
-    ShellEnvironmentPolicy, WebSearchDetails, WebSearchLocation, WebSearchMode,
+    ApprovalPolicy, CommandLimits, FileRules, GranularApprovals, NetworkAccess, SandboxMode, SandboxPolicy, WebSearchDetails,
+    WebSearchLocation, WebSearchMode,
 };
 use codex_protocol::skills::{SkillNamed, SkillRule, SkillSettings};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const PROJECT_DOC_BYTES_MAX: usize = 32 * 1024;
@@ -32,7 +31,7 @@ impl Reader<'_> {
     /// The configuration within the requirements, and what these changed.
     pub(crate) fn config(&mut self, overrides: &Overrides, requirements: &Requirements) -> Result<(Config, Vec<Replacement>), ConfigError> {
         let workspace_write = self.workspace_write(overrides)?;
-        let sandbox = self.sandbox(overrides, requirements)?;
+        let sandbox = self.sandbox(overrides, requirements, &workspace_write)?;
         self.warnings.extend(sandbox.warnings.iter().cloned());
         if let (SandboxPolicy::ReadOnly { .. }, false) = (&sandbox.policy, overrides.add_dirs.is_empty()) {
             let warning = "--add-dir opens nothing while the sandbox is read-only; --sandbox workspace-write does";
@@ -77,7 +76,7 @@ impl Reader<'_> {
             base_instructions: self.named_file("model_instructions_file")?,
             project_doc_max_bytes: self.read("project_doc_max_bytes", Node::count)?.unwrap_or(PROJECT_DOC_BYTES_MAX),
             project_doc_fallback_filenames: self.read("project_doc_fallback_filenames", Node::strings)?.unwrap_or_default(),
-            shell_environment_policy: self.shell_environment_policy()?,
+            shell_environment_policy: self.section("shell_environment_policy")?,
             command_limits: self.command_limits()?,
             background_terminal_max_timeout: self
                 .read("background_terminal_max_timeout", Node::count)?
@@ -100,10 +99,7 @@ impl Reader<'_> {
             web_search_details: self.web_search_details()?,
             skills: self.skills()?,
             notify: self.notify()?,
-            history: HistorySettings {
-                persistence: self.named("history.persistence")?.unwrap_or(HistorySettings::default().persistence),
-                max_bytes: self.read("history.max_bytes", Node::count)?,
-            },
+            history: self.section("history")?,
             terminal: self.terminal()?,
             sqlite_home: self.sqlite_home()?,
             log_dir: self.path("log_dir")?.unwrap_or_else(|| self.env.codex_home.join("log")),
@@ -130,6 +126,12 @@ impl Reader<'_> {
 
     pub(crate) fn read<T>(&self, path: &str, view: impl Fn(&Node, &str) -> Result<T, ConfigError>) -> Result<Option<T>, ConfigError> {
         self.find(path)?.map(|node| view(node, path)).transpose()
+    }
+
+    /// A table that its type reads.
+    pub(crate) fn section<T: DeserializeOwned + Default>(&self, path: &str) -> Result<T, ConfigError> {
+        let read = |node: &Node, path: &str| node.parsed().map_err(|error| node.wrong(path, error.message()));
+        Ok(self.read(path, read)?.unwrap_or_default())
     }
 
     /// A switch that is on by default.
@@ -214,18 +216,9 @@ impl Reader<'_> {
         if self.find("tools.web_search")?.is_none_or(|node| node.boolean("").is_ok()) {
             return Ok(WebSearchDetails::default());
         }
-        let located = |name: &str| self.read(&format!("tools.web_search.location.{name}"), Node::string);
-        let location = WebSearchLocation {
-            country: located("country")?,
-            region: located("region")?,
-            city: located("city")?,
-            timezone: located("timezone")?,
-        };
-        Ok(WebSearchDetails {
-            context_size: self.read("tools.web_search.context_size", Node::string)?,
-            allowed_domains: self.read("tools.web_search.allowed_domains", Node::strings)?,
-            location: Some(location).filter(|location| *location != WebSearchLocation::default()),
-        })
+        let mut details: WebSearchDetails = self.section("tools.web_search")?;
+        details.location = details.location.filter(|location| *location != WebSearchLocation::default());
+        Ok(details)
     }
 
     /// Whether `[features]` itself switches a flag on.
@@ -297,7 +290,7 @@ impl Reader<'_> {
     }
 
     /// What commands may touch: a client's policy, a mode, or a permission profile.
-    fn sandbox(&mut self, overrides: &Overrides, requirements: &Requirements) -> Result<Sandbox, ConfigError> {
+    fn sandbox(&self, overrides: &Overrides, requirements: &Requirements, workspace_write: &SandboxPolicy) -> Result<Sandbox, ConfigError> {
         let profiles = Profiles {
             tree: self.tree,
             env: self.env,
@@ -315,10 +308,10 @@ impl Reader<'_> {
         match (mode, chosen) {
             (Some(node), _) if rank(mode) > rank(chosen) => {
                 let mode = node.named("sandbox_mode")?;
-                Ok(Sandbox::of_policy(self.policy_of(mode, overrides)?))
+                Ok(Sandbox::of_policy(policy_of(mode, workspace_write)))
             }
             (mode, Some(node)) => {
-                let mut sandbox = self.profile(&profiles, node, overrides, requirements)?;
+                let mut sandbox = profile(&profiles, node, requirements, workspace_write)?;
                 if let Some(mode) = mode.filter(|mode| mode.source.rank == node.source.rank) {
                     let place = &mode.source.place;
                     sandbox.warnings.push(format!(
@@ -345,7 +338,7 @@ impl Reader<'_> {
                         id: name.to_owned(),
                         extends: None,
                     }),
-                    ..Sandbox::of_policy(self.policy_of(mode, overrides)?)
+                    ..Sandbox::of_policy(policy_of(mode, workspace_write))
                 })
             }
         }
@@ -356,49 +349,12 @@ impl Reader<'_> {
         profiles.and_then(|profiles| profiles.keys().next().cloned()).unwrap_or_default()
     }
 
-    fn policy_of(&self, mode: SandboxMode, overrides: &Overrides) -> Result<SandboxPolicy, ConfigError> {
-        Ok(match mode {
-            SandboxMode::ReadOnly => SandboxPolicy::read_only(),
-            SandboxMode::WorkspaceWrite => self.workspace_write(overrides)?,
-            SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
-            SandboxMode::ExternalSandbox => EXTERNAL,
-        })
-    }
-
-    fn profile(
-        &self,
-        profiles: &Profiles<'_>,
-        node: &Node,
-        overrides: &Overrides,
-        requirements: &Requirements,
-    ) -> Result<Sandbox, ConfigError> {
-        let asked = node.non_empty("default_permissions")?;
-        let (name, change) = requirements.allowed_profile(&asked)?;
-        // The built-in one follows `[sandbox_workspace_write]`.
-        let found = if name == ":workspace" {
-            Permissions::of(self.workspace_write(overrides)?)
-        } else {
-            profiles.resolve(&name, node)?
-        };
-        Ok(Sandbox {
-            policy: found.policy,
-            rules: found.rules,
-            profile: Some(ActivePermissionProfile {
-                id: name,
-                extends: found.extends,
-            }),
-            change,
-            warnings: found.warnings,
-        })
-    }
-
     fn workspace_write(&self, overrides: &Overrides) -> Result<SandboxPolicy, ConfigError> {
-        let key = |name: &str| format!("sandbox_workspace_write.{name}");
-        let off = |name: &str| -> Result<bool, ConfigError> { Ok(self.read(&key(name), Node::boolean)?.unwrap_or(false)) };
-        let roots_key = key("writable_roots");
+        const ROOTS: &str = "sandbox_workspace_write.writable_roots";
+        let off = |name: &str| self.switch_off(&format!("sandbox_workspace_write.{name}"));
         let mut writable_roots = Vec::new();
-        if let Some(node) = self.find(&roots_key)? {
-            writable_roots.extend(node.strings(&roots_key)?.iter().map(|root| node.path(root, self.env, self.cwd)));
+        if let Some(node) = self.find(ROOTS)? {
+            writable_roots.extend(node.strings(ROOTS)?.iter().map(|root| node.path(root, self.env, self.cwd)));
         }
         writable_roots.extend(overrides.add_dirs.iter().cloned());
         Ok(SandboxPolicy::WorkspaceWrite {
@@ -407,15 +363,6 @@ impl Reader<'_> {
             exclude_tmpdir_env_var: off("exclude_tmpdir_env_var")?,
             exclude_slash_tmp: off("exclude_slash_tmp")?,
         })
-    }
-
-    fn filters(&self, key: &str) -> Result<BTreeMap<String, EnvironmentFilter>, ConfigError> {
-        const NAMES: [(&str, EnvironmentFilter); 2] = [("include", EnvironmentFilter::Include), ("exclude", EnvironmentFilter::Exclude)];
-        let Some(node) = self.find(key)? else { return Ok(BTreeMap::new()) };
-        let entries = node.table(key)?.iter();
-        entries
-            .map(|(pattern, node)| Ok((pattern.clone(), node.one_of(&dotted(key, pattern), &NAMES)?)))
-            .collect()
     }
 
     fn command_limits(&self) -> Result<CommandLimits, ConfigError> {
@@ -432,19 +379,6 @@ impl Reader<'_> {
             open_files: limit("open_files", 1, default.open_files)?,
         })
     }
-
-    fn shell_environment_policy(&self) -> Result<ShellEnvironmentPolicy, ConfigError> {
-        let key = |name: &str| format!("shell_environment_policy.{name}");
-        let default = ShellEnvironmentPolicy::default();
-        Ok(ShellEnvironmentPolicy {
-            inherit: self.named(&key("inherit"))?.unwrap_or(default.inherit),
-            ignore_default_excludes: self.switch_off(&key("ignore_default_excludes"))?,
-            exclude: self.read(&key("exclude"), Node::strings)?.unwrap_or_default(),
-            set: self.read(&key("set"), Node::string_map)?.unwrap_or_default(),
-            include_only: self.read(&key("include_only"), Node::strings)?.unwrap_or_default(),
-            filters: self.filters(&key("filters"))?,
-        })
-    }
 }
 
 /// `{ granular = { ... } }`; the first three switches must be there.
@@ -453,16 +387,47 @@ fn granular(node: &Node, table: &Table) -> Result<GranularApprovals, ConfigError
     let Some(switches) = table.get("granular") else {
         return Err(node.wrong("approval_policy", "`on-request`, `untrusted`, `never` or a table `granular`"));
     };
-    let inner = switches.table(KEY)?;
-    let given = |name: &str| inner.get(name).map(|node| node.boolean(&dotted(KEY, name))).transpose();
-    let needed = |name: &str| given(name)?.ok_or_else(|| switches.wrong(KEY, &format!("a table with the switch `{name}`")));
-    Ok(GranularApprovals {
-        sandbox_approval: needed("sandbox_approval")?,
-        rules: needed("rules")?,
-        mcp_elicitations: needed("mcp_elicitations")?,
-        request_permissions: given("request_permissions")?.unwrap_or(false),
-        skill_approval: given("skill_approval")?.unwrap_or(false),
+    switches
+        .parsed()
+        .map_err(|error| switches.wrong(KEY, &error.message().replace("missing field", "a table with the switch")))
+}
+
+fn profile(
+    profiles: &Profiles<'_>,
+    node: &Node,
+    requirements: &Requirements,
+    workspace_write: &SandboxPolicy,
+) -> Result<Sandbox, ConfigError> {
+    let asked = node.non_empty("default_permissions")?;
+    let (name, change) = requirements.allowed_profile(&asked)?;
+    // The built-in one follows `[sandbox_workspace_write]`.
+    let found = if name == ":workspace" {
+        Permissions::of(workspace_write.clone())
+    } else {
+        profiles.resolve(&name, node)?
+    };
+    Ok(Sandbox {
+        policy: found.policy,
+        rules: found.rules,
+        profile: Some(ActivePermissionProfile {
+            id: name,
+            extends: found.extends,
+        }),
+        change,
+        warnings: found.warnings,
     })
+}
+
+/// What a mode means; `workspace_write` is that one as configured.
+pub(crate) fn policy_of(mode: SandboxMode, workspace_write: &SandboxPolicy) -> SandboxPolicy {
+    match mode {
+        SandboxMode::ReadOnly => SandboxPolicy::read_only(),
+        SandboxMode::WorkspaceWrite => workspace_write.clone(),
+        SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
+        SandboxMode::ExternalSandbox => SandboxPolicy::ExternalSandbox {
+            network_access: NetworkAccess::Restricted,
+        },
+    }
 }
 
 /// What commands may touch, and how that was chosen.

@@ -3,6 +3,7 @@
 //! A constraint that this version cannot enforce ends the start; it is never left out.
 
 use crate::profiles::is_pattern;
+use crate::read::policy_of;
 use crate::tree::{self, Node, Table};
 use crate::value::by_name;
 use crate::{Config, ConfigError, Place, ProcessEnv, Replacement};
@@ -13,11 +14,6 @@ use codex_protocol::settings::{
 };
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-
-/// Of a mode without details.
-pub(crate) const EXTERNAL: SandboxPolicy = SandboxPolicy::ExternalSandbox {
-    network_access: NetworkAccess::Restricted,
-};
 
 /// Keys that are set outright: they become a layer of their own.
 const PINNED: [&str; 10] = [
@@ -118,9 +114,9 @@ impl Requirements {
                 .transpose()?,
         };
         Ok(Self {
-            approvals: approvals(table)?.or(legacy_approvals(managed)?),
-            reviewers: reviewers(table)?.or(legacy_reviewers(managed)?),
-            modes: modes.or(legacy_modes(managed)?),
+            approvals: approvals(table)?.or(legacy(managed, "approval_policy", None)?),
+            reviewers: reviewers(table)?.or(legacy(managed, "approvals_reviewer", Some(ApprovalsReviewer::User))?),
+            modes: modes.or(legacy(managed, "sandbox_mode", Some(SandboxMode::ReadOnly))?),
             web_search: web_search(table)?,
             profiles: profiles(table)?,
             network_closed: network(table, warnings),
@@ -163,41 +159,32 @@ impl Requirements {
     /// `config.full_access_forbidden` when full access was asked for and nobody would be asked instead.
     pub(crate) fn constrain(&self, config: &mut Config, workspace_write: &SandboxPolicy) -> Result<Vec<Replacement>, ConfigError> {
         let mut changes = Vec::new();
-        if let Some(allowed) = &self.approvals {
-            let asked = config.approval_policy;
-            if let Some(instead) = allowed.instead_of(asked) {
-                changes.push(allowed.change("approval_policy", asked.as_str(), instead.as_str(), ApprovalPolicy::as_str));
-                config.approval_policy = instead;
+        changes.extend(replaced(
+            "approval_policy",
+            &self.approvals,
+            &mut config.approval_policy,
+            ApprovalPolicy::as_str,
+        ));
+        changes.extend(replaced(
+            "approvals_reviewer",
+            &self.reviewers,
+            &mut config.approvals_reviewer,
+            ApprovalsReviewer::as_str,
+        ));
+        let asked = config.sandbox_policy.mode();
+        let mut mode = asked;
+        let change = replaced("sandbox_mode", &self.modes, &mut mode, SandboxMode::as_str);
+        if let Some(change) = change {
+            if asked == SandboxMode::DangerFullAccess && config.approval_policy == ApprovalPolicy::Never {
+                return Err(ConfigError::FullAccessForbidden { place: change.place });
             }
-        }
-        if let Some(allowed) = &self.reviewers {
-            let asked = config.approvals_reviewer;
-            if let Some(instead) = allowed.instead_of(asked) {
-                changes.push(allowed.change("approvals_reviewer", asked.as_str(), instead.as_str(), ApprovalsReviewer::as_str));
-                config.approvals_reviewer = instead;
-            }
-        }
-        if let Some(allowed) = &self.modes {
-            let asked = config.sandbox_policy.mode();
-            if let Some(instead) = allowed.instead_of(asked) {
-                if asked == SandboxMode::DangerFullAccess && config.approval_policy == ApprovalPolicy::Never {
-                    return Err(ConfigError::FullAccessForbidden {
-                        place: allowed.place.clone(),
-                    });
-                }
-                changes.push(allowed.change("sandbox_mode", asked.as_str(), instead.as_str(), SandboxMode::as_str));
-                config.permission_profile = None;
-                config.file_rules = FileRules {
-                    additional: std::mem::take(&mut config.file_rules.additional),
-                    ..FileRules::default()
-                };
-                config.sandbox_policy = match instead {
-                    SandboxMode::ReadOnly => SandboxPolicy::read_only(),
-                    SandboxMode::WorkspaceWrite => workspace_write.clone(),
-                    SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
-                    SandboxMode::ExternalSandbox => EXTERNAL,
-                };
-            }
+            config.permission_profile = None;
+            config.file_rules = FileRules {
+                additional: std::mem::take(&mut config.file_rules.additional),
+                ..FileRules::default()
+            };
+            config.sandbox_policy = policy_of(mode, workspace_write);
+            changes.push(change);
         }
         changes.extend(self.constrain_additional(config));
         changes.extend(self.constrain_web_search(config));
@@ -234,7 +221,7 @@ impl Requirements {
     /// What was asked for is replaced like everything else. Where nobody asked, nothing wider than usual comes in its place, and nobody is told.
     fn constrain_web_search(&self, config: &mut Config) -> Option<Replacement> {
         let allowed = self.web_search.as_ref()?;
-        let Some(asked) = config.web_search else {
+        let Some(asked) = &mut config.web_search else {
             let usual = [config.usual_web_search(), WebSearchMode::Cached];
             let instead = usual.into_iter().find(|mode| allowed.values.contains(mode));
             config.web_search = match instead {
@@ -243,9 +230,7 @@ impl Requirements {
             };
             return None;
         };
-        let instead = allowed.instead_of(asked)?;
-        config.web_search = Some(instead);
-        Some(allowed.change("web_search", asked.as_str(), instead.as_str(), WebSearchMode::as_str))
+        replaced("web_search", &self.web_search, asked, WebSearchMode::as_str)
     }
 
     /// The profile that may be used when `asked` was asked for.
@@ -273,11 +258,8 @@ impl Requirements {
             });
         };
         let change = Replacement {
-            key: "default_permissions".to_owned(),
-            from: asked.to_owned(),
-            to: instead.clone(),
-            place: profiles.place.clone(),
             allowed,
+            ..Replacement::by(&profiles.place, "default_permissions", asked, instead)
         };
         Ok((instead.clone(), Some(change)))
     }
@@ -334,23 +316,20 @@ impl<T> Allowed<T> {
     }
 }
 
-impl<T: Copy + PartialEq> Allowed<T> {
-    fn instead_of(&self, asked: T) -> Option<T> {
-        if self.values.contains(&asked) {
-            return None;
-        }
-        self.values.first().copied()
-    }
-
-    fn change(&self, key: &str, from: &str, to: &str, name: impl Fn(T) -> &'static str) -> Replacement {
-        Replacement {
-            key: key.to_owned(),
-            from: from.to_owned(),
-            to: to.to_owned(),
-            place: self.place.clone(),
-            allowed: self.values.iter().map(|value| name(*value).to_owned()).collect(),
-        }
-    }
+/// Puts the first value that is allowed in the place of one that is not.
+fn replaced<T: Copy + PartialEq>(
+    key: &str,
+    allowed: &Option<Allowed<T>>,
+    slot: &mut T,
+    name: impl Fn(T) -> &'static str,
+) -> Option<Replacement> {
+    let allowed = allowed.as_ref().filter(|allowed| !allowed.values.contains(slot))?;
+    let instead = *allowed.values.first()?;
+    let asked = std::mem::replace(slot, instead);
+    Some(Replacement {
+        allowed: allowed.values.iter().map(|value| name(*value).to_owned()).collect(),
+        ..Replacement::by(&allowed.place, key, name(asked), name(instead))
+    })
 }
 
 fn unenforceable(table: &Table) -> Result<(), ConfigError> {
@@ -374,11 +353,7 @@ fn deny_read(table: &Table, env: &ProcessEnv) -> Result<DenyRead, ConfigError> {
     };
     let place = node.source.place.to_string();
     for text in node.items().unwrap_or_default().iter().filter_map(toml::Value::as_str) {
-        let in_home = text == "~" || text.starts_with("~/");
-        let path = match (&env.home, in_home) {
-            (Some(home), true) => env.expand(text, home),
-            _ => AbsPath::new(text).map_err(|_| invalid(&KEY.join("."), node, &format!("needs absolute paths, not `{text}`")))?,
-        };
+        let path = env.absolute(text).ok_or_else(|| no_path(&KEY.join("."), node, text))?;
         if is_pattern(text) {
             found.globs.push(DenyGlob {
                 pattern: path.to_string(),
@@ -442,6 +417,10 @@ fn invalid(key: &str, node: &Node, problem: &str) -> ConfigError {
         key: key.to_owned(),
         problem: problem.to_owned(),
     }
+}
+
+fn no_path(key: &str, node: &Node, text: &str) -> ConfigError {
+    invalid(key, node, &format!("needs absolute paths, not `{text}`"))
 }
 
 fn allowed_modes(key: &str, node: &Node) -> Result<Allowed<SandboxMode>, ConfigError> {
@@ -521,11 +500,7 @@ fn profiles(table: &Table) -> Result<Option<AllowedProfiles>, ConfigError> {
     let default = table.get("default_permissions");
     match (table.get(KEY), default) {
         (None, None) => Ok(None),
-        (None, Some(node)) => Err(invalid(
-            "default_permissions",
-            node,
-            "needs `allowed_permission_profiles` beside it",
-        )),
+        (None, Some(node)) => Err(invalid("default_permissions", node, &format!("needs `{KEY}` beside it"))),
         (Some(node), default) => {
             let mut allowed = BTreeMap::new();
             for (name, value) in node.table(KEY)? {
@@ -573,13 +548,9 @@ fn socket_limits(table: &Table, env: &ProcessEnv) -> Result<Option<SocketLimits>
             if node.text() == Some("allow") {
                 continue;
             }
-            let home = env.home.as_ref().filter(|_| text.starts_with("~/"));
-            let path = match home {
-                Some(home) => env.expand(text, home),
-                None => AbsPath::new(text).map_err(|_| invalid(&key, node, &format!("needs absolute paths, not `{text}`")))?,
-            };
+            let path = env.absolute(text).filter(|_| text != "~");
             closed.push(SocketRule {
-                path,
+                path: path.ok_or_else(|| no_path(&key, node, text))?,
                 place: node.source.place.to_string(),
             });
         }
@@ -591,32 +562,12 @@ fn socket_limits(table: &Table, env: &ProcessEnv) -> Result<Option<SocketLimits>
     }))
 }
 
-fn legacy_approvals(managed: &Table) -> Result<Option<Allowed<ApprovalPolicy>>, ConfigError> {
-    let Some(node) = managed.get("approval_policy").filter(|node| node.text().is_some()) else {
+/// A value of the managed configuration; the weakest one may be chosen as well.
+fn legacy<T: DeserializeOwned + PartialEq>(managed: &Table, key: &str, weakest: Option<T>) -> Result<Option<Allowed<T>>, ConfigError> {
+    let Some(node) = managed.get(key).filter(|node| node.text().is_some()) else {
         return Ok(None);
     };
-    Ok(Some(Allowed::at(node, vec![node.named("approval_policy")?])))
-}
-
-/// A reviewer also leaves the user.
-fn legacy_reviewers(managed: &Table) -> Result<Option<Allowed<ApprovalsReviewer>>, ConfigError> {
-    let Some(node) = managed.get("approvals_reviewer") else {
-        return Ok(None);
-    };
-    let reviewer = node.named("approvals_reviewer")?;
-    let values = match reviewer {
-        ApprovalsReviewer::User => vec![reviewer],
-        ApprovalsReviewer::AutoReview => vec![reviewer, ApprovalsReviewer::User],
-    };
-    Ok(Some(Allowed::at(node, values)))
-}
-
-fn legacy_modes(managed: &Table) -> Result<Option<Allowed<SandboxMode>>, ConfigError> {
-    let Some(node) = managed.get("sandbox_mode") else { return Ok(None) };
-    let mode = node.named("sandbox_mode")?;
-    let mut values = vec![mode];
-    if mode != SandboxMode::ReadOnly {
-        values.push(SandboxMode::ReadOnly);
-    }
-    Ok(Some(Allowed::at(node, values)))
+    let value = node.named(key)?;
+    let weakest = weakest.filter(|weakest| *weakest != value);
+    Ok(Some(Allowed::at(node, std::iter::once(value).chain(weakest).collect())))
 }

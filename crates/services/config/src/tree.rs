@@ -124,6 +124,20 @@ impl Lines<'_> {
     }
 }
 
+impl Node {
+    /// The value without its places.
+    pub(crate) fn to_toml(&self) -> toml::Value {
+        match &self.value {
+            Value::Table(table) => table
+                .iter()
+                .map(|(key, node)| (key.clone(), node.to_toml()))
+                .collect::<toml::Table>()
+                .into(),
+            Value::Other(value) => value.clone(),
+        }
+    }
+}
+
 /// A value of an override or flag; inner tables become tables of the tree.
 pub(crate) fn node(value: toml::Value, source: &Source) -> Node {
     let value = match value {
@@ -205,17 +219,14 @@ pub(crate) fn spelled(path: &[String]) -> String {
 /// Lays `upper` over `lower`: tables merge, everything else is replaced whole. What a permission profile denies stays denied.
 pub(crate) fn merge(lower: &mut Table, upper: Table) {
     for (key, node) in upper {
-        if key == PERMISSIONS
-            && let Some(below) = lower.get(&key)
-        {
-            let (below, above) = (below.clone(), node.clone());
-            merge_one(lower, key.clone(), node);
-            if let Some(merged) = lower.get_mut(&key) {
-                keep_denied(merged, &below, &above);
-            }
-            continue;
+        let both = lower
+            .get(&key)
+            .filter(|_| key == PERMISSIONS)
+            .map(|below| (below.clone(), node.clone()));
+        merge_one(lower, key.clone(), node);
+        if let (Some((below, above)), Some(merged)) = (both, lower.get_mut(&key)) {
+            keep_denied(merged, &below, &above);
         }
-        merge_one(lower, key, node);
     }
 }
 

@@ -5,7 +5,6 @@ use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
 use serde::de::DeserializeOwned;
 use serde::de::value::StrDeserializer;
-use std::collections::BTreeMap;
 
 /// The value of that name; which names there are is told where a layer is checked.
 pub(crate) fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
@@ -104,11 +103,9 @@ impl Node {
         }
     }
 
-    pub(crate) fn string_map(&self, key: &str) -> Result<BTreeMap<String, String>, ConfigError> {
-        let entries = self.table(key)?.iter();
-        entries
-            .map(|(name, node)| Ok((name.clone(), node.string(&crate::tree::dotted(key, name))?)))
-            .collect()
+    /// The value as `T` reads it from TOML.
+    pub(crate) fn parsed<T: DeserializeOwned>(&self) -> Result<T, toml::de::Error> {
+        self.to_toml().try_into()
     }
 
     pub(crate) fn named<T: DeserializeOwned>(&self, key: &str) -> Result<T, ConfigError> {

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `[tui]`, and what stands beside it for the interface alone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct TerminalSettings {
+    #[serde(skip)]
     pub notifications: Notifications,
     pub notification_method: NotificationMethod,
     pub notification_condition: NotificationCondition,
@@ -26,13 +28,15 @@ pub struct TerminalSettings {
     /// Keys that come very fast are not taken for a paste.
     pub disable_paste_burst: bool,
     /// By context and action.
+    #[serde(skip)]
     pub keymap: Vec<KeyChange>,
     /// By the name of the model.
+    #[serde(skip)]
     pub model_prices: BTreeMap<String, ModelPrice>,
 }
 
 /// In US dollars per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct ModelPrice {
     pub input: f64,
     /// Of input that the provider had cached; `None`: as `input`.
