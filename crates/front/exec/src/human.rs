@@ -16,7 +16,7 @@ use codex_protocol::items::{
 };
 use codex_protocol::notifications::{Notification, TurnPlanUpdated};
 use codex_protocol::requests::ThreadSetup;
-use codex_protocol::settings::SandboxPolicy;
+use codex_protocol::settings::{SandboxMode, SandboxPolicy};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -400,16 +400,10 @@ fn sandbox(policy: &SandboxPolicy) -> String {
         roots.extend(writable_roots.iter().map(ToString::to_string));
         text += &format!(" [{}]", roots.join(", "));
     }
-    match policy {
-        SandboxPolicy::DangerFullAccess => text,
-        SandboxPolicy::ExternalSandbox { .. } | SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => {
-            if policy.network_access() {
-                text + " (network access enabled)"
-            } else {
-                text
-            }
-        }
+    if policy.network_access() && policy.mode() != SandboxMode::DangerFullAccess {
+        text += " (network access enabled)";
     }
+    text
 }
 
 /// Input that was not cached, and output.

@@ -11,9 +11,7 @@ use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision};
 use codex_protocol::requests::{
     ReviewStart, ReviewStartParams, ThreadCompactStart, ThreadIdParams, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
 };
-use codex_protocol::review::ReviewTarget;
 use codex_rpc::{Client, Events, ServerMessage};
-use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -89,12 +87,12 @@ async fn attempt(
     *thread = Some(setup.thread.clone());
     let prompt = options.task.prompt().map(String::as_str);
     let report = Report::start(options.output, &setup, prompt, streams).await?;
-    let Some(work) = Work::of(&options) else {
+    if options.task == Task::Open {
         if let Some((file, path)) = &mut last_message_file {
             write_last_message(file, path, None, streams).await;
         }
         return Ok(ExitStatus::Done);
-    };
+    }
     let mut run = Run {
         report,
         waits: Waits::default(),
@@ -107,7 +105,7 @@ async fn attempt(
         events,
         signals: signals.clone(),
     };
-    let status = match run.turn(work, streams).await {
+    let status = match run.turn(&options, streams).await {
         Ok(status) => status,
         Err(Failure::Error(error)) => return run.lost(error, last_message_file.as_mut(), streams).await,
         Err(failure) => return Err(failure),
@@ -123,60 +121,36 @@ async fn attempt(
     }
 }
 
-/// What the turn is for.
-enum Work {
-    Answer {
-        input: Vec<UserInput>,
-        output_schema: Option<Value>,
-    },
-    Compact,
-    Review(ReviewTarget),
-}
-
-impl Work {
-    /// `None` if there is to be no turn.
-    fn of(options: &ExecOptions) -> Option<Self> {
-        match &options.task {
-            Task::Open => None,
-            Task::Answer(prompt) => Some(Self::Answer {
+/// Gives the turn's id; that of one that compacts comes with its start and is empty here.
+async fn start(options: &ExecOptions, client: &Client, thread_id: &str, was_planning: bool) -> Result<String, ExecError> {
+    let thread_id = thread_id.to_owned();
+    let turn = match &options.task {
+        Task::Open => return Ok(String::new()),
+        Task::Answer(prompt) => {
+            let params = TurnStartParams {
+                thread_id,
                 input: input(&options.images, prompt),
                 output_schema: options.output_schema.clone(),
-            }),
-            Task::Compact => Some(Self::Compact),
-            Task::Review(target) => Some(Self::Review(target.clone())),
+                // Here work is done, whatever the session was about before: nobody could have the plan carried out.
+                collaboration_mode: was_planning.then(Box::default),
+                ..TurnStartParams::default()
+            };
+            client.request::<TurnStart>(params).await?.turn
         }
-    }
-
-    /// Gives the turn's id; that of one that compacts comes with its start and is empty here.
-    async fn start(self, client: &Client, thread_id: &str, was_planning: bool) -> Result<String, ExecError> {
-        let thread_id = thread_id.to_owned();
-        Ok(match self {
-            Self::Answer { input, output_schema } => {
-                let params = TurnStartParams {
-                    thread_id,
-                    input,
-                    output_schema,
-                    // Here work is done, whatever the session was about before: nobody could have the plan carried out.
-                    collaboration_mode: was_planning.then(Box::default),
-                    ..TurnStartParams::default()
-                };
-                client.request::<TurnStart>(params).await?.turn.id
-            }
-            Self::Compact => {
-                client.request::<ThreadCompactStart>(ThreadIdParams { thread_id }).await?;
-                String::new()
-            }
-            Self::Review(target) => {
-                let delivery = None;
-                let params = ReviewStartParams {
-                    thread_id,
-                    target,
-                    delivery,
-                };
-                client.request::<ReviewStart>(params).await?.turn.id
-            }
-        })
-    }
+        Task::Compact => {
+            client.request::<ThreadCompactStart>(ThreadIdParams { thread_id }).await?;
+            return Ok(String::new());
+        }
+        Task::Review(target) => {
+            let params = ReviewStartParams {
+                thread_id,
+                target: target.clone(),
+                delivery: None,
+            };
+            client.request::<ReviewStart>(params).await?.turn
+        }
+    };
+    Ok(turn.id)
 }
 
 struct Run {
@@ -195,8 +169,8 @@ struct Run {
 }
 
 impl Run {
-    async fn turn(&mut self, work: Work, streams: &mut Streams) -> Result<ExitStatus, Failure> {
-        let started = work.start(&self.client, &self.thread_id, self.was_planning);
+    async fn turn(&mut self, options: &ExecOptions, streams: &mut Streams) -> Result<ExitStatus, Failure> {
+        let started = start(options, &self.client, &self.thread_id, self.was_planning);
         self.turn_id = named_wait(started, "the turn to start", &self.clock, streams).await?;
         self.follow(streams).await
     }
@@ -228,15 +202,8 @@ impl Run {
                 }
                 Some(ServerMessage::Request { id, .. }) => {
                     // Approvals are off, so nothing should be asked; what is asked is refused. If the server is gone the loop notices.
-                    let _ = self
-                        .client
-                        .respond(
-                            id,
-                            &ApprovalAnswer {
-                                decision: ApprovalDecision::Decline,
-                            },
-                        )
-                        .await;
+                    let decision = ApprovalDecision::Decline;
+                    let _ = self.client.respond(id, &ApprovalAnswer { decision }).await;
                 }
                 None => {
                     return Err(ExecError::new("server.gone", format!("the app server has ended: {}", self.events.end().reason)).into());

@@ -115,27 +115,8 @@ impl Waits {
             }
             Notification::TurnStarted(_) => self.current = Some((Topic::Model, Wait::new("the model", now))),
             Notification::TurnCompleted(_) => *self = Self::default(),
-            Notification::ThreadStarted(_)
-            | Notification::ThreadStatusChanged(_)
-            | Notification::ThreadTokenUsageUpdated(_)
-            | Notification::ThreadClosed(_)
-            | Notification::ThreadArchived(_)
-            | Notification::ThreadUnarchived(_)
-            | Notification::ThreadDeleted(_)
-            | Notification::ThreadNameUpdated(_)
-            | Notification::TurnPlanUpdated(_)
-            | Notification::TurnDiffUpdated(_)
-            | Notification::CommandExecutionOutputDelta(_)
-            | Notification::TerminalInteraction(_)
-            | Notification::ServerRequestResolved(_)
-            | Notification::AccountRateLimitsUpdated(_)
-            | Notification::AutoApprovalReviewStarted(_)
-            | Notification::AutoApprovalReviewCompleted(_)
-            | Notification::Error(_)
-            | Notification::SkillsChanged(_)
-            | Notification::FileSearchUpdated(_)
-            | Notification::FileSearchCompleted(_)
-            | Notification::Warning(_) => {}
+            // No wait begins or ends with any other.
+            _ => {}
         }
     }
 
@@ -159,65 +140,60 @@ impl Waits {
     }
 
     fn named(&mut self, waiting_for: &WaitingFor, now: Duration) {
-        let (topic, cause) = match waiting_for {
-            WaitingFor::Model => (Topic::Model, "the model".to_owned()),
+        let item = |item_id: &String| Topic::Item(item_id.clone());
+        let (topic, wait) = match waiting_for {
+            WaitingFor::Model => (Topic::Model, Wait::new("the model", now)),
             WaitingFor::Retry {
                 attempt,
                 attempts_max,
                 delay_ms,
                 reason,
-            } => (
-                Topic::Model,
-                format!("attempt {attempt} of {attempts_max}, due after {delay_ms} ms: {reason}"),
-            ),
-            WaitingFor::Tool { item_id, what, pid } => {
-                let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-                (Topic::Item(item_id.clone()), format!("`{}`{pid}", first_line(what)))
+            } => {
+                let cause = format!("attempt {attempt} of {attempts_max}, due after {delay_ms} ms: {reason}");
+                let attempt = Some(*attempt);
+                (
+                    Topic::Model,
+                    Wait {
+                        attempt,
+                        ..Wait::new(cause, now)
+                    },
+                )
             }
-            WaitingFor::Approval { item_id } => (Topic::Item(item_id.clone()), "an answer to an approval question".to_owned()),
-        };
-        let (mut pid, mut attempt) = (None, None);
-        match waiting_for {
-            WaitingFor::Tool { pid: known, .. } => pid = *known,
-            WaitingFor::Retry { attempt: known, .. } => attempt = Some(*known),
-            WaitingFor::Model | WaitingFor::Approval { .. } => {}
-        }
-        let wait = Wait {
-            pid,
-            attempt,
-            ..Wait::new(cause, now)
+            WaitingFor::Tool { item_id, what, pid } => {
+                let shown = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+                let cause = format!("`{}`{shown}", first_line(what));
+                (
+                    item(item_id),
+                    Wait {
+                        pid: *pid,
+                        ..Wait::new(cause, now)
+                    },
+                )
+            }
+            WaitingFor::Approval { item_id } => (item(item_id), Wait::new("an answer to an approval question", now)),
         };
         self.current = Some((topic, wait));
     }
 
     fn item_started(&mut self, item: &ThreadItem, now: Duration) {
-        match item {
-            ThreadItem::CommandExecution(command) => {
-                self.running
-                    .push((command.id.clone(), Wait::new(format!("`{}`", first_line(&command.command)), now)));
-                self.current = None;
+        let cause = match item {
+            ThreadItem::CommandExecution(command) => format!("`{}`", first_line(&command.command)),
+            ThreadItem::FileChange { .. } => "the patch to be written".to_owned(),
+            ThreadItem::McpToolCall(call) => format!("{} of MCP server {}", call.tool, call.server),
+            ThreadItem::CollabAgentToolCall(_) => "other agents".to_owned(),
+            ThreadItem::AgentMessage { .. } | ThreadItem::Plan { .. } | ThreadItem::Reasoning { .. } => return self.model_speaks(now),
+            ThreadItem::WebSearch { .. } => {
+                self.current = Some((Topic::Model, Wait::new("the provider's web search", now)));
+                return;
             }
-            ThreadItem::FileChange { id, .. } => {
-                self.running.push((id.clone(), Wait::new("the patch to be written", now)));
-                self.current = None;
-            }
-            ThreadItem::AgentMessage { .. } | ThreadItem::Plan { .. } | ThreadItem::Reasoning { .. } => self.model_speaks(now),
-            ThreadItem::McpToolCall(call) => {
-                let cause = format!("{} of MCP server {}", call.tool, call.server);
-                self.running.push((call.id.clone(), Wait::new(cause, now)));
-                self.current = None;
-            }
-            ThreadItem::CollabAgentToolCall(call) => {
-                self.running.push((call.id.clone(), Wait::new("other agents", now)));
-                self.current = None;
-            }
-            ThreadItem::WebSearch { .. } => self.current = Some((Topic::Model, Wait::new("the provider's web search", now))),
             ThreadItem::UserMessage { .. }
             | ThreadItem::ImageView { .. }
             | ThreadItem::EnteredReviewMode { .. }
             | ThreadItem::ExitedReviewMode { .. }
-            | ThreadItem::ContextCompaction { .. } => {}
-        }
+            | ThreadItem::ContextCompaction { .. } => return,
+        };
+        self.running.push((item.id().to_owned(), Wait::new(cause, now)));
+        self.current = None;
     }
 
     fn model_speaks(&mut self, now: Duration) {

@@ -51,6 +51,10 @@ pub struct Need {
     pub scope: Scope,
 }
 
+const fn need(rights: Rights, scope: Scope) -> Need {
+    Need { rights, scope }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// A name that came or went. A line for what may be missing opens nothing; its folder is needed, too.
@@ -122,10 +126,8 @@ pub fn learned(policy: &ResolvedPolicy, host: &Capabilities, record: &Record) ->
         };
         if scope == Scope::Name {
             let name = made_at.as_ref().unwrap_or(&file.path);
-            let (rights, scope) = (Rights::Write, Scope::Folder);
-            learned
-                .needs
-                .add(name.parent().unwrap_or_else(|| name.clone()), Need { rights, scope });
+            let folder = name.parent().unwrap_or_else(|| name.clone());
+            learned.needs.add(folder, need(Rights::Write, Scope::Folder));
         }
         if file.file_use == FileUse::Run {
             learned.programs.insert(file.path.clone());
@@ -135,8 +137,7 @@ pub fn learned(policy: &ResolvedPolicy, host: &Capabilities, record: &Record) ->
         {
             learned.needs.spelled.insert(spelled.clone(), file.path.clone());
         }
-        learned.needs.add(file.path.clone(), Need { rights, scope });
-        learned.needs.add(file.path.clone(), Need { rights, scope });
+        learned.needs.add(file.path.clone(), need(rights, scope));
     }
     let addresses = record
         .addresses
@@ -146,8 +147,7 @@ pub fn learned(policy: &ResolvedPolicy, host: &Capabilities, record: &Record) ->
     for address in learned.needs.addresses.clone() {
         // What cannot be seen cannot be connected to, either.
         if let Address::Unix(path) = address {
-            let (rights, scope) = (Rights::Read, Scope::File);
-            learned.needs.add(path, Need { rights, scope });
+            learned.needs.add(path, need(Rights::Read, Scope::File));
         }
     }
     learned

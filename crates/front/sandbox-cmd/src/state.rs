@@ -7,6 +7,8 @@
 use crate::SandboxCmdError;
 use codex_base::AbsPath;
 use codex_config::Overrides;
+use codex_protocol::additional::{FileSystemEntry, FileSystemPath, FileSystemSpecialPath};
+use codex_protocol::settings::Rights;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -59,45 +61,8 @@ enum WireNetwork {
 enum WireFiles {
     Unrestricted,
     Restricted {
-        entries: Vec<WireEntry>,
+        entries: Vec<FileSystemEntry>,
         glob_scan_max_depth: Option<u32>,
-    },
-}
-
-#[derive(Deserialize)]
-struct WireEntry {
-    path: WirePath,
-    access: Access,
-}
-
-#[derive(Clone, Copy, PartialEq, PartialOrd, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Access {
-    Read,
-    Write,
-    #[serde(alias = "none")]
-    Deny,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum WirePath {
-    Special { value: Special },
-    Path { path: String },
-    GlobPattern { pattern: String },
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum Special {
-    Root,
-    Minimal,
-    Tmpdir,
-    SlashTmp,
-    CurrentWorkingDirectory,
-    #[serde(alias = "workspace_roots")]
-    ProjectRoots {
-        subpath: Option<String>,
     },
 }
 
@@ -121,7 +86,7 @@ impl State {
                     WireFiles::Restricted {
                         entries,
                         glob_scan_max_depth,
-                    } => filesystem(&entries, glob_scan_max_depth),
+                    } => filesystem(&entries, glob_scan_max_depth).map_err(wrong)?,
                 },
                 network: network == WireNetwork::Enabled,
             },
@@ -134,7 +99,7 @@ impl State {
     pub fn with_readable_roots(mut self, roots: &[AbsPath]) -> Self {
         if let Profile::Table { filesystem, .. } = &mut self.profile {
             for root in roots {
-                put(filesystem, &root.to_string(), Access::Read);
+                put(filesystem, &root.to_string(), Rights::Read);
             }
         }
         self
@@ -171,46 +136,44 @@ impl State {
     }
 }
 
-fn filesystem(entries: &[WireEntry], max_depth: Option<u32>) -> Table {
+/// The error is what is not understood.
+fn filesystem(entries: &[FileSystemEntry], max_depth: Option<u32>) -> Result<Table, String> {
     let mut table = Table::new();
     if let Some(depth) = max_depth {
         table.insert("glob_scan_max_depth".to_owned(), i64::from(depth).into());
     }
-    for WireEntry { path, access } in entries {
-        match path {
-            WirePath::Path { path } | WirePath::GlobPattern { pattern: path } => put(&mut table, path, *access),
-            WirePath::Special { value } => match value {
-                Special::Root => put(&mut table, ":root", *access),
-                Special::Minimal => put(&mut table, ":minimal", *access),
-                Special::Tmpdir => put(&mut table, ":tmpdir", *access),
-                Special::SlashTmp => put(&mut table, ":slash_tmp", *access),
-                Special::CurrentWorkingDirectory => put_below(&mut table, ".", *access),
-                Special::ProjectRoots { subpath } => put_below(&mut table, subpath.as_deref().unwrap_or("."), *access),
+    for FileSystemEntry { path, access } in entries {
+        let key = match path {
+            FileSystemPath::Path { path } | FileSystemPath::GlobPattern { pattern: path } => path,
+            FileSystemPath::Special { value } => match value {
+                FileSystemSpecialPath::Root => ":root",
+                FileSystemSpecialPath::Minimal => ":minimal",
+                FileSystemSpecialPath::Tmpdir => ":tmpdir",
+                FileSystemSpecialPath::SlashTmp => ":slash_tmp",
+                FileSystemSpecialPath::CurrentWorkingDirectory | FileSystemSpecialPath::ProjectRoots { .. } => {
+                    let below = match value {
+                        FileSystemSpecialPath::ProjectRoots { subpath } => subpath.as_deref(),
+                        _ => None,
+                    };
+                    let roots = table.entry(":workspace_roots").or_insert_with(|| Table::new().into());
+                    if let Value::Table(roots) = roots {
+                        put(roots, below.unwrap_or("."), *access);
+                    }
+                    continue;
+                }
+                FileSystemSpecialPath::Unknown { path, .. } => return Err(format!("unknown path {path:?}")),
             },
-        }
+        };
+        put(&mut table, key, *access);
     }
-    table
-}
-
-fn put_below(table: &mut Table, below: &str, access: Access) {
-    let roots = table.entry(":workspace_roots").or_insert_with(|| Table::new().into());
-    if let Value::Table(roots) = roots {
-        put(roots, below, access);
-    }
+    Ok(table)
 }
 
 /// Of two for one path the stronger counts: deny, write, read.
-fn put(table: &mut Table, key: &str, access: Access) {
-    let known = match table.get(key).and_then(Value::as_str) {
-        Some("deny") => Access::Deny,
-        Some("write") => Access::Write,
-        _ => Access::Read,
-    };
-    let word = match if known > access { known } else { access } {
-        Access::Read => "read",
-        Access::Write => "write",
-        Access::Deny => "deny",
-    };
+fn put(table: &mut Table, key: &str, access: Rights) {
+    let known = table.get(key).and_then(Value::as_str);
+    let is_stronger = |known: &&str| *known == "deny" || *known == "write" && access == Rights::Read;
+    let word = known.filter(is_stronger).unwrap_or(access.as_str()).to_owned();
     table.insert(key.to_owned(), word.into());
 }
 
@@ -220,17 +183,7 @@ fn folder(text: &str) -> Option<AbsPath> {
         return AbsPath::new(text).ok();
     };
     let rest = rest.strip_prefix("localhost").unwrap_or(rest);
-    let mut bytes = Vec::new();
-    let mut left = rest.bytes();
-    while let Some(byte) = left.next() {
-        if byte == b'%' {
-            let digits = [left.next()?, left.next()?];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    AbsPath::new(String::from_utf8(bytes).ok()?).ok()
+    AbsPath::new(codex_base::path::percent_decoded(rest)?).ok()
 }
 
 #[cfg(test)]

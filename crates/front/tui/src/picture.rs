@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::state::{Effect, State};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
+use codex_base::path::percent_decoded;
 use codex_base::{AbsPath, os};
 use std::process::Stdio;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub fn path_in(text: &str) -> Option<String> {
         }
     }
     if let Some(path) = text.strip_prefix("file://") {
-        return decoded(path);
+        return percent_decoded(path);
     }
     let mut path = String::new();
     let mut letters = text.chars();
@@ -48,21 +49,6 @@ pub fn path_in(text: &str) -> Option<String> {
         }
     }
     Some(path)
-}
-
-/// With `%20` as a blank.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Asks whether pasted text names a picture that is there.

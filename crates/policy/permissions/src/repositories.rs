@@ -5,7 +5,7 @@ use crate::{PathRule, ResolvedPolicy, Rights, RuleSource, rights};
 use codex_base::AbsPath;
 
 /// In a repository's folder: programs, settings that name programs, and pointers to other folders of objects or settings.
-const SETTINGS: [&str; 8] = [
+pub const GIT_SETTINGS: [&str; 8] = [
     "config",
     "config.worktree",
     "commondir",
@@ -37,7 +37,7 @@ pub fn repository_of_setting(path: &AbsPath) -> Option<AbsPath> {
 
 /// The same for a folder that is known to be a repository's.
 pub fn is_setting_of(git: &AbsPath, path: &AbsPath) -> bool {
-    let mut names = SETTINGS.iter().chain(&SHELVES);
+    let mut names = GIT_SETTINGS.iter().chain(&SHELVES);
     names.any(|name| crate::starts_with_ignoring_case(path, &git.join(*name)))
 }
 
@@ -52,12 +52,12 @@ pub(crate) fn with_nested(policy: &ResolvedPolicy, nested: &[NestedRepository]) 
     for repository in nested {
         let (NestedRepository::Protected { git, .. } | NestedRepository::ReadOnly(git)) = repository;
         // At the top of a root the policy knows better.
-        if is_named(&policy, git) || policy.limits.iter().any(|limit| limit.path == git.join(SETTINGS[0])) {
+        if is_named(&policy, git) || policy.limits.iter().any(|limit| limit.path == git.join(GIT_SETTINGS[0])) {
             continue;
         }
         match repository {
             NestedRepository::Protected { git, shelves } => {
-                SETTINGS.iter().for_each(|name| added.limit(git.join(name)));
+                GIT_SETTINGS.iter().for_each(|name| added.limit(git.join(name)));
                 shelves.iter().for_each(|shelf| added.limit(shelf.clone()));
             }
             NestedRepository::ReadOnly(git) => added.limit(git.clone()),
@@ -135,7 +135,7 @@ pub(crate) fn additions(repository: &Repository) -> Additions {
 
 impl Additions {
     fn repository(&mut self, folder: &AbsPath) {
-        SETTINGS.iter().for_each(|name| self.limit(folder.join(name)));
+        GIT_SETTINGS.iter().for_each(|name| self.limit(folder.join(name)));
         SHELVES.iter().for_each(|name| self.rule(folder.join(name), Rights::Read));
     }
 

@@ -10,7 +10,7 @@
 //! 6. What looks risky is proposed apart, to be looked at.
 
 use super::risk::{self, Risk};
-use super::{Folders, Need, Needs, Scope};
+use super::{Folders, Need, Needs, Scope, need};
 use codex_base::AbsPath;
 use codex_permissions::Rights;
 use codex_permissions::devices::{self, Device};
@@ -100,11 +100,7 @@ pub fn propose(needs: &Needs, folders: &Folders) -> Proposal {
         } else if risk::is_broad(folder, folders) {
             passed.insert(folder.clone());
         } else {
-            let need = Need {
-                rights: Rights::Read,
-                scope: Scope::Folder,
-            };
-            sieve.need(folder, need);
+            sieve.need(folder, need(Rights::Read, Scope::Folder));
         }
     }
     sieve.gather();
@@ -195,16 +191,12 @@ impl Sieve<'_> {
         if wanted < Rights::Write {
             return None;
         }
-        let Folders {
-            cwd,
-            home,
-            tmpdir,
-            slash_tmp,
-            codex_home,
-            ..
-        } = self.folders;
-        let inner = [Some(cwd), home.as_ref(), Some(codex_home)];
-        let temporary = [tmpdir, slash_tmp].into_iter().flatten().filter(|folder| path.starts_with(folder));
+        let folders = self.folders;
+        let inner = [Some(&folders.cwd), folders.home.as_ref(), Some(&folders.codex_home)];
+        let temporary = [&folders.tmpdir, &folders.slash_tmp]
+            .into_iter()
+            .flatten()
+            .filter(|folder| path.starts_with(folder));
         let deepest = temporary.max_by_key(|folder| folder.components().count())?;
         let is_inner = |folder: &&AbsPath| path.starts_with(folder) && folder.starts_with(deepest);
         (!inner.into_iter().flatten().any(|folder| is_inner(&folder))).then(|| deepest.clone())
@@ -222,15 +214,7 @@ impl Sieve<'_> {
         };
         if !self.is_covered(spelled, Rights::Read)
             && !self.is_minimal(spelled)
-            && risk::of_path(
-                spelled,
-                Need {
-                    rights,
-                    scope: Scope::File,
-                },
-                self.folders,
-            )
-            .is_none()
+            && risk::of_path(spelled, need(rights, Scope::File), self.folders).is_none()
             && nameable(spelled).as_ref() == Some(spelled)
         {
             self.open(spelled.clone(), rights);
@@ -252,17 +236,7 @@ impl Sieve<'_> {
                 // What is written keeps its own line: many that are read are no reason to write.
                 for rights in [Rights::Read, Rights::Write] {
                     let count = lines.iter().filter(|line| **line == rights).count();
-                    if count >= MANY
-                        && risk::of_path(
-                            &folder,
-                            Need {
-                                rights,
-                                scope: Scope::Folder,
-                            },
-                            self.folders,
-                        )
-                        .is_none()
-                    {
+                    if count >= MANY && risk::of_path(&folder, need(rights, Scope::Folder), self.folders).is_none() {
                         self.open(folder.clone(), rights);
                     }
                 }

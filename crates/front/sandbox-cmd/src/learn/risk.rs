@@ -3,7 +3,7 @@
 use super::{Folders, Need, Scope};
 use codex_base::AbsPath;
 use codex_permissions::devices::{self, Device};
-use codex_permissions::{PROTECTED_NAMES, Rights};
+use codex_permissions::{GIT_SETTINGS, PROTECTED_NAMES, Rights};
 use codex_process::record::Address;
 use serde::Serialize;
 use std::fmt;
@@ -50,17 +50,6 @@ impl fmt::Display for Risk {
     }
 }
 
-/// Below a repository's folder.
-const OF_GIT: [&str; 8] = [
-    "config",
-    "config.worktree",
-    "commondir",
-    "hooks",
-    "info/attributes",
-    "objects/info/alternates",
-    "branches",
-    "remotes",
-];
 /// Below the home.
 const START_UP: [&str; 20] = [
     ".bashrc",
@@ -139,7 +128,7 @@ pub(super) fn of_credentials(path: &AbsPath, folders: &Folders) -> Option<Rights
 fn is_of_git(path: &Path) -> bool {
     let mut names = path.components();
     let in_repository = names.by_ref().any(|part| part.as_os_str() == ".git");
-    in_repository && OF_GIT.iter().any(|name| names.as_path().starts_with(name))
+    in_repository && GIT_SETTINGS.iter().any(|name| names.as_path().starts_with(name))
 }
 
 /// Whether a line for `folder` would open things that have nothing to do with each other.

@@ -34,37 +34,24 @@ impl Told<'_> {
     pub fn toml(&self) -> String {
         let Self { learned, proposal, .. } = self;
         let mut text = String::new();
+        let from = format!("one run of {} (exit code {})", self.program, self.exit_code);
         comment(
             &mut text,
-            &format!(
-                "Learned by `codex sandbox learn` from one run of {} (exit code {}). Another run may need more.",
-                self.program, self.exit_code
-            ),
+            &format!("Learned by `codex sandbox learn` from {from}. Another run may need more."),
         );
         comment(&mut text, &listed("It ran: ", learned.programs.iter().map(file_name)));
         let _ = writeln!(text, "default_permissions = {}\n", quoted(self.name));
         self.filesystem(&mut text);
         self.network(&mut text);
-        if !proposal.passed.is_empty() {
-            comment(
-                &mut text,
-                &listed(
-                    "Listed, and too broad to open; only what is named above is seen there: ",
-                    &proposal.passed,
-                ),
-            );
-        }
-        if !proposal.unnamed.is_empty() {
-            comment(&mut text, &listed("Used, and no line can name it: ", &proposal.unnamed));
-        }
-        if !self.uncovered.is_empty() {
-            comment(
-                &mut text,
-                &listed(
-                    "Used, and not open with this profile, because something stronger closes it: ",
-                    self.uncovered,
-                ),
-            );
+        let passed = "Listed, and too broad to open; only what is named above is seen there: ";
+        let closed = "Used, and not open with this profile, because something stronger closes it: ";
+        let left_out: [(&str, Vec<&AbsPath>); 3] = [
+            (passed, proposal.passed.iter().collect()),
+            ("Used, and no line can name it: ", proposal.unnamed.iter().collect()),
+            (closed, self.uncovered.iter().collect()),
+        ];
+        for (title, paths) in left_out.into_iter().filter(|(_, paths)| !paths.is_empty()) {
+            comment(&mut text, &listed(title, paths));
         }
         if !learned.denied.is_empty() {
             comment(&mut text, "Refused while learning, and not in this profile:");
@@ -220,12 +207,8 @@ fn comment(text: &mut String, words: &str) {
 }
 
 fn listed<T: ToString>(title: &str, things: impl IntoIterator<Item = T>) -> String {
-    let mut things: Vec<String> = things
-        .into_iter()
-        .map(|thing| thing.to_string())
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let things: BTreeSet<String> = things.into_iter().map(|thing| thing.to_string()).collect();
+    let mut things: Vec<String> = things.into_iter().collect();
     let left_out = things.len().saturating_sub(LISTED_MAX);
     things.truncate(LISTED_MAX);
     let more = if left_out > 0 {
