@@ -25,6 +25,17 @@ pub struct Link {
     pub address: Arc<str>,
 }
 
+impl Row {
+    /// With this before it; its links move along.
+    pub fn put_before(&mut self, before: Vec<Span<'static>>) {
+        let shift: usize = before.iter().map(|span| width(&span.content)).sum();
+        self.line.spans.splice(0..0, before);
+        for link in &mut self.links {
+            link.columns = link.columns.start + shift..link.columns.end + shift;
+        }
+    }
+}
+
 impl From<Line<'static>> for Row {
     fn from(line: Line<'static>) -> Self {
         Self { line, ..Self::default() }

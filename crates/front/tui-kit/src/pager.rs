@@ -20,6 +20,22 @@ pub enum Scroll {
     Bottom,
 }
 
+impl Scroll {
+    /// The first row in sight then, wherever the text ends. `page` and `half` are the rows of their steps.
+    pub fn top(self, top: usize, page: usize, half: usize) -> usize {
+        match self {
+            Self::Up => top.saturating_sub(1),
+            Self::Down => top + 1,
+            Self::HalfPageUp => top.saturating_sub(half),
+            Self::HalfPageDown => top + half,
+            Self::PageUp => top.saturating_sub(page),
+            Self::PageDown => top + page,
+            Self::Top => 0,
+            Self::Bottom => usize::MAX,
+        }
+    }
+}
+
 /// Where a search goes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Find {
@@ -60,17 +76,7 @@ impl Pager {
         // One row of the page before stays in sight.
         let page = self.height.saturating_sub(1).max(1);
         let half = (self.height / 2).max(1);
-        let top = match scroll {
-            Scroll::Up => self.top.saturating_sub(1),
-            Scroll::Down => self.top + 1,
-            Scroll::HalfPageUp => self.top.saturating_sub(half),
-            Scroll::HalfPageDown => self.top + half,
-            Scroll::PageUp => self.top.saturating_sub(page),
-            Scroll::PageDown => self.top + page,
-            Scroll::Top => 0,
-            Scroll::Bottom => self.top_max(),
-        };
-        self.top = top.min(self.top_max());
+        self.top = scroll.top(self.top, page, half).min(self.top_max());
     }
 
     /// Searches from the first row in sight. Whether there is a match. An empty query ends the search.

@@ -60,7 +60,7 @@ impl Themes {
     pub fn named(&self, name: &str, like: &Theme) -> Result<Theme, String> {
         let spec = match self.own.iter().find(|(own, _)| own == name) {
             Some((_, spec)) => spec.clone()?,
-            None => ThemeSpec::built_in(name).map_err(|_| self.unknown(name))?,
+            None => ThemeSpec::built_in(name).ok_or_else(|| self.unknown(name))?,
         };
         let mut theme = Theme::new(&spec, like.depth);
         theme.glyphs = like.glyphs;

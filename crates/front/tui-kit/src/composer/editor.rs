@@ -157,14 +157,7 @@ impl Editor {
 
     /// The text with every piece replaced by what it stands for.
     pub fn expanded(&self) -> String {
-        let mut out = String::new();
-        let mut from = 0;
-        for piece in &self.content.pieces {
-            out += &self.content.text[from..piece.range.start];
-            out += &piece.stands_for;
-            from = piece.range.end;
-        }
-        out + &self.content.text[from..]
+        self.expanded_range(0..self.content.text.len())
     }
 
     /// Columns of the rows that Up and Down walk on.

@@ -11,7 +11,7 @@ mod inline;
 mod lines;
 mod table;
 
-use crate::cells::{Piece, Row, line_width};
+use crate::cells::{Piece, Row};
 use crate::highlight::Highlighter;
 use crate::sanitize::{self, Prose};
 use crate::theme::{Role, Theme};
@@ -394,20 +394,14 @@ impl Renderer {
     }
 
     fn emit(&mut self, rows: impl IntoIterator<Item = Row>) {
-        for row in rows {
+        for mut row in rows {
             self.fill_gap();
             let mut spans = self.spans(|shown| shown.first.clone().unwrap_or_else(|| shown.rest.clone()));
             self.shown.iter_mut().for_each(|shown| shown.first = None);
-            let before = line_width(&Line::from(spans.clone()));
-            let mut row = row;
-            for link in &mut row.links {
-                link.columns = link.columns.start + before..link.columns.end + before;
-            }
             if row.line.spans.is_empty() {
                 trim_end(&mut spans);
             }
-            spans.append(&mut row.line.spans);
-            row.line.spans = spans;
+            row.put_before(spans);
             self.rows.push(row);
             self.gap = Gap::None;
         }

@@ -416,7 +416,7 @@ proptest! {
             prop_assert!(wanted.chars().all(|c| rest.any(|other| other == c)), "{:?}", rows.iter().map(plain).collect::<Vec<_>>());
         }
         for row in &rows {
-            prop_assert!(line_width(&row.line) <= width, "{:?}", plain(row));
+            prop_assert!(crate::cells::line_width(&row.line) <= width, "{:?}", plain(row));
             prop_assert!(row.links.iter().all(|link| link.columns.end <= width));
         }
     }

@@ -6,6 +6,7 @@
 
 use super::escape::{Parser, Token};
 use super::{MARKS_MAX, is_invisible, is_joiner, reorders};
+use crate::theme::SIXTEEN;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthChar;
@@ -55,7 +56,7 @@ impl Output {
         for c in text.chars() {
             let finished = match self.parser.feed(c) {
                 Some(Token::Text(c)) => {
-                    print(&mut self.cells, &mut self.cursor, &mut self.cut, self.style, c);
+                    self.print(c);
                     false
                 }
                 Some(Token::Control(c)) => self.control(c),
@@ -148,73 +149,63 @@ impl Output {
         }
     }
 
-    fn mend(&mut self, column: usize) {
-        mend(&mut self.cells, column);
-    }
-
-    fn print(&mut self, c: char) {
-        print(&mut self.cells, &mut self.cursor, &mut self.cut, self.style, c);
-    }
-
     fn spell(&mut self, c: char) {
         format!("⟨U+{:04X}⟩", c as u32).chars().for_each(|c| self.print(c));
     }
-}
 
-/// Puts one character at the cursor.
-fn print(cells: &mut Vec<Cell>, cursor: &mut usize, cut: &mut usize, style: Style, c: char) {
-    if reorders(c) {
-        for c in format!("⟨U+{:04X}⟩", c as u32).chars() {
-            print(cells, cursor, cut, style, c);
+    /// Puts one character at the cursor.
+    fn print(&mut self, c: char) {
+        if reorders(c) {
+            return self.spell(c);
         }
-        return;
+        if is_invisible(c) && !is_joiner(c) {
+            return;
+        }
+        let width = c.width().unwrap_or(0);
+        if width == 0 {
+            return self.mark(c);
+        }
+        let end = self.cursor + width;
+        if end > COLUMNS_MAX {
+            self.cut += 1;
+            return;
+        }
+        while self.cells.len() < self.cursor {
+            self.cells.push(Cell::blank(Style::new()));
+        }
+        self.mend(self.cursor);
+        self.mend(end);
+        while self.cells.len() < end {
+            self.cells.push(Cell::blank(self.style));
+        }
+        for (at, cell) in self.cells[self.cursor..end].iter_mut().enumerate() {
+            *cell = Cell {
+                character: (at == 0).then_some(c),
+                marks: String::new(),
+                style: self.style,
+            };
+        }
+        self.cursor = end;
     }
-    if is_invisible(c) && !is_joiner(c) {
-        return;
-    }
-    let width = c.width().unwrap_or(0);
-    if width == 0 {
-        return mark(cells, *cursor, c);
-    }
-    if *cursor + width > COLUMNS_MAX {
-        *cut += 1;
-        return;
-    }
-    while cells.len() < *cursor {
-        cells.push(Cell::blank(Style::new()));
-    }
-    let end = *cursor + width;
-    mend(cells, *cursor);
-    mend(cells, end);
-    while cells.len() < end {
-        cells.push(Cell::blank(style));
-    }
-    for (at, cell) in cells[*cursor..end].iter_mut().enumerate() {
-        *cell = Cell {
-            character: (at == 0).then_some(c),
-            marks: String::new(),
-            style,
-        };
-    }
-    *cursor = end;
-}
 
-/// Adds a character without width to the one before the cursor.
-fn mark(cells: &mut [Cell], cursor: usize, c: char) {
-    let before = cells.get_mut(..cursor).unwrap_or_default();
-    if let Some(cell) = before.iter_mut().rev().find(|cell| cell.character.is_some())
-        && cell.marks.chars().count() < MARKS_MAX
-    {
-        cell.marks.push(c);
+    /// Adds a character without width to the one before the cursor.
+    fn mark(&mut self, c: char) {
+        let before = self.cells.get_mut(..self.cursor).unwrap_or_default();
+        if let Some(cell) = before.iter_mut().rev().find(|cell| cell.character.is_some())
+            && cell.marks.chars().count() < MARKS_MAX
+        {
+            cell.marks.push(c);
+        }
     }
-}
 
-/// If a wide character lies across the boundary before `column`, makes both halves blank.
-fn mend(cells: &mut [Cell], column: usize) {
-    if cells.get(column).is_some_and(|cell| cell.character.is_none()) {
-        cells[column] = Cell::blank(cells[column].style);
-        if let Some(first) = column.checked_sub(1) {
-            cells[first] = Cell::blank(cells[first].style);
+    /// If a wide character lies across the boundary before `column`, makes both halves blank.
+    fn mend(&mut self, column: usize) {
+        let cells = &mut self.cells;
+        if cells.get(column).is_some_and(|cell| cell.character.is_none()) {
+            cells[column] = Cell::blank(cells[column].style);
+            if let Some(first) = column.checked_sub(1) {
+                cells[first] = Cell::blank(cells[first].style);
+            }
         }
     }
 }
@@ -287,26 +278,7 @@ fn rendition(style: Style, parameters: &str) -> Style {
 }
 
 fn simple_rendition(style: Style, code: u16) -> Style {
-    const BASE: [Color; 8] = [
-        Color::Black,
-        Color::Red,
-        Color::Green,
-        Color::Yellow,
-        Color::Blue,
-        Color::Magenta,
-        Color::Cyan,
-        Color::Gray,
-    ];
-    const BRIGHT: [Color; 8] = [
-        Color::DarkGray,
-        Color::LightRed,
-        Color::LightGreen,
-        Color::LightYellow,
-        Color::LightBlue,
-        Color::LightMagenta,
-        Color::LightCyan,
-        Color::White,
-    ];
+    let sixteen = |index: u16| SIXTEEN[usize::from(index)].0;
     match code {
         0 => Style::new(),
         1 => style.add_modifier(Modifier::BOLD),
@@ -320,12 +292,12 @@ fn simple_rendition(style: Style, code: u16) -> Style {
         24 => without(style, Modifier::UNDERLINED),
         27 => without(style, Modifier::REVERSED),
         29 => without(style, Modifier::CROSSED_OUT),
-        30..=37 => style.fg(BASE[usize::from(code - 30)]),
+        30..=37 => style.fg(sixteen(code - 30)),
         39 => Style { fg: None, ..style },
-        40..=47 => style.bg(BASE[usize::from(code - 40)]),
+        40..=47 => style.bg(sixteen(code - 40)),
         49 => Style { bg: None, ..style },
-        90..=97 => style.fg(BRIGHT[usize::from(code - 90)]),
-        100..=107 => style.bg(BRIGHT[usize::from(code - 100)]),
+        90..=97 => style.fg(sixteen(code - 90 + 8)),
+        100..=107 => style.bg(sixteen(code - 100 + 8)),
         _ => style,
     }
 }

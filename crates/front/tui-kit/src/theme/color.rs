@@ -1,6 +1,7 @@
 //! How many colours a terminal shows, and the nearest of them.
 
 use ratatui::style::{Color, Style};
+use serde::Deserialize;
 
 /// How many colours there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,7 +14,8 @@ pub enum ColorDepth {
 }
 
 /// Whether the terminal writes light on dark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Background {
     #[default]
     Dark,
@@ -111,8 +113,8 @@ pub fn luminance(rgb: [u8; 3]) -> f64 {
     0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2])
 }
 
-/// The sixteen as xterm shows them; users change them, which is why themes prefer to name them.
-const SIXTEEN: [(Color, [u8; 3]); 16] = [
+/// The sixteen in their order, as xterm shows them; users change them, which is why themes prefer to name them.
+pub const SIXTEEN: [(Color, [u8; 3]); 16] = [
     (Color::Black, [0, 0, 0]),
     (Color::Red, [205, 0, 0]),
     (Color::Green, [0, 205, 0]),

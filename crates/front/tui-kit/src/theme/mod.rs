@@ -9,6 +9,7 @@ mod color;
 mod glyphs;
 mod spec;
 
+pub(crate) use color::SIXTEEN;
 pub use color::{Background, ColorDepth, TerminalFacts};
 pub use glyphs::{Glyphs, TableGlyphs};
 pub use spec::{BUILT_IN, ThemeError, ThemeSpec};
@@ -17,7 +18,7 @@ use ratatui::style::{Modifier, Style};
 use serde::Deserialize;
 
 macro_rules! roles {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident $(=> $weight:ident)?),* $(,)?) => {
         /// What a piece of text is.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -25,6 +26,13 @@ macro_rules! roles {
 
         impl Role {
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// What tells it from plain text where there are no colours.
+            const fn weight(self) -> Modifier {
+                match self {
+                    $(Self::$name => Modifier::empty()$(.union(Modifier::$weight))?),*
+                }
+            }
         }
     };
 }
@@ -32,42 +40,42 @@ macro_rules! roles {
 roles! {
     Text,
     /// Less important than the text beside it.
-    Dim,
+    Dim => DIM,
     /// What catches the eye: the product's own colour.
-    Accent,
+    Accent => BOLD,
     /// What the user wrote.
     User,
     Border,
     /// The chosen row of a list, the selected text.
-    Selection,
+    Selection => REVERSED,
     /// A match of a search or a filter.
-    Match,
+    Match => UNDERLINED,
     /// The match the search stands at.
-    CurrentMatch,
-    Placeholder,
+    CurrentMatch => REVERSED,
+    Placeholder => DIM,
     /// A key that can be pressed.
-    Key,
+    Key => BOLD,
     Success,
-    Warning,
-    Error,
+    Warning => BOLD,
+    Error => BOLD,
     /// Something is going on.
     Busy,
-    Heading,
-    Emphasis,
-    Strong,
-    Strike,
+    Heading => BOLD,
+    Emphasis => ITALIC,
+    Strong => BOLD,
+    Strike => CROSSED_OUT,
     InlineCode,
-    Link,
+    Link => UNDERLINED,
     Quote,
     ListMarker,
     DiffAdded,
     DiffRemoved,
     /// The changed words of an added line.
-    DiffAddedWord,
-    DiffRemovedWord,
+    DiffAddedWord => UNDERLINED,
+    DiffRemovedWord => UNDERLINED,
     DiffContext,
     DiffHunk,
-    LineNumber,
+    LineNumber => DIM,
     Comment,
     Keyword,
     String,
@@ -108,7 +116,7 @@ impl Theme {
         let style = |role: &Role| {
             let style = spec.style(*role, depth);
             let style = if depth == ColorDepth::None {
-                style.add_modifier(weight(*role))
+                style.add_modifier(role.weight())
             } else {
                 style
             };
@@ -128,7 +136,7 @@ impl Theme {
             Background::Dark => "dark",
             Background::Light => "light",
         };
-        ThemeSpec::built_in(name).map_or_else(|_| Self::plain(), |spec| Self::new(&spec, depth))
+        ThemeSpec::built_in(name).map_or_else(Self::plain, |spec| Self::new(&spec, depth))
     }
 
     /// No colours at all.
@@ -144,44 +152,6 @@ impl Theme {
     /// A style from elsewhere (the output of a command) as this terminal can show it.
     pub fn adapt(&self, style: Style) -> Style {
         self.depth.style(style)
-    }
-}
-
-/// What tells a role from plain text where there are no colours.
-fn weight(role: Role) -> Modifier {
-    match role {
-        Role::Selection | Role::CurrentMatch => Modifier::REVERSED,
-        Role::Match | Role::DiffAddedWord | Role::DiffRemovedWord | Role::Link => Modifier::UNDERLINED,
-        Role::Accent | Role::Key | Role::Error | Role::Warning | Role::Heading | Role::Strong => Modifier::BOLD,
-        Role::Dim | Role::Placeholder | Role::LineNumber => Modifier::DIM,
-        Role::Emphasis => Modifier::ITALIC,
-        Role::Strike => Modifier::CROSSED_OUT,
-        Role::Text
-        | Role::User
-        | Role::Border
-        | Role::Success
-        | Role::Busy
-        | Role::InlineCode
-        | Role::Quote
-        | Role::ListMarker
-        | Role::DiffAdded
-        | Role::DiffRemoved
-        | Role::DiffContext
-        | Role::DiffHunk
-        | Role::Comment
-        | Role::Keyword
-        | Role::String
-        | Role::Number
-        | Role::Constant
-        | Role::Function
-        | Role::Type
-        | Role::Variable
-        | Role::Property
-        | Role::Operator
-        | Role::Punctuation
-        | Role::Tag
-        | Role::Attribute
-        | Role::Invalid => Modifier::empty(),
     }
 }
 

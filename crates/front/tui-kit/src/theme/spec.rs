@@ -13,7 +13,7 @@
 //! `none`. `fg16` and `bg16` stand for terminals with sixteen colours, where the nearest colour would not do.
 
 use super::Role;
-use super::color::{Background, ColorDepth};
+use super::color::{Background, ColorDepth, SIXTEEN};
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -36,8 +36,6 @@ pub const BUILT_IN: [(&str, &str); 10] = [
 /// Why there is no such theme.
 #[derive(Debug, Error)]
 pub enum ThemeError {
-    #[error("there is no theme {name:?}; there are {known}")]
-    Unknown { name: String, known: String },
     #[error("theme {name:?} cannot be read")]
     Syntax { name: String, source: Box<toml::de::Error> },
     #[error(
@@ -62,18 +60,10 @@ struct RoleSpec {
 }
 
 impl ThemeSpec {
-    /// # Errors
-    ///
-    /// If no theme of this name comes with codex.
-    pub fn built_in(name: &str) -> Result<Self, ThemeError> {
-        let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) else {
-            let known = BUILT_IN.map(|(name, _)| name).join(", ");
-            return Err(ThemeError::Unknown {
-                name: name.to_owned(),
-                known,
-            });
-        };
-        Self::parse(name, text)
+    /// The theme of this name that comes with codex.
+    pub fn built_in(name: &str) -> Option<Self> {
+        let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Self::parse(name, text).ok()
     }
 
     /// Reads the text of a theme file.
@@ -97,10 +87,7 @@ impl ThemeSpec {
         }
         Ok(Self {
             name: name.to_owned(),
-            background: match file.background {
-                FileBackground::Dark => Background::Dark,
-                FileBackground::Light => Background::Light,
-            },
+            background: file.background,
             roles,
         })
     }
@@ -115,18 +102,11 @@ impl ThemeSpec {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    background: FileBackground,
+    background: Background,
     #[serde(default)]
     palette: BTreeMap<String, String>,
     #[serde(default)]
     roles: BTreeMap<Role, Entry>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FileBackground {
-    Dark,
-    Light,
 }
 
 #[derive(Deserialize)]
@@ -195,25 +175,10 @@ fn color(name: &str, palette: &BTreeMap<String, String>) -> Option<Option<Color>
 }
 
 fn named(name: &str) -> Option<Color> {
-    Some(match name {
-        "black" => Color::Black,
-        "red" => Color::Red,
-        "green" => Color::Green,
-        "yellow" => Color::Yellow,
-        "blue" => Color::Blue,
-        "magenta" => Color::Magenta,
-        "cyan" => Color::Cyan,
-        "white" => Color::Gray,
-        "bright-black" => Color::DarkGray,
-        "bright-red" => Color::LightRed,
-        "bright-green" => Color::LightGreen,
-        "bright-yellow" => Color::LightYellow,
-        "bright-blue" => Color::LightBlue,
-        "bright-magenta" => Color::LightMagenta,
-        "bright-cyan" => Color::LightCyan,
-        "bright-white" => Color::White,
-        _ => return None,
-    })
+    const NAMES: [&str; 8] = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
+    let (name, first) = name.strip_prefix("bright-").map_or((name, 0), |name| (name, 8));
+    let at = NAMES.iter().position(|known| *known == name)?;
+    Some(SIXTEEN[first + at].0)
 }
 
 fn hexadecimal(name: &str) -> Option<Color> {

@@ -193,14 +193,10 @@ fn beside(mut rows: Vec<Row>, look: &Look) -> Vec<Row> {
 }
 
 fn put_before(row: &mut Row, before: Vec<Span<'static>>, look: &Look) {
-    let shift: usize = before.iter().map(Span::width).sum();
-    row.line.spans.splice(0..0, before);
     if !look.links {
         row.links.clear();
     }
-    for link in &mut row.links {
-        link.columns = link.columns.start + shift..link.columns.end + shift;
-    }
+    row.put_before(before);
 }
 
 #[cfg(test)]

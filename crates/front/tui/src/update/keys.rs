@@ -320,16 +320,7 @@ fn scroll(state: &mut State, step: Scroll, now: Now) {
     };
     let page = shown.room.saturating_sub(1).max(1);
     let half = (page / 2).max(1);
-    let top = match step {
-        Scroll::Up => shown.top.saturating_sub(1),
-        Scroll::Down => shown.top + 1,
-        Scroll::HalfPageUp => shown.top.saturating_sub(half),
-        Scroll::HalfPageDown => shown.top + half,
-        Scroll::PageUp => shown.top.saturating_sub(page),
-        Scroll::PageDown => shown.top + page,
-        Scroll::Top => 0,
-        Scroll::Bottom => usize::MAX,
-    };
+    let top = step.top(shown.top, page, half);
     state.scrolled = (top < shown.last_top).then_some(top);
 }
 

@@ -69,20 +69,13 @@ pub struct Command {
     pub verb: Verb,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parse {
-    More,
-    Nothing,
-    Command(Command),
-}
-
 /// More than this is a slip of the fingers.
 const COUNT_MAX: usize = 10_000;
 
-pub fn parse(keys: &[char]) -> Parse {
+pub fn parse(keys: &[char]) -> Step<Command> {
     let (first, keys) = count(keys);
     let Some((key, rest)) = keys.split_first() else {
-        return Parse::More;
+        return Step::More;
     };
     let operator = match key {
         'd' => Some(Operator::Delete),
@@ -91,11 +84,7 @@ pub fn parse(keys: &[char]) -> Parse {
         _ => None,
     };
     let Some(operator) = operator else {
-        return match verb(*key, rest, first) {
-            Step::More => Parse::More,
-            Step::Nothing => Parse::Nothing,
-            Step::Done(verb) => Parse::Command(Command { count: first, verb }),
-        };
+        return verb(*key, rest, first).map(|verb| Command { count: first, verb });
     };
     let (second, rest) = count(rest);
     let total = match (first, second) {
@@ -103,7 +92,7 @@ pub fn parse(keys: &[char]) -> Parse {
         (one, other) => Some((one.unwrap_or(1) * other.unwrap_or(1)).min(COUNT_MAX)),
     };
     let Some((object, rest)) = rest.split_first() else {
-        return Parse::More;
+        return Step::More;
     };
     let over = match object {
         same if same == key => Step::Done(Over::Lines),
@@ -114,14 +103,10 @@ pub fn parse(keys: &[char]) -> Parse {
         '/' | '?' => Step::Done(Over::Search { forward: *object == '/' }),
         _ => motion(*object, rest, total).map(Over::Motion),
     };
-    match over {
-        Step::More => Parse::More,
-        Step::Nothing => Parse::Nothing,
-        Step::Done(over) => Parse::Command(Command {
-            count: total,
-            verb: Verb::Operate(operator, over),
-        }),
-    }
+    over.map(|over| Command {
+        count: total,
+        verb: Verb::Operate(operator, over),
+    })
 }
 
 /// What the next key is for.
@@ -147,7 +132,9 @@ pub fn awaits(keys: &[char]) -> Awaits {
     }
 }
 
-enum Step<T> {
+/// What keys come to so far.
+pub enum Step<T> {
+    /// More of them are needed.
     More,
     Nothing,
     Done(T),

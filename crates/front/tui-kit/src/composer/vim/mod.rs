@@ -10,7 +10,7 @@ use super::{Edit, Editor};
 use crate::composer;
 use crate::keys::{Code, Key};
 pub use command::Awaits;
-use command::{Command, Insertion, Operator, Over, Parse, Verb};
+use command::{Command, Insertion, Operator, Over, Step, Verb};
 use std::ops::Range;
 use text::{CharSearch, Motion, Takes, Text};
 
@@ -153,12 +153,12 @@ impl Vim {
         }
         self.keys.push(c);
         match command::parse(&self.keys) {
-            Parse::More => Reply::Done,
-            Parse::Nothing => {
+            Step::More => Reply::Done,
+            Step::Nothing => {
                 self.keys.clear();
                 Reply::Done
             }
-            Parse::Command(command) => {
+            Step::Done(command) => {
                 self.keys.clear();
                 self.run(editor, command)
             }
@@ -394,8 +394,7 @@ impl Vim {
         for _ in 0..count {
             editor.apply(edit);
         }
-        let at = text_of(editor).on_character(editor.cursor());
-        editor.set_cursor(at);
+        settle(editor);
     }
 
     fn repeat(&mut self, editor: &mut Editor, count: Option<usize>) {
@@ -478,6 +477,12 @@ fn is_escape(key: Key) -> bool {
 
 fn text_of(editor: &Editor) -> Text<'_> {
     Text::new(editor.text(), editor.pieces().iter().map(|piece| piece.range.clone()))
+}
+
+/// Puts the cursor where it may stand in normal mode.
+fn settle(editor: &mut Editor) {
+    let at = text_of(editor).on_character(editor.cursor());
+    editor.set_cursor(at);
 }
 
 /// What an operator takes, and whether it takes whole lines.
@@ -585,8 +590,7 @@ fn toggle_case(editor: &mut Editor, count: usize) {
     };
     let toggled: String = editor.text()[start..end].chars().map(toggle).collect();
     editor.replace_range(start..end, &toggled);
-    let at = text_of(editor).on_character(editor.cursor());
-    editor.set_cursor(at);
+    settle(editor);
 }
 
 /// Joins so many lines, at least two: one blank in place of the line feed and the indent.
@@ -608,8 +612,7 @@ fn join(editor: &mut Editor, count: usize) {
         editor.set_cursor(end);
     }
     editor.end_group();
-    let at = text_of(editor).on_character(editor.cursor());
-    editor.set_cursor(at);
+    settle(editor);
 }
 
 /// What was put into `before` to make it `after`: what stands before the cursor, if that explains it, or else the part that differs.
