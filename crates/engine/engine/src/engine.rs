@@ -27,7 +27,7 @@ use codex_tools::{Terminals, ToolWorld};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -131,9 +131,7 @@ impl ThreadHandle {
     /// # Errors
     /// If the thread has just ended.
     pub async fn overrides(&self) -> Result<TurnOverrides, RequestError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        drop(self.mailbox.send(Message::Overrides { reply }).await);
-        answer.await.map_err(|_| not_found(&self.id))
+        self.ask(|reply| Message::Overrides { reply }).await
     }
 
     /// Commands of the model that go on without a call that waits for them, the oldest first.
@@ -163,9 +161,7 @@ impl ThreadHandle {
     }
 
     async fn terminals(&self) -> Result<Arc<Terminals>, RequestError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        drop(self.mailbox.send(Message::Terminals { reply }).await);
-        answer.await.map_err(|_| not_found(&self.id))
+        self.ask(|reply| Message::Terminals { reply }).await
     }
 
     /// The thread as it stands, with its turns if asked for.
@@ -173,9 +169,13 @@ impl ThreadHandle {
     /// # Errors
     /// If its journal cannot be read.
     pub async fn read(&self, include_turns: bool) -> Result<Thread, RequestError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        drop(self.mailbox.send(Message::Read { include_turns, reply }).await);
-        answer.await.map_err(|_| not_found(&self.id))?
+        self.ask(|reply| Message::Read { include_turns, reply }).await?
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, RequestError> {
+        let (reply, answer) = oneshot::channel();
+        drop(self.mailbox.send(message(reply)).await);
+        answer.await.map_err(|_| not_found(&self.id))
     }
 }
 
@@ -215,43 +215,37 @@ impl Engine {
         new: NewThread,
         subscriber: Arc<dyn Subscriber>,
     ) -> Result<ThreadSetup, RequestError> {
-        let NewThread {
-            base_instructions,
-            ephemeral,
-            thread_source,
-            parent,
-        } = new;
         let overrides = TurnOverrides {
             new_thread: true,
             ..overrides
         };
-        let source = match &parent {
+        let source = match &new.parent {
             Some(parent) => SessionSource::SubAgent(parent.kind),
             None => self.shared.source,
         };
         let opening = self.open(overrides.clone(), source).await?;
         let now = self.shared.clock.now();
         let id = self.shared.ids.uuid().to_string();
-        let journal = if ephemeral {
+        let journal = if new.ephemeral {
             Journal::in_memory()
         } else {
             Journal::create(&self.shared.env.codex_home, &id, now, &self.shared.env.timezone).map_err(|error| journal_error(&error))?
         };
         let configured = || opening.resolved.config.base_instructions.clone();
-        let text = base_instructions.or_else(configured).unwrap_or_else(|| BASE.to_owned());
+        let text = new.base_instructions.or_else(configured).unwrap_or_else(|| BASE.to_owned());
         let identity = Identity {
             id,
             path: journal.path().cloned(),
             forked_from_id: None,
             created_at: now,
-            thread_source: thread_source.filter(|source| !source.is_empty()),
+            thread_source: new.thread_source.filter(|source| !source.is_empty()),
             base_item: base_message(&text),
             tools: Arc::from(opening.tools.clone()),
             history_initialization: "new",
         };
         let mut info = opening.info(&self.shared, identity);
         info.source = source;
-        if let Some(parent) = parent {
+        if let Some(parent) = new.parent {
             info.session_id = parent.session_id;
             info.parent_thread_id = Some(parent.thread_id);
         }
@@ -316,19 +310,15 @@ impl Engine {
         let opening = self.open(overrides.clone(), self.shared.source).await?;
         let id = self.shared.ids.uuid().to_string();
         let (shared, source_id) = (Arc::clone(&self.shared), source_id.to_owned());
-        let ForkOptions {
-            ephemeral,
-            thread_source,
-            exclude_turns,
-        } = options;
+        let exclude_turns = options.exclude_turns;
         let forked = tokio::task::spawn_blocking(move || {
             let home = &shared.env.codex_home;
             let plan = Fork::plan(home, &source_id, &cut)?;
-            let mut info = opening.fork_info(&shared, id, ephemeral, plan.source());
-            info.thread_source = thread_source.filter(|source| !source.is_empty());
+            let mut info = opening.fork_info(&shared, id, options.ephemeral, plan.source());
+            info.thread_source = options.thread_source.filter(|source| !source.is_empty());
             let meta = opening.meta(&info, plan.source().base_instructions.clone());
             let now = shared.clock.now();
-            let (journal, loaded) = match ephemeral {
+            let (journal, loaded) = match options.ephemeral {
                 true => plan.in_memory(meta, now)?,
                 false => plan.create(home, meta, now, &shared.env.timezone)?,
             };
@@ -350,27 +340,22 @@ impl Engine {
     fn go_on(
         self: &Arc<Self>,
         opening: Opening,
-        Stored {
-            info,
-            loaded,
-            name,
-            journal,
-        }: Stored,
+        stored: Stored,
         mut overrides: TurnOverrides,
         exclude_turns: bool,
         subscriber: Arc<dyn Subscriber>,
     ) -> ThreadSetup {
-        let turns = codex_sessions::turns(&loaded.records);
-        let warnings = opening.resume_warnings(&loaded);
-        let mut resumed = opening.resumed(&self.shared, &info, loaded, &turns);
-        resumed.name = name;
+        let turns = codex_sessions::turns(&stored.loaded.records);
+        let warnings = opening.resume_warnings(&stored.loaded);
+        let mut resumed = opening.resumed(&self.shared, &stored.info, stored.loaded, &turns);
+        resumed.name = stored.name;
         // Whoever left it planning finds it planning; the model is the configured one, as in any mode.
         if resumed.mode.mode == ModeKind::Plan && overrides.collaboration_mode.is_none() {
             resumed.mode.settings.model.clear();
             overrides.collaboration_mode = Some(std::mem::take(&mut resumed.mode));
         }
         let mode = overrides.collaboration_mode.clone();
-        let mut state = ThreadState::with(info, opening.model_slug.clone(), opening.cwd.clone(), overrides, resumed);
+        let mut state = ThreadState::with(stored.info, opening.model_slug.clone(), opening.cwd.clone(), overrides, resumed);
         state.warned.extend(opening.warnings.iter().cloned());
         state
             .shown_ids
@@ -389,7 +374,7 @@ impl Engine {
             subscriber.notify(&Notification::Warning(Warning { message, thread_id }));
         }
         opening.get_ready(&state.info);
-        self.spawn(state, journal, opening.model, subscriber);
+        self.spawn(state, stored.journal, opening.model, subscriber);
         setup
     }
 
@@ -538,13 +523,9 @@ fn tell(subscribers: &Subscribers, notification: &Notification) {
 
 /// A bug in the thread's task: the turn fails with an internal error, the thread unloads, others go on.
 fn tell_panic(subscribers: &Subscribers, thread_id: &str) {
-    let error = TurnError::new(
-        "internal.panic",
-        "internal error: this thread stopped unexpectedly; its journal is whole",
-        CodexErrorInfo::InternalServerError,
-    );
+    let message = "internal error: this thread stopped unexpectedly; its journal is whole";
     let notification = ErrorNotification {
-        error,
+        error: TurnError::new("internal.panic", message, CodexErrorInfo::InternalServerError),
         thread_id: thread_id.to_owned(),
         turn_id: String::new(),
         will_retry: false,

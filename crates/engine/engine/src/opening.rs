@@ -78,8 +78,11 @@ pub fn client(shared: &Shared, resolved: &Resolved) -> Result<Arc<dyn ModelClien
     }
     let lookup = |name: &str| shared.env.var(name).map(str::to_owned);
     let (provider, login) = (&resolved.config.provider, stored_login(shared, resolved));
-    codex_model::build(provider, &lookup, login, &shared.identity, &shared.models)
-        .map_err(|error| RequestError::invalid(error.code(), error.to_string()))
+    codex_model::build(provider, &lookup, login, &shared.identity, &shared.models).map_err(|error| invalid(error.code(), &error))
+}
+
+fn invalid(code: &str, error: &impl ToString) -> RequestError {
+    RequestError::invalid(code, error.to_string())
 }
 
 /// What is particular to one thread.
@@ -103,10 +106,8 @@ impl Opening {
     /// # Errors
     /// If the configuration, the catalogue of models or the provider cannot be used.
     pub fn look_up(shared: &Shared, overrides: &TurnOverrides, source: SessionSource) -> Result<Self, RequestError> {
-        let (cwd, resolved) =
-            resolve::config_for(shared, overrides).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
-        let (model_slug, model_info) =
-            resolve::model_for(shared, &resolved).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
+        let (cwd, resolved) = resolve::config_for(shared, overrides).map_err(|error| invalid(error.code(), &error))?;
+        let (model_slug, model_info) = resolve::model_for(shared, &resolved).map_err(|error| invalid(error.code(), &error))?;
         let model = client(shared, &resolved)?;
         let docs = resolve::project_docs(shared, &cwd, &resolved);
         Ok(Self {
@@ -130,36 +131,26 @@ impl Opening {
 
     /// The facts that do not change while the thread is loaded.
     pub fn info(&self, shared: &Shared, identity: Identity) -> ThreadInfo {
-        let Identity {
-            id,
-            path,
-            forked_from_id,
-            created_at,
-            thread_source,
-            base_item,
-            tools,
-            history_initialization,
-        } = identity;
         ThreadInfo {
-            session_id: id.clone(),
-            id,
-            installation_id: installation_id(&shared.env.codex_home, path.is_some()),
+            session_id: identity.id.clone(),
+            id: identity.id,
+            installation_id: installation_id(&shared.env.codex_home, identity.path.is_some()),
             source: shared.source,
-            thread_source,
+            thread_source: identity.thread_source,
             originator: shared.identity.originator.clone(),
             cli_version: codex_protocol::VERSION.to_owned(),
-            ephemeral: path.is_none(),
-            created_at,
-            path,
-            forked_from_id,
+            ephemeral: identity.path.is_none(),
+            created_at: identity.created_at,
+            path: identity.path,
+            forked_from_id: identity.forked_from_id,
             parent_thread_id: None,
             git: self.git.clone(),
             model_provider: self.resolved.config.provider.id.clone(),
-            history_initialization,
+            history_initialization: identity.history_initialization,
             attempts_max: self.model.attempts_max(),
             capabilities: shared.sandbox.capabilities().clone(),
-            base_item,
-            tools,
+            base_item: identity.base_item,
+            tools: identity.tools,
         }
     }
 

@@ -26,7 +26,7 @@ use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::{RequestError, RequestId};
 use codex_sessions::{Journal, JournalError, Loaded};
 use codex_skills::SkillSet;
-use codex_tools::{Prepared, ToolOutcome, ToolOutput, ToolReport, ToolWorld};
+use codex_tools::{Prepared, ToolOutcome, ToolReport, ToolWorld};
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -211,11 +211,7 @@ impl World {
                 surroundings,
             } => self.find_changes(turn_id, *query, *overrides, *surroundings),
             Effect::FindUndo { key, window_id } => self.find_undo(key, window_id),
-            Effect::StopSampling => {
-                if let Some(cancel) = self.work.sampling.take() {
-                    cancel.cancel();
-                }
-            }
+            Effect::StopSampling => stop(self.work.sampling.take()),
             Effect::Prepare { call, kind, settings } => self.prepare(call, kind, Arc::clone(&settings.tools)),
             Effect::Discard { call_id } => {
                 self.work.prepared.remove(&call_id);
@@ -227,20 +223,14 @@ impl World {
             Effect::Review { request_id, request } => self.review(request_id, *request),
             Effect::Withdraw { request_id } => {
                 self.work.questions.remove(&request_id);
-                if let Some(cancel) = self.work.reviews.remove(&request_id) {
-                    cancel.cancel();
-                }
+                stop(self.work.reviews.remove(&request_id));
             }
             Effect::StartReviewer {
                 turn_id,
                 prompt,
                 overrides,
             } => self.start_reviewer(turn_id, prompt, *overrides),
-            Effect::EndReviewer => {
-                if let Some(cancel) = self.work.reviewer.take() {
-                    cancel.cancel();
-                }
-            }
+            Effect::EndReviewer => stop(self.work.reviewer.take()),
             Effect::Run { call_id, policy } => self.run(call_id, *policy),
             Effect::Grant {
                 call_id,
@@ -253,11 +243,7 @@ impl World {
                 self.work.prepared.insert(call_id.clone(), *prepared);
                 self.run(call_id, ResolvedPolicy::unconfined());
             }
-            Effect::Cancel { call_id } => {
-                if let Some(cancel) = self.work.calls.remove(&call_id) {
-                    cancel.cancel();
-                }
-            }
+            Effect::Cancel { call_id } => stop(self.work.calls.remove(&call_id)),
             Effect::SetTimer { timer, after } => {
                 tracing::debug!(?timer, ?after, "timer");
                 let sleep = self.shared.clock.sleep(after);
@@ -468,14 +454,8 @@ impl World {
                 let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
                 let message = "stream disconnected before completion: the model's answer ended without a last word";
                 let error = ModelError::new(codex_model::error::STREAM_CLOSED, message, info, Retry::Backoff);
-                drop(
-                    mailbox
-                        .event(ThreadEvent::Model {
-                            sampling,
-                            event: ModelEvent::Failed(error),
-                        })
-                        .await,
-                );
+                let event = ModelEvent::Failed(error);
+                drop(mailbox.event(ThreadEvent::Model { sampling, event }).await);
             }
         };
         tokio::spawn(following.in_current_span());
@@ -535,14 +515,8 @@ impl World {
                 .await
                 .unwrap_or_else(|panic| broken(&format!("the tool failed inside codex: {panic}")));
             room(&subscribers, &cancelled).await;
-            drop(
-                mailbox
-                    .event(ThreadEvent::Finished {
-                        call_id,
-                        outcome: Box::new(outcome),
-                    })
-                    .await,
-            );
+            let outcome = Box::new(outcome);
+            drop(mailbox.event(ThreadEvent::Finished { call_id, outcome }).await);
         });
     }
 }
@@ -618,12 +592,11 @@ pub async fn forward(mut reports: mpsc::Receiver<ToolReport>, mailbox: &Mailbox)
 
 /// The outcome of a call that failed inside codex.
 fn broken(text: &str) -> ToolOutcome {
-    ToolOutcome {
-        output: ToolOutput::Text(text.to_owned()),
-        success: false,
-        item: None,
-        denial: None,
-        plan: None,
-        diff: None,
+    ToolOutcome::text(text, false)
+}
+
+fn stop(work: Option<CancellationToken>) {
+    if let Some(work) = work {
+        work.cancel();
     }
 }

@@ -23,7 +23,6 @@ use codex_skills::SkillSet;
 use codex_tools::{Terminals, ToolSet, TurnTools, UserShell, WebSearch, Widening};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -57,12 +56,11 @@ pub fn config_with(
 ) -> Result<(AbsPath, Resolved), ConfigError> {
     let cwd = overrides.cwd.clone().unwrap_or_else(|| shared.env.cwd.clone());
     let mut merged: Overrides = shared.overrides.clone();
-    merged.cli.extend(
-        overrides
-            .config
-            .iter()
-            .filter_map(|(key, value)| Some((key.clone(), toml_value(value)?))),
-    );
+    // TOML has no null.
+    let config = overrides.config.iter();
+    merged
+        .cli
+        .extend(config.filter_map(|(key, value)| Some((key.clone(), toml::Value::try_from(value).ok()?))));
     set(&mut merged.model, &overrides.model);
     set(&mut merged.model_provider, &overrides.model_provider);
     set(&mut merged.approval_policy, &overrides.approval_policy);
@@ -87,11 +85,6 @@ fn set<T: Clone>(target: &mut Option<T>, newer: &Option<T>) {
     if newer.is_some() {
         target.clone_from(newer);
     }
-}
-
-/// JSON as TOML; `None` for null, which TOML does not have.
-fn toml_value(value: &Value) -> Option<toml::Value> {
-    toml::Value::try_from(value).ok()
 }
 
 /// What is known of the provider's models.
@@ -201,10 +194,8 @@ pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     warnings.extend(unfit);
     let mode = request.overrides.collaboration_mode.clone().unwrap_or_default();
     let tools = turn_tools(&request, &cwd, &resolved, &model_info, &mode);
-    warnings.extend(codex_approvals::shortfall_notice(
-        &tools.policy,
-        request.shared.sandbox.capabilities(),
-    ));
+    let capabilities = request.shared.sandbox.capabilities();
+    warnings.extend(codex_approvals::shortfall_notice(&tools.policy, capabilities));
     let surroundings = Surroundings {
         skills: told,
         // Reviews have nothing to plan.
@@ -463,20 +454,13 @@ fn local_image(path: &str, number: usize, url: &str) -> [Value; 3] {
 }
 
 fn read_image(path: &AbsPath) -> std::io::Result<String> {
-    // Opening a pipe would wait for a writer, and a device may never end.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is not a file"));
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(IMAGE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > IMAGE_BYTES_MAX {
-        return Err(std::io::Error::other("the file is larger than 20 MiB"));
-    }
+    let bytes = codex_base::os::read_regular(path, IMAGE_BYTES_MAX).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => std::io::Error::other("the file is larger than 20 MiB"),
+        _ => error,
+    })?;
     let mime = image_type(&bytes).ok_or_else(|| std::io::Error::other("not a PNG, JPEG, GIF or WebP picture"))?;
-    Ok(format!(
-        "data:{mime};base64,{}",
-        base64::engine::general_purpose::STANDARD.encode(bytes)
-    ))
+    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+    Ok(format!("data:{mime};base64,{text}"))
 }
 
 /// The media type by the file's first bytes.

@@ -17,7 +17,7 @@ use codex_protocol::collaboration::{CollaborationMode, ModeSettings};
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, UserInput};
 use codex_protocol::journal::{EventMsg, Record, TurnContext};
-use codex_protocol::notifications::{Notification, TurnNotification, Warning};
+use codex_protocol::notifications::{Notification, TurnNotification};
 use codex_protocol::requests::RequestError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,15 +63,12 @@ impl ThreadState {
 
     fn on_request(&mut self, key: RequestKey, request: ThreadRequest, env: &Env, out: &mut Out) {
         if self.life == Life::Closing {
-            return out.reply(
-                key,
-                Err(RequestError::invalid(
-                    "thread.closing",
-                    format!("thread {} is closing", self.info.id),
-                )),
-            );
+            let message = format!("thread {} is closing", self.info.id);
+            return out.reply(key, Err(RequestError::invalid("thread.closing", message)));
         }
+        let takes_no_input = |turn: &Turn| turn.is_ending() || turn.task.instead_of_input().is_some();
         match request {
+            ThreadRequest::StartTurn { .. } if self.turn.as_ref().is_some_and(takes_no_input) => self.waiting.push_back((key, request)),
             ThreadRequest::StartTurn {
                 input,
                 overrides,
@@ -85,16 +82,6 @@ impl ThreadState {
                         output_schema,
                     };
                     self.start_turn(key, new, env, out);
-                }
-                Some(turn) if matches!(turn.phase, Phase::Ending { .. }) || turn.task.instead_of_input().is_some() => {
-                    self.waiting.push_back((
-                        key,
-                        ThreadRequest::StartTurn {
-                            input,
-                            overrides,
-                            output_schema,
-                        },
-                    ));
                 }
                 Some(_) => {
                     // The input joins the running turn; the answer carries that turn's id.
@@ -134,10 +121,8 @@ impl ThreadState {
         }
         self.next_overrides.merge(overrides);
         let schema = if schema { "; the output schema is not used" } else { "" };
-        out.notify(Notification::Warning(Warning {
-            message: format!("a turn is running: its input was added, the new settings count from the next turn{schema}"),
-            thread_id: Some(self.info.id.clone()),
-        }));
+        let message = format!("a turn is running: its input was added, the new settings count from the next turn{schema}");
+        out.notify(self.warning(message));
     }
 
     fn on_interrupt(&mut self, key: RequestKey, turn_id: &str, env: &Env, out: &mut Out) {
@@ -165,28 +150,22 @@ impl ThreadState {
     }
 
     pub(crate) fn start_turn(&mut self, key: RequestKey, new: NewTurn, env: &Env, out: &mut Out) {
-        let NewTurn {
-            task,
-            input,
-            overrides,
-            output_schema,
-        } = new;
         if self.journal_lost {
             return out.reply(key, Err(journal_lost_request()));
         }
         let mut wanted = self.overrides.clone();
         wanted.merge(std::mem::take(&mut self.next_overrides));
-        wanted.merge(overrides);
+        wanted.merge(new.overrides);
         let turn = Turn {
             id: env.ids.uuid().to_string(),
-            task,
+            task: new.task,
             started_at: env.now,
-            output_schema,
+            output_schema: new.output_schema,
             phase: Phase::Resolving {
                 wanted: Box::new(wanted.clone()),
             },
             calls: Calls::default(),
-            unrecorded: input.clone(),
+            unrecorded: new.input.clone(),
             steers: BTreeMap::new(),
             steers_accepted: FIRST_STEER,
             steers_pending: 0,
@@ -225,7 +204,7 @@ impl ThreadState {
         out.push(Effect::Resolve {
             turn_id,
             overrides: Box::new(wanted),
-            input,
+            input: new.input,
         });
     }
 
@@ -245,15 +224,10 @@ impl ThreadState {
         // They stick only now: what cannot be resolved must not fail the turns after this one, too.
         self.overrides = *wanted;
         let TurnSetup { settings, input, warnings } = setup;
-        for message in warnings
-            .into_iter()
-            .filter(|message| self.warned.insert(message.clone()))
-            .collect::<Vec<_>>()
-        {
-            out.notify(Notification::Warning(Warning {
-                message,
-                thread_id: Some(self.info.id.clone()),
-            }));
+        for message in warnings {
+            if self.warned.insert(message.clone()) {
+                out.notify(self.warning(message));
+            }
         }
         self.model.clone_from(&settings.model);
         self.cwd.clone_from(settings.cwd());
@@ -310,11 +284,8 @@ impl ThreadState {
 
     /// A turn that ends before it was looked up has still heard what the user said.
     pub(crate) fn keep_unrecorded_input(&mut self, out: &mut Out) {
-        let input = self
-            .turn
-            .as_mut()
-            .map(|turn| std::mem::take(&mut turn.unrecorded))
-            .unwrap_or_default();
+        let Some(turn) = &mut self.turn else { return };
+        let input = std::mem::take(&mut turn.unrecorded);
         if !input.is_empty() {
             self.read_input(FIRST_STEER - 1, input, out);
         }
@@ -341,14 +312,10 @@ impl ThreadState {
         };
         turn.steers_pending = turn.steers_pending.saturating_sub(1);
         turn.steers.insert(order, content);
-        match turn.phase {
-            Phase::Ending { .. } => self.end_turn_if_quiet(env, out),
-            Phase::Resolving { .. }
-            | Phase::Sampling { .. }
-            | Phase::Working { .. }
-            | Phase::BackingOff { .. }
-            | Phase::Compacting { .. }
-            | Phase::Reviewing { .. } => self.go_on(env, out),
+        if turn.is_ending() {
+            self.end_turn_if_quiet(env, out);
+        } else {
+            self.go_on(env, out);
         }
     }
 
@@ -369,12 +336,7 @@ impl ThreadState {
         }
         let completed = self.completed_record(&shown, env);
         let mut notifications = vec![self.item_started(&shown, env), self.item_completed(&shown, env)];
-        notifications.extend(content.unread.into_iter().map(|message| {
-            Notification::Warning(Warning {
-                message,
-                thread_id: Some(self.info.id.clone()),
-            })
-        }));
+        notifications.extend(content.unread.into_iter().map(|message| self.warning(message)));
         let mut records = vec![Record::ResponseItem(item), completed];
         for skill in content.skills {
             let item = crate::context::items::text_message(env.ids, "user", &tagged("skill", &skill));
@@ -388,11 +350,7 @@ impl ThreadState {
         match timer {
             Timer::Backoff { sampling } => self.on_backoff_over(sampling, env, out),
             Timer::Ending { turn_id } => {
-                let ending = self
-                    .turn
-                    .as_ref()
-                    .is_some_and(|turn| turn.id == turn_id && matches!(turn.phase, Phase::Ending { .. }));
-                if ending {
+                if self.turn.as_ref().is_some_and(|turn| turn.id == turn_id && turn.is_ending()) {
                     self.end_turn(env, out);
                 }
             }
@@ -407,12 +365,9 @@ impl ThreadState {
         self.journal_lost = true;
         let error = journal_lost(reason);
         match &self.turn {
-            Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => self.end_turn(env, out),
+            Some(turn) if turn.is_ending() => self.end_turn(env, out),
             Some(_) => self.fail(error, env, out),
-            None => out.notify(Notification::Warning(Warning {
-                message: error.message,
-                thread_id: Some(self.info.id.clone()),
-            })),
+            None => out.notify(self.warning(error.message)),
         }
     }
 
@@ -426,7 +381,7 @@ impl ThreadState {
             after: CLOSING_LIMIT,
         });
         match &self.turn {
-            Some(turn) if matches!(turn.phase, Phase::Ending { .. }) => {}
+            Some(turn) if turn.is_ending() => {}
             Some(_) => self.interrupt(Vec::new(), env, out),
             None => {}
         }
@@ -491,6 +446,13 @@ impl Out {
         self.push(Effect::Notify(Box::new(notification)));
     }
 
+    /// The prepared call will not run.
+    pub fn discard(&mut self, call_id: &str) {
+        self.push(Effect::Discard {
+            call_id: call_id.to_owned(),
+        });
+    }
+
     pub fn commit(&mut self, records: Vec<Record>, notifications: Vec<Notification>) {
         self.push(Effect::Commit { records, notifications });
     }
@@ -509,17 +471,9 @@ pub(crate) fn preview(item: &ThreadItem) -> String {
     let ThreadItem::UserMessage { content, .. } = item else {
         return String::new();
     };
-    let text = content.iter().find_map(|input| match input {
-        UserInput::Text { text } => Some(text.as_str()),
-        UserInput::LocalImage { .. } | UserInput::Image { .. } | UserInput::Skill { .. } => None,
-    });
-    text.unwrap_or_default()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(200)
-        .collect()
+    let text = content.iter().find_map(UserInput::text);
+    let line = text.and_then(|text| text.lines().next()).unwrap_or_default();
+    line.chars().take(200).collect()
 }
 
 impl TurnOverrides {

@@ -12,12 +12,8 @@ use codex_tools::ToolReport;
 impl ThreadState {
     pub(super) fn on_report(&mut self, report: ToolReport, env: &Env, out: &mut Out) {
         let turn_id = |state: &Self, item_id: &str| {
-            state
-                .terminals
-                .get(item_id)
-                .cloned()
-                .or_else(|| state.turn.as_ref().map(|turn| turn.id.clone()))
-                .unwrap_or_default()
+            let started_in = state.terminals.get(item_id).cloned();
+            started_in.unwrap_or_else(|| state.turn_id())
         };
         match report {
             ToolReport::Delta { item_id, text } => {
@@ -31,14 +27,8 @@ impl ThreadState {
             }
             ToolReport::Pid { item_id, pid } => {
                 let what = self.what_runs(&item_id);
-                self.waiting_for(
-                    WaitingFor::Tool {
-                        item_id,
-                        what,
-                        pid: Some(pid),
-                    },
-                    out,
-                );
+                let pid = Some(pid);
+                self.waiting_for(WaitingFor::Tool { item_id, what, pid }, out);
             }
             ToolReport::TerminalInput {
                 item_id,
@@ -78,10 +68,7 @@ impl ThreadState {
     }
 
     pub(crate) fn status_notification(&self) -> Notification {
-        Notification::ThreadStatusChanged(ThreadStatusChanged {
-            thread_id: self.info.id.clone(),
-            status: self.status(),
-        })
+        self.idle_notification(self.status())
     }
 
     pub(crate) fn idle_notification(&self, status: ThreadStatus) -> Notification {
@@ -91,7 +78,8 @@ impl ThreadState {
         })
     }
 
-    fn turn_id(&self) -> String {
+    /// Of the running turn; empty without one.
+    pub(crate) fn turn_id(&self) -> String {
         self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default()
     }
 

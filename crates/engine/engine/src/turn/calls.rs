@@ -76,6 +76,11 @@ impl Calls {
         self.0.iter_mut().find(|call| call.view.call_id == call_id)
     }
 
+    pub fn is_preparing(&self, call_id: &str) -> bool {
+        let call = self.0.iter().find(|call| call.view.call_id == call_id);
+        call.is_some_and(|call| matches!(call.state, CallState::Preparing))
+    }
+
     pub fn asking(&mut self, request_id: &RequestId) -> Option<&mut Call> {
         self.0
             .iter_mut()

@@ -263,7 +263,7 @@ impl ThreadState {
         let Stage::Entered { answer, ended } = std::mem::replace(stage, Stage::Alone) else {
             return;
         };
-        if self.turn.as_ref().is_some_and(|turn| matches!(turn.phase, Phase::Ending { .. })) {
+        if self.turn.as_ref().is_some_and(Turn::is_ending) {
             return self.end_turn_if_quiet(env, out);
         }
         let lost = || Outcome::Failed(TurnError::new(LOST, "the reviewer ended without a word", CodexErrorInfo::Other));

@@ -18,7 +18,7 @@ use codex_model::{ModelError, ModelEvent, error::CONTEXT_WINDOW};
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{ThreadItem, ThreadTokenUsage, TokenUsageBreakdown};
 use codex_protocol::journal::{Compacted, CompactionAsk, EventMsg, Record, TokenUsageRecord};
-use codex_protocol::notifications::{Notification, ThreadTokenUsageUpdated, WaitingFor, Warning};
+use codex_protocol::notifications::{Notification, ThreadTokenUsageUpdated, WaitingFor};
 use codex_protocol::requests::RequestError;
 use codex_protocol::response_item::{ItemView, ResponseItem};
 use serde_json::{Value, json};
@@ -342,12 +342,6 @@ impl ThreadState {
         env: &Env,
         out: &mut Out,
     ) {
-        let Replacement {
-            items,
-            told,
-            message,
-            shortened,
-        } = new;
         let thread_id = &self.info.id;
         let or_thread = |id: &str| if id.is_empty() { thread_id.clone() } else { id.to_owned() };
         let (previous_id, first_id) = (or_thread(&self.window.id), or_thread(&self.window.first_id));
@@ -357,8 +351,8 @@ impl ThreadState {
             first_id,
         };
         let compacted = Compacted {
-            message: message.clone(),
-            replacement_history: Some(items.clone()),
+            message: new.message.clone(),
+            replacement_history: Some(new.items.clone()),
             window_number: self.window.number,
             window_id: Some(self.window.id.clone()),
             previous_window_id: Some(previous_id),
@@ -366,12 +360,12 @@ impl ThreadState {
             response_id: Some(response_id),
             undoes: None,
         };
-        self.carried.keep_summary(message);
-        for item in &shortened {
+        self.carried.keep_summary(new.message);
+        for item in &new.shortened {
             self.carried.keep_typed(item);
         }
-        self.history = items;
-        self.told = Some(told.clone());
+        self.history = new.items;
+        self.told = Some(new.told.clone());
         self.size = ContextSize {
             tokens: self.fixed_tokens() + tokens_of(&self.history),
             items: self.history.len(),
@@ -388,7 +382,7 @@ impl ThreadState {
             Record::PrefixBreak {
                 reason: COMPACTED.to_owned(),
             },
-            Record::WorldState(Box::new(told)),
+            Record::WorldState(Box::new(new.told)),
             turn_context(turn_id, settings),
             self.token_count(estimate),
             self.completed_record(&item, env),
@@ -465,10 +459,7 @@ impl ThreadState {
         *compaction_failed = true;
         let settings = Arc::clone(settings);
         let message = format!("The conversation could not be compacted and goes on as it is, because it still fits: {why}");
-        out.notify(Notification::Warning(Warning {
-            message,
-            thread_id: Some(self.info.id.clone()),
-        }));
+        out.notify(self.warning(message));
         if let Some(turn) = &mut self.turn {
             turn.phase = Phase::Working { settings, follow_up: true };
         }
@@ -478,7 +469,7 @@ impl ThreadState {
     pub(crate) fn usage_record(&self, response_id: String, usage: TokenUsageBreakdown) -> TokenUsageRecord {
         TokenUsageRecord {
             thread_id: self.info.id.clone(),
-            turn_id: self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default(),
+            turn_id: self.turn_id(),
             response_id,
             usage,
             thread_token_usage: self.usage.total,
@@ -495,7 +486,7 @@ impl ThreadState {
     pub(crate) fn usage_notification(&self) -> Notification {
         Notification::ThreadTokenUsageUpdated(ThreadTokenUsageUpdated {
             thread_id: self.info.id.clone(),
-            turn_id: self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default(),
+            turn_id: self.turn_id(),
             token_usage: self.usage,
         })
     }

@@ -48,7 +48,7 @@ impl ThreadState {
         }
     }
 
-    fn warning(&self, message: String) -> Notification {
+    pub(crate) fn warning(&self, message: String) -> Notification {
         Notification::Warning(Warning {
             message,
             thread_id: Some(self.info.id.clone()),

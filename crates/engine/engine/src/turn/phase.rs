@@ -45,6 +45,10 @@ pub struct Turn {
 }
 
 impl Turn {
+    pub const fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending { .. })
+    }
+
     /// A reviewer works for it, or is ending.
     pub fn is_reviewer_there(&self) -> bool {
         matches!(&self.task, Task::Review(review) if review.is_reviewer_there())

@@ -28,7 +28,7 @@ impl ThreadState {
             .iter()
             .map(|reason| format!("{}: {}", reason.source.as_str(), reason.rule))
             .collect();
-        let turn_id = self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default();
+        let turn_id = self.turn_id();
         let asker = Asker {
             session_id: &self.info.session_id,
             turn_id: &turn_id,

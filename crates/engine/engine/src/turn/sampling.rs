@@ -15,7 +15,7 @@ use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{SessionSource, ThreadItem, TokenUsageBreakdown};
 use codex_protocol::journal::{CompactionAsk, Record, SentRequest};
-use codex_protocol::notifications::{ErrorNotification, ItemDelta, Notification, ReasoningSummaryTextDelta, WaitingFor, Warning};
+use codex_protocol::notifications::{ErrorNotification, ItemDelta, Notification, ReasoningSummaryTextDelta, WaitingFor};
 use codex_protocol::response_item::{ItemView, ResponseItem};
 use codex_tools::CallKind;
 use serde_json::json;
@@ -27,14 +27,10 @@ impl ThreadState {
     /// What comes next when no call is open: another request, or the end of the turn. Does nothing while something is open.
     pub(crate) fn go_on(&mut self, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
-        let outputs = match turn.phase {
-            Phase::Working { .. } | Phase::BackingOff { .. } => turn.calls.take_outputs(),
-            Phase::Resolving { .. }
-            | Phase::Sampling { .. }
-            | Phase::Compacting { .. }
-            | Phase::Reviewing { .. }
-            | Phase::Ending { .. } => return,
-        };
+        if !matches!(turn.phase, Phase::Working { .. } | Phase::BackingOff { .. }) {
+            return;
+        }
+        let outputs = turn.calls.take_outputs();
         let quiet = turn.calls.all_recorded() && turn.steers_pending == 0;
         if !outputs.is_empty() {
             self.history.extend(outputs.iter().cloned());
@@ -52,15 +48,10 @@ impl ThreadState {
                 attempt,
                 waited: true,
             } => (Arc::clone(settings), *attempt, true),
-            Phase::BackingOff { waited: false, .. } => {
+            _ => {
                 turn.steers = steers;
                 return;
             }
-            Phase::Resolving { .. }
-            | Phase::Sampling { .. }
-            | Phase::Compacting { .. }
-            | Phase::Reviewing { .. }
-            | Phase::Ending { .. } => return,
         };
         for content in steers.into_values() {
             self.record_input(content, env, out);
@@ -109,7 +100,7 @@ impl ThreadState {
     }
 
     pub(crate) fn model_request(&self, settings: &TurnSettings, items: &[ResponseItem], env: &Env) -> ModelRequest {
-        let turn_id = self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default();
+        let turn_id = self.turn_id();
         let mut input = Vec::with_capacity(items.len() + 1);
         input.push(self.info.base_item.clone());
         input.extend(items.iter().cloned());
@@ -175,10 +166,7 @@ impl ThreadState {
         match self.turn.as_ref().map(|turn| &turn.phase) {
             Some(Phase::Sampling { .. }) => {}
             Some(Phase::Compacting { .. }) => return self.on_summary(event, env, out),
-            Some(
-                Phase::Resolving { .. } | Phase::Working { .. } | Phase::BackingOff { .. } | Phase::Reviewing { .. } | Phase::Ending { .. },
-            )
-            | None => return,
+            _ => return,
         }
         match event {
             ModelEvent::HeadReceived => {}
@@ -219,10 +207,7 @@ impl ThreadState {
     }
 
     fn ids(&self) -> (String, String) {
-        (
-            self.info.id.clone(),
-            self.turn.as_ref().map(|turn| turn.id.clone()).unwrap_or_default(),
-        )
+        (self.info.id.clone(), self.turn_id())
     }
 
     fn on_item_added(&mut self, id: String, kind: AddedKind, env: &Env, out: &mut Out) {
@@ -483,10 +468,7 @@ impl ThreadState {
         let call_id = view.call_id.clone();
         if known || !turn.calls.add(view, kind) {
             let message = format!("the model used the call id {call_id} twice; the second call was not run");
-            return out.notify(Notification::Warning(Warning {
-                message,
-                thread_id: Some(self.info.id.clone()),
-            }));
+            return out.notify(self.warning(message));
         }
         self.history.push(item.clone());
         out.commit(vec![Record::ResponseItem(item)], Vec::new());

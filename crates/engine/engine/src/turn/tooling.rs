@@ -1,7 +1,7 @@
 //! Steps of a turn that concern tool calls: prepare, decide, ask, run, record.
 
 use super::calls::{Asked, Call, CallState};
-use super::phase::{Phase, Turn};
+use super::phase::Turn;
 use crate::compact::carried::Plan;
 use crate::settings::TurnSettings;
 use crate::thread::event::{Effect, MoreRights, PreparedCall};
@@ -53,20 +53,10 @@ impl ThreadState {
     pub(crate) fn on_prepared(&mut self, call_id: &str, result: Result<PreparedCall, String>, env: &Env, out: &mut Out) {
         let working = self.turn.as_mut().and_then(|turn| Some((turn.phase.settings()?.clone(), turn)));
         let Some((settings, turn)) = working else {
-            return out.push(Effect::Discard {
-                call_id: call_id.to_owned(),
-            });
+            return out.discard(call_id);
         };
-        match turn.calls.get_mut(call_id) {
-            Some(Call {
-                state: CallState::Preparing,
-                ..
-            }) => {}
-            _ => {
-                return out.push(Effect::Discard {
-                    call_id: call_id.to_owned(),
-                });
-            }
+        if !turn.calls.is_preparing(call_id) {
+            return out.discard(call_id);
         }
         match result {
             Err(text) => {
@@ -285,9 +275,7 @@ impl ThreadState {
             }
             AfterAnswer::Grant { answer } => {
                 let ToolIntent::Permissions(asked) = prepared.intent else { return };
-                out.push(Effect::Discard {
-                    call_id: call_id.to_owned(),
-                });
+                out.discard(call_id);
                 out.push(Effect::Grant {
                     call_id: call_id.to_owned(),
                     asked: Box::new(asked),
@@ -296,9 +284,7 @@ impl ThreadState {
                 });
             }
             AfterAnswer::Reply { answers } => {
-                out.push(Effect::Discard {
-                    call_id: call_id.to_owned(),
-                });
+                out.discard(call_id);
                 self.close_call(call_id, ToolOutput::Text(json!(answers).to_string()), env);
                 self.after_call(env, out);
             }
@@ -325,7 +311,7 @@ impl ThreadState {
         let Some(turn) = self.turn.as_mut().filter(|turn| turn.phase.settings().is_some()) else {
             return;
         };
-        if !matches!(turn.calls.get_mut(call_id), Some(call) if matches!(call.state, CallState::Preparing)) {
+        if !turn.calls.is_preparing(call_id) {
             return; // It was taken back meanwhile.
         }
         let text = match result {
@@ -363,9 +349,7 @@ impl ThreadState {
 
     /// Ends a call that will not run: the client sees it declined, the model reads why.
     pub(crate) fn decline(&mut self, call_id: &str, prepared: &PreparedCall, message: String, env: &Env, out: &mut Out) {
-        out.push(Effect::Discard {
-            call_id: call_id.to_owned(),
-        });
+        out.discard(call_id);
         if let Some(item) = &prepared.started {
             let item = declined(item, &message);
             out.commit(vec![self.completed_record(&item, env)], vec![self.item_completed(&item, env)]);
@@ -427,7 +411,7 @@ impl ThreadState {
     /// Something ended: start what waited for it, and see whether the turn can go on.
     pub(crate) fn after_call(&mut self, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else { return };
-        if matches!(turn.phase, Phase::Ending { .. }) {
+        if turn.is_ending() {
             return self.end_turn_if_quiet(env, out);
         }
         let held = turn.calls.next_held();
@@ -501,15 +485,7 @@ fn declined(item: &ThreadItem, why: &str) -> ThreadItem {
         ThreadItem::FileChange { status, .. } => *status = PatchApplyStatus::Declined,
         ThreadItem::McpToolCall(call) => call.status = CallStatus::Failed,
         ThreadItem::CollabAgentToolCall(call) => call.status = CallStatus::Failed,
-        ThreadItem::UserMessage { .. }
-        | ThreadItem::AgentMessage { .. }
-        | ThreadItem::Plan { .. }
-        | ThreadItem::Reasoning { .. }
-        | ThreadItem::WebSearch { .. }
-        | ThreadItem::ImageView { .. }
-        | ThreadItem::EnteredReviewMode { .. }
-        | ThreadItem::ExitedReviewMode { .. }
-        | ThreadItem::ContextCompaction { .. } => {}
+        _ => {}
     }
     item
 }

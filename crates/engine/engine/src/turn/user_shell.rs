@@ -3,7 +3,7 @@
 //! The turn ends after the last of them. The model reads what came of one before its next request, never in the middle of an answer, so
 //! that the prompt only grows.
 
-use super::phase::{Phase, Task};
+use super::phase::{Phase, Task, Turn};
 use crate::context::instructions::tagged;
 use crate::context::items::text_message;
 use crate::settings::TurnOverrides;
@@ -138,7 +138,7 @@ impl ThreadState {
             ToolOutput::Parts(_) => String::new(),
         };
         self.close_user_command(id, outcome.item, &text, env, out);
-        if self.turn.as_ref().is_some_and(|turn| matches!(turn.phase, Phase::Ending { .. })) {
+        if self.turn.as_ref().is_some_and(Turn::is_ending) {
             return self.end_turn_if_quiet(env, out);
         }
         self.go_on(env, out);
