@@ -13,6 +13,7 @@
 //! | [`zone`] | time zones by name |
 
 pub mod clock;
+pub mod error;
 pub mod ids;
 mod nearest;
 pub mod os;
@@ -23,6 +24,7 @@ pub mod truncate;
 pub mod zone;
 
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use error::with_causes;
 pub use ids::{Ids, RandomIds};
 pub use nearest::{nearest, nearest_within};
 pub use output::HeadTail;

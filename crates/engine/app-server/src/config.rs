@@ -1,10 +1,10 @@
 //! `config/value/write`, `config/batchWrite`: edits of the user's configuration file.
 
-use codex_config::edit::{self, Change, EditError, Merge};
+use codex_config::edit::{self, Change, EditError};
 use codex_config::{Overrides, ProcessEnv};
 use codex_engine::Engine;
 use codex_protocol::config::{
-    ConfigBatchWriteParams, ConfigEdit, ConfigLayerMetadata, ConfigLayerSource, ConfigWriteErrorCode, ConfigWriteResult, MergeStrategy,
+    ConfigBatchWriteParams, ConfigEdit, ConfigLayerMetadata, ConfigLayerSource, ConfigWriteErrorCode, ConfigWriteResult,
     OverriddenMetadata, WriteStatus,
 };
 use codex_protocol::requests::RequestError;
@@ -31,10 +31,8 @@ fn write_now(env: &ProcessEnv, overrides: &Overrides, params: &ConfigBatchWriteP
     let file = edit::user_file(env);
     if let Some(asked) = params.file_path.as_ref().filter(|asked| **asked != file) {
         let message = format!("{asked} is not the user's configuration file, {file}");
-        return Err(named(
-            RequestError::invalid("config.not_writable", message),
-            ConfigWriteErrorCode::ConfigLayerReadonly,
-        ));
+        let error = RequestError::invalid("config.not_writable", message);
+        return Err(named(error, ConfigWriteErrorCode::ConfigLayerReadonly));
     }
     let mut changes = Vec::new();
     for edit in &params.edits {
@@ -57,19 +55,13 @@ fn write_now(env: &ProcessEnv, overrides: &Overrides, params: &ConfigBatchWriteP
 fn of_edit(edit: &ConfigEdit) -> Result<Vec<Change>, RequestError> {
     let path = edit::key_path(&edit.key_path);
     let invalid = |message: String| {
-        named(
-            RequestError::invalid("config.edit_refused", message),
-            ConfigWriteErrorCode::ConfigValidationError,
-        )
+        let error = RequestError::invalid("config.edit_refused", message);
+        named(error, ConfigWriteErrorCode::ConfigValidationError)
     };
     if path.is_empty() {
         return Err(invalid("an edit needs a keyPath".to_owned()));
     }
-    let merge = match edit.merge_strategy {
-        MergeStrategy::Replace => Merge::Replace,
-        MergeStrategy::Upsert => Merge::Upsert,
-    };
-    edit::changes(&path, &edit.value, merge).ok_or_else(|| invalid(format!("{}: TOML has no such value", edit.key_path)))
+    edit::changes(&path, &edit.value, edit.merge_strategy).ok_or_else(|| invalid(format!("{}: TOML has no such value", edit.key_path)))
 }
 
 /// What another layer says about the key, if that counts and is not what was written.
@@ -106,21 +98,13 @@ fn overridden(env: &ProcessEnv, overrides: &Overrides, edit: &ConfigEdit) -> Opt
 }
 
 fn refused(error: &EditError) -> RequestError {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        message += &format!(": {error}");
-        cause = error.source();
-    }
+    let message = codex_base::with_causes(error);
+    let invalid = |name| named(RequestError::invalid(error.code(), &*message), name);
     match error {
-        EditError::Conflict { .. } => named(
-            RequestError::invalid(error.code(), message),
-            ConfigWriteErrorCode::ConfigVersionConflict,
-        ),
-        EditError::Config(_) | EditError::NoTable { .. } | EditError::Unwritable { .. } => named(
-            RequestError::invalid(error.code(), message),
-            ConfigWriteErrorCode::ConfigValidationError,
-        ),
+        EditError::Conflict { .. } => invalid(ConfigWriteErrorCode::ConfigVersionConflict),
+        EditError::Config(_) | EditError::NoTable { .. } | EditError::Unwritable { .. } => {
+            invalid(ConfigWriteErrorCode::ConfigValidationError)
+        }
         EditError::Locked { .. } | EditError::Unsteady { .. } | EditError::Write { .. } => RequestError::internal(error.code(), message),
     }
 }

@@ -21,9 +21,7 @@ pub(crate) fn modes() -> CollaborationModeListResult {
 /// # Errors
 /// If the cursor is not one of ours, or the configuration cannot be used.
 pub(crate) async fn list(engine: &Engine, params: ModelListParams) -> Result<ModelListResult, RequestError> {
-    let cursor = params.cursor.as_deref().map(str::parse::<usize>);
-    let bad_cursor = |_| RequestError::invalid("request.bad_cursor", "the cursor is not one that model/list returned");
-    let skip = cursor.transpose().map_err(bad_cursor)?.unwrap_or(0);
+    let skip = crate::store::skipped(params.cursor.as_deref(), "model/list")?;
     let mut data = engine.models(params.model_provider).await?;
     data.retain(|model| !model.hidden || params.include_hidden == Some(true));
     let limit = params.limit.map_or(usize::MAX, |limit| limit.max(1) as usize);

@@ -100,10 +100,7 @@ impl Processor {
             ClientRequest::ThreadCompactUndo(params) => {
                 self.ask_thread(id, params.thread_id, ThreadRequest::UndoCompaction).await;
             }
-            ClientRequest::ModelList(params) => {
-                let result = models::list(&self.engine, params).await;
-                self.reply(id, result);
-            }
+            ClientRequest::ModelList(params) => self.reply(id, models::list(&self.engine, params).await),
             ClientRequest::CollaborationModeList(Empty {}) => self.reply(id, Ok(models::modes())),
             ClientRequest::ConfigValueWrite(params) => {
                 let batch = ConfigBatchWriteParams {
@@ -115,31 +112,16 @@ impl Processor {
                 let result = config::write(&self.engine, batch).await;
                 self.reply(id, result);
             }
-            ClientRequest::ConfigBatchWrite(params) => {
-                let result = config::write(&self.engine, params).await;
-                self.reply(id, result);
-            }
+            ClientRequest::ConfigBatchWrite(params) => self.reply(id, config::write(&self.engine, params).await),
             ClientRequest::ReviewStart(params) => self.review_start(id, params).await,
             ClientRequest::ThreadShellCommand(params) => self.shell_command(id, params).await,
-            ClientRequest::BackgroundTerminalsList(params) => {
-                let result = self.list_terminals(params).await;
-                self.reply(id, result);
-            }
-            ClientRequest::BackgroundTerminalsTerminate(params) => {
-                let result = self.terminate(params).await;
-                self.reply(id, result);
-            }
-            ClientRequest::BackgroundTerminalsClean(params) => {
-                let result = self.clean_terminals(&params.thread_id).await;
-                self.reply(id, result);
-            }
+            ClientRequest::BackgroundTerminalsList(params) => self.reply(id, self.list_terminals(params).await),
+            ClientRequest::BackgroundTerminalsTerminate(params) => self.reply(id, self.terminate(params).await),
+            ClientRequest::BackgroundTerminalsClean(params) => self.reply(id, self.clean_terminals(&params.thread_id).await),
             ClientRequest::TurnStart(params) => self.turn_start(id, params).await,
             ClientRequest::TurnSteer(params) => self.turn_steer(id, params).await,
             ClientRequest::TurnInterrupt(params) => self.turn_interrupt(id, params).await,
-            ClientRequest::SkillsList(params) => {
-                let result = self.skills_list(params).await;
-                self.reply(id, result);
-            }
+            ClientRequest::SkillsList(params) => self.reply(id, self.skills_list(params).await),
             ClientRequest::SkillsConfigWrite(params) => self.skills_config_write(id, params).await,
             ClientRequest::FuzzyFileSearch(params) => {
                 let roots = self.directories(&params.roots);
@@ -223,18 +205,14 @@ impl Processor {
     }
 
     async fn thread_resume(&mut self, id: RequestId, params: ThreadResumeParams) {
-        let ThreadResumeParams {
-            thread_id,
-            settings,
-            exclude_turns,
-        } = params;
-        let overrides = self.overrides(settings);
+        let overrides = self.overrides(params.settings);
+        let subscriber = self.subscriber.clone();
         let setup = self
             .engine
-            .resume(&thread_id, overrides, exclude_turns, self.subscriber.clone())
+            .resume(&params.thread_id, overrides, params.exclude_turns, subscriber)
             .await;
         if setup.is_ok() {
-            self.subscribed.insert(thread_id);
+            self.subscribed.insert(params.thread_id);
         }
         self.reply(id, setup);
     }
@@ -272,34 +250,22 @@ impl Processor {
     }
 
     async fn turn_start(&self, id: RequestId, params: TurnStartParams) {
-        let TurnStartParams {
-            thread_id,
-            input,
-            cwd,
-            model,
-            effort,
-            approval_policy,
-            approvals_reviewer,
-            sandbox_policy,
-            collaboration_mode,
-            output_schema,
-        } = params;
         let overrides = TurnOverrides {
-            cwd: self.directory(cwd),
-            model,
-            effort,
-            approval_policy,
-            approvals_reviewer,
-            sandbox_policy,
-            collaboration_mode: collaboration_mode.map(|mode| *mode),
+            cwd: self.directory(params.cwd),
+            model: params.model,
+            effort: params.effort,
+            approval_policy: params.approval_policy,
+            approvals_reviewer: params.approvals_reviewer,
+            sandbox_policy: params.sandbox_policy,
+            collaboration_mode: params.collaboration_mode.map(|mode| *mode),
             ..TurnOverrides::default()
         };
         let request = ThreadRequest::StartTurn {
-            input,
+            input: params.input,
             overrides: Box::new(overrides),
-            output_schema,
+            output_schema: params.output_schema,
         };
-        self.ask_thread(id, thread_id, request).await;
+        self.ask_thread(id, params.thread_id, request).await;
     }
 
     async fn review_start(&self, id: RequestId, params: ReviewStartParams) {
@@ -426,10 +392,8 @@ impl Unanswered {
 
 impl Drop for Unanswered {
     fn drop(&mut self) {
-        self.reply(Err(RequestError::invalid(
-            "thread.not_loaded",
-            "the thread ended before it answered",
-        )));
+        let message = "the thread ended before it answered";
+        self.reply(Err(RequestError::invalid("thread.not_loaded", message)));
     }
 }
 

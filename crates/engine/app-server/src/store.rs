@@ -16,10 +16,7 @@ const LIST_DEFAULT: u32 = 50;
 impl Processor {
     pub(crate) async fn on_stored(&mut self, id: RequestId, request: ClientRequest) {
         match request {
-            ClientRequest::ThreadList(params) => {
-                let result = self.thread_list(params).await;
-                self.reply(id, result);
-            }
+            ClientRequest::ThreadList(params) => self.reply(id, self.thread_list(params).await),
             ClientRequest::ThreadArchive(params) => {
                 let moved = self.engine.archive(&params.thread_id).await;
                 self.tell_moved(id, moved, Notification::ThreadArchived);
@@ -81,16 +78,7 @@ impl Processor {
 
     async fn thread_list(&self, params: ThreadListParams) -> Result<ThreadListResult, RequestError> {
         let limit = params.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_MAX) as usize;
-        let skip = match params.cursor.as_deref().map(str::parse::<usize>) {
-            None => 0,
-            Some(Ok(skip)) => skip,
-            Some(Err(_)) => {
-                return Err(RequestError::invalid(
-                    "request.bad_cursor",
-                    "the cursor is not one that thread/list returned",
-                ));
-            }
-        };
+        let skip = skipped(params.cursor.as_deref(), "thread/list")?;
         let query = self.query(params, skip.saturating_add(limit).saturating_add(1));
         let mut data = self.engine.list(query).await?;
         data.drain(..skip.min(data.len()));
@@ -128,4 +116,13 @@ impl Processor {
             limit,
         }
     }
+}
+
+/// How many entries of a list come before a cursor of ours.
+pub(crate) fn skipped(cursor: Option<&str>, method: &str) -> Result<usize, RequestError> {
+    let skip = cursor.map(str::parse).transpose();
+    let message = || format!("the cursor is not one that {method} returned");
+    Ok(skip
+        .map_err(|_| RequestError::invalid("request.bad_cursor", message()))?
+        .unwrap_or(0))
 }

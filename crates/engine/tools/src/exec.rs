@@ -1,7 +1,6 @@
 //! Runs `exec_command`: start, wait for the end or the yield time, and hand what goes on over to the thread's sessions.
 
 use crate::environment::{self, CallIds};
-use crate::error::with_causes;
 use crate::login::LoginShell;
 use crate::outcome::{ToolOutcome, ToolReport};
 use crate::result::{Ending, exec_text, interrupted_text};
@@ -10,6 +9,7 @@ use crate::terminals::{Session, Started, Terminals, Waiting};
 use crate::truncation::Budget;
 use crate::turn::ToolWorld;
 use codex_approvals::Attempt;
+use codex_base::with_causes;
 use codex_base::{AbsPath, HeadTail};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, limit, spawn_or_again};

@@ -50,7 +50,8 @@ pub enum ToolReport {
 }
 
 impl ToolOutcome {
-    pub(crate) fn text(text: impl Into<String>, success: bool) -> Self {
+    /// Words for the model, and nothing beside them.
+    pub fn text(text: impl Into<String>, success: bool) -> Self {
         Self {
             output: ToolOutput::Text(text.into()),
             success,

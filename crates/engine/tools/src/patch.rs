@@ -98,7 +98,7 @@ impl PatchAction {
     fn failed(self, failure: PatchFailure, took: Duration) -> ToolOutcome {
         let text = match failure {
             PatchFailure::NoLongerFits(error) => error.to_model(),
-            PatchFailure::NotWritten(error) => self.told(patch_text(1, took, &format!("{}\n", crate::error::with_causes(&error)))),
+            PatchFailure::NotWritten(error) => self.told(patch_text(1, took, &format!("{}\n", codex_base::with_causes(&error)))),
             PatchFailure::MovedAway => self.told(patch_text(
                 1,
                 took,

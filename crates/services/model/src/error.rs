@@ -1,43 +1,6 @@
 //! Why a sampling failed, as a stable code, a text for humans and a word on trying again.
 //!
-//! | code | when | tried again |
-//! | --- | --- | --- |
-//! | `model.missing_key` | the provider's `env_key` variable is unset or empty; nothing was sent | no |
-//! | `model.no_credentials` | the built-in provider has no key; nothing was sent | no |
-//! | `model.token_command` | the program of `auth` gave no token; nothing was sent | no |
-//! | `model.invalid_request` | the request cannot be put together (URL, header value); nothing was sent | no |
-//! | `model.bad_request` | status 400, `invalid_prompt` | no |
-//! | `model.unauthorized` | status 401, 403 | yes |
-//! | `model.http_status` | any other status that is not 200 | yes |
-//! | `model.rate_limited` | status 429, `rate_limit_exceeded`, `slow_down` | 429 only with `Retry-After`, the codes always |
-//! | `model.quota` | `usage_limit_reached`, `usage_not_included`, `insufficient_quota`, `organization_spend_limit_exceeded` | no |
-//! | `model.context_window` | `context_length_exceeded` | no |
-//! | `model.overloaded` | `server_is_overloaded`; status 500 | yes as an HTTP status, no inside a stream |
-//! | `model.not_found` | `model_not_found` | no |
-//! | `model.policy` | `cyber_policy`, `bio_policy`, `misalignment_policy_violation` | no |
-//! | `model.failed` | `response.failed` with any other code | yes |
-//! | `model.incomplete` | `response.incomplete` | no |
-//! | `model.content_filter` | `response.incomplete`, reason `content_filter` | yes |
-//! | `model.stream_closed` | the stream ended before `response.completed` | yes |
-//! | `model.not_a_stream` | status 200 with a web page or JSON in place of a stream, as captive portals send | yes |
-//! | `model.redirected` | status 3xx with a `Location`; redirects are not followed | no |
-//! | `model.encoding` | the answer is compressed, which was not asked for | no |
-//! | `model.idle_timeout` | nothing arrived for `stream_idle_timeout_ms`, the response head included | yes |
-//! | `model.connect` | no connection | yes |
-//! | `model.dns` | the host's name has no address | yes |
-//! | `model.tls` | the host's certificate is not accepted, or it does not speak TLS | no |
-//! | `model.proxy` | the proxy gives no connection | yes, unless it wants a login |
-//! | `model.certificates` | the file of `CODEX_CA_CERTIFICATE` or `SSL_CERT_FILE` cannot be used; nothing was sent | no |
-//! | `model.transport` | the connection broke | yes |
-//! | `model.invalid_response` | `response.completed` cannot be understood | yes |
-//! | `model.event_too_large` | one event over 64 MiB | no |
-//! | `model.answer_too_large` | one answer over 512 MiB | no |
-//! | `model.answer_too_long` | one answer over 4 hours | no |
-//! | `model.local_server` | no server of a local provider runs, or it is too old; nothing was sent | no |
-//! | `model.local_model` | that server does not have the model and cannot get it; nothing was sent | no |
-//! | `model.script_mismatch` | scripted provider: a step expected something else | no |
-//! | `model.script_ended` | scripted provider: no step is left | no |
-//! | `model.script_invalid` | scripted provider: a step names something that is not there | no |
+//! `docs/errors.md` says when each code is given and whether the request is tried again; [`crate::failures`] has the provider's words for them.
 //!
 //! Waits: `Retry-After` on a retried status, or "try again in N s" inside a message, replaces the back-off.
 
@@ -85,7 +48,7 @@ pub const SCRIPT_INVALID: &str = "model.script_invalid";
 /// A failed attempt. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelError {
-    /// Stable, from the table above.
+    /// Stable, one of those above.
     pub code: &'static str,
     /// Whole sentence(s) for the user.
     pub message: String,

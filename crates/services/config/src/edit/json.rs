@@ -1,22 +1,14 @@
 //! What a client writes, as JSON, in changes of the file.
 
 use super::Change;
+use codex_protocol::config::MergeStrategy;
 use serde_json::Value;
 
-/// What becomes of a table that is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merge {
-    /// The value stands in its place.
-    Replace,
-    /// Entries that the value does not name stay.
-    Upsert,
-}
-
 /// The changes that put `value` at `path`. Null takes a key out. `None` if TOML has no such value: a null in a list, a number beyond 64 bits.
-pub fn changes(path: &[String], value: &Value, merge: Merge) -> Option<Vec<Change>> {
+pub fn changes(path: &[String], value: &Value, merge: MergeStrategy) -> Option<Vec<Change>> {
     match (value, merge) {
         (Value::Null, _) => Some(vec![Change::Remove { path: path.to_vec() }]),
-        (Value::Object(entries), Merge::Upsert) => {
+        (Value::Object(entries), MergeStrategy::Upsert) => {
             let mut all = Vec::new();
             for (name, value) in entries {
                 let path: Vec<String> = path.iter().chain([name]).cloned().collect();

@@ -9,7 +9,7 @@ mod json;
 mod skills;
 
 pub use document::{Change, changed};
-pub use json::{Merge, changes};
+pub use json::changes;
 
 use crate::{ConfigError, ProcessEnv};
 use codex_base::AbsPath;

@@ -1,4 +1,5 @@
 use super::*;
+use codex_protocol::config::MergeStrategy as Merge;
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use std::fs;
