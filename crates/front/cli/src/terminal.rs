@@ -21,7 +21,6 @@ use codex_tui::preferences::Preferences;
 use codex_tui::themes::Themes;
 use codex_tui::trust::{Decision, Trust};
 use codex_tui::{Ended, Options, Settings};
-use codex_tui_kit::terminal::inline::Narrowing;
 use codex_tui_kit::terminal::notify::Method;
 use codex_tui_kit::terminal::process::{self, Keyboard, ProcessTerminal, TypedAhead};
 use codex_tui_kit::terminal::{Device, Port, Surface};
@@ -311,15 +310,12 @@ fn history(settings: &HistorySettings, surroundings: &Surroundings) -> Option<co
 pub fn open_terminal(surroundings: &Surroundings, typed_ahead: TypedAhead) -> Result<(Port, codex_tui_kit::terminal::Size), ExecError> {
     let failed = |error: std::io::Error| ExecError::new("cli.no_terminal", format!("cannot use the terminal: {error}"));
     let var = |name: &str| surroundings.process.var(name).filter(|value| !value.is_empty());
-    // In tmux the rows are tmux's, whatever is around it.
-    let cuts = var("TMUX").is_none() && (var("TERM") == Some("linux") || var("XTERM_VERSION").is_some());
-    let narrowing = if cuts { Narrowing::Cuts } else { Narrowing::Wraps };
     let keyboard = match var("CODEX_TUI_DISABLE_KEYBOARD_ENHANCEMENT") {
         None | Some("0" | "false" | "no" | "off") => Keyboard::Enhanced,
         Some(_) => Keyboard::Plain,
     };
     let reports = surroundings.process.codex_home.join("log");
-    let device = panics::report_around(reports, || ProcessTerminal::open(narrowing, keyboard, typed_ahead)).map_err(failed)?;
+    let device = panics::report_around(reports, || ProcessTerminal::open(keyboard, typed_ahead)).map_err(failed)?;
     let size = device.size().map_err(failed)?;
     let reader = device.reader();
     let port = Port::open(hit_points::hook_terminal(&surroundings.process, Box::new(device))).map_err(failed)?;

@@ -1,13 +1,14 @@
 //! The rule of the inline mode, held against a whole terminal: what is finished stands in the scrollback once, in order, and for good,
-//! whatever is live below it and however the window changes. What stood there before stays, too.
+//! whatever is live below it and however and whenever the window changes. What stood there before stays, too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use codex_testkit::Screen;
 use codex_tui_kit::cells::Row;
-use codex_tui_kit::terminal::inline::{Inline, Narrowing};
+use codex_tui_kit::terminal::inline::Inline;
 use codex_tui_kit::terminal::{Frame, Position, Size, Surface};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use ratatui::text::Line;
 
 #[derive(Debug, Clone)]
@@ -19,8 +20,15 @@ enum Op {
         live: Vec<(u16, usize)>,
         /// Which of them has the cursor, if any.
         cursor: Option<(u16, u16)>,
+        /// The window gets other sizes when so much of what is written has come to the terminal; nothing: before the first byte.
+        meanwhile: Vec<(Index, u16, u16)>,
     },
-    Resize(u16, u16),
+    Resize {
+        columns: u16,
+        rows: u16,
+        /// The program can see the new size. Multiplexers and connections tell it late, and some sizes never.
+        seen: bool,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -28,10 +36,11 @@ fn op() -> impl Strategy<Value = Op> {
         vec(0_u16..90, 0..4),
         vec((0_u16..90, 0..4_usize), 1..7),
         proptest::option::of((0_u16..8, 0_u16..90)),
+        prop_oneof![3 => Just(vec![]), 1 => vec((any::<Index>(), 12_u16..100, 8_u16..40), 1..3)],
     );
     prop_oneof![
-        3 => draw.prop_map(|(finished, live, cursor)| Op::Draw { finished, live, cursor }),
-        2 => (12_u16..100, 8_u16..40).prop_map(|(columns, rows)| Op::Resize(columns, rows)),
+        3 => draw.prop_map(|(finished, live, cursor, meanwhile)| Op::Draw { finished, live, cursor, meanwhile }),
+        2 => (12_u16..100, 8_u16..40, any::<bool>()).prop_map(|(columns, rows, seen)| Op::Resize { columns, rows, seen }),
     ]
 }
 
@@ -55,7 +64,7 @@ struct Session {
 }
 
 impl Session {
-    fn start(narrowing: Narrowing) -> Self {
+    fn start() -> Self {
         let size = Size { columns: 80, rows: 24 };
         let mut screen = Screen::new(size.columns, size.rows);
         let before: Vec<String> = (0..40).map(|number| line('B', number, 70)).collect();
@@ -64,7 +73,7 @@ impl Session {
         }
         screen.feed(b"$ codex\r\n");
         let mut out = Vec::new();
-        let inline = Inline::start(size, narrowing, &mut out);
+        let inline = Inline::start(size, &mut out);
         screen.feed(&out);
         Self {
             screen,
@@ -79,16 +88,20 @@ impl Session {
 
     fn perform(&mut self, op: &Op) {
         match op {
-            Op::Resize(columns, rows) => {
-                self.size = Size {
-                    columns: *columns,
-                    rows: *rows,
-                };
+            Op::Resize { columns, rows, seen } => {
                 self.screen.resize(*columns, *rows);
-                // The interface draws at once when it hears of it.
-                self.draw(self.live.clone());
+                if *seen {
+                    self.look();
+                    // The interface draws at once when it hears of it.
+                    self.draw(self.live.clone(), &[]);
+                }
             }
-            Op::Draw { finished, live, cursor } => {
+            Op::Draw {
+                finished,
+                live,
+                cursor,
+                meanwhile,
+            } => {
                 let finished: Vec<String> = finished
                     .iter()
                     .map(|width| {
@@ -116,20 +129,37 @@ impl Session {
                     }),
                     live,
                 };
-                self.draw(Frame {
+                let frame = Frame {
                     finished: finished.into_iter().map(|text| Line::from(text).into()).collect(),
                     ..self.live.clone()
-                });
+                };
+                self.draw(frame, meanwhile);
             }
         }
     }
 
-    /// As the painter does: the size is looked at when the frame is drawn.
-    fn draw(&mut self, frame: Frame) {
+    fn look(&mut self) {
+        let (columns, rows) = self.screen.size();
+        self.size = Size { columns, rows };
+    }
+
+    /// As the painter does: with the size that it saw last.
+    fn draw(&mut self, frame: Frame, meanwhile: &[(Index, u16, u16)]) {
         self.inline.resize(self.size);
         let mut out = Vec::new();
         self.inline.draw(frame, &mut out);
-        self.screen.feed(&out);
+        let mut changes: Vec<_> = meanwhile
+            .iter()
+            .map(|(at, columns, rows)| (at.index(out.len()), *columns, *rows))
+            .collect();
+        changes.sort_unstable();
+        let mut fed = 0;
+        for (at, columns, rows) in changes {
+            self.screen.feed(&out[fed..at]);
+            self.screen.resize(columns, rows);
+            fed = at;
+        }
+        self.screen.feed(&out[fed..]);
     }
 
     fn shown(&self, mark: char) -> Vec<String> {
@@ -146,7 +176,7 @@ proptest! {
 
     #[test]
     fn what_is_finished_stands_there_once_and_in_order(ops in vec(op(), 1..40)) {
-        let mut session = Session::start(Narrowing::Wraps);
+        let mut session = Session::start();
         for op in &ops {
             session.perform(op);
         }
@@ -161,27 +191,54 @@ proptest! {
         }
     }
 
-    /// As long as the live rows fit the window however they wrap, nothing of them is left behind.
+    /// Rows that no window was too narrow for are gone when they shall be, whatever happened meanwhile.
     #[test]
-    fn live_rows_leave_nothing_behind(ops in vec(op(), 1..40)) {
-        let mut session = Session::start(Narrowing::Wraps);
-        for op in &ops {
-            let op = match op {
-                Op::Draw { finished, live, cursor } => Op::Draw {
-                    finished: finished.clone(),
-                    live: live.iter().take(3).map(|(width, _)| (*width % 30, 0)).collect(),
-                    cursor: *cursor,
-                },
-                Op::Resize(columns, rows) => Op::Resize((*columns).max(15), (*rows).max(12)),
-            };
-            session.perform(&op);
-        }
-        // The last word: whatever a resize did is mended by the next frame.
-        session.perform(&Op::Draw { finished: vec![], live: vec![(20, 0), (20, 0)], cursor: Some((0, 2)) });
-        prop_assert_eq!(session.shown('L').len(), 2, "{}", session.screen.text());
-        prop_assert_eq!(session.shown('B'), session.before.clone());
-        prop_assert_eq!(session.shown('F'), session.finished.clone());
+    fn live_rows_that_never_wrapped_leave_nothing_behind(ops in vec(op(), 1..40)) {
+        let ops = ops.into_iter().map(|op| match op {
+            Op::Draw { finished, live, cursor, meanwhile } => Op::Draw {
+                finished,
+                live: live.iter().map(|(width, _)| (*width % 12, 0)).collect(),
+                cursor,
+                meanwhile,
+            },
+            resize @ Op::Resize { .. } => resize,
+        });
+        tidy_after(ops)?;
     }
+
+    /// Where the cursor is not shown it waits in the first live row, and nothing has to be counted.
+    #[test]
+    fn live_rows_without_a_cursor_leave_nothing_behind(ops in vec(op(), 1..40)) {
+        let ops = ops.into_iter().map(|op| match op {
+            Op::Draw { finished, live, .. } => Op::Draw {
+                finished,
+                live: live.iter().take(3).map(|(width, _)| (*width % 30, 0)).collect(),
+                cursor: None,
+                meanwhile: vec![],
+            },
+            Op::Resize { columns, rows, .. } => Op::Resize { columns: columns.max(15), rows: rows.max(12), seen: true },
+        });
+        tidy_after(ops)?;
+    }
+}
+
+fn tidy_after(ops: impl Iterator<Item = Op>) -> Result<(), TestCaseError> {
+    let mut session = Session::start();
+    for op in ops {
+        session.perform(&op);
+    }
+    // The last word: whatever a resize did is mended by the next frame.
+    session.look();
+    session.perform(&Op::Draw {
+        finished: vec![],
+        live: vec![(10, 0), (10, 0)],
+        cursor: Some((0, 2)),
+        meanwhile: vec![],
+    });
+    prop_assert_eq!(session.shown('L').len(), 2, "{}", session.screen.text());
+    prop_assert_eq!(session.shown('B'), session.before.clone());
+    prop_assert_eq!(session.shown('F'), session.finished.clone());
+    Ok(())
 }
 
 #[test]
@@ -191,11 +248,36 @@ fn the_first_row_is_an_empty_one_wherever_the_shell_left_the_cursor() {
         let mut screen = Screen::new(20, 5);
         screen.feed(format!("$ codex\r\n{left}").as_bytes());
         let mut out = Vec::new();
-        let mut inline = Inline::start(size, Narrowing::Wraps, &mut out);
+        let mut inline = Inline::start(size, &mut out);
         let live = vec![Line::from("hello").into()];
         inline.draw(Frame { live, ..Frame::default() }, &mut out);
         screen.feed(&out);
 
         assert_eq!(screen.text(), expect);
     }
+}
+
+/// The window was 43 columns wide, is seen to have 40, where the live row takes two rows, and has 43 again when the frame comes.
+#[test]
+fn a_window_that_is_wide_again_before_the_frame_comes_costs_no_finished_line() {
+    let mut screen = Screen::new(43, 8);
+    let mut out = Vec::new();
+    let mut inline = Inline::start(Size { columns: 43, rows: 8 }, &mut out);
+    let row = |text: &str| Row::from(Line::from(text.to_owned()));
+    let frame = |finished: Option<&str>| Frame {
+        finished: finished.map(row).into_iter().collect(),
+        live: vec![row(&"x".repeat(43)), row("> ")],
+        cursor: Some(Position { row: 1, column: 2 }),
+        ..Frame::default()
+    };
+    inline.draw(frame(Some("finished")), &mut out);
+    screen.feed(&out);
+    out.clear();
+
+    inline.resize(Size { columns: 40, rows: 8 });
+    inline.draw(frame(Some("finished, too")), &mut out);
+    screen.feed(&out);
+
+    assert_eq!(screen.text().lines().next(), Some("finished"), "{}", screen.text());
+    assert!(screen.text().contains("finished, too"));
 }

@@ -9,7 +9,7 @@ use codex_protocol::items::{ThreadItem, Turn};
 use codex_rpc::ServerMessage;
 use codex_testkit::Screen;
 use codex_tui_kit::cells::Row;
-use codex_tui_kit::terminal::inline::{Inline, Narrowing};
+use codex_tui_kit::terminal::inline::Inline;
 use codex_tui_kit::terminal::{Frame, Input, Size};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -163,7 +163,7 @@ impl Seat {
     fn take() -> Self {
         let size = Size { columns: 80, rows: 24 };
         let mut out = Vec::new();
-        let inline = Inline::start(size, Narrowing::Wraps, &mut out);
+        let inline = Inline::start(size, &mut out);
         let mut screen = Screen::new(80, 24);
         screen.feed(&out);
         Self {

@@ -7,7 +7,6 @@ use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandSpec, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
 use codex_sessions::{Faults, HitPoint};
-use codex_tui_kit::terminal::inline::Narrowing;
 use codex_tui_kit::terminal::{Device, Size};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -166,10 +165,6 @@ impl Device for Counted<Box<dyn Device>> {
 
     fn leave(&mut self) -> io::Result<()> {
         self.inner.leave()
-    }
-
-    fn narrowing(&self) -> Narrowing {
-        self.inner.narrowing()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A slow terminal holds up frames and nothing else: the next frame is made when the last one is on its way ([`Input::Painted`]).
 
-use super::inline::{Inline, Narrowing};
+use super::inline::Inline;
 use super::linear::Linear;
 use super::screen::Screen;
 use super::{Frame, Input, Size, Surface};
@@ -67,7 +67,6 @@ pub trait Device: Send {
     /// # Errors
     /// If it is gone.
     fn leave(&mut self) -> io::Result<()>;
-    fn narrowing(&self) -> Narrowing;
 }
 
 enum Job {
@@ -258,8 +257,7 @@ impl Painter {
                 if self.screen.take().is_some() {
                     Screen::end(out);
                 }
-                let narrowing = self.device.narrowing();
-                let inline = self.inline.get_or_insert_with(|| Inline::start(self.size, narrowing, out));
+                let inline = self.inline.get_or_insert_with(|| Inline::start(self.size, out));
                 inline.draw(frame, out);
             }
             Surface::Fullscreen => {
@@ -272,29 +270,22 @@ impl Painter {
 
     /// The size, if it is another one than before.
     ///
-    /// A window whose corner is dragged changes again before it has told the last change. Rows that wrapped in between would be taken for
-    /// wrapped still, and lines above them for live ones; so this waits until it is calm.
+    /// A window whose corner is dragged changes again and again, and each size may leave something behind; so this waits until it is calm.
     fn look_at_size(&mut self) -> io::Result<Option<Size>> {
         let mut size = self.device.size()?;
         if size == self.size {
             return Ok(None);
         }
-        let mut calm = false;
         for _ in 0..LOOKS_MAX {
             thread::sleep(BETWEEN_LOOKS);
-            let newer = self.device.size()?;
-            calm = newer == size;
-            size = newer;
-            if calm {
+            let before = std::mem::replace(&mut size, self.device.size()?);
+            if size == before {
                 break;
             }
         }
         self.size = size;
         if let Some(inline) = &mut self.inline {
             inline.resize(size);
-            if !calm {
-                inline.take_nothing_for_wrapped();
-            }
         }
         if let Some(screen) = &mut self.screen {
             screen.resize(size);

@@ -1,7 +1,6 @@
 //! The terminal of this process: raw mode and modes on, everything back as it was at the end, also after a panic.
 
 use super::gate::Gate;
-use super::inline::Narrowing;
 use super::port::{Device, GoneInAPanic};
 use super::{Input, Size};
 use crate::keys::Key;
@@ -35,7 +34,7 @@ const MODES_OFF: &[u8] = b"\x1b[<1u\x1b[?1004l\x1b[?2004l\x1b[0m\x1b[?25h";
 /// Which colour is behind the text; terminals that do not know the question say nothing.
 const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
 /// After a panic: an end to whatever frame was begun, and to the alternate screen; the live rows below the cursor go.
-const PANIC_OFF: &[u8] = b"\x1b[?2026l\x1b[?1049l\r\n\x1b[J";
+const PANIC_OFF: &[u8] = b"\x1b[?2026l\x1b[?7h\x1b[?1049l\r\n\x1b[J";
 
 /// What becomes of keys that were pressed before the terminal was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +48,6 @@ pub enum TypedAhead {
 #[derive(Debug)]
 pub struct ProcessTerminal {
     terminal: PlatformTerminal,
-    narrowing: Narrowing,
     keyboard: Keyboard,
     gate: Arc<Gate>,
 }
@@ -59,7 +57,7 @@ impl ProcessTerminal {
     ///
     /// # Errors
     /// If there is none.
-    pub fn open(narrowing: Narrowing, keyboard: Keyboard, typed_ahead: TypedAhead) -> io::Result<Self> {
+    pub fn open(keyboard: Keyboard, typed_ahead: TypedAhead) -> io::Result<Self> {
         let mut terminal = PlatformTerminal::new()?;
         if typed_ahead == TypedAhead::Lost {
             // Loses what was typed by then; what `enter` does keeps it.
@@ -70,12 +68,7 @@ impl ProcessTerminal {
             let _ = handle.write_all(PANIC_OFF).and_then(|()| handle.write_all(MODES_OFF));
         });
         let gate = Arc::default();
-        let mut device = Self {
-            terminal,
-            narrowing,
-            keyboard,
-            gate,
-        };
+        let mut device = Self { terminal, keyboard, gate };
         device.enter()?;
         device.write(ASK_BACKGROUND)?;
         Ok(device)
@@ -183,10 +176,6 @@ impl Device for ProcessTerminal {
         let written = self.write(MODES_OFF);
         self.terminal.enter_cooked_mode()?;
         written
-    }
-
-    fn narrowing(&self) -> Narrowing {
-        self.narrowing
     }
 }
 

@@ -16,7 +16,6 @@ use codex_tui::app::Outcome;
 use codex_tui::history::File as HistoryFile;
 use codex_tui::{Opening, Options, Settings, Surroundings};
 use codex_tui_kit::keys::{Code, Key};
-use codex_tui_kit::terminal::inline::Narrowing;
 use codex_tui_kit::terminal::{Device, Input, Port, Size, Surface};
 use codex_tui_kit::theme::{Background, ColorDepth, Theme};
 use std::io;
@@ -152,10 +151,6 @@ impl Device for TestDevice {
 
     fn leave(&mut self) -> io::Result<()> {
         Ok(())
-    }
-
-    fn narrowing(&self) -> Narrowing {
-        Narrowing::Wraps
     }
 }
 
