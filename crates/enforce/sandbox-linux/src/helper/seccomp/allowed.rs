@@ -319,21 +319,3 @@ pub(super) fn calls(architecture: Architecture) -> impl Iterator<Item = i64> {
     let every = COMMON.iter().chain(OLDER);
     every.filter_map(move |number| number.on(architecture))
 }
-
-/// The same as runs of numbers without a gap, first and last, in their order.
-pub(super) fn runs(architecture: Architecture, more: &[Number]) -> Vec<(u32, u32)> {
-    let more = more.iter().filter_map(|call| call.on(architecture));
-    let mut numbers: Vec<u32> = calls(architecture)
-        .chain(more)
-        .filter_map(|call| u32::try_from(call).ok())
-        .collect();
-    numbers.sort_unstable();
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for number in numbers {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            _ => runs.push((number, number)),
-        }
-    }
-    runs
-}
