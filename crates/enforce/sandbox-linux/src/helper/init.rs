@@ -3,14 +3,13 @@
 //! Everything is applied before the command is forked, so init is no softer target than the command itself. When init ends, the kernel
 //! ends every process of the namespace.
 
-use super::cgroup::Holds;
 use super::hearing::Heard;
 use super::limits::{self, Processes};
 use super::link::{Link, pass, take};
 use super::listener::{self, Handover};
-use super::{Refusal, exec, landlock, mounts, quit, seccomp, sockets};
+use super::namespaces::Settled;
+use super::{Refusal, exec, landlock, mounts, placeholder, quit, seccomp, sockets};
 use crate::plan::{Confinement, Filters, Sockets};
-use codex_base::AbsPath;
 use codex_process::CommandIo;
 use codex_process::record::Recording;
 use codex_process::wire::{Report, Request};
@@ -35,14 +34,14 @@ pub(super) struct Inside<'a> {
     pub supervisor: Option<&'a Handover>,
     /// From it come calls that it has heard.
     pub heard: Option<OwnedFd>,
-    /// Placeholders that could not be made, because nobody could make anything there.
-    pub absent: &'a [AbsPath],
+    /// Here the supervisor tells of the placeholders, if there are any.
+    pub placeholders: Option<&'a OwnedFd>,
     pub failure: &'a OwnedFd,
     pub status: &'a OwnedFd,
 }
 
-pub(super) fn run(inside: &Inside<'_>, settled: Result<Holds, Refusal>) -> ! {
-    let report = match settled.map_err(Refusal::into_report).and_then(|holds| start(inside, holds)) {
+pub(super) fn run(inside: &Inside<'_>, settled: Result<Settled, Refusal>) -> ! {
+    let report = match settled.map_err(Refusal::into_report).and_then(|settled| start(inside, settled)) {
         Ok((command, calls)) => serve(inside, command, calls),
         Err(report) => report,
     };
@@ -52,14 +51,16 @@ pub(super) fn run(inside: &Inside<'_>, settled: Result<Holds, Refusal>) -> ! {
 }
 
 /// The command, and from where its calls are heard that are handed over.
-fn start(inside: &Inside<'_>, holds: Holds) -> Result<(Pid, Option<OwnedFd>), Report> {
+fn start(inside: &Inside<'_>, Settled { holds, network }: Settled) -> Result<(Pid, Option<OwnedFd>), Report> {
     let Inside {
         confinement,
         request,
         link,
         ..
     } = inside;
-    mounts::apply(&confinement.mounts, inside.absent).map_err(Refusal::into_report)?;
+    let absent = || inside.placeholders.map_or_else(|| Ok(Vec::new()), placeholder::hear);
+    mounts::apply(&confinement.mounts, &confinement.placeholders, absent).map_err(Refusal::into_report)?;
+    network.enter().map_err(Refusal::into_report)?;
     let failed = |rule: &'static str, step: &'static str| move |error: io::Error| Refusal::of(rule, step)(error).into_report();
     let streams = exec::Streams::make(request, inside.stdin, link).map_err(failed("a terminal", "open it"))?;
     limit_core().map_err(failed("no core dumps", "set the limit"))?;

@@ -4,7 +4,7 @@
 //! Paths of a plan are canonical; a symbolic link in one of them was put there meanwhile, and is refused.
 
 use super::Refusal;
-use crate::plan::{Frame, FrameKind, MountOp};
+use crate::plan::{Frame, FrameKind, MountOp, Placeholder};
 use codex_base::AbsPath;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
@@ -39,23 +39,36 @@ const MASKED: [&str; 10] = [
 /// Where the things lie that hidden ones look like: below the private `/dev`, which is read-only when the command starts.
 const HIDDEN: &str = "/dev/.hidden";
 
-/// Applies the plan in its order. Paths in `absent` are skipped when they do not exist.
-pub(super) fn apply(ops: &[MountOp], absent: &[AbsPath]) -> Result<(), Refusal> {
+/// Applies the plan in its order. `absent` waits until the placeholders are made; those that it names are skipped when they do not exist.
+pub(super) fn apply(
+    ops: &[MountOp],
+    placeholders: &[Placeholder],
+    absent: impl FnOnce() -> io::Result<Vec<AbsPath>>,
+) -> Result<(), Refusal> {
     leave_shared_tree().map_err(|error| Refusal {
         rule: "a mount tree of its own".to_owned(),
         missing: explain(&error),
     })?;
+    // Around a placeholder everything is writable, so what is mounted by then shows it as well.
+    let is_placeholder = |op: &MountOp| matches!(op, MountOp::ReadOnly(path) if placeholders.iter().any(|made| made.path == *path));
     let mut prepared = Vec::new();
     for op in ops {
-        let copy = copy(op, absent).map_err(Refusal::of(&rule(op), "copy the mount"))?;
-        prepared.push((op, copy));
+        let copied = if is_placeholder(op) { Ok(None) } else { copy(op, &[]) };
+        prepared.push((op, copied.map_err(Refusal::of(&rule(op), "copy the mount"))?));
     }
     let source = Sources {
         devices: copy_devices(),
         hides: ops.iter().any(|op| matches!(op, MountOp::Hidden { .. })),
     };
-    for (number, (op, copy)) in prepared.into_iter().enumerate() {
-        execute(op, copy, &source, number).map_err(Refusal::of(&rule(op), "mount"))?;
+    let (mut to_hear, mut heard) = (Some(absent), Vec::new());
+    for (number, (op, mut copied)) in prepared.into_iter().enumerate() {
+        if is_placeholder(op) {
+            if let Some(absent) = to_hear.take() {
+                heard = absent().map_err(Refusal::of(&rule(op), "hear of it"))?;
+            }
+            copied = copy(op, &heard).map_err(Refusal::of(&rule(op), "copy the mount"))?;
+        }
+        execute(op, copied, &source, number).map_err(Refusal::of(&rule(op), "mount"))?;
     }
     mask_proc().map_err(Refusal::of("private /proc", "mask what tells of the kernel"))?;
     // Nothing is put into the private /dev any more.

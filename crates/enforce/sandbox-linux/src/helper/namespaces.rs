@@ -1,11 +1,21 @@
 //! Enters the namespaces with a new process, and gives the user in there the same number as outside, unless it is root.
+//!
+//! The kernel takes longer for a network namespace than for all other kinds together. So that one is made beside whatever else init does before
+//! the command.
 
 use super::Refusal;
 use super::cgroup::{Forked, Group, Holds, fork};
 use crate::plan::Namespace;
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::Pid;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs;
 use std::io;
+use std::os::fd::FromRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 const RULE: &str = "process isolation";
 
@@ -17,8 +27,15 @@ const ROOT_INSIDE: u32 = 1;
 pub(super) enum Entered {
     /// With the id of the first process of the namespaces.
     Outside(Pid),
-    /// In that process, with every capability in there and none outside, and whether it is settled: with the limits that its group holds.
-    Inside(Result<Holds, Refusal>),
+    /// In that process, with every capability in there and none outside, and whether it is settled.
+    Inside(Result<Settled, Refusal>),
+}
+
+/// The first process of the namespaces.
+pub(super) struct Settled {
+    /// The limits that its group holds.
+    pub holds: Holds,
+    pub network: Network,
 }
 
 pub(super) fn enter(namespaces: &[Namespace], group: Option<&Group>) -> Result<Entered, Refusal> {
@@ -39,7 +56,79 @@ pub(super) fn enter(namespaces: &[Namespace], group: Option<&Group>) -> Result<E
     drop(parent_alive.writer);
     let settled = die_with_parent(&parent_alive.reader).and_then(|()| map_user(user, own_group));
     begin_groups_here();
-    Ok(Entered::Inside(settled.map(|()| holds).map_err(refuse)))
+    let settled = settled.map(|()| Settled {
+        holds,
+        network: Network::begin(namespaces),
+    });
+    Ok(Entered::Inside(settled.map_err(refuse)))
+}
+
+/// A network namespace in the making.
+pub(super) struct Network {
+    wanted: bool,
+    making: Option<JoinHandle<Option<io::Result<OwnedFd>>>>,
+    /// By whoever gets to it first: on a busy machine the thread may be late.
+    begun: Arc<AtomicBool>,
+}
+
+impl Network {
+    fn begin(namespaces: &[Namespace]) -> Self {
+        let wanted = namespaces.contains(&Namespace::Network);
+        let begun = Arc::new(AtomicBool::new(false));
+        let first = Arc::clone(&begun);
+        let make = move || (!first.swap(true, Ordering::Relaxed)).then(make_network);
+        Self {
+            wanted,
+            making: wanted.then(|| std::thread::Builder::new().spawn(make).ok()).flatten(),
+            begun,
+        }
+    }
+
+    /// Before this the process is in the network of the host. Afterwards it has one thread again.
+    ///
+    /// # Errors
+    /// If there is none to enter.
+    pub fn enter(self) -> Result<(), Refusal> {
+        let first = !self.begun.swap(true, Ordering::Relaxed);
+        let made = self.making.map(|making| {
+            making
+                .join()
+                .unwrap_or_else(|_| Some(Err(io::Error::other("its thread broke off"))))
+        });
+        let entered = match made.flatten() {
+            Some(made) => made.and_then(|made| Ok(move_into_link_name_space(made.as_fd(), Some(LinkNameSpaceType::Network))?)),
+            None if self.wanted && first => unshare_network(),
+            None if self.wanted => Err(io::Error::other("nobody has made it")),
+            None => Ok(()),
+        };
+        entered.map_err(|error| Refusal {
+            rule: RULE.to_owned(),
+            missing: explain(&error),
+        })
+    }
+}
+
+/// A thread is in a namespace of its own until it ends; this is how others come there.
+fn make_network() -> io::Result<OwnedFd> {
+    /// `SIOCGSKNS` of `linux/sockios.h`: the network namespace that a socket was made in. A path below `/proc` may lead nowhere just now.
+    const NAMESPACE_OF: libc::c_ulong = 0x894c;
+    unshare_network()?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    // SAFETY: the call has no argument; its result is a fresh descriptor or -1.
+    unsafe {
+        match libc::ioctl(socket.as_raw_fd(), NAMESPACE_OF as _) {
+            -1 => Err(io::Error::last_os_error()),
+            namespace => Ok(OwnedFd::from_raw_fd(namespace)),
+        }
+    }
+}
+
+fn unshare_network() -> io::Result<()> {
+    // SAFETY: a plain number; what the calling thread sees of networks is all that changes.
+    match unsafe { libc::unshare(libc::CLONE_NEWNET) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 fn flags(namespaces: &[Namespace]) -> libc::c_int {
@@ -49,7 +138,7 @@ fn flags(namespaces: &[Namespace]) -> libc::c_int {
         Namespace::Pid => libc::CLONE_NEWPID,
         Namespace::Ipc => libc::CLONE_NEWIPC,
         Namespace::Uts => libc::CLONE_NEWUTS,
-        Namespace::Network => libc::CLONE_NEWNET,
+        Namespace::Network => 0,
     };
     namespaces.iter().map(flag).fold(0, |all, flag| all | flag)
 }

@@ -55,8 +55,20 @@ impl Placeholders {
         Ok(())
     }
 
-    pub fn absent(&self) -> &[AbsPath] {
-        &self.absent
+    /// Tells init that they are made, and which are not: nobody could make anything there.
+    pub fn tell(&self, init: &OwnedFd) -> io::Result<()> {
+        let words = postcard::to_allocvec(&self.absent).map_err(io::Error::other)?;
+        let mut left = words.as_slice();
+        while !left.is_empty() {
+            match rustix::io::write(init, left) {
+                Ok(count) => left = left.get(count..).unwrap_or_default(),
+                Err(Errno::INTR) => {}
+                // It has ended, and has told why.
+                Err(Errno::PIPE) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Removes those that nobody else uses. Whatever goes wrong is mended by the next command.
@@ -73,6 +85,13 @@ impl Placeholders {
             }
         }
     }
+}
+
+/// What [`Placeholders::tell`] says, when it has been said to the end.
+pub(super) fn hear(supervisor: &OwnedFd) -> io::Result<Vec<AbsPath>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut std::fs::File::from(supervisor.try_clone()?), &mut bytes)?;
+    postcard::from_bytes(&bytes).map_err(io::Error::other)
 }
 
 fn make(placeholder: &Placeholder) -> io::Result<Made> {

@@ -203,8 +203,9 @@ fn start(
             (started, handover.map(|handover| (handover, recorder, doer)))
         }
         LinuxPlan::Confined(confinement) => {
-            let (placeholders, group) = (&mut litter.placeholders, litter.group.as_ref());
-            placeholders.make(&confinement.placeholders).map_err(Refusal::into_report)?;
+            let wanted = &confinement.placeholders;
+            let told = (!wanted.is_empty()).then(Pipe::new).transpose().map_err(failed("make a pipe"))?;
+            let (hears, tells) = told.map(|Pipe { reader, writer }| (reader, writer)).unzip();
             let status = Pipe::new().map_err(failed("make a pipe"))?;
             let handover = recording.map(|_| handover()).transpose()?;
             let strict = matches!(confinement.sockets, Sockets::Own { .. }) && sockets::inherits_others(stdin);
@@ -222,18 +223,29 @@ fn start(
                 strict,
                 supervisor: handover.as_ref(),
                 heard,
-                absent: placeholders.absent(),
+                placeholders: hears.as_ref(),
                 failure: &failure.writer,
                 status: &status.writer,
             };
-            let main = match namespaces::enter(&confinement.namespaces, group).map_err(Refusal::into_report)? {
+            let main = match namespaces::enter(&confinement.namespaces, litter.group.as_ref()).map_err(Refusal::into_report)? {
                 Entered::Outside(init) => init,
                 Entered::Inside(settled) => {
-                    // Ours alone: its end is how init knows that nobody asks any more.
-                    drop(asks);
+                    // Ours alone: their end is how init knows that nobody asks any more, or has nothing more to say.
+                    drop((asks, tells));
                     init::run(&inside, settled)
                 }
             };
+            // Init does not need them at once.
+            let made = litter.placeholders.make(wanted).map_err(Refusal::into_report);
+            let told = made.and_then(|()| {
+                let told = tells.as_ref().map_or(Ok(()), |init| litter.placeholders.tell(init));
+                told.map_err(failed("tell of what is made"))
+            });
+            if let Err(report) = told {
+                tree::end(main);
+                return Err(report);
+            }
+            drop((hears, tells));
             let started = Started {
                 main,
                 failure: failure.reader,

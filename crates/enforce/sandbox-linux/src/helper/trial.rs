@@ -24,7 +24,11 @@ pub(super) fn run() -> ! {
             quit(0)
         }
         Ok(Entered::Inside(settled)) => {
-            match settled.and_then(|_| mounts::apply(&[MountOp::AllReadOnly, MountOp::Dev, MountOp::Proc], &[])) {
+            let everything = settled.and_then(|settled| {
+                mounts::apply(&[MountOp::AllReadOnly, MountOp::Dev, MountOp::Proc], &[], || Ok(Vec::new()))?;
+                settled.network.enter()
+            });
+            match everything {
                 Ok(()) => TRIAL.to_owned(),
                 Err(refusal) => words(&refusal),
             }
