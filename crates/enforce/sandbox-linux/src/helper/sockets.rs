@@ -107,7 +107,17 @@ pub(super) fn serve(calls: OwnedFd, source: Source, others: &[OtherSocket], syst
         names_are_apart: system_calls == SystemCalls::NetworkOff || keeps_names_apart(),
     };
     // The descriptor goes with it.
-    let _ = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| served.run());
+    let _ = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
+        never_interrupt();
+        served.run();
+    });
+}
+
+/// The end of the command wakes us while it is still ending: that goes first. Whoever asks waits anyway. If it is not to be had, it is only later.
+fn never_interrupt() {
+    let default = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameter outlives the call, which is about the calling thread.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const default) };
 }
 
 struct Served {
