@@ -11,6 +11,8 @@ pub struct RawText {
     width: usize,
     /// The line that is not whole yet.
     line: String,
+    /// What came before the first letter. Of a text without any nothing is shown.
+    blank: Option<String>,
 }
 
 impl RawText {
@@ -18,6 +20,7 @@ impl RawText {
         Self {
             width: width.max(1),
             line: String::new(),
+            blank: Some(String::new()),
         }
     }
 
@@ -27,6 +30,18 @@ impl RawText {
 
     /// The rows of the lines that are whole now.
     pub fn push(&mut self, delta: &str) -> Vec<Row> {
+        if let Some(mut blank) = self.blank.take() {
+            blank.push_str(delta);
+            if blank.trim().is_empty() {
+                self.blank = Some(blank);
+                return Vec::new();
+            }
+            return self.lines(&blank);
+        }
+        self.lines(delta)
+    }
+
+    fn lines(&mut self, delta: &str) -> Vec<Row> {
         let mut rows = Vec::new();
         for piece in delta.split_inclusive('\n') {
             self.line.push_str(piece.strip_suffix('\n').unwrap_or(piece));
@@ -58,5 +73,22 @@ impl RawText {
             continues: at > 0,
         };
         rows.into_iter().enumerate().map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_lines_stand_before_the_first_letter_and_not_alone() {
+        let mut text = RawText::new(20);
+        assert_eq!(text.push("\n \r\n"), []);
+        assert_eq!((text.rest(), text.finish()), (vec![], vec![]));
+
+        let mut text = RawText::new(20);
+        text.push("\n");
+        let rows: Vec<String> = text.push("a\n").iter().map(|row| row.line.to_string()).collect();
+        assert_eq!(rows, ["", "a"]);
     }
 }
