@@ -21,7 +21,7 @@ use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ClientRequest;
 use codex_rpc::message::method_and_params;
 use codex_rpc::{Client, Events, ServerMessage};
-use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, title};
+use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, notify, title};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -365,7 +365,7 @@ impl App {
         });
     }
 
-    /// Asks Windows, from its Linux. Whether anything came of it is nobody's matter.
+    /// Asks Windows, from its Linux. Where that cannot be reached, a bell rings.
     fn toast(&self, text: String) {
         let script: Vec<u8> = alert::toast_script(&text).encode_utf16().flat_map(u16::to_le_bytes).collect();
         let mut shell = tokio::process::Command::new("powershell.exe");
@@ -377,8 +377,11 @@ impl App {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true);
-        if let Ok(mut child) = shell.spawn() {
-            tokio::spawn(async move { tokio::time::timeout(TOAST_LIMIT, child.wait()).await });
+        match shell.spawn() {
+            Ok(mut child) => {
+                tokio::spawn(async move { tokio::time::timeout(TOAST_LIMIT, child.wait()).await });
+            }
+            Err(_) => self.terminal.send(notify::bytes(notify::Method::Bell, "", "", false)),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use crate::support::Setup;
 use codex_base::AbsPath;
+use codex_tui::alert::Terminal;
 use codex_tui::editor::Editor;
 use codex_tui::trust::{Decision, Trust};
-use codex_tui_kit::terminal::Surface;
+use codex_tui_kit::terminal::{Input, Surface};
 use insta::assert_snapshot;
 use std::sync::{Arc, Mutex};
 
@@ -221,4 +222,26 @@ fn the_draft_is_written_on_in_an_editor_and_comes_back() {
     › a draft and more
       scripted · ~/work
     ");
+}
+
+/// Where this test runs in Windows' own Linux the toast is shown instead, so it is not asked for there.
+#[test]
+fn a_bell_rings_where_windows_cannot_be_asked_for_a_toast() {
+    if std::env::var_os("WSL_DISTRO_NAME").is_some() {
+        eprintln!("not run: a_bell_rings_where_windows_cannot_be_asked_for_a_toast, Windows can be asked here");
+        return;
+    }
+    let mut setup = Setup::new(r#"{"items": [{"message": "Hello."}]}"#);
+    setup.options.preferences.terminal = Terminal {
+        toasts: true,
+        ..Terminal::default()
+    };
+    let ui = setup.start();
+    ui.wait_for("scripted");
+    ui.send(Input::Focus(false));
+    ui.say("hi");
+    ui.wait_for("worked for");
+    ui.settle();
+
+    assert!(ui.bytes().contains(&7));
 }
