@@ -206,21 +206,26 @@ fn review_target(reviewed: &Reviewed, command: &ExecCommand, surroundings: &Surr
     }
 }
 
+/// With `-i a.png 'what is it'` the prompt is a picture, too.
+pub const PROMPT_BEHIND_PICTURES: &str = "-i takes every word behind it; put -- before the prompt: -i FILE -- 'what to do'";
+
 /// `None` if only a fork is wanted.
 fn read_prompt(command: &ExecCommand, surroundings: &Surroundings) -> Result<Option<String>, ExecError> {
     let argument = command.prompt.as_deref();
     let continues = match command.session {
         Session::Fork(_) if argument.is_none() && command.images.is_empty() => return Ok(None),
         Session::Fork(_) if argument.is_none() => {
-            return Err(
-                ExecError::new("exec.no_prompt", "there are pictures but no prompt").with_hint("codex exec fork SESSION 'what to do'")
-            );
+            return Err(ExecError::new("exec.no_prompt", "there are pictures but no prompt").with_hint(PROMPT_BEHIND_PICTURES));
         }
         Session::New => Continues::No,
         Session::Fork(_) | Session::Resume(_) | Session::Last { .. } => Continues::Yes,
     };
     let source = prompt::source(argument, surroundings.terminals.stdin, continues);
-    read_from(source, argument).map(Some)
+    let read = read_from(source, argument).map(Some);
+    match read {
+        Err(error) if error.code == "exec.no_prompt" && !command.images.is_empty() => Err(error.with_hint(PROMPT_BEHIND_PICTURES)),
+        read => read,
+    }
 }
 
 fn read_from(source: prompt::Source, argument: Option<&str>) -> Result<String, ExecError> {

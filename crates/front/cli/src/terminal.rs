@@ -5,6 +5,7 @@ use crate::commands::demo;
 use crate::environment::{self, Surroundings, config_error};
 use crate::first_run::Outcome;
 use crate::local::LocalModel;
+use crate::prepare::PROMPT_BEHIND_PICTURES;
 use crate::prepare::{self, tell};
 use crate::signals::{self, Signals};
 use crate::trust::Level;
@@ -200,7 +201,7 @@ fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surround
         choosing: command.choosing,
         settings,
         prompt: command.prompt.clone(),
-        images: command.images.iter().map(|path| process.cwd.join(path).to_string()).collect(),
+        images: pictures(&command.images, &process.cwd)?,
         home: process.home.clone(),
         history: history(&resolved.config.history, surroundings),
         timezone: process.timezone.clone(),
@@ -216,6 +217,21 @@ fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surround
         overrides,
         local: chosen.local,
     })
+}
+
+/// # Errors
+/// If one of them is not there: it may be meant as the prompt.
+fn pictures(images: &[String], cwd: &AbsPath) -> Result<Vec<String>, ExecError> {
+    let there = |path: &String| {
+        let file = cwd.join(path);
+        match file.metadata() {
+            Ok(facts) if facts.is_file() => Ok(file.to_string()),
+            Ok(_) | Err(_) => {
+                Err(ExecError::new("cli.no_picture", format!("there is no picture {path:?}")).with_hint(PROMPT_BEHIND_PICTURES))
+            }
+        }
+    };
+    images.iter().map(there).collect()
 }
 
 fn preferences(command: &TuiCommand, wanted: TerminalSettings, surroundings: &Surroundings) -> Result<Preferences, ExecError> {
@@ -357,7 +373,23 @@ fn closing(outcome: &codex_tui::app::Outcome) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use codex_tui::keymap::{CONTEXTS, ROWS};
+
+    #[test]
+    fn a_prompt_that_was_taken_for_a_picture_is_told_how_to_be_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.png"), "").expect("a file");
+        let cwd = AbsPath::new(folder.path()).expect("an absolute path");
+        let of = |words: &[&str]| pictures(&words.iter().map(ToString::to_string).collect::<Vec<_>>(), &cwd);
+
+        assert_eq!(of(&["a.png"]).expect("it is there"), [cwd.join("a.png").to_string()]);
+        let error = of(&["a.png", "what is it"]).expect_err("there is no such file");
+        assert_eq!(
+            format!("{error} / {}", error.hint.as_deref().unwrap_or_default()),
+            "there is no picture \"what is it\" / -i takes every word behind it; put -- before the prompt: -i FILE -- 'what to do'"
+        );
+    }
 
     #[test]
     fn the_configuration_knows_every_action_that_has_a_key() {

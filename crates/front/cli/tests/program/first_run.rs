@@ -196,6 +196,14 @@ fn an_empty_prompt_is_refused() {
     error: the prompt is empty [exec.no_prompt]
     hint: codex exec 'what to do', or pipe it in
     ");
+    assert_text!(refused(&lab, &["exec", "-i", "a.png", "what is it"]).all(), @"
+    Ok(1)
+    -- stdout
+    -- stderr
+    reading the prompt from stdin
+    error: there is no prompt on stdin [exec.no_prompt]
+    hint: -i takes every word behind it; put -- before the prompt: -i FILE -- 'what to do'
+    ");
     assert_text!(refused(&lab, &["exec"]).all(), @"
     Ok(1)
     -- stdout
