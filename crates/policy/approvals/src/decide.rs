@@ -27,15 +27,9 @@ pub fn decide(facts: &ToolFacts<'_>) -> Verdict {
         ToolIntent::ReadFile { path } => decide_read(facts, path),
         ToolIntent::Permissions(asked) => decide_permissions(facts, asked),
         ToolIntent::UserInput { questions } => {
-            let question = Question::UserInput {
-                questions: questions.clone(),
-            };
-            let offers = Vec::new();
-            verdict(
-                facts,
-                Action::Ask { question, offers },
-                reason(ReasonSource::SandboxPolicy, "a question touches nothing"),
-            )
+            let questions = questions.clone();
+            let why = reason(ReasonSource::SandboxPolicy, "a question touches nothing");
+            ask(facts, Question::UserInput { questions }, Vec::new(), why)
         }
         ToolIntent::Plan { .. } => run(facts, reason(ReasonSource::SandboxPolicy, "a plan touches nothing")),
     }
@@ -94,20 +88,16 @@ fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &Comman
         (ApprovalPolicy::Never, Some(danger)) => Some(refuse(facts, danger_reason(danger), texts::dangerous(&command.argv))),
         (ApprovalPolicy::Never, None) if escalates => {
             let escalation = reason(ReasonSource::Escalation, "escalated permissions cannot be asked for");
-            Some(refuse(facts, escalation, texts::ESCALATION_UNDER_NEVER.to_owned()))
+            Some(refuse(facts, escalation, texts::ESCALATION_UNDER_NEVER))
         }
-        (ApprovalPolicy::Granular(switches), None) if escalates && !switches.sandbox_approval && found.leaves && !found.granted => Some(
-            refuse(facts, switched_off("sandbox_approval"), texts::SANDBOX_APPROVAL_OFF.to_owned()),
-        ),
+        (ApprovalPolicy::Granular(switches), None) if escalates && !switches.sandbox_approval && found.leaves && !found.granted => {
+            Some(refuse_leaving(facts))
+        }
         (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted | ApprovalPolicy::Granular(_), _) => {
             let unenforceable = (!found.leaves || widens) && facts.policy.confined && !facts.capabilities.confines;
             unenforceable.then(|| {
-                let message = texts::unenforceable(facts.policy.mode, facts.capabilities);
-                refuse(
-                    facts,
-                    reason(ReasonSource::Capabilities, "this host cannot enforce the sandbox policy"),
-                    message,
-                )
+                let why = reason(ReasonSource::Capabilities, "this host cannot enforce the sandbox policy");
+                refuse(facts, why, texts::unenforceable(facts.policy.mode, facts.capabilities))
             })
         }
     }
@@ -115,7 +105,7 @@ fn refuse_command(facts: &ToolFacts<'_>, command: &CommandIntent, found: &Comman
 
 fn allow_or_ask(facts: &ToolFacts<'_>, command: &CommandIntent, found: &CommandFacts) -> Verdict {
     let escalation = || match &command.additional_permissions {
-        Some(more) => reason(ReasonSource::Escalation, &format!("the command asks for more: {}", more.summary())),
+        Some(more) => reason(ReasonSource::Escalation, format!("the command asks for more: {}", more.summary())),
         None => reason(ReasonSource::Escalation, "the command asks to run outside of the sandbox"),
     };
     let granted = || run_granted(facts, "this command was allowed for the session");
@@ -148,9 +138,7 @@ fn decide_patch(facts: &ToolFacts<'_>, patch: &PatchIntent) -> Verdict {
     match (facts.approval_policy, leaves_policy(facts), granted) {
         (ApprovalPolicy::Never, true, _) => refuse(facts, outside(), texts::patch_outside(facts.policy.mode)),
         (ApprovalPolicy::Never | ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_), false, _) => run(facts, within_policy()),
-        (ApprovalPolicy::Granular(switches), true, false) if !switches.sandbox_approval => {
-            refuse(facts, switched_off("sandbox_approval"), texts::SANDBOX_APPROVAL_OFF.to_owned())
-        }
+        (ApprovalPolicy::Granular(switches), true, false) if !switches.sandbox_approval => refuse_leaving(facts),
         (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, true, true)
         | (ApprovalPolicy::Untrusted, false, true) => run_granted(facts, "patches to these files were allowed for the session"),
         (ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted, true, false) => {
@@ -172,10 +160,8 @@ fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_san
     let outside = reason(ReasonSource::Escalation, "the process runs outside of the sandbox");
     match (harmless, facts.approval_policy) {
         (true, _) => run(facts, within_policy()),
-        (false, ApprovalPolicy::Never) => refuse(facts, outside, texts::STDIN_UNDER_NEVER.to_owned()),
-        (false, ApprovalPolicy::Granular(switches)) if !switches.sandbox_approval => {
-            refuse(facts, switched_off("sandbox_approval"), texts::SANDBOX_APPROVAL_OFF.to_owned())
-        }
+        (false, ApprovalPolicy::Never) => refuse(facts, outside, texts::STDIN_UNDER_NEVER),
+        (false, ApprovalPolicy::Granular(switches)) if !switches.sandbox_approval => refuse_leaving(facts),
         (false, ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted) => match folder_of(facts.policy) {
             Some(cwd) => {
                 let reason = Some(format!("input for session {session_id}, which runs outside of the sandbox"));
@@ -186,15 +172,20 @@ fn decide_stdin(facts: &ToolFacts<'_>, session_id: u32, chars: &str, outside_san
                     additional_permissions: None,
                 };
                 let offers = vec![ApprovalDecision::Accept, ApprovalDecision::Decline, ApprovalDecision::Cancel];
-                verdict(facts, Action::Ask { question, offers }, outside)
+                ask(facts, question, offers, outside)
             }
-            None => refuse(facts, outside, texts::STDIN_UNDER_NEVER.to_owned()),
+            None => refuse(facts, outside, texts::STDIN_UNDER_NEVER),
         },
     }
 }
 
 fn switched_off(switch: &str) -> Reason {
-    reason(ReasonSource::ApprovalPolicy, &format!("approval_policy.granular.{switch} is off"))
+    reason(ReasonSource::ApprovalPolicy, format!("approval_policy.granular.{switch} is off"))
+}
+
+/// Nobody is asked about leaving the sandbox.
+fn refuse_leaving(facts: &ToolFacts<'_>) -> Verdict {
+    refuse(facts, switched_off("sandbox_approval"), texts::SANDBOX_APPROVAL_OFF)
 }
 
 /// A folder to show with the question: the thread's directory if it may be written to, or else what every policy protects.
@@ -222,27 +213,17 @@ fn decide_permissions(facts: &ToolFacts<'_>, asked: &PermissionsIntent) -> Verdi
     let more = || {
         reason(
             ReasonSource::Escalation,
-            &format!("it asks for more: {}", asked.permissions.summary()),
+            format!("it asks for more: {}", asked.permissions.summary()),
         )
     };
     match (leaves_policy(facts), facts.approval_policy) {
         (false, _) => run(facts, within_policy()),
-        (true, ApprovalPolicy::Never) => refuse(facts, more(), texts::PERMISSIONS_UNDER_NEVER.to_owned()),
-        (true, ApprovalPolicy::Granular(switches)) if !switches.request_permissions => refuse(
-            facts,
-            switched_off("request_permissions"),
-            texts::REQUEST_PERMISSIONS_OFF.to_owned(),
-        ),
+        (true, ApprovalPolicy::Never) => refuse(facts, more(), texts::PERMISSIONS_UNDER_NEVER),
+        (true, ApprovalPolicy::Granular(switches)) if !switches.request_permissions => {
+            refuse(facts, switched_off("request_permissions"), texts::REQUEST_PERMISSIONS_OFF)
+        }
         (true, ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) | ApprovalPolicy::Untrusted) => {
-            let question = Question::Permissions(asked.clone());
-            verdict(
-                facts,
-                Action::Ask {
-                    question,
-                    offers: every_offer(),
-                },
-                more(),
-            )
+            ask(facts, Question::Permissions(asked.clone()), every_offer(), more())
         }
     }
 }
@@ -330,7 +311,7 @@ fn ask_command(facts: &ToolFacts<'_>, command: &CommandIntent, offers: Vec<Appro
         cwd: command.cwd.clone(),
         additional_permissions: command.additional_permissions.clone(),
     };
-    verdict(facts, Action::Ask { question, offers }, why)
+    ask(facts, question, offers, why)
 }
 
 /// Whoever shows only the text of a question shows what is asked for, too.
@@ -346,14 +327,11 @@ fn reason_for(command: &CommandIntent) -> Option<String> {
 }
 
 fn ask_patch(facts: &ToolFacts<'_>, reason: Option<String>, why: Reason) -> Verdict {
-    verdict(
-        facts,
-        Action::Ask {
-            question: Question::FileChange { reason },
-            offers: every_offer(),
-        },
-        why,
-    )
+    ask(facts, Question::FileChange { reason }, every_offer(), why)
+}
+
+fn ask(facts: &ToolFacts<'_>, question: Question, offers: Vec<ApprovalDecision>, why: Reason) -> Verdict {
+    verdict(facts, Action::Ask { question, offers }, why)
 }
 
 fn every_offer() -> Vec<ApprovalDecision> {
@@ -366,36 +344,25 @@ fn every_offer() -> Vec<ApprovalDecision> {
 }
 
 fn run(facts: &ToolFacts<'_>, why: Reason) -> Verdict {
-    verdict(
-        facts,
-        Action::Run {
-            // Within the turn's, or it would have been asked about.
-            policy: facts.widened.unwrap_or(facts.policy).clone(),
-        },
-        why,
-    )
+    // Within the turn's, or it would have been asked about.
+    let policy = facts.widened.unwrap_or(facts.policy).clone();
+    verdict(facts, Action::Run { policy }, why)
 }
 
 fn run_granted(facts: &ToolFacts<'_>, why: &str) -> Verdict {
-    verdict(
-        facts,
-        Action::Run {
-            policy: policy_if_allowed(facts),
-        },
-        reason(ReasonSource::Grant, why),
-    )
+    let policy = policy_if_allowed(facts);
+    verdict(facts, Action::Run { policy }, reason(ReasonSource::Grant, why))
 }
 
-fn refuse(facts: &ToolFacts<'_>, why: Reason, message: String) -> Verdict {
+fn refuse(facts: &ToolFacts<'_>, why: Reason, message: impl Into<String>) -> Verdict {
+    let message = message.into();
     verdict(facts, Action::Refuse { message }, why)
 }
 
 /// Every verdict names the approval policy beside its own reason.
 fn verdict(facts: &ToolFacts<'_>, action: Action, why: Reason) -> Verdict {
-    let mut reasons = vec![
-        why,
-        reason(ReasonSource::ApprovalPolicy, &texts::approval_policy(facts.approval_policy)),
-    ];
+    let policy = format!("approval policy is {}", facts.approval_policy.as_str());
+    let mut reasons = vec![why, reason(ReasonSource::ApprovalPolicy, policy)];
     reasons.sort_by_key(|reason| reason.source);
     Verdict { action, reasons }
 }
@@ -405,12 +372,10 @@ fn within_policy() -> Reason {
 }
 
 fn danger_reason(danger: &Danger) -> Reason {
-    reason(ReasonSource::Danger, &format!("rm -f style command: {}", quoted(&danger.argv)))
+    reason(ReasonSource::Danger, format!("rm -f style command: {}", quoted(&danger.argv)))
 }
 
-fn reason(source: ReasonSource, rule: &str) -> Reason {
-    Reason {
-        source,
-        rule: rule.to_owned(),
-    }
+fn reason(source: ReasonSource, rule: impl Into<String>) -> Reason {
+    let rule = rule.into();
+    Reason { source, rule }
 }

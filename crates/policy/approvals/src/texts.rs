@@ -1,7 +1,7 @@
 //! What the model reads when a call is not run. Wordings that scripts and models know are those of the reference.
 
 use codex_protocol::facts::Capabilities;
-use codex_protocol::settings::{ApprovalPolicy, SandboxMode};
+use codex_protocol::settings::SandboxMode;
 use codex_shell_parse::{Danger, quoted};
 
 pub(crate) const REJECTED_BY_USER: &str = "rejected by user";
@@ -50,8 +50,4 @@ pub(crate) fn unenforceable(mode: SandboxMode, capabilities: &Capabilities) -> S
         "exec_command failed: the {} sandbox cannot be enforced on this system, so the command was not run; missing: {missing}",
         mode.as_str()
     )
-}
-
-pub(crate) fn approval_policy(policy: ApprovalPolicy) -> String {
-    format!("approval policy is {}", policy.as_str())
 }
