@@ -17,7 +17,7 @@ use codex_model::ModelClient;
 use codex_protocol::collaboration::ModeKind;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, SubAgentKind, Thread};
-use codex_protocol::notifications::{ErrorNotification, Notification, ThreadClosed, Warning};
+use codex_protocol::notifications::{ErrorNotification, Notification, ThreadIdNotification, Warning};
 use codex_protocol::questions::Answer;
 use codex_protocol::requests::{RequestError, RequestId, ThreadSetup};
 use codex_protocol::review::ReviewTarget;
@@ -500,7 +500,10 @@ impl Engine {
             if ended.is_err() {
                 tell_panic(&subscribers, &id);
             }
-            tell(&subscribers, &Notification::ThreadClosed(ThreadClosed { thread_id: id.clone() }));
+            tell(
+                &subscribers,
+                &Notification::ThreadClosed(ThreadIdNotification { thread_id: id.clone() }),
+            );
             if let Some(engine) = engine.upgrade() {
                 engine.threads().remove(&id);
             }

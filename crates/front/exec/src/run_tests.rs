@@ -6,7 +6,7 @@ use crate::test_notifications::*;
 use crate::{ExecOptions, ExitStatus, Output, Session, Streams, Surroundings, run};
 use codex_base::Clock;
 use codex_protocol::items::{CommandExecutionStatus, TurnStatus};
-use codex_protocol::notifications::{Notification, ThreadClosed, TurnWaiting, WaitingFor};
+use codex_protocol::notifications::{Notification, ThreadIdNotification, TurnWaiting, WaitingFor};
 use codex_protocol::questions::{FileChangeApprovalParams, ServerRequest};
 use codex_protocol::requests::*;
 use codex_rpc::{Incoming, ServerHandle, Wire, in_process};
@@ -497,7 +497,7 @@ async fn a_server_that_is_gone_fails_the_turn() {
 
 #[tokio::test]
 async fn a_thread_that_ends_before_its_turn_is_not_waited_for() {
-    let closed = ThreadClosed { thread_id: THREAD.into() };
+    let closed = ThreadIdNotification { thread_id: THREAD.into() };
     let seen = play(
         options(JSON),
         Script {

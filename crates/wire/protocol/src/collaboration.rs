@@ -3,23 +3,15 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What a turn is to come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ModeKind {
-    /// A plan; nothing is changed.
-    Plan,
-    /// Work.
-    #[default]
-    Default,
-}
-
-impl ModeKind {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Default => "default",
-        }
+words! {
+    /// What a turn is to come to.
+    #[derive(Default)]
+    pub enum ModeKind {
+        /// A plan; nothing is changed.
+        Plan = "plan",
+        /// Work.
+        #[default]
+        Default = "default",
     }
 }
 

@@ -24,6 +24,27 @@
 //! | [`limits`] | how much of an account's allowance is used |
 //! | [`errors`] | stable error codes |
 
+/// An enum of plain words: each word is what serde and `as_str` spell.
+macro_rules! words {
+    ($($(#[$of_all:meta])* pub enum $name:ident { $($(#[$of_one:meta])* $variant:ident = $word:literal,)* })*) => {
+        $(
+            $(#[$of_all])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+            pub enum $name {
+                $($(#[$of_one])* #[serde(rename = $word)] $variant,)*
+            }
+
+            impl $name {
+                pub const fn as_str(self) -> &'static str {
+                    match self {
+                        $(Self::$variant => $word,)*
+                    }
+                }
+            }
+        )*
+    };
+}
+
 pub mod additional;
 pub mod assessment;
 pub mod call_items;

@@ -8,103 +8,65 @@ use crate::requests::{Empty, RequestId};
 use crate::search::{FileSearchIdParams, FileSearchUpdated};
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "params")]
-pub enum Notification {
-    #[serde(rename = "thread/started")]
-    ThreadStarted(ThreadStarted),
-    #[serde(rename = "thread/status/changed")]
-    ThreadStatusChanged(ThreadStatusChanged),
-    #[serde(rename = "thread/tokenUsage/updated")]
-    ThreadTokenUsageUpdated(ThreadTokenUsageUpdated),
-    #[serde(rename = "thread/closed")]
-    ThreadClosed(ThreadClosed),
-    #[serde(rename = "thread/archived")]
-    ThreadArchived(ThreadIdNotification),
-    #[serde(rename = "thread/unarchived")]
-    ThreadUnarchived(ThreadIdNotification),
-    #[serde(rename = "thread/deleted")]
-    ThreadDeleted(ThreadIdNotification),
-    #[serde(rename = "thread/name/updated")]
-    ThreadNameUpdated(ThreadNameUpdated),
-    #[serde(rename = "turn/started")]
-    TurnStarted(TurnNotification),
-    #[serde(rename = "turn/completed")]
-    TurnCompleted(TurnNotification),
-    #[serde(rename = "turn/plan/updated")]
-    TurnPlanUpdated(TurnPlanUpdated),
-    #[serde(rename = "turn/diff/updated")]
-    TurnDiffUpdated(TurnDiffUpdated),
-    #[serde(rename = "item/started")]
-    ItemStarted(ItemStarted),
-    #[serde(rename = "item/completed")]
-    ItemCompleted(ItemCompleted),
-    #[serde(rename = "item/agentMessage/delta")]
-    AgentMessageDelta(ItemDelta),
-    #[serde(rename = "item/plan/delta")]
-    PlanDelta(ItemDelta),
-    #[serde(rename = "item/reasoning/summaryTextDelta")]
-    ReasoningSummaryTextDelta(ReasoningSummaryTextDelta),
-    #[serde(rename = "item/commandExecution/outputDelta")]
-    CommandExecutionOutputDelta(ItemDelta),
-    #[serde(rename = "item/commandExecution/terminalInteraction")]
-    TerminalInteraction(TerminalInteraction),
-    #[serde(rename = "serverRequest/resolved")]
-    ServerRequestResolved(ServerRequestResolved),
+macro_rules! notifications {
+    ($($(#[$doc:meta])* $variant:ident: $name:literal, $params:ty $(, $($thread_id:ident).+)?;)*) => {
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "method", content = "params")]
+        pub enum Notification {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($params),)*
+        }
+
+        impl Notification {
+            /// The thread it belongs to, if any.
+            pub fn thread_id(&self) -> Option<&str> {
+                match self {
+                    Self::Warning(n) => n.thread_id.as_deref(),
+                    $($(Self::$variant(n) => Some(&n.$($thread_id).+),)?)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+// What belongs to a thread says by which field.
+notifications! {
+    ThreadStarted: "thread/started", ThreadStarted, thread.id;
+    ThreadStatusChanged: "thread/status/changed", ThreadStatusChanged, thread_id;
+    ThreadTokenUsageUpdated: "thread/tokenUsage/updated", ThreadTokenUsageUpdated, thread_id;
+    ThreadClosed: "thread/closed", ThreadIdNotification, thread_id;
+    ThreadArchived: "thread/archived", ThreadIdNotification, thread_id;
+    ThreadUnarchived: "thread/unarchived", ThreadIdNotification, thread_id;
+    ThreadDeleted: "thread/deleted", ThreadIdNotification, thread_id;
+    ThreadNameUpdated: "thread/name/updated", ThreadNameUpdated, thread_id;
+    TurnStarted: "turn/started", TurnNotification, thread_id;
+    TurnCompleted: "turn/completed", TurnNotification, thread_id;
+    TurnPlanUpdated: "turn/plan/updated", TurnPlanUpdated, thread_id;
+    TurnDiffUpdated: "turn/diff/updated", TurnDiffUpdated, thread_id;
+    ItemStarted: "item/started", ItemStarted, thread_id;
+    ItemCompleted: "item/completed", ItemCompleted, thread_id;
+    AgentMessageDelta: "item/agentMessage/delta", ItemDelta, thread_id;
+    PlanDelta: "item/plan/delta", ItemDelta, thread_id;
+    ReasoningSummaryTextDelta: "item/reasoning/summaryTextDelta", ReasoningSummaryTextDelta, thread_id;
+    CommandExecutionOutputDelta: "item/commandExecution/outputDelta", ItemDelta, thread_id;
+    TerminalInteraction: "item/commandExecution/terminalInteraction", TerminalInteraction, thread_id;
+    ServerRequestResolved: "serverRequest/resolved", ServerRequestResolved, thread_id;
     /// A model decides about an action in the user's place.
-    #[serde(rename = "item/autoApprovalReview/started")]
-    AutoApprovalReviewStarted(AutoApprovalReviewStarted),
-    #[serde(rename = "item/autoApprovalReview/completed")]
-    AutoApprovalReviewCompleted(AutoApprovalReviewCompleted),
-    #[serde(rename = "error")]
-    Error(ErrorNotification),
-    #[serde(rename = "warning")]
-    Warning(Warning),
-    #[serde(rename = "fuzzyFileSearch/sessionUpdated")]
-    FileSearchUpdated(FileSearchUpdated),
+    AutoApprovalReviewStarted: "item/autoApprovalReview/started", AutoApprovalReviewStarted, thread_id;
+    AutoApprovalReviewCompleted: "item/autoApprovalReview/completed", AutoApprovalReviewCompleted, thread_id;
+    Error: "error", ErrorNotification, thread_id;
+    Warning: "warning", Warning;
+    FileSearchUpdated: "fuzzyFileSearch/sessionUpdated", FileSearchUpdated;
     /// All files were looked at for the last query.
-    #[serde(rename = "fuzzyFileSearch/sessionCompleted")]
-    FileSearchCompleted(FileSearchIdParams),
+    FileSearchCompleted: "fuzzyFileSearch/sessionCompleted", FileSearchIdParams;
     /// Skills were switched on or off.
-    #[serde(rename = "skills/changed")]
-    SkillsChanged(Empty),
-    #[serde(rename = "account/rateLimits/updated")]
-    AccountRateLimitsUpdated(AccountRateLimitsUpdated),
+    SkillsChanged: "skills/changed", Empty;
+    AccountRateLimitsUpdated: "account/rateLimits/updated", AccountRateLimitsUpdated;
     /// What a turn is waiting for; ours, for progress lines.
-    #[serde(rename = "turn/waiting")]
-    TurnWaiting(TurnWaiting),
+    TurnWaiting: "turn/waiting", TurnWaiting, thread_id;
 }
 
 impl Notification {
-    /// The thread it belongs to, if any.
-    pub fn thread_id(&self) -> Option<&str> {
-        Some(match self {
-            Self::ThreadStarted(n) => &n.thread.id,
-            Self::ThreadStatusChanged(n) => &n.thread_id,
-            Self::ThreadTokenUsageUpdated(n) => &n.thread_id,
-            Self::ThreadClosed(n) => &n.thread_id,
-            Self::ThreadArchived(n) | Self::ThreadUnarchived(n) | Self::ThreadDeleted(n) => &n.thread_id,
-            Self::ThreadNameUpdated(n) => &n.thread_id,
-            Self::TurnStarted(n) | Self::TurnCompleted(n) => &n.thread_id,
-            Self::TurnPlanUpdated(n) => &n.thread_id,
-            Self::TurnDiffUpdated(n) => &n.thread_id,
-            Self::ItemStarted(n) => &n.thread_id,
-            Self::ItemCompleted(n) => &n.thread_id,
-            Self::AgentMessageDelta(n) | Self::PlanDelta(n) | Self::CommandExecutionOutputDelta(n) => &n.thread_id,
-            Self::ReasoningSummaryTextDelta(n) => &n.thread_id,
-            Self::TerminalInteraction(n) => &n.thread_id,
-            Self::ServerRequestResolved(n) => &n.thread_id,
-            Self::AutoApprovalReviewStarted(n) => &n.thread_id,
-            Self::AutoApprovalReviewCompleted(n) => &n.thread_id,
-            Self::Error(n) => &n.thread_id,
-            Self::TurnWaiting(n) => &n.thread_id,
-            Self::Warning(n) => return n.thread_id.as_deref(),
-            Self::SkillsChanged(_) | Self::AccountRateLimitsUpdated(_) | Self::FileSearchUpdated(_) | Self::FileSearchCompleted(_) => {
-                return None;
-            }
-        })
-    }
-
     /// Deltas may be merged or dropped for a slow client; everything else must arrive.
     pub const fn is_delta(&self) -> bool {
         matches!(
@@ -136,12 +98,6 @@ pub struct ThreadTokenUsageUpdated {
     pub thread_id: String,
     pub turn_id: String,
     pub token_usage: ThreadTokenUsage,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ThreadClosed {
-    pub thread_id: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

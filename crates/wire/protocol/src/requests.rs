@@ -527,21 +527,17 @@ impl RequestError {
     pub const OVERLOADED: i64 = -32001;
 
     pub fn invalid(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: Self::INVALID_REQUEST,
-            message: message.into(),
-            data: Some(RequestErrorData {
-                code: code.to_owned(),
-                hint: None,
-                config_write_error_code: None,
-            }),
-        }
+        Self::new(Self::INVALID_REQUEST, code, message.into())
     }
 
     pub fn internal(code: &str, message: impl Into<String>) -> Self {
+        Self::new(Self::INTERNAL, code, message.into())
+    }
+
+    fn new(number: i64, code: &str, message: String) -> Self {
         Self {
-            code: Self::INTERNAL,
-            message: message.into(),
+            code: number,
+            message,
             data: Some(RequestErrorData {
                 code: code.to_owned(),
                 hint: None,

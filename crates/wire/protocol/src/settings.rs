@@ -44,46 +44,25 @@ impl ApprovalPolicy {
     }
 }
 
-/// Who answers approval questions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ApprovalsReviewer {
-    #[default]
-    User,
-    /// A model decides in the user's place. `guardian_subagent` is an older spelling.
-    #[serde(alias = "guardian_subagent")]
-    AutoReview,
-}
-
-impl ApprovalsReviewer {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::AutoReview => "auto_review",
-        }
+words! {
+    /// Who answers approval questions.
+    #[derive(Default)]
+    pub enum ApprovalsReviewer {
+        #[default]
+        User = "user",
+        /// A model decides in the user's place. `guardian_subagent` is an older spelling.
+        #[serde(alias = "guardian_subagent")]
+        AutoReview = "auto_review",
     }
-}
 
-/// The named sandbox modes. Config and command line know the first three.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SandboxMode {
-    ReadOnly,
-    WorkspaceWrite,
-    DangerFullAccess,
-    /// Somebody else confines commands. Only a complete [`SandboxPolicy`] of a client says so.
-    #[serde(skip_deserializing)]
-    ExternalSandbox,
-}
-
-impl SandboxMode {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "read-only",
-            Self::WorkspaceWrite => "workspace-write",
-            Self::DangerFullAccess => "danger-full-access",
-            Self::ExternalSandbox => "external-sandbox",
-        }
+    /// The named sandbox modes. Config and command line know the first three.
+    pub enum SandboxMode {
+        ReadOnly = "read-only",
+        WorkspaceWrite = "workspace-write",
+        DangerFullAccess = "danger-full-access",
+        /// Somebody else confines commands. Only a complete [`SandboxPolicy`] of a client says so.
+        #[serde(skip_deserializing)]
+        ExternalSandbox = "external-sandbox",
     }
 }
 
@@ -182,24 +161,15 @@ impl Default for CommandLimits {
     }
 }
 
-/// What a path may be used for. Writing includes reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rights {
-    /// `none` is an older spelling.
-    #[serde(rename = "deny", alias = "none")]
-    None,
-    Read,
-    Write,
-}
-
-impl Rights {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "deny",
-            Self::Read => "read",
-            Self::Write => "write",
-        }
+words! {
+    /// What a path may be used for. Writing includes reading.
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum Rights {
+        /// `none` is an older spelling.
+        #[serde(alias = "none")]
+        None = "deny",
+        Read = "read",
+        Write = "write",
     }
 }
 
@@ -433,24 +403,13 @@ pub enum EnvironmentInherit {
     None,
 }
 
-/// `model_reasoning_summary`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReasoningSummary {
-    Auto,
-    Concise,
-    Detailed,
-    None,
-}
-
-impl ReasoningSummary {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Concise => "concise",
-            Self::Detailed => "detailed",
-            Self::None => "none",
-        }
+words! {
+    /// `model_reasoning_summary`.
+    pub enum ReasoningSummary {
+        Auto = "auto",
+        Concise = "concise",
+        Detailed = "detailed",
+        None = "none",
     }
 }
 
@@ -463,24 +422,13 @@ pub enum Verbosity {
     High,
 }
 
-/// `web_search`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WebSearchMode {
-    Disabled,
-    Cached,
-    Indexed,
-    Live,
-}
-
-impl WebSearchMode {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Disabled => "disabled",
-            Self::Cached => "cached",
-            Self::Indexed => "indexed",
-            Self::Live => "live",
-        }
+words! {
+    /// `web_search`.
+    pub enum WebSearchMode {
+        Disabled = "disabled",
+        Cached = "cached",
+        Indexed = "indexed",
+        Live = "live",
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::outbox::MESSAGES_HARD_MAX;
 use crate::{CallError, Client, Connection, Events, Incoming, ServerMessage, Wire, connect_lines, in_process, serve_lines};
 use codex_base::SystemClock;
-use codex_protocol::notifications::{Notification, ThreadClosed};
+use codex_protocol::notifications::{Notification, ThreadIdNotification};
 use codex_protocol::questions::{ApprovalAnswer, ApprovalDecision, FileChangeApprovalParams, ServerRequest};
 use codex_protocol::requests::*;
 use pretty_assertions::assert_eq;
@@ -29,7 +29,7 @@ fn every_transport() -> [(&'static str, (Client, Events, Connection)); 3] {
 }
 
 fn closed(id: &str) -> Notification {
-    Notification::ThreadClosed(ThreadClosed { thread_id: id.into() })
+    Notification::ThreadClosed(ThreadIdNotification { thread_id: id.into() })
 }
 
 fn question() -> ServerRequest {

@@ -345,7 +345,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use codex_protocol::items::ThreadItem;
-    use codex_protocol::notifications::{ItemCompleted, ItemDelta, ThreadClosed, TurnWaiting, WaitingFor};
+    use codex_protocol::notifications::{ItemCompleted, ItemDelta, ThreadIdNotification, TurnWaiting, WaitingFor};
     use pretty_assertions::assert_eq;
 
     fn delta(item_id: &str, text: &str) -> Outgoing {
@@ -374,7 +374,7 @@ mod tests {
     }
 
     fn kept(n: usize) -> Outgoing {
-        let closed = ThreadClosed { thread_id: n.to_string() };
+        let closed = ThreadIdNotification { thread_id: n.to_string() };
         Outgoing::Notification {
             notification: Notification::ThreadClosed(closed),
             emitted_at_ms: None,

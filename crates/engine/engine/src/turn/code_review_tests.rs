@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::Bench;
 use crate::thread::event::{ThreadEvent, ThreadRequest};
-use codex_protocol::notifications::{ItemCompleted, ThreadClosed};
+use codex_protocol::notifications::{ItemCompleted, ThreadIdNotification};
 use codex_protocol::review::ReviewTarget;
 use insta::assert_snapshot;
 
@@ -62,7 +62,7 @@ impl Bench {
     }
 
     fn reviewer_closes(&mut self) -> String {
-        self.reviewer_tells(Notification::ThreadClosed(ThreadClosed { thread_id: "R".into() }))
+        self.reviewer_tells(Notification::ThreadClosed(ThreadIdNotification { thread_id: "R".into() }))
     }
 }
 
