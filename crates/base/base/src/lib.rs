@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`path`] | [`AbsPath`], a path that is absolute and lexically normal |
 //! | [`clock`] | [`Clock`]: time and timers, real or stepped |
+//! | [`error`], [`hex()`] | errors and bytes in words |
 //! | [`ids`] | [`Ids`]: thread, item and call ids, real or counted |
 //! | [`nearest()`] | the name that somebody probably meant |
 //! | [`output`] | [`HeadTail`]: the first and last bytes of something long |
@@ -14,6 +15,7 @@
 
 pub mod clock;
 pub mod error;
+mod hex;
 pub mod ids;
 mod nearest;
 pub mod os;
@@ -25,6 +27,7 @@ pub mod zone;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::with_causes;
+pub use hex::hex;
 pub use ids::{Ids, RandomIds};
 pub use nearest::{nearest, nearest_within};
 pub use output::HeadTail;

@@ -6,7 +6,6 @@
 use crate::LoginError;
 use codex_base::{AbsPath, Secret};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -83,7 +82,7 @@ impl Keyring {
             }
             // It reads commands, so that the secret is in none that others can see.
             Tool::Security => {
-                let (account, text) = (&self.account, hex(text.expose().as_bytes()));
+                let (account, text) = (&self.account, codex_base::hex(text.expose().as_bytes()));
                 self.run(
                     "-i",
                     &[],
@@ -164,16 +163,8 @@ fn unusable(problem: &str) -> LoginError {
 /// The name of a home's entry.
 fn account(home: &AbsPath) -> String {
     let home = home.canonicalize().unwrap_or_else(|_| home.to_path_buf());
-    let digest = hex(&Sha256::digest(home.to_string_lossy().as_bytes()));
+    let digest = codex_base::hex(&Sha256::digest(home.to_string_lossy().as_bytes()));
     format!("cli|{}", digest.get(..16).unwrap_or_default())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Runs to the end with `input`. What it says fits into a pipe, or it is not what we ask for.

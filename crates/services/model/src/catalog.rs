@@ -156,10 +156,15 @@ pub fn catalog_for(file: Option<&Path>, provider: &ProviderSettings, lists: &Mod
 
 /// The embedded catalogue.
 pub fn catalog() -> Catalog {
-    let file: CatalogFile = serde_json::from_str(include_str!("catalog.json")).expect("a test reads the embedded file");
+    #[derive(Deserialize)]
+    struct Embedded {
+        default: String,
+        models: Vec<listing::Entry>,
+    }
+    let Embedded { default, models } = serde_json::from_str(include_str!("catalog.json")).expect("a test reads the embedded file");
     Catalog {
-        models: file.models.into_iter().map(Entry::info).collect(),
-        default: file.default,
+        models: listing::infos(models),
+        default,
         source: Source::BuiltIn,
     }
 }
@@ -196,58 +201,6 @@ impl Catalog {
     /// Every entry, the hidden ones too, in the order of the file.
     pub fn models(&self) -> &[ModelInfo] {
         &self.models
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CatalogFile {
-    default: String,
-    models: Vec<Entry>,
-}
-
-/// An entry of the file; what it leaves out is alike for all models.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    slug: String,
-    display_name: String,
-    context_window: u64,
-    default_effort: Option<String>,
-    #[serde(default)]
-    efforts: Vec<String>,
-    #[serde(default)]
-    supports_verbosity: bool,
-    default_verbosity: Option<Verbosity>,
-    #[serde(default)]
-    hidden: bool,
-}
-
-impl Entry {
-    fn info(self) -> ModelInfo {
-        let efforts = if self.efforts.is_empty() {
-            ["low", "medium", "high", "xhigh", "max", "ultra"].map(String::from).into()
-        } else {
-            self.efforts
-        };
-        let effort = |name| Effort {
-            name,
-            description: String::new(),
-        };
-        ModelInfo {
-            display_name: self.display_name,
-            context_window: self.context_window,
-            default_effort: self.default_effort,
-            efforts: efforts.into_iter().map(effort).collect(),
-            default_summary: ReasoningSummary::None,
-            supports_verbosity: self.supports_verbosity,
-            default_verbosity: self.default_verbosity,
-            image_detail_original: true,
-            image_search: true,
-            hidden: self.hidden,
-            known: true,
-            ..ModelInfo::fallback(&self.slug)
-        }
     }
 }
 

@@ -6,8 +6,8 @@
 
 use crate::catalog::ModelInfo;
 use crate::listing::{self, Entry};
-use codex_base::Timestamp;
 use codex_base::os::{self, Privacy};
+use codex_base::{Timestamp, hex};
 use codex_protocol::VERSION;
 use codex_protocol::settings::{ProviderSettings, WireApi};
 use serde::{Deserialize, Serialize};
@@ -172,7 +172,7 @@ pub(crate) fn identity(provider: &ProviderSettings) -> Option<String> {
     let auth = provider.auth.as_ref().filter(|_| provider.wire_api == WireApi::Responses)?;
     let facts = (&provider.id, &provider.base_url, &provider.query_params, auth);
     let facts = serde_json::to_vec(&facts).ok()?;
-    Some(Sha256::digest(facts).iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(&Sha256::digest(facts)))
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 //! What patches touched is known. What commands changed is not, so the workspace is searched for files that were written since the session
 //! began; those may also be the user's own. Ignored and hidden files are passed over.
 
-use codex_base::{AbsPath, Timestamp};
+use codex_base::{AbsPath, Timestamp, hex};
 use ignore::WalkBuilder;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::time::SystemTime;
@@ -18,8 +17,8 @@ pub const FILES_MAX: usize = 200;
 const ENTRIES_MAX: usize = 50_000;
 /// A larger file is named without a hash.
 const HASHED_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Digits of the hash that are told.
-const HASH_DIGITS: usize = 12;
+/// Bytes of the hash that are told, two digits each.
+const HASH_BYTES: usize = 6;
 
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +142,7 @@ fn hash(path: &AbsPath) -> io::Result<Option<String>> {
     let mut file = File::open(path)?.take(HASHED_BYTES_MAX);
     let mut hasher = Sha256::new();
     io::copy(&mut file, &mut HashWriter(&mut hasher))?;
-    Ok(Some(hex(&hasher.finalize(), HASH_DIGITS)))
+    Ok(Some(hex(&hasher.finalize()[..HASH_BYTES])))
 }
 
 struct HashWriter<'a>(&'a mut Sha256);
@@ -161,16 +160,7 @@ impl io::Write for HashWriter<'_> {
 
 /// The first digits of a text's SHA-256.
 pub fn short_hash(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()), HASH_DIGITS)
-}
-
-fn hex(bytes: &[u8], digits: usize) -> String {
-    let mut text = String::with_capacity(digits);
-    for byte in bytes.iter().take(digits.div_ceil(2)) {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex(&Sha256::digest(text.as_bytes())[..HASH_BYTES])
 }
 
 fn shown(path: &AbsPath, cwd: &AbsPath) -> String {

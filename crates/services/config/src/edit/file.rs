@@ -60,9 +60,7 @@ pub fn edit(file: &AbsPath, changes: &[Change], check: Check, expected: Option<&
 }
 
 fn version(text: &str) -> String {
-    let hash = Sha256::digest(text.as_bytes());
-    hash.iter()
-        .fold("sha256:".to_owned(), |version, byte| format!("{version}{byte:02x}"))
+    format!("sha256:{}", codex_base::hex(&Sha256::digest(text.as_bytes())))
 }
 
 fn write_error(file: &AbsPath, source: io::Error) -> EditError {
