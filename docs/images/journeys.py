@@ -50,6 +50,7 @@ PATCH = "*** Begin Patch\n*** Update File: sum.sh\n@@\n-echo $(($1 - $2))\n+echo
 # Steps of which a picture is made: file and title.
 PICTURES = {
     ("two-approvals", "the second question"): ("tui.svg", "codex asks before it runs a command"),
+    ("plan", "the proposal"): ("plan.svg", "codex proposes a plan and asks whether to implement it"),
 }
 
 # What is typed (keys as tmux names them, text after "text "), and what must be seen before.
@@ -119,6 +120,30 @@ JOURNEYS = {
             ("What shall be", "what to review", ["1", "Enter"]),
             ("worked for", "what is wrong with it", ["text /diff", "Enter"]),
             ("last commit", "the change itself", ["q"]),
+            ("worked for", "and back", []),
+        ],
+    },
+    "plan": {
+        "start": "",
+        "script": [
+            say(message("I'll see what there is."), command("cat sum.sh test.sh")),
+            say({"call": "request_user_input", "arguments": {"questions": [{
+                "id": "how", "header": "Mending", "question": "What shall change?", "options": [
+                    {"label": "The script", "description": "it subtracts"}, {"label": "The test", "description": "it expects a sum"},
+                ],
+            }]}}),
+            say(message("Understood.\n<proposed_plan>\n# Mend the sum\n\n1. let `sum.sh` add\n2. run `test.sh`\n</proposed_plan>")),
+            say({"custom": "apply_patch", "input": PATCH}),
+            say(command("sh test.sh"), expect={"last_output_contains": "sum.sh"}),
+            say(message("`sum.sh` adds now, and the test passes."), expect={"last_output_contains": "passed"}),
+        ],
+        "steps": [
+            ("Ask for", "nothing is changed while a plan is made", ["text /plan mend the test", "Enter"]),
+            ("What shall change?", "a question first", ["1"]),
+            ("Implement this plan?", "the proposal", ["y"]),
+            # Until then the last row says that plan mode is left.
+            ("scripted ·", "carried out", ["text /diff", "Enter"]),
+            ("last commit", "what has changed", ["q"]),
             ("worked for", "and back", []),
         ],
     },
