@@ -22,6 +22,7 @@ pub(crate) fn look_up(helper: &Path) -> HostLimits {
     HostLimits {
         root: rustix::process::geteuid().is_root(),
         user_namespaces: fs::symlink_metadata("/proc/self/ns/user").is_ok(),
+        network_namespaces_max: number("/proc/sys/user/max_net_namespaces"),
         user_namespaces_max: number("/proc/sys/user/max_user_namespaces"),
         unprivileged_clone: number("/proc/sys/kernel/unprivileged_userns_clone"),
         apparmor_restricts: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1),

@@ -26,6 +26,8 @@ pub struct HostLimits {
     pub root: bool,
     /// The kernel was built with user namespaces.
     pub user_namespaces: bool,
+    /// `user.max_net_namespaces`.
+    pub network_namespaces_max: Option<u64>,
     /// `user.max_user_namespaces`.
     pub user_namespaces_max: Option<u64>,
     /// `kernel.unprivileged_userns_clone`, of Debian's kernels.
@@ -107,11 +109,15 @@ impl HostLimits {
                 "take a kernel with CONFIG_USER_NS",
             ));
         }
-        if self.user_namespaces_max == Some(0) {
+        let switched_off = [
+            ("user namespaces", "user.max_user_namespaces", self.user_namespaces_max),
+            ("network namespaces", "user.max_net_namespaces", self.network_namespaces_max),
+        ];
+        for (what, key, _) in switched_off.into_iter().filter(|(_, _, max)| *max == Some(0)) {
             lacks.push(lack(
                 LackKind::Setting,
-                "user namespaces are switched off (sysctl user.max_user_namespaces is 0)",
-                "as root: sysctl -w user.max_user_namespaces=10000",
+                &format!("{what} are switched off (sysctl {key} is 0)"),
+                &format!("as root: sysctl -w {key}=10000"),
             ));
         }
         if self.unprivileged_clone == Some(0) && !self.root {
@@ -274,6 +280,7 @@ mod tests {
         HostLimits {
             root: false,
             user_namespaces: true,
+            network_namespaces_max: Some(100),
             user_namespaces_max: Some(100),
             unprivileged_clone: None,
             apparmor_restricts: false,

@@ -39,20 +39,21 @@ fn run_limited(name: &str, limit: impl Fn() -> io::Result<()> + Send + Sync + 's
     );
 }
 
-fn no_more_user_namespaces() -> impl Fn() -> io::Result<()> {
+fn no_more_namespaces(setting: &str) -> impl Fn() -> io::Result<()> {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let maps = [
         ("setgroups", "deny".to_owned()),
         ("uid_map", format!("{user} {user} 1")),
         ("gid_map", format!("{group} {group} 1")),
     ];
+    let setting = format!("/proc/sys/user/{setting}");
     move || {
         // SAFETY: nothing else runs in the new process.
         unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWUSER) }?;
         for (file, text) in &maps {
             std::fs::write(format!("/proc/self/{file}"), text)?;
         }
-        std::fs::write("/proc/sys/user/max_user_namespaces", "0")
+        std::fs::write(&setting, "0")
     }
 }
 
@@ -116,10 +117,29 @@ async fn is_on_the_second_rung(kind: LackKind, why: &str) {
 #[tokio::test]
 async fn without_user_namespaces_landlock_confines() {
     if !is_inside() {
-        return run_limited("without_user_namespaces_landlock_confines", no_more_user_namespaces());
+        return run_limited(
+            "without_user_namespaces_landlock_confines",
+            no_more_namespaces("max_user_namespaces"),
+        );
     }
     is_on_the_second_rung(LackKind::Setting, "user.max_user_namespaces").await;
+    nothing_runs_with_less("user.max_user_namespaces").await;
+}
 
+/// That one is made beside the mounts, and comes last.
+#[tokio::test]
+async fn without_network_namespaces_landlock_confines() {
+    if !is_inside() {
+        return run_limited(
+            "without_network_namespaces_landlock_confines",
+            no_more_namespaces("max_net_namespaces"),
+        );
+    }
+    is_on_the_second_rung(LackKind::Setting, "user.max_net_namespaces").await;
+    nothing_runs_with_less("user.max_net_namespaces").await;
+}
+
+async fn nothing_runs_with_less(setting: &str) {
     // Also when the look beforehand was deceived, nothing runs with less than was planned.
     let lab = Lab::new(User::Own);
     let policy = lab.workspace(false);
@@ -145,13 +165,12 @@ async fn without_user_namespaces_landlock_confines() {
         withheld: Vec::new(),
     };
     let started = codex_process::spawn(prepared, Expiration::default()).await;
-    let Err(SpawnError::Sandbox(SandboxError::Unenforceable { rule, missing })) = started else {
-        panic!("{started:?}")
+    let refused = match started {
+        Err(SpawnError::Sandbox(SandboxError::Unenforceable { rule, missing })) => Some((rule, missing)),
+        Ok(_) | Err(_) => None,
     };
-    assert!(
-        rule == "process isolation" && missing.contains("user.max_user_namespaces"),
-        "{rule}: {missing}"
-    );
+    let (rule, missing) = refused.expect("it is refused for want of a namespace");
+    assert!(rule == "process isolation" && missing.contains(setting), "{rule}: {missing}");
     assert!(!lab.exists("w/ran") && !lab.exists("w/.codex"));
 }
 

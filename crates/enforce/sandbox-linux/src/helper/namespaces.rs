@@ -103,7 +103,10 @@ impl Network {
         };
         entered.map_err(|error| Refusal {
             rule: RULE.to_owned(),
-            missing: explain(&error),
+            missing: match error.raw_os_error() {
+                Some(libc::ENOSPC) => format!("no more network namespaces are allowed (sysctl user.max_net_namespaces): {error}"),
+                _ => explain(&error),
+            },
         })
     }
 }
