@@ -221,21 +221,14 @@ impl JsonEvents {
 
 /// Messages and reasoning only ever show when they are complete.
 const fn has_visible_start(item: &ThreadItem) -> bool {
-    match item {
+    matches!(
+        item,
         ThreadItem::CommandExecution(_)
-        | ThreadItem::FileChange { .. }
-        | ThreadItem::McpToolCall(_)
-        | ThreadItem::CollabAgentToolCall(_)
-        | ThreadItem::WebSearch { .. } => true,
-        ThreadItem::UserMessage { .. }
-        | ThreadItem::AgentMessage { .. }
-        | ThreadItem::Plan { .. }
-        | ThreadItem::Reasoning { .. }
-        | ThreadItem::ImageView { .. }
-        | ThreadItem::EnteredReviewMode { .. }
-        | ThreadItem::ExitedReviewMode { .. }
-        | ThreadItem::ContextCompaction { .. } => false,
-    }
+            | ThreadItem::FileChange { .. }
+            | ThreadItem::McpToolCall(_)
+            | ThreadItem::CollabAgentToolCall(_)
+            | ThreadItem::WebSearch { .. }
+    )
 }
 
 /// The visible form; `None` for items that are not shown.
@@ -380,13 +373,9 @@ struct TodoStep {
 
 impl From<&PlanStep> for TodoStep {
     fn from(step: &PlanStep) -> Self {
-        let completed = match step.status {
-            PlanStepStatus::Completed => true,
-            PlanStepStatus::Pending | PlanStepStatus::InProgress => false,
-        };
         Self {
             text: step.step.clone(),
-            completed,
+            completed: step.status == PlanStepStatus::Completed,
         }
     }
 }

@@ -302,19 +302,10 @@ fn of_socket(target: &str, name: &str, in_force: &InForce, host: &Capabilities) 
 fn rule(because: &Because<'_>, in_force: &InForce) -> String {
     match because {
         Because::Unconfined => format!("there is no sandbox, chosen by {}", in_force.chosen_by),
-        Because::Rule(rule) | Because::Limit(rule) => match rule.source {
-            RuleSource::Mode => format!("the sandbox mode, chosen by {}", in_force.chosen_by),
-            RuleSource::WorkingDirectory
-            | RuleSource::WritableRoot
-            | RuleSource::Tmpdir
-            | RuleSource::SlashTmp
-            | RuleSource::ProtectedName
-            | RuleSource::Repository
-            | RuleSource::CodexHome
-            | RuleSource::Credentials
-            | RuleSource::Profile { .. }
-            | RuleSource::Managed { .. } => rule.source.to_string(),
-        },
+        Because::Rule(rule) | Because::Limit(rule) if rule.source == RuleSource::Mode => {
+            format!("the sandbox mode, chosen by {}", in_force.chosen_by)
+        }
+        Because::Rule(rule) | Because::Limit(rule) => rule.source.to_string(),
         Because::Glob(glob) => glob.place.clone(),
         Because::Harmless => "every command has this device".to_owned(),
         Because::Device => "a device has to be named, a line for what is around it is not enough".to_owned(),
@@ -341,25 +332,16 @@ fn profile_name(in_force: &InForce) -> &str {
 
 /// The line that takes it away: a rule of the user's own for exactly this path, one step narrower.
 fn closing(path: &AbsPath, wanted: Rights, because: &Because<'_>, in_force: &InForce) -> Option<String> {
-    let narrower = match wanted {
-        Rights::Write => Rights::Read,
-        Rights::Read | Rights::None => Rights::None,
+    let narrower = match (wanted, because) {
+        (_, Because::Unconfined) => return Some(UNCONFINED_CHANGE.to_owned()),
+        (_, Because::Harmless) => return None,
+        // A device is open or not.
+        (_, Because::Rule(_)) if Device::of(path) == Device::Named => Rights::None,
+        (Rights::Write, _) => Rights::Read,
+        (Rights::Read | Rights::None, _) => Rights::None,
     };
-    match because {
-        Because::Unconfined => Some(UNCONFINED_CHANGE.to_owned()),
-        Because::Harmless => None,
-        Because::Rule(_) if Device::of(path) == Device::Named => Some(format!(
-            "[permissions.{}.filesystem] {:?} = \"deny\"",
-            profile_name(in_force),
-            path.to_string()
-        )),
-        Because::Rule(_) | Because::Limit(_) | Because::Glob(_) | Because::Device | Because::Nothing => Some(format!(
-            "[permissions.{}.filesystem] {:?} = {:?}",
-            profile_name(in_force),
-            path.to_string(),
-            narrower.as_str()
-        )),
-    }
+    let (name, path) = (profile_name(in_force), path.to_string());
+    Some(format!("[permissions.{name}.filesystem] {path:?} = {:?}", narrower.as_str()))
 }
 
 /// What stands between a command and what it may not do.
@@ -413,27 +395,21 @@ impl Explanation {
     pub fn text(&self) -> String {
         let answer = if self.allowed { "allowed" } else { "denied" };
         let mut text = format!("{} {}: {answer}\n", self.access.as_str(), self.target);
-        let mut line = |name: &str, what: &str| {
-            let _ = writeln!(text, "  {name:<8} {what}");
-        };
-        line("rule", &self.rule);
-        if let Some(path) = &self.rule_path {
-            line("says", path);
-        }
-        if !self.layers.is_empty() {
-            line("by", &self.layers.join("; "));
-        }
-        if let Some(change) = &self.change {
-            line("change", change);
-        }
-        if self.change.as_ref().is_some_and(|change| change.starts_with("[permissions.NAME.")) {
-            line(
-                "",
-                "where NAME is a profile that you make ([permissions.NAME] with `extends`) and choose with -P NAME",
-            );
-        }
-        for note in &self.notes {
-            line("note", note);
+        let is_unnamed = |change: &&String| change.starts_with("[permissions.NAME.");
+        let make = "where NAME is a profile that you make ([permissions.NAME] with `extends`) and choose with -P NAME";
+        let by = Some(self.layers.join("; ")).filter(|layers| !layers.is_empty());
+        let lines = [
+            ("rule", Some(self.rule.as_str())),
+            ("says", self.rule_path.as_deref()),
+            ("by", by.as_deref()),
+            ("change", self.change.as_deref()),
+            ("", self.change.as_ref().filter(is_unnamed).map(|_| make)),
+        ];
+        let notes = self.notes.iter().map(|note| ("note", Some(note.as_str())));
+        for (name, what) in lines.into_iter().chain(notes) {
+            if let Some(what) = what {
+                let _ = writeln!(text, "  {name:<8} {what}");
+            }
         }
         text
     }

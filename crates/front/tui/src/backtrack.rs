@@ -27,7 +27,7 @@ pub struct Earlier {
 pub fn esc(state: &mut State, now: Now) -> Vec<Effect> {
     let Some(open) = state.open() else { return Vec::new() };
     if !open.has_turns {
-        state.toast("there is no earlier message to go back to", now, ARMED_FOR);
+        state.toast_for("there is no earlier message to go back to", now, ARMED_FOR);
         return Vec::new();
     }
     let thread_id = open.thread_id.clone();
@@ -38,7 +38,7 @@ pub fn esc(state: &mut State, now: Now) -> Vec<Effect> {
     state.back_armed = Some(Armed {
         until: now.monotonic + ARMED_FOR,
     });
-    state.toast("esc again to go back to an earlier message", now, ARMED_FOR);
+    state.toast_for("esc again to go back to an earlier message", now, ARMED_FOR);
     Vec::new()
 }
 

@@ -126,12 +126,7 @@ impl<A: Clone> Dialog<A> {
         let choices = self.choice_rows(columns, look, keymap);
         let room = height.saturating_sub(rows.len() + facts.len() + choices.len() + 2).max(1);
         let body = self.body_rows(width, look);
-        let cut = body.len().saturating_sub(room);
-        let shown = if cut > 0 { room.saturating_sub(1) } else { body.len() };
-        rows.extend(body.into_iter().take(shown));
-        if cut > 0 {
-            rows.push(look.line(format!("  … {} more rows: ctrl-a shows all", cut + 1), Role::Warning));
-        }
+        rows.extend(cut(body, room, usize::MAX, look));
         rows.extend(facts);
         rows.push(Line::default());
         rows.extend(choices);
@@ -151,13 +146,7 @@ impl<A: Clone> Dialog<A> {
         let width = u16::try_from(columns).unwrap_or(u16::MAX);
         let body = self.body_rows(width, look);
         let mut rows = vec![one(&format!("{}{more}", self.title), Role::Warning)];
-        if body.len() <= room {
-            rows.extend(body);
-        } else if let Some(shown) = room.checked_sub(1) {
-            let cut = format!("  … {} more rows: ctrl-a shows all", body.len() - shown);
-            rows.extend(body.into_iter().take(shown));
-            rows.push(one(&cut, Role::Warning));
-        }
+        rows.extend(cut(body, room, columns, look));
         for (index, choice) in self.choices.iter().enumerate().skip(first).take(answers) {
             let (mark, role) = look.marked(index == self.chosen);
             let key = choice.letter(keymap).unwrap_or_default();
@@ -196,6 +185,17 @@ impl<A: Clone> Dialog<A> {
             Body::Text(text) => look::wrapped(text, Span::raw("  "), "  ", look.style(Role::Text), columns),
         }
     }
+}
+
+/// At most so many rows. The last one says what is left out.
+fn cut(mut body: Vec<Line<'static>>, room: usize, columns: usize, look: &Look) -> Vec<Line<'static>> {
+    let left_out = (body.len() + 1).saturating_sub(room);
+    if left_out > 1 {
+        body.truncate(room.saturating_sub(1));
+        let words = format!("  … {left_out} more rows: ctrl-a shows all");
+        body.extend((room > 0).then(|| look.cut(&words, columns, Role::Warning)));
+    }
+    body
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use codex_tui_kit::keys::{Code, Key};
 use std::ops::Range;
 
 /// The word with the `@`, and what was found for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mention {
     session_id: String,
     /// In the draft, the `@` included.
@@ -69,12 +69,8 @@ fn begin(state: &mut State, word: Range<usize>, query: String) -> Vec<Effect> {
         session_id: session_id.clone(),
         word,
         query,
-        asked: None,
-        reported: None,
         waiting: true,
-        files: Vec::new(),
-        selected: 0,
-        complete: false,
+        ..Mention::default()
     });
     let params = FileSearchStartParams {
         session_id: session_id.clone(),

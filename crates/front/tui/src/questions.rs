@@ -220,25 +220,23 @@ const ALL: [ApprovalDecision; 4] = [
 /// What is offered, the most careful answer last. `session` is the label of what counts for the session, `about` is what is told of the answer, e.g. `to run ls`.
 fn choices(offered: &[ApprovalDecision], session: &str, about: &str) -> Vec<Choice<Answer>> {
     let choice = |decision: ApprovalDecision| {
-        let (key, label) = match decision {
-            ApprovalDecision::Accept => ('y', "Yes, this time"),
-            ApprovalDecision::AcceptForSession => ('a', session),
-            ApprovalDecision::Decline => ('d', "No, go on without it"),
-            ApprovalDecision::Cancel => ('n', "No, stop and say what to do instead"),
+        let (key, label, told) = match decision {
+            ApprovalDecision::Accept => ('y', "Yes, this time", format!("you allowed codex {about}, this time")),
+            ApprovalDecision::AcceptForSession => ('a', session, format!("you allowed codex {about}, for this session")),
+            ApprovalDecision::Decline => (
+                'd',
+                "No, go on without it",
+                format!("you did not allow codex {about}; it goes on without"),
+            ),
+            ApprovalDecision::Cancel => (
+                'n',
+                "No, stop and say what to do instead",
+                format!("you did not allow codex {about}"),
+            ),
         };
-        Choice::new(key, label, Answer::new(ApprovalAnswer { decision }, record(decision, about)))
+        Choice::new(key, label, Answer::new(ApprovalAnswer { decision }, told))
     };
     ALL.into_iter().filter(|answer| offered.contains(answer)).map(choice).collect()
-}
-
-/// What is told in the transcript of an answer.
-fn record(decision: ApprovalDecision, about: &str) -> String {
-    match decision {
-        ApprovalDecision::Accept => format!("you allowed codex {about}, this time"),
-        ApprovalDecision::AcceptForSession => format!("you allowed codex {about}, for this session"),
-        ApprovalDecision::Decline => format!("you did not allow codex {about}; it goes on without"),
-        ApprovalDecision::Cancel => format!("you did not allow codex {about}"),
-    }
 }
 
 /// Each permission in a few words, e.g. `write /w/out`.

@@ -10,7 +10,6 @@ use codex_protocol::config::ConfigEdit;
 use codex_protocol::terminal::KeyChange;
 use codex_tui_kit::keys::{Code, Key};
 use serde_json::Value;
-use std::time::Duration;
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +117,7 @@ fn set(state: &mut State, bound: Bound, keys: Option<Vec<String>>, now: Now) -> 
     let shown = self::keys(state, bound).join(", ");
     let shown = if shown.is_empty() { "no key" } else { &shown };
     let words = format!("{}.{}: {shown}", bound.context, bound.action);
-    state.toast(words, now, Duration::from_secs(4));
+    state.toast(words, now);
     keep(vec![ConfigEdit::replace(
         format!("tui.keymap.{}.{}", bound.context, bound.action),
         value,

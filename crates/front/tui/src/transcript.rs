@@ -49,6 +49,17 @@ struct Open {
     since: Duration,
 }
 
+impl Open {
+    /// Something that is complete.
+    const fn whole(cell: Cell) -> Self {
+        Self {
+            id: String::new(),
+            state: Under::Done(Some(cell)),
+            since: Duration::ZERO,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Under {
     Answer(Box<Answer>),
@@ -95,11 +106,7 @@ impl Transcript {
 
     /// Adds something that is complete.
     pub fn push(&mut self, cell: Cell) {
-        self.open.push_back(Open {
-            id: String::new(),
-            state: Under::Done(Some(cell)),
-            since: Duration::ZERO,
-        });
+        self.open.push_back(Open::whole(cell));
     }
 
     /// A turn that was over before.
@@ -260,18 +267,13 @@ impl Transcript {
                 self.unsettled = true;
                 return;
             }
-            let looked = match self.take_explored() {
+            match self.take_explored() {
                 Explored::Waits => return,
-                Explored::Nothing => None,
-                Explored::Whole(items) => Some(Cell::Explored(items)),
-            };
-            if let Some(cell) = looked {
-                let lines = cell.rows(width, look);
-                made += lines.len();
-                self.separate();
-                self.finished.extend(lines);
-                self.keep(Kept::Cell(cell));
-                continue;
+                Explored::Nothing => {}
+                Explored::Whole(items) => {
+                    made += self.finish(Cell::Explored(items), width, look);
+                    continue;
+                }
             }
             let Some(first) = self.open.front_mut() else { return };
             match &mut first.state {
@@ -284,13 +286,7 @@ impl Transcript {
                 Under::Done(cell) => {
                     let cell = cell.take();
                     self.open.pop_front();
-                    let lines = cell.as_ref().map(|cell| cell.rows(width, look)).unwrap_or_default();
-                    made += lines.len();
-                    if let Some(cell) = cell.filter(|_| !lines.is_empty()) {
-                        self.separate();
-                        self.finished.extend(lines);
-                        self.keep(Kept::Cell(cell));
-                    }
+                    made += cell.map_or(0, |cell| self.finish(cell, width, look));
                 }
                 Under::Rest { rows, began } => {
                     let (rows, began) = (std::mem::take(rows), *began);
@@ -322,6 +318,18 @@ impl Transcript {
                 Under::Command { .. } | Under::Other(_) => return,
             }
         }
+    }
+
+    /// Adds the rows of something complete, if there are any. How many there are.
+    fn finish(&mut self, cell: Cell, width: u16, look: &Look) -> usize {
+        let rows = cell.rows(width, look);
+        let made = rows.len();
+        if made > 0 {
+            self.separate();
+            self.finished.extend(rows);
+            self.keep(Kept::Cell(cell));
+        }
+        made
     }
 
     /// Whether finished lines wait to be taken.
@@ -360,16 +368,12 @@ impl Transcript {
             (true, _) => Explored::Nothing,
             (false, false) => Explored::Waits,
             (false, true) => {
-                let mut items = Vec::new();
-                for index in taken.into_iter().rev() {
-                    if let Some(Open {
-                        state: Under::Done(Some(Cell::Command(item))),
-                        ..
-                    }) = self.open.remove(index)
-                    {
-                        items.push(*item);
-                    }
-                }
+                let taken = taken.into_iter().rev().filter_map(|index| self.open.remove(index));
+                let command = |open: Open| match open.state {
+                    Under::Done(Some(Cell::Command(item))) => Some(*item),
+                    _ => None,
+                };
+                let mut items: Vec<_> = taken.filter_map(command).collect();
                 items.reverse();
                 Explored::Whole(items)
             }
@@ -401,12 +405,7 @@ impl Transcript {
     /// A word about an item, before it.
     pub fn insert_note(&mut self, id: &str, text: String) {
         let index = self.open.iter().position(|open| open.id == id).unwrap_or(self.open.len());
-        let open = Open {
-            id: String::new(),
-            state: Under::Done(Some(Cell::Note(text))),
-            since: Duration::ZERO,
-        };
-        self.open.insert(index, open);
+        self.open.insert(index, Open::whole(Cell::Note(text)));
     }
 
     /// The rows that are kept.

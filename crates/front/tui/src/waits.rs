@@ -44,6 +44,17 @@ struct Wait {
     due: Option<Duration>,
 }
 
+impl Wait {
+    const fn new(what: String, since: Duration) -> Self {
+        Self {
+            what,
+            pid: None,
+            since,
+            due: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Topic {
     Model,
@@ -117,10 +128,8 @@ impl Waits {
                 reason,
             } => {
                 let wait = Wait {
-                    what: format!("{reason}; attempt {attempt} of {attempts_max}"),
-                    pid: None,
-                    since: now,
                     due: Some(now + Duration::from_millis(*delay_ms)),
+                    ..Wait::new(format!("{reason}; attempt {attempt} of {attempts_max}"), now)
                 };
                 self.current = Some((Topic::Model, wait));
             }
@@ -153,13 +162,7 @@ impl Waits {
             | ThreadItem::EnteredReviewMode { .. }
             | ThreadItem::ExitedReviewMode { .. } => return,
         };
-        let wait = Wait {
-            what,
-            pid: None,
-            since: now,
-            due: None,
-        };
-        self.running.push((item.id().to_owned(), wait));
+        self.running.push((item.id().to_owned(), Wait::new(what, now)));
         self.current = None;
     }
 
@@ -193,13 +196,7 @@ impl Waits {
     }
 
     fn set(&mut self, topic: Topic, what: String, since: Duration) {
-        let wait = Wait {
-            what,
-            pid: None,
-            since,
-            due: None,
-        };
-        self.current = Some((topic, wait));
+        self.current = Some((topic, Wait::new(what, since)));
     }
 }
 

@@ -27,6 +27,7 @@ pub use line::{explained, misspelt, refusal};
 use clap::{ArgMatches, Subcommand};
 use codex_config::Overrides;
 use codex_exec::ExecError;
+use serde::Serialize;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -172,6 +173,16 @@ impl OverrideOption {
             .help(self.help)
             .action(clap::ArgAction::Append)
     }
+}
+
+/// The product as JSON for people and programs.
+fn json_text(value: &impl Serialize) -> Result<String, ExecError> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n").map_err(unserialisable)
+}
+
+fn unserialisable(error: serde_json::Error) -> ExecError {
+    ExecError::new("exec.unserialisable", error.to_string())
 }
 
 /// Writes a command's product to stdout. A reader that has gone away has seen what it wanted.

@@ -6,7 +6,7 @@ mod check;
 mod foreground;
 mod learn;
 
-use super::{Root, print};
+use super::{Root, json_text, print};
 use crate::environment::{self, Surroundings, with_causes};
 use crate::prepare::{tell, working_directory};
 use crate::{runtime, signals, wire};
@@ -342,9 +342,7 @@ impl Explain {
         let explanation =
             codex_sandbox_cmd::explain::explain(self.access, &self.target, &in_force, &surroundings.process, sandbox.capabilities());
         if self.json {
-            let json = serde_json::to_string_pretty(&explanation);
-            let json = json.map_err(|error| ExecError::new("exec.unserialisable", error.to_string()))?;
-            print(&format!("{json}\n"))?;
+            print(&json_text(&explanation)?)?;
         } else {
             print(&explanation.text())?;
         }

@@ -184,7 +184,7 @@ fn confirmed(session: &Found) -> Result<bool, ExecError> {
 fn lines(threads: &[Thread]) -> Result<String, ExecError> {
     let line = |thread: &Thread| serde_json::to_string(thread).map(|text| text + "\n");
     let lines: Result<String, _> = threads.iter().map(line).collect();
-    lines.map_err(|error| ExecError::new("exec.unserialisable", error.to_string()))
+    lines.map_err(super::unserialisable)
 }
 
 /// Last use, id, name or first words; with `directories` also where.

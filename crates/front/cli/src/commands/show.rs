@@ -2,7 +2,7 @@
 //!
 //! Reads the journal and nothing else: no server, no configuration, no lock, so it also shows a session that is running.
 
-use super::print;
+use super::{json_text, print};
 use crate::commands::stored::{self, Stored};
 use clap::Args;
 use codex_engine::context::items::base_message;
@@ -142,12 +142,6 @@ fn no_such_compaction(number: Option<u64>, all: &[Compaction]) -> ExecError {
         _ => "this session was never compacted".to_owned(),
     };
     ExecError::new("session.no_such_compaction", message).with_hint("codex show SESSION prints the conversation")
-}
-
-fn json_text(value: &Value) -> Result<String, ExecError> {
-    let text = serde_json::to_string_pretty(value);
-    text.map(|text| text + "\n")
-        .map_err(|error| ExecError::new("exec.unserialisable", error.to_string()))
 }
 
 fn conversation_text(stored: &Stored, turns: &[Turn]) -> String {

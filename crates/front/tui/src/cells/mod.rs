@@ -99,7 +99,7 @@ impl Cell {
             Self::Answer(_) | Self::Plan(_) => self.rows(width, look).into_iter().map(|row| row.line).collect(),
             Self::Command(item) => command::lines(item, columns, look),
             Self::Explored(items) => explored::lines(items, columns, look),
-            Self::Patch { changes, status } => patch::lines(changes, *status, columns, look),
+            Self::Patch { changes, status } => patch::lines(changes, *status, columns, patch::LINES_MAX, look),
             Self::Note(text) => {
                 let sign = look.sign(look.glyphs().done, Role::Dim);
                 look::wrapped(text, sign, "  ", look.style(Role::Dim), columns)
@@ -136,7 +136,7 @@ impl Reviewing {
 /// A patch with every line: for a question about it.
 pub fn whole_patch(item: &ThreadItem, width: u16, look: &Look) -> Vec<Line<'static>> {
     match item {
-        ThreadItem::FileChange { changes, status, .. } => patch::whole(changes, *status, usize::from(width), look),
+        ThreadItem::FileChange { changes, status, .. } => patch::lines(changes, *status, usize::from(width), usize::MAX, look),
         other => Cell::of(other).map(|cell| cell.lines(width, look)).unwrap_or_default(),
     }
 }

@@ -7,20 +7,12 @@ use codex_tui_kit::theme::Role;
 use ratatui::text::{Line, Span};
 
 /// Lines of one file that are shown in the transcript.
-const LINES_MAX: usize = 60;
-/// Columns before the lines.
-const INDENT: usize = 4;
+pub const LINES_MAX: usize = 60;
+/// Before the lines.
+const INDENT: &str = "    ";
 
-pub fn lines(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usize, look: &Look) -> Vec<Line<'static>> {
-    changed(changes, status, columns, LINES_MAX, look)
-}
-
-/// The same with every line.
-pub fn whole(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usize, look: &Look) -> Vec<Line<'static>> {
-    changed(changes, status, columns, usize::MAX, look)
-}
-
-fn changed(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usize, lines_max: usize, look: &Look) -> Vec<Line<'static>> {
+/// At most so many lines of each file.
+pub fn lines(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usize, lines_max: usize, look: &Look) -> Vec<Line<'static>> {
     let glyphs = look.glyphs();
     let sign = match status {
         PatchApplyStatus::InProgress => look.sign(glyphs.running, Role::Busy),
@@ -38,12 +30,7 @@ fn changed(changes: &[FileUpdateChange], status: PatchApplyStatus, columns: usiz
         };
         let title = format!("{} {path}{to} (+{added} -{removed})", verb(&change.kind, status));
         rows.extend(look::wrapped(&title, sign.clone(), "  ", look.style(Role::Strong), columns));
-        let view = View {
-            width: columns.saturating_sub(INDENT).max(1),
-            path: &path,
-            lines_max,
-        };
-        rows.extend(diff::rows(&content, view, &look.theme).into_iter().map(indented));
+        rows.extend(shown(&content, &path, columns, lines_max, look));
     }
     rows
 }
@@ -80,17 +67,16 @@ pub fn diff_lines(text: &str, columns: usize, look: &Look) -> Vec<Line<'static>>
         let notes = file.notes.iter().map(|note| format!(", {note}")).collect::<String>();
         let title = format!("{} (+{added} -{removed}){notes}", file.path);
         rows.extend(look::wrapped(&title, Span::raw(""), "", look.style(Role::Strong), columns));
-        let view = View {
-            width: columns.saturating_sub(INDENT).max(1),
-            path: &file.path,
-            lines_max: usize::MAX,
-        };
-        rows.extend(diff::rows(&file.lines, view, &look.theme).into_iter().map(indented));
+        rows.extend(shown(&file.lines, &file.path, columns, usize::MAX, look));
     }
     rows
 }
 
-fn indented(mut line: Line<'static>) -> Line<'static> {
-    line.spans.insert(0, Span::raw("    "));
-    line
+fn shown(content: &[DiffLine], path: &str, columns: usize, lines_max: usize, look: &Look) -> impl Iterator<Item = Line<'static>> {
+    let width = columns.saturating_sub(INDENT.len()).max(1);
+    let view = View { width, path, lines_max };
+    diff::rows(content, view, &look.theme).into_iter().map(|mut line| {
+        line.spans.insert(0, Span::raw(INDENT));
+        line
+    })
 }

@@ -53,7 +53,7 @@ pub fn keep_whole_window(state: &mut State, whole: bool, now: Now) -> Vec<Effect
         (AlternateScreen::Never, "never")
     };
     state.wanted.alternate_screen = chosen;
-    state.toast("from the next start on", now, SAID_FOR);
+    state.toast_for("from the next start on", now, SAID_FOR);
     keep(vec![ConfigEdit::replace("tui.alternate_screen", name)])
 }
 
@@ -65,7 +65,7 @@ pub fn raw(state: &mut State, now: Now) -> Vec<Effect> {
     } else {
         "answers as they are meant"
     };
-    state.toast(words, now, SAID_FOR);
+    state.toast_for(words, now, SAID_FOR);
     // On the whole window everything is shown anew.
     state.transcript.set_width(state.size.columns, &state.look);
     Vec::new()
@@ -77,6 +77,6 @@ pub fn vim(state: &mut State, now: Now) -> Vec<Effect> {
     state.vim = on.then(Vim::default);
     state.wanted.vim_mode_default = on;
     let words = if on { "keys as in Vim" } else { "keys without Vim" };
-    state.toast(words, now, SAID_FOR);
+    state.toast_for(words, now, SAID_FOR);
     keep(vec![ConfigEdit::replace("tui.vim_mode_default", on)])
 }

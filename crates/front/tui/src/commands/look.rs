@@ -47,7 +47,7 @@ pub fn copy(state: &mut State, now: Now) -> Vec<Effect> {
     };
     let bytes = terminal::copy(answer);
     let characters = answer.chars().count();
-    state.toast(format!("copied {characters} characters"), now, Duration::from_secs(3));
+    state.toast_for(format!("copied {characters} characters"), now, Duration::from_secs(3));
     vec![Effect::Terminal(bytes)]
 }
 
@@ -68,7 +68,7 @@ pub fn stop(state: &mut State, _: &str, now: Now) -> Vec<Effect> {
         0 => "nothing runs in the background".to_owned(),
         count => format!("stopping {count} in the background"),
     };
-    state.toast(text, now, Duration::from_secs(4));
+    state.toast(text, now);
     vec![Effect::ask::<BackgroundTerminalsClean>(params, Then::Nothing("cannot stop them"))]
 }
 

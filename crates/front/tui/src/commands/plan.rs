@@ -3,7 +3,6 @@
 use crate::state::{Effect, Message, Now, State};
 use crate::update;
 use codex_protocol::collaboration::ModeKind;
-use std::time::Duration;
 
 /// The request that follows a plan whose conversation goes on.
 const IMPLEMENT: &str = "Implement the plan.";
@@ -36,7 +35,7 @@ fn set(state: &mut State, mode: ModeKind, now: Now) {
         ModeKind::Plan => format!("plan mode: nothing is changed{when}"),
         ModeKind::Default => format!("default mode: codex does the work{when}"),
     };
-    state.toast(words, now, Duration::from_secs(4));
+    state.toast(words, now);
     state.choose(|open, chosen| {
         open.mode = mode;
         chosen.mode = Some(mode);

@@ -16,10 +16,6 @@ use codex_protocol::config::ConfigEdit;
 use codex_protocol::models::{Model, ModelListResult};
 use codex_protocol::requests::{ThreadDelete, ThreadIdParams, ThreadUnarchive};
 use serde_json::Value;
-use std::time::Duration;
-
-/// How long the footer says what was chosen.
-const SAID_FOR: Duration = Duration::from_secs(4);
 
 pub fn choose(state: &mut State, choice: Choice, now: Now) -> Vec<Effect> {
     match choice {
@@ -133,7 +129,7 @@ pub fn step_effort(state: &mut State, answer: Value, more: bool, now: Now) {
         Some(option) => set_model(state, &name, Some(option.reasoning_effort.clone()), now),
         None => {
             let limit = if more { "more" } else { "less" };
-            state.toast(format!("{name} does not think {limit}"), now, SAID_FOR);
+            state.toast(format!("{name} does not think {limit}"), now);
         }
     }
 }
@@ -161,7 +157,7 @@ pub fn set_model(state: &mut State, model: &str, effort: Option<String>, now: No
         chosen.effort.clone_from(&effort);
     });
     let effort = effort.map(|effort| format!(" {effort}")).unwrap_or_default();
-    state.toast(format!("{model}{effort} from the next turn on"), now, SAID_FOR);
+    state.toast(format!("{model}{effort} from the next turn on"), now);
 }
 
 /// For the sessions to come, unless the command line named model or provider: then this one is for them alone.
@@ -197,9 +193,5 @@ fn set_permissions(state: &mut State, preset: &Preset, now: Now) {
         chosen.approval_policy = Some(open.approval_policy);
         chosen.approvals_reviewer = Some(open.approvals_reviewer);
     });
-    state.toast(
-        format!("{} from the next turn on, in this conversation", preset.name),
-        now,
-        SAID_FOR,
-    );
+    state.toast(format!("{} from the next turn on, in this conversation", preset.name), now);
 }

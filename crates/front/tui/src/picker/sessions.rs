@@ -28,39 +28,45 @@ pub struct Sessions {
     pub waiting: bool,
 }
 
+impl Sessions {
+    const fn of(verb: Verb) -> Self {
+        Self {
+            verb,
+            everywhere: false,
+            non_interactive: false,
+            first: false,
+            archived: false,
+            by: ThreadSortKey::UpdatedAt,
+            serial: 0,
+            waiting: true,
+        }
+    }
+}
+
 /// Shows the list and asks for what stands on it.
 pub fn open(state: &mut State, verb: Verb) -> Vec<Effect> {
-    let title = match verb {
-        Verb::Resume => "Go on with a session",
-        Verb::Fork => "Copy a session and go on there",
-    };
-    let mut picker = Picker::new(title, Vec::new());
-    picker.source = Source::Sessions(Sessions {
-        verb,
-        everywhere: false,
-        non_interactive: false,
-        first: false,
-        archived: false,
-        by: ThreadSortKey::UpdatedAt,
-        serial: 0,
-        waiting: true,
-    });
-    state.picker = Some(picker);
-    ask(state)
+    show(state, Sessions::of(verb))
 }
 
 /// The same at the start, before anything is open.
 pub fn open_first(state: &mut State, choosing: Choosing) -> Vec<Effect> {
-    open(state, choosing.verb);
-    if let Some(Picker {
-        source: Source::Sessions(sessions),
-        ..
-    }) = &mut state.picker
-    {
-        sessions.everywhere = choosing.among.everywhere;
-        sessions.non_interactive = choosing.among.non_interactive;
-        sessions.first = true;
-    }
+    let sessions = Sessions {
+        everywhere: choosing.among.everywhere,
+        non_interactive: choosing.among.non_interactive,
+        first: true,
+        ..Sessions::of(choosing.verb)
+    };
+    show(state, sessions)
+}
+
+fn show(state: &mut State, sessions: Sessions) -> Vec<Effect> {
+    let title = match sessions.verb {
+        Verb::Resume => "Go on with a session",
+        Verb::Fork => "Copy a session and go on there",
+    };
+    let mut picker = Picker::new(title, Vec::new());
+    picker.source = Source::Sessions(sessions);
+    state.picker = Some(picker);
     ask(state)
 }
 

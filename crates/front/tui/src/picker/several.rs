@@ -24,24 +24,11 @@ pub struct Several {
 }
 
 impl Place {
-    const fn title(self) -> &'static str {
+    /// The list's title, the setting, and what counts without it.
+    const fn facts(self) -> (&'static str, &'static str, &'static [&'static str]) {
         match self {
-            Self::StatusLine => "What the last row says",
-            Self::Title => "What the window's title says",
-        }
-    }
-
-    const fn key(self) -> &'static str {
-        match self {
-            Self::StatusLine => "tui.status_line",
-            Self::Title => "tui.terminal_title",
-        }
-    }
-
-    const fn usual(self) -> &'static [&'static str] {
-        match self {
-            Self::StatusLine => items::STATUS_LINE,
-            Self::Title => items::TITLE,
+            Self::StatusLine => ("What the last row says", "tui.status_line", items::STATUS_LINE),
+            Self::Title => ("What the window's title says", "tui.terminal_title", items::TITLE),
         }
     }
 
@@ -55,7 +42,8 @@ impl Place {
 
 pub fn open(state: &mut State, place: Place) {
     let before = place.wanted(state).clone();
-    let taken = items::names(before.as_ref(), place.usual());
+    let (title, _, usual) = place.facts();
+    let taken = items::names(before.as_ref(), usual);
     // By the names of the table, once each.
     let mut names: Vec<String> = Vec::new();
     for name in taken.into_iter().filter_map(|name| Some(items::find(name)?.name.to_owned())) {
@@ -63,7 +51,7 @@ pub fn open(state: &mut State, place: Place) {
             names.push(name);
         }
     }
-    let mut picker = Picker::new(place.title(), rows(&names));
+    let mut picker = Picker::new(title, rows(&names));
     picker.source = Source::Several(Several {
         place,
         taken: names,
@@ -119,7 +107,8 @@ pub fn accept(state: &mut State) -> Vec<Effect> {
     let Some(Source::Several(several)) = state.picker.take().map(|picker| picker.source) else {
         return Vec::new();
     };
-    let edit = ConfigEdit::replace(several.place.key(), several.taken.clone());
+    let (_, key, _) = several.place.facts();
+    let edit = ConfigEdit::replace(key, several.taken.clone());
     *several.place.wanted(state) = Some(several.taken);
     keep(vec![edit])
 }

@@ -6,7 +6,6 @@ use crate::state::{Effect, Now, State};
 use codex_protocol::config::ConfigEdit;
 use codex_tui_kit::theme::Theme;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The theme of this name, for this terminal.
 ///
@@ -40,6 +39,6 @@ pub fn take(state: &mut State, name: &str, theme: Theme, now: Now) -> Vec<Effect
     state.look.theme = Arc::new(theme);
     state.theme_name = Some(name.to_owned());
     state.wanted.theme = Some(name.to_owned());
-    state.toast(name, now, Duration::from_secs(4));
+    state.toast(name, now);
     keep(vec![ConfigEdit::replace("tui.theme", name)])
 }

@@ -38,6 +38,9 @@ use std::time::Duration;
 /// How long the first of two presses counts.
 const ARMED_FOR: Duration = Duration::from_secs(2);
 
+/// How long the footer says something.
+const TOAST_FOR: Duration = Duration::from_secs(4);
+
 /// Changes the state by one event.
 pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     let before = alert::Before::of(state);
@@ -88,16 +91,12 @@ fn happen(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             state.images.push(file.to_string());
             state.pasted.push(file);
         }
-        Event::ClipboardRead(Err(failure)) => state.toast(failure.message, now, Duration::from_secs(4)),
+        Event::ClipboardRead(Err(failure)) => state.toast(failure.message, now),
         Event::DraftEdited(Ok(text)) => state.editor.set_text(text.trim_end()),
         Event::DraftEdited(Err(failure)) => state.notice(Notice::from(&failure)),
         Event::BranchRead(branch) => state.git_branch = branch,
         Event::FolderSeen(folder, Ok(())) => {
-            state.toast(
-                format!("{} from the next turn on", state.look.path(&folder)),
-                now,
-                Duration::from_secs(4),
-            );
+            state.toast(format!("{} from the next turn on", state.look.path(&folder)), now);
             state.look.cwd = Some(folder.clone());
             state.choose(|open, chosen| {
                 open.cwd = folder.clone();
@@ -449,7 +448,11 @@ impl State {
     }
 
     /// A word in the footer.
-    pub fn toast(&mut self, text: impl Into<String>, now: Now, time: Duration) {
+    pub fn toast(&mut self, text: impl Into<String>, now: Now) {
+        self.toast_for(text, now, TOAST_FOR);
+    }
+
+    pub fn toast_for(&mut self, text: impl Into<String>, now: Now, time: Duration) {
         self.toast = Some(Toast {
             text: text.into(),
             until: now.monotonic + time,

@@ -2,8 +2,8 @@
 //!
 //! Providers keep the beginning of a conversation ready, so a request that only adds is cheap and quick. This names every one that was not.
 
-use crate::commands::print;
 use crate::commands::stored;
+use crate::commands::{json_text, print};
 use clap::Args;
 use codex_engine::context::items::base_message;
 use codex_exec::ExecError;
@@ -42,8 +42,7 @@ impl Prefix {
             .collect();
         if self.json {
             let value = json!({"session": meta.id, "notes": notes, "requests": steps});
-            let text = serde_json::to_string_pretty(&value).map_err(|error| ExecError::new("exec.unserialisable", error.to_string()))?;
-            print(&(text + "\n"))?;
+            print(&json_text(&value)?)?;
         } else {
             print(&report(&steps, &notes))?;
         }
