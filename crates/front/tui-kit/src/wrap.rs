@@ -116,28 +116,23 @@ impl Runs {
             return;
         }
         self.columns += columns;
-        if let Some(last) = self.runs.last_mut().filter(|last| last.look == *look) {
-            last.text.push_str(text);
-            last.columns += columns;
-            return;
+        match self.runs.last_mut().filter(|last| last.look == *look) {
+            Some(last) => {
+                last.text.push_str(text);
+                last.columns += columns;
+            }
+            None => self.runs.push(Run {
+                text: text.to_owned(),
+                columns,
+                look: look.clone(),
+            }),
         }
-        self.runs.push(Run {
-            text: text.to_owned(),
-            columns,
-            look: look.clone(),
-        });
     }
 
     fn append(&mut self, other: &mut Self) {
-        self.columns += std::mem::take(&mut other.columns);
+        other.columns = 0;
         for run in other.runs.drain(..) {
-            match self.runs.last_mut().filter(|last| last.look == run.look) {
-                Some(last) => {
-                    last.text.push_str(&run.text);
-                    last.columns += run.columns;
-                }
-                None => self.runs.push(run),
-            }
+            self.push(&run.text, run.columns, &run.look);
         }
     }
 
