@@ -179,20 +179,14 @@ impl ThreadState {
     fn ask_for_summary(&mut self, env: &Env, out: &mut Out) {
         self.sampling += 1;
         let sampling = self.sampling;
-        let Some(Turn {
-            phase: Phase::Compacting { settings, work },
-            answered,
-            ..
-        }) = &mut self.turn
-        else {
-            return;
-        };
+        let answered = self.turn.as_ref().is_some_and(|turn| turn.answered);
+        let Some((settings, work)) = self.compaction() else { return };
         work.stage = Stage::Asking { answer: None };
         let (settings, prompt) = (Arc::clone(settings), work.prompt.clone());
         let (cut, cause) = (work.cut, work.cause);
         let facts = json!({
             "trigger": cause.trigger(), "reason": cause.reason(), "implementation": "responses",
-            "phase": if *answered { "mid_turn" } else { "pre_turn" }, "strategy": "memento",
+            "phase": if answered { "mid_turn" } else { "pre_turn" }, "strategy": "memento",
         });
         let ask = CompactionAsk {
             trigger: cause.trigger().to_owned(),
@@ -220,7 +214,7 @@ impl ThreadState {
         if let ModelEvent::News(news) = event {
             return self.on_news(*news, out);
         }
-        let Some(work) = self.compaction() else { return };
+        let Some((_, work)) = self.compaction() else { return };
         let Stage::Asking { answer } = &mut work.stage else { return };
         match event {
             ModelEvent::ItemDone(item) if matches!(item.view(), ItemView::Message { .. }) => *answer = Some(item),
@@ -239,12 +233,9 @@ impl ThreadState {
         }
     }
 
-    fn compaction(&mut self) -> Option<&mut Compaction> {
-        match &mut self.turn {
-            Some(Turn {
-                phase: Phase::Compacting { work, .. },
-                ..
-            }) => Some(work),
+    fn compaction(&mut self) -> Option<(&Arc<TurnSettings>, &mut Compaction)> {
+        match &mut self.turn.as_mut()?.phase {
+            Phase::Compacting { settings, work } => Some((settings, work)),
             _ => None,
         }
     }
@@ -277,18 +268,12 @@ impl ThreadState {
             since: self.carried.commands_ran.then_some(self.info.created_at),
         };
         let overrides = Box::new(self.overrides.clone());
-        let Some(Turn {
-            id,
-            phase: Phase::Compacting { settings, work },
-            ..
-        }) = &mut self.turn
-        else {
-            return;
-        };
+        let turn_id = self.turn_id();
+        let Some((settings, work)) = self.compaction() else { return };
         let summary = summary.to_string();
         work.stage = Stage::Finding { summary, response_id };
         out.push(Effect::FindChanges {
-            turn_id: id.clone(),
+            turn_id,
             query: Box::new(query),
             overrides,
             surroundings: Box::new(settings.surroundings.clone()),
@@ -423,7 +408,7 @@ impl ThreadState {
 
     /// The wait before another attempt is over.
     pub(crate) fn on_summary_backoff_over(&mut self, env: &Env, out: &mut Out) {
-        if self.compaction().is_some_and(|work| matches!(work.stage, Stage::BackingOff)) {
+        if self.compaction().is_some_and(|(_, work)| matches!(work.stage, Stage::BackingOff)) {
             self.ask_for_summary(env, out);
         }
     }
