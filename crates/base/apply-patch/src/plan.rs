@@ -106,56 +106,36 @@ fn move_target<'h>(hunk: &'h Hunk, cwd: &AbsPath) -> Option<(AbsPath, &'h str)> 
 }
 
 fn planned(hunk: &Hunk, cwd: &AbsPath, files: &dyn PatchFiles) -> Result<PlannedChange, PatchError> {
-    let path = cwd.join(hunk.path());
-    let written_as = hunk.path().to_owned();
+    let mut change = PlannedChange {
+        path: cwd.join(hunk.path()),
+        written_as: hunk.path().to_owned(),
+        before: None,
+        after: None,
+        move_to: None,
+        added: matches!(hunk, Hunk::Add { .. }),
+    };
+    let path = &change.path;
     match hunk {
         Hunk::Add { contents, .. } => {
-            let before = replaced(&path, files)?;
-            Ok(PlannedChange {
-                path,
-                written_as,
-                before,
-                after: Some(contents.clone().into_bytes()),
-                move_to: None,
-                added: true,
-            })
+            change.before = replaced(path, files)?;
+            change.after = Some(contents.clone().into_bytes());
         }
-        Hunk::Delete { .. } => {
-            let before = Some(deleted(&path, files)?);
-            Ok(PlannedChange {
-                path,
-                written_as,
-                before,
-                after: None,
-                move_to: None,
-                added: false,
-            })
-        }
+        Hunk::Delete { .. } => change.before = Some(deleted(path, files)?),
         Hunk::Update { chunks, .. } => {
-            let facts = files.read(&path).map_err(|error| unreadable(&path, &error))?;
-            let text = std::str::from_utf8(&facts.bytes).map_err(|error| unreadable(&path, &error))?;
-            let after = Some(updated(text, chunks, &path)?.into_bytes());
-            let move_to = match move_target(hunk, cwd) {
-                Some((target, spelled)) => {
-                    let before = replaced(&target, files)?;
-                    Some(MoveTarget {
-                        path: target,
-                        written_as: spelled.to_owned(),
-                        before,
-                    })
-                }
-                None => None,
-            };
-            Ok(PlannedChange {
-                path,
-                written_as,
-                before: Some(facts),
-                after,
-                move_to,
-                added: false,
-            })
+            let facts = files.read(path).map_err(|error| unreadable(path, &error))?;
+            let text = std::str::from_utf8(&facts.bytes).map_err(|error| unreadable(path, &error))?;
+            change.after = Some(updated(text, chunks, path)?.into_bytes());
+            if let Some((target, spelled)) = move_target(hunk, cwd) {
+                change.move_to = Some(MoveTarget {
+                    before: replaced(&target, files)?,
+                    path: target,
+                    written_as: spelled.to_owned(),
+                });
+            }
+            change.before = Some(facts);
         }
     }
+    Ok(change)
 }
 
 fn unreadable(path: &AbsPath, why: &dyn std::error::Error) -> PatchError {
