@@ -153,11 +153,7 @@ impl Asking<'_> {
     /// Reads the lines of `POST /api/pull` to `success`.
     async fn pull(&self, model: &str, progress: &(dyn Fn(String) + Sync)) -> Result<(), ModelError> {
         let fetch = |why: String| fetch_failed(model, &why);
-        let request = Post {
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: json!({"model": model, "stream": true}).to_string().into_bytes(),
-            ..question(format!("{}/api/pull", self.root))
-        };
+        let request = order(format!("{}/api/pull", self.root), &json!({"model": model, "stream": true}));
         let silent = || fetch(format!("nothing came for {FETCH_SILENCE_MAX:?}"));
         let sent = timeout(FETCH_SILENCE_MAX, self.http.post(request)).await.map_err(|_| silent())?;
         let mut response = sent.map_err(|problem| fetch(problem.with_causes()))?;
@@ -211,13 +207,8 @@ impl Asking<'_> {
     /// Has LM Studio take the model into memory while the run starts: the first request that names it does that. What comes of it does not
     /// matter, for the real request says the same.
     fn load(&self, model: &str) {
-        let request = Post {
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: json!({"model": model, "input": "", "max_output_tokens": 1})
-                .to_string()
-                .into_bytes(),
-            ..question(format!("{}/responses", self.base))
-        };
+        let body = json!({"model": model, "input": "", "max_output_tokens": 1});
+        let request = order(format!("{}/responses", self.base), &body);
         let http = self.http.clone();
         tokio::spawn(async move { drop(timeout(LOAD_MAX, http.post(request)).await) });
     }
@@ -239,6 +230,14 @@ impl Asking<'_> {
 
 fn question(url: String) -> Post {
     Post { url, ..Post::default() }
+}
+
+fn order(url: String, body: &Value) -> Post {
+    Post {
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: body.to_string().into_bytes(),
+        ..question(url)
+    }
 }
 
 async fn whole(response: &mut HttpResponse) -> Result<Vec<u8>, HttpError> {
