@@ -4,6 +4,8 @@
 //! they are performed; children inherit it and nobody can take it off. We read the address, note it and let the call go on. Ways around
 //! (io_uring, calls of another architecture) do not exist under the filter. Sockets to the kernel itself (netlink) are no attempts.
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -71,12 +73,9 @@ impl Recorder {
 
 /// A copy of the child's descriptor.
 fn taken_from(pid: i32, descriptor: i32) -> io::Result<OwnedFd> {
-    // SAFETY: plain numbers; what the calls return is new and ours.
-    unsafe {
-        let process = libc::syscall(libc::SYS_pidfd_open, pid, 0);
-        let process = owned(process)?;
-        owned(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), descriptor, 0))
-    }
+    let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    Ok(pidfd_getfd(process, descriptor, PidfdGetfdFlags::empty())?)
 }
 
 fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
@@ -172,24 +171,9 @@ fn listen(listener: &OwnedFd) -> io::Result<Vec<Attempt>> {
 
 /// Whether there is something to receive; false when there never will be.
 fn wait(listener: &OwnedFd) -> io::Result<bool> {
-    loop {
-        let mut entry = libc::pollfd {
-            fd: listener.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one entry, valid for the call.
-        if unsafe { libc::poll(&raw mut entry, 1, -1) } < 0 {
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-        } else if entry.revents & libc::POLLIN != 0 {
-            return Ok(true);
-        } else if entry.revents != 0 {
-            return Ok(false);
-        }
-    }
+    let mut entries = [PollFd::new(listener, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut entries, None))?;
+    Ok(entries[0].revents().contains(PollFlags::IN))
 }
 
 fn attempts_of(notice: &libc::seccomp_notif) -> Vec<Attempt> {
