@@ -85,7 +85,7 @@ fn a_key_goes_into_the_system_s_store_is_used_and_goes_away() {
         printf sk-proj-1234567890abcdef | $CODEX login --with-api-key
         $CODEX login status
         $CODEX exec hello 2>/dev/null
-        secret-tool search --all service 'Codex Auth' 2>&1 | grep -v 'created\\|modified\\|username\\|label' | sort
+        secret-tool search --all service 'Codex Auth' 2>&1 | grep -v 'created\\|modified\\|username\\|label\\|schema' | sort
         $CODEX logout
         $CODEX logout
         $CODEX login status || true",
