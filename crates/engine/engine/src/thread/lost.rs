@@ -94,6 +94,7 @@ fn failed_end(mut completed: TurnNotification, reason: &str) -> Vec<Effect> {
 /// The answer to a request that would have to be written down.
 pub(super) fn journal_lost_request() -> RequestError {
     RequestError::internal("journal.write_failed", "the journal of this thread cannot be written any more")
+        .with_hint("once it can be, codex resume goes on with what it has")
 }
 
 pub(super) fn journal_lost(reason: &str) -> TurnError {
