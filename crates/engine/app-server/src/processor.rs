@@ -214,7 +214,18 @@ impl Processor {
         if setup.is_ok() {
             self.subscribed.insert(params.thread_id);
         }
+        let thread = setup.as_ref().ok().map(|setup| told_of(&setup.thread));
         self.reply(id, setup);
+        self.tell_usage(thread).await;
+    }
+
+    /// What a stored thread has used is told behind the answer, not in it.
+    async fn tell_usage(&self, thread: Option<(String, String)>) {
+        if let Some((thread_id, turn_id)) = thread
+            && let Some(thread) = self.engine.get(&thread_id)
+        {
+            thread.tell_usage(turn_id).await;
+        }
     }
 
     async fn thread_fork(&mut self, id: RequestId, params: ThreadForkParams) {
@@ -235,7 +246,9 @@ impl Processor {
         let overrides = self.overrides(params.settings);
         let subscriber = self.subscriber.clone();
         let setup = self.engine.fork(&params.thread_id, cut, overrides, options, subscriber).await;
+        let thread = setup.as_ref().ok().map(|setup| told_of(&setup.thread));
         self.begun(id, setup);
+        self.tell_usage(thread).await;
     }
 
     async fn unsubscribe(&mut self, params: ThreadIdParams) -> ThreadUnsubscribeStatus {
@@ -400,4 +413,10 @@ impl Drop for Unanswered {
 fn send_reply<T: serde::Serialize>(handle: &ServerHandle, id: RequestId, result: Result<T, RequestError>) {
     // A peer that is gone is noticed by its connection's task.
     drop(handle.reply(id, result));
+}
+
+/// The ids of a thread and its last turn.
+fn told_of(thread: &Thread) -> (String, String) {
+    let turn_id = thread.turns.last().map(|turn| turn.id.clone());
+    (thread.id.clone(), turn_id.unwrap_or_default())
 }

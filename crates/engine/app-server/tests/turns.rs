@@ -7,9 +7,10 @@ use codex_protocol::items::{ThreadItem, TurnStatus};
 use codex_protocol::models::ModelListParams;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::{
-    Empty, ModelList, ThreadRead, ThreadReadParams, ThreadSettings, TurnInterrupt, TurnInterruptParams, TurnStart, TurnStartParams,
-    TurnSteer, TurnSteerParams,
+    Empty, ModelList, ThreadFork, ThreadRead, ThreadReadParams, ThreadSettings, TurnInterrupt, TurnInterruptParams, TurnStart,
+    TurnStartParams, TurnSteer, TurnSteerParams,
 };
+use codex_testkit::events::Usage;
 use codex_testkit::{Answer, Gate, MockModel, events, snapshot_filters};
 use pretty_assertions::assert_eq;
 use serde_json::json;
@@ -89,6 +90,38 @@ async fn a_turn_with_reasoning_parallel_commands_and_a_patch() {
     let again = Session::open(&home).await;
     let resumed = again.resume(&thread.id).await;
     assert_eq!(resumed.thread.turns, read.thread.turns);
+}
+
+#[tokio::test]
+async fn what_a_session_has_used_is_told_when_it_is_resumed_or_copied() {
+    let usage = Usage {
+        input: 1000,
+        cached: 400,
+        output: 50,
+        reasoning: 0,
+    };
+    let mock = MockModel::start(vec![Answer::items_with_usage([events::message("msg_1", "Done.")], Some(usage))]);
+    let home = home_for(&mock, "");
+    let mut session = Session::open(&home).await;
+    let thread = session.start(ThreadSettings::default()).await.thread;
+    let turn = session.run_turn(&thread.id, "go").await;
+    session.shutdown().await;
+
+    let told = |notification: &Notification| match notification {
+        Notification::ThreadTokenUsageUpdated(told) => Some(told.clone()),
+        _ => None,
+    };
+    let mut again = Session::open(&home).await;
+    again.resume(&thread.id).await;
+    let resumed = again.until(told).await;
+    assert_eq!((&resumed.thread_id, &resumed.turn_id), (&thread.id, &turn.id));
+    assert_eq!(resumed.token_usage.total.total_tokens, 1050);
+    assert_eq!(resumed.token_usage.last.cached_input_tokens, 400);
+
+    let params = serde_json::from_value(serde_json::json!({"threadId": thread.id})).unwrap();
+    let copy = again.client.request::<ThreadFork>(params).await.unwrap().thread;
+    let copied = again.until(told).await;
+    assert_eq!((&copied.thread_id, &copied.token_usage), (&copy.id, &resumed.token_usage));
 }
 
 /// Items of parallel calls end in any order.

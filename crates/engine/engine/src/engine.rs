@@ -126,6 +126,11 @@ impl ThreadHandle {
         drop(self.mailbox.send(Message::Renamed { name }).await);
     }
 
+    /// Has all subscribers told what was used up to its last turn.
+    pub async fn tell_usage(&self, turn_id: String) {
+        drop(self.mailbox.send(Message::Usage { turn_id }).await);
+    }
+
     /// What the thread's settings differ in from the configuration.
     ///
     /// # Errors

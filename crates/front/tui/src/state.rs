@@ -387,6 +387,8 @@ pub struct State {
     /// The session was asked to be archived or deleted: the server closes it for that.
     pub is_putting_away: bool,
     pub usage: Option<ThreadTokenUsage>,
+    /// Told before the answer that opens the thread.
+    pub usage_ahead: Option<(String, ThreadTokenUsage)>,
     pub cost: Cost,
     pub limits: RateLimitSnapshot,
     pub last_answer: Option<Arc<str>>,
@@ -493,6 +495,7 @@ impl State {
             surface,
             scrolled: None,
             proposed: None,
+            usage_ahead: None,
             plan: Vec::new(),
             pager: None,
             ask_trust,

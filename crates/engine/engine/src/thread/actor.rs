@@ -45,6 +45,10 @@ pub enum Message {
     Overrides {
         reply: oneshot::Sender<TurnOverrides>,
     },
+    /// To be told to all subscribers, if it is known; the last turn's.
+    Usage {
+        turn_id: String,
+    },
     /// What goes on without a call that waits for it.
     Terminals {
         reply: oneshot::Sender<Arc<Terminals>>,
@@ -115,6 +119,7 @@ fn is_urgent(message: &Message) -> bool {
         | Message::Unsubscribe { .. }
         | Message::Renamed { .. }
         | Message::Overrides { .. }
+        | Message::Usage { .. }
         | Message::Terminals { .. }
         | Message::Read { .. } => true,
         Message::Event(_) | Message::Request { .. } | Message::Prepared { .. } => false,
@@ -174,6 +179,10 @@ pub async fn run(mut state: ThreadState, mut inbox: Inbox, mut world: World) {
             Message::Overrides { reply } => {
                 // Whoever asked may have gone.
                 let _ = reply.send(state.overrides.clone());
+                continue;
+            }
+            Message::Usage { turn_id } => {
+                world.tell_usage(&state, turn_id);
                 continue;
             }
             Message::Terminals { reply } => {

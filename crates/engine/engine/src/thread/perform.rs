@@ -21,7 +21,7 @@ use codex_protocol::assessment::Assessment;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, Thread, TurnStatus};
 use codex_protocol::journal::Record;
-use codex_protocol::notifications::Notification;
+use codex_protocol::notifications::{Notification, ThreadTokenUsageUpdated};
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::{RequestError, RequestId};
 use codex_sessions::{Journal, JournalError, Loaded};
@@ -152,6 +152,16 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|known| known.connection() != connection);
+    }
+
+    pub fn tell_usage(&mut self, state: &ThreadState, turn_id: String) {
+        if state.usage.total.total_tokens > 0 {
+            self.notify(&Notification::ThreadTokenUsageUpdated(ThreadTokenUsageUpdated {
+                thread_id: state.info.id.clone(),
+                turn_id,
+                token_usage: state.usage,
+            }));
+        }
     }
 
     /// Answers with the thread as it stands in its journal, the running turn marked as running. A file is read on a blocking thread.

@@ -13,7 +13,7 @@ use crate::alert;
 use crate::background;
 use crate::backtrack;
 use crate::cells::{self, Notice};
-use crate::cost::Cost;
+use crate::cost::{self, Cost};
 use crate::items;
 use crate::keep;
 use crate::mention;
@@ -270,7 +270,11 @@ fn opened(state: &mut State, result: Result<ThreadSetup, Failure>, now: Now) -> 
             open.has_turns |= state.going_back.is_some() && setup.thread.forked_from_id.is_some();
             backtrack::gone(state, setup.thread.forked_from_id.as_deref());
             choose_again(&mut open, &mut state.chosen);
+            let thread_id = open.thread_id.clone();
             state.session = Session::Open(Box::new(open));
+            if let Some((_, usage)) = state.usage_ahead.take().filter(|(of, _)| *of == thread_id) {
+                cost::told(state, usage);
+            }
             if again {
                 effects.extend(background::ask(state, Then::Terminals { shown: false }));
             }

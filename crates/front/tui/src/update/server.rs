@@ -34,6 +34,11 @@ fn on_notification(state: &mut State, notification: Notification, now: Now) -> V
         (Some(_), None) => false,
     };
     if !ours {
+        if let Notification::ThreadTokenUsageUpdated(n) = notification
+            && state.open().is_none()
+        {
+            state.usage_ahead = Some((n.thread_id, n.token_usage));
+        }
         return Vec::new();
     }
     if let Some(working) = &mut state.working {

@@ -253,6 +253,24 @@ fn a_resumed_session_looks_as_it_did() {
 }
 
 #[test]
+fn a_resumed_session_knows_what_it_has_used_before_its_next_turn() {
+    let script = r#"{"items": [{"message": "One."}], "usage": {"input_tokens": 1000, "output_tokens": 50, "total_tokens": 1050}}"#;
+    let ui = Setup::new(script).start();
+    ui.say("go");
+    ui.wait_for("worked for");
+    let (outcome, _, home) = ui.quit();
+
+    let mut setup = Setup::in_home(home, "");
+    setup.options.opening = codex_tui::Opening::named(codex_tui::Verb::Resume, &outcome.thread_id.unwrap());
+    let ui = setup.start();
+    ui.wait_for("going on with");
+    // So it has been told, whenever that came.
+    ui.wait_for("tokens");
+    ui.say("/status");
+    ui.wait_for("1.0k total, 1.0k in");
+}
+
+#[test]
 fn the_window_may_change_while_an_answer_comes() {
     let words: Vec<String> = (0..180).map(|number| format!("w{number:04}")).collect();
     let answer = words
