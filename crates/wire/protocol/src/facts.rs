@@ -7,8 +7,7 @@ use codex_base::AbsPath;
 use serde::{Deserialize, Serialize};
 
 /// What a tool call would do, as data. Made by parsing and validating the call; nothing has happened yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToolIntent {
     Command(CommandIntent),
     /// Input for, or a look at, a live terminal session.
@@ -35,8 +34,7 @@ pub enum ToolIntent {
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandIntent {
     /// Full argument vector, e.g. `["/bin/bash", "-lc", "cargo test"]`.
     pub argv: Vec<String>,
@@ -45,7 +43,6 @@ pub struct CommandIntent {
     pub cwd: AbsPath,
     pub sandbox_permissions: SandboxPermissions,
     /// With every path spelled out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub additional_permissions: Option<Box<AdditionalPermissions>>,
     /// Why the model wants it, shown to the user.
     pub justification: Option<String>,
@@ -64,8 +61,7 @@ pub enum SandboxPermissions {
     WithAdditionalPermissions,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionsIntent {
     /// With every path spelled out.
     pub permissions: AdditionalPermissions,
@@ -75,8 +71,7 @@ pub struct PermissionsIntent {
     pub reason: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PatchIntent {
     /// In the order of the patch, with absolute paths.
     pub changes: Vec<FileUpdateChange>,
@@ -85,8 +80,7 @@ pub struct PatchIntent {
 }
 
 /// What this host can enforce; looked up once per process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
     /// Name of the mechanism for humans and request metadata, e.g. `linux-namespaces` or `none`.
     pub mechanism: String,
@@ -95,7 +89,6 @@ pub struct Capabilities {
     /// What is missing, in words a user can act on; empty when `confines`.
     pub missing: Vec<String>,
     /// The ways to confine commands on this system, best first. The first one that lacks nothing is used.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rungs: Vec<Rung>,
 }
 
@@ -171,15 +164,13 @@ pub enum LackKind {
 }
 
 /// Something a client allowed for the rest of the session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
     /// This exact argument vector in this directory, with these permissions, runs without a question.
     Command {
         argv: Vec<String>,
         cwd: AbsPath,
         sandbox_permissions: SandboxPermissions,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         additional_permissions: Option<Box<AdditionalPermissions>>,
     },
     /// Patches to exactly these paths are written without a question.
@@ -187,13 +178,11 @@ pub enum Grant {
 }
 
 /// A command ended in a way that looks like the sandbox's doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     /// The line of output that says so, at most 512 characters.
     pub snippet: String,
     /// What the policy says of what the command seems to have wanted; empty if nothing that it names is closed by the policy.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<DenialCause>,
 }
 

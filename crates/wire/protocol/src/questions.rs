@@ -161,14 +161,12 @@ pub enum Answer {
 }
 
 /// The core of a question, made by the decision; ids and times are added by the engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     Command {
         reason: Option<String>,
         command: String,
         cwd: AbsPath,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         additional_permissions: Option<Box<AdditionalPermissions>>,
     },
     FileChange {

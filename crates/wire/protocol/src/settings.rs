@@ -174,8 +174,7 @@ words! {
 }
 
 /// What permission profiles and managed requirements say of files, beyond a [`SandboxPolicy`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileRules {
     /// The lines of the profile in force, which then stand in place of the roots of the mode. The deepest one at or above a path decides.
     pub profile: Option<Vec<FileRule>>,
@@ -238,8 +237,7 @@ pub struct DenyGlob {
 }
 
 /// Where a configuration value came from; the layer that won.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     Default,
     System {
