@@ -1,7 +1,8 @@
 //! The one vocabulary: every plain type that crosses a crate boundary.
 //!
-//! Types here are data without decisions, with serde derives where they are sent or stored. Names and JSON shapes are the app-server protocol and the journal format that
-//! existing clients and files use, so a field is never renamed; new fields are optional with a default and readers ignore unknown fields.
+//! Types here are data without decisions, with serde derives where they are sent or stored. Names and JSON shapes are the app-server
+//! protocol and the journal format that existing clients and files use, so a field is never renamed; new fields are optional with a default
+//! and readers ignore unknown fields.
 //!
 //! | module | holds |
 //! | --- | --- |
