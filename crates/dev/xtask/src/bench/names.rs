@@ -3,11 +3,11 @@
 //! Measured in a network of its own, where the only name server hears everything and says nothing. A program that waits for a name of
 //! anybody but its provider (which has none here) shows it.
 
-use super::Program;
 use super::measures::{Bench, Measure};
 use anyhow::{Result, bail};
 #[cfg(target_os = "linux")]
 use {
+    super::Program,
     super::measures::{SANDBOXED, exec, millis},
     super::process,
     anyhow::Context,
