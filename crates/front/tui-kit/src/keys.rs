@@ -4,32 +4,11 @@
 
 use std::fmt;
 use std::str::FromStr;
-use termina::event::{KeyCode, KeyEvent, KeyEventKind, Modifiers};
-
-/// A key without its modifiers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Code {
-    Char(char),
-    Enter,
-    Tab,
-    Backspace,
-    Esc,
-    Left,
-    Right,
-    Up,
-    Down,
-    Home,
-    End,
-    PageUp,
-    PageDown,
-    Insert,
-    Delete,
-    /// F1 is 1.
-    F(u8),
-}
+pub use termina::event::KeyCode as Code;
+use termina::event::{KeyEvent, KeyEventKind, Modifiers};
 
 /// A key press.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     pub code: Code,
     pub ctrl: bool,
@@ -72,30 +51,13 @@ impl Key {
             return None;
         }
         let held = |modifier| event.modifiers.contains(modifier);
-        let mut shift = held(Modifiers::SHIFT);
-        let code = match event.code {
-            KeyCode::Char(c) => Code::Char(c),
-            KeyCode::Enter => Code::Enter,
-            KeyCode::Tab => Code::Tab,
-            KeyCode::BackTab => {
-                shift = true;
-                Code::Tab
-            }
-            KeyCode::Backspace => Code::Backspace,
-            KeyCode::Escape => Code::Esc,
-            KeyCode::Left => Code::Left,
-            KeyCode::Right => Code::Right,
-            KeyCode::Up => Code::Up,
-            KeyCode::Down => Code::Down,
-            KeyCode::Home => Code::Home,
-            KeyCode::End => Code::End,
-            KeyCode::PageUp => Code::PageUp,
-            KeyCode::PageDown => Code::PageDown,
-            KeyCode::Insert => Code::Insert,
-            KeyCode::Delete => Code::Delete,
-            KeyCode::Function(n) => Code::F(n),
-            _ => return None,
+        let (code, shift) = match event.code {
+            Code::BackTab => (Code::Tab, true),
+            code => (code, held(Modifiers::SHIFT)),
         };
+        if !matches!(code, Code::Char(_) | Code::Function(_)) && name_of(code).is_none() {
+            return None;
+        }
         let key = Self {
             code,
             ctrl: held(Modifiers::CONTROL),
@@ -144,7 +106,7 @@ const NAMES: &[(&str, Code)] = &[
     ("enter", Code::Enter),
     ("tab", Code::Tab),
     ("backspace", Code::Backspace),
-    ("esc", Code::Esc),
+    ("esc", Code::Escape),
     ("left", Code::Left),
     ("right", Code::Right),
     ("up", Code::Up),
@@ -159,11 +121,15 @@ const NAMES: &[(&str, Code)] = &[
     ("minus", Code::Char('-')),
 ];
 
+fn name_of(code: Code) -> Option<&'static str> {
+    NAMES.iter().find(|(_, known)| *known == code).map(|(name, _)| *name)
+}
+
 impl FromStr for Key {
     type Err = UnknownKey;
 
     fn from_str(text: &str) -> Result<Self, UnknownKey> {
-        let mut key = Self::plain(Code::Esc);
+        let mut key = Self::plain(Code::Escape);
         let mut rest = text;
         loop {
             let (flag, after) = if let Some(after) = rest.strip_prefix("ctrl-") {
@@ -182,7 +148,13 @@ impl FromStr for Key {
         }
         let mut chars = rest.chars();
         let named = NAMES.iter().find(|(name, _)| *name == rest).map(|(_, code)| *code);
-        let function = || rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=24).contains(n)).map(Code::F);
+        let function = || {
+            rest.strip_prefix('f')?
+                .parse()
+                .ok()
+                .filter(|n| (1..=24).contains(n))
+                .map(Code::Function)
+        };
         key.code = match (named, chars.next(), chars.next()) {
             (Some(code), ..) => code,
             (None, Some(c), None) if !c.is_control() => Code::Char(c),
@@ -199,10 +171,10 @@ impl fmt::Display for Key {
                 f.write_str(name)?;
             }
         }
-        match (self.code, NAMES.iter().find(|(_, code)| *code == self.code)) {
-            (_, Some((name, _))) => f.write_str(name),
+        match (self.code, name_of(self.code)) {
+            (_, Some(name)) => f.write_str(name),
             (Code::Char(c), None) => write!(f, "{c}"),
-            (Code::F(n), None) => write!(f, "f{n}"),
+            (Code::Function(n), None) => write!(f, "f{n}"),
             (_, None) => f.write_str("?"),
         }
     }
@@ -236,10 +208,12 @@ mod tests {
     fn what_terminals_say_in_two_ways_is_one_key() {
         let of = |code, modifiers| Key::of(KeyEvent::new(code, modifiers)).unwrap().to_string();
 
-        assert_eq!(of(KeyCode::Char('h'), Modifiers::CONTROL), "backspace");
-        assert_eq!(of(KeyCode::Char('A'), Modifiers::SHIFT), "A");
-        assert_eq!(of(KeyCode::Char('a'), Modifiers::SHIFT), "A");
-        assert_eq!(of(KeyCode::Char('A'), Modifiers::CONTROL | Modifiers::SHIFT), "ctrl-shift-a");
-        assert_eq!(of(KeyCode::BackTab, Modifiers::NONE), "shift-tab");
+        assert_eq!(of(Code::Char('h'), Modifiers::CONTROL), "backspace");
+        assert_eq!(of(Code::Char('A'), Modifiers::SHIFT), "A");
+        assert_eq!(of(Code::Char('a'), Modifiers::SHIFT), "A");
+        assert_eq!(of(Code::Char('A'), Modifiers::CONTROL | Modifiers::SHIFT), "ctrl-shift-a");
+        assert_eq!(of(Code::BackTab, Modifiers::NONE), "shift-tab");
+        assert_eq!(of(Code::Function(5), Modifiers::NONE), "f5");
+        assert_eq!(Key::of(KeyEvent::new(Code::KeypadBegin, Modifiers::NONE)), None);
     }
 }

@@ -112,7 +112,7 @@ impl Asking {
                 let text = words.expanded().trim().to_owned();
                 return Some(if text.is_empty() { Typed::Nothing } else { Typed::Given(text) });
             }
-            Code::Esc => {
+            Code::Escape => {
                 self.words = None;
                 return Some(Typed::Left);
             }

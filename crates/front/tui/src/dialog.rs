@@ -159,7 +159,7 @@ impl<A: Clone> Dialog<A> {
         let rows = self.choices.iter().enumerate().flat_map(|(index, choice)| {
             let (mark, role) = look.marked(index == self.chosen);
             let last = index + 1 == self.choices.len();
-            let esc = (last && keymap.in_question(Key::plain(Code::Esc)) == Some(Action::Answer(DECLINE))).then(|| "esc".to_owned());
+            let esc = (last && keymap.in_question(Key::plain(Code::Escape)) == Some(Action::Answer(DECLINE))).then(|| "esc".to_owned());
             let keys: Vec<String> = choice.letter(keymap).into_iter().chain(esc).collect();
             let keys = if keys.is_empty() {
                 String::new()

@@ -123,7 +123,7 @@ impl FirstRun {
                 Pressed::Answered(way) => self.go(way),
                 Pressed::ShowAll | Pressed::Nothing => Wanted::Nothing,
             },
-            (_, Code::Esc) => self.enter(Step::Ways, String::new()),
+            (_, Code::Escape) => self.enter(Step::Ways, String::new()),
             (_, Code::Enter) => self.confirm(),
             (Step::Model { .. }, Code::Up | Code::Down) => {
                 let (found, at) = self.found();

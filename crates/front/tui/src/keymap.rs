@@ -308,7 +308,7 @@ impl Keymap {
     /// ends what was begun.
     pub fn press(&mut self, contexts: &[Context], key: Key) -> Lookup<Action> {
         let began = !self.pressed.is_empty();
-        if began && key.code == Code::Esc {
+        if began && key.code == Code::Escape {
             self.pressed.clear();
             return Lookup::Prefix;
         }

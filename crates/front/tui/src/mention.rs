@@ -155,7 +155,7 @@ pub fn press(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     let mention = state.mention.as_mut()?;
     let count = mention.files.len();
     match (key.code, key.ctrl) {
-        (Code::Esc, _) => {
+        (Code::Escape, _) => {
             state.mention_left = Some(mention.word.start);
             Some(end(state))
         }

@@ -54,7 +54,7 @@ impl Pager {
         if let Some(query) = &mut self.query {
             match (key.code, key.typed()) {
                 _ if key == Key::ctrl('c') => self.query = None,
-                (Code::Esc, _) => self.query = None,
+                (Code::Escape, _) => self.query = None,
                 (Code::Enter, _) => {
                     let query = std::mem::take(query);
                     self.query = None;

@@ -83,7 +83,7 @@ pub fn wish(state: &mut State, bound: Bound, wish: Wish, now: Now) -> Vec<Effect
 /// The key that was waited for.
 pub fn press(state: &mut State, bound: Bound, key: Key, now: Now) -> Vec<Effect> {
     state.binding = None;
-    if key.code == Code::Esc || key == Key::ctrl('c') {
+    if key.code == Code::Escape || key == Key::ctrl('c') {
         return Vec::new();
     }
     set(state, bound, Some(vec![key.to_string()]), now)

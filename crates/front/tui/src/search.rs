@@ -40,7 +40,7 @@ pub fn press(state: &mut State, key: Key) -> bool {
         return true;
     }
     match (key.code, key.typed()) {
-        (Code::Esc, _) => leave(state),
+        (Code::Escape, _) => leave(state),
         (Code::Char('c' | 'g'), None) if key.ctrl => leave(state),
         (Code::Enter, _) => state.search = None,
         (Code::Up, _) => go_on(state, Way::Older),

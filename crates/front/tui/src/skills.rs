@@ -148,7 +148,7 @@ pub fn press(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     let (count, name) = (found.len(), found.get(selected)?.name.clone());
     let word = state.skills.word.clone()?;
     match (key.code, key.ctrl) {
-        (Code::Esc, _) => {
+        (Code::Escape, _) => {
             state.skills.left = Some(word.start);
             state.skills.word = None;
         }

@@ -10,6 +10,7 @@
 use super::lines::{
     LeafStart, Start, cells, indent, is_blank, item_start, leaf_start, quote_content, row_bytes, setext_level, table_head, to_columns,
 };
+use pulldown_cmark::Alignment;
 
 /// Bytes of a paragraph that are kept back.
 const PARAGRAPH_BYTES_MAX: usize = 16 * 1024;
@@ -33,16 +34,8 @@ pub enum Container {
     Item { kind: ListKind, number: u64 },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alignment {
-    None,
-    Left,
-    Center,
-    Right,
-}
-
 /// A piece of the document, inside the containers that are open.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     Open(Container),
     /// Of the innermost container.

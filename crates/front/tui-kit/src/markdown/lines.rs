@@ -1,6 +1,7 @@
 //! What a single line of Markdown begins: a quote, an item, a fence, a heading, a rule, a row of a table.
 
-use super::blocks::{Alignment, ListKind};
+use super::blocks::ListKind;
+use pulldown_cmark::Alignment;
 
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a> {

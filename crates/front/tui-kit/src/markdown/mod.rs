@@ -18,6 +18,7 @@ use crate::theme::{Role, Theme};
 use crate::wrap::Wrap;
 use blocks::{Container, Event, ListKind, Scanner};
 use inline::Definitions;
+use pulldown_cmark::Alignment;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::sync::Arc;
@@ -335,7 +336,7 @@ impl Renderer {
         }
     }
 
-    fn table_start(&mut self, alignments: &[blocks::Alignment], rows: &[Vec<String>]) {
+    fn table_start(&mut self, alignments: &[Alignment], rows: &[Vec<String>]) {
         let base = self.base();
         let cells: Vec<Vec<table::Cell>> = rows
             .iter()

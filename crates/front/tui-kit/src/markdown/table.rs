@@ -2,10 +2,10 @@
 //!
 //! Where not even that is possible, or where nothing may be drawn, every row is written as a list of "heading: value".
 
-use super::blocks::Alignment;
 use crate::cells::{Link, Piece, Row, width};
 use crate::theme::{Role, TableGlyphs, Theme};
 use crate::wrap::Wrap;
+use pulldown_cmark::Alignment;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 

@@ -1,6 +1,7 @@
 //! Styled text as the bytes that a terminal reads.
 
 use crate::cells::{Row, is_simple};
+use crate::theme::SIXTEEN;
 use ratatui::style::{Color, Modifier, Style};
 use std::io::Write;
 use unicode_segmentation::UnicodeSegmentation;
@@ -84,7 +85,8 @@ fn write_style(out: &mut Vec<u8>, style: Style) {
     out.extend_from_slice(b"\x1b[0");
     for (modifier, code) in MODIFIERS {
         if style.add_modifier.contains(modifier) {
-            number(out, code);
+            // Writing to memory cannot fail.
+            let _ = write!(out, ";{code}");
         }
     }
     if let Some(color) = style.fg {
@@ -96,43 +98,19 @@ fn write_style(out: &mut Vec<u8>, style: Style) {
     out.push(b'm');
 }
 
-fn number(out: &mut Vec<u8>, number: u8) {
-    // Writing to memory cannot fail.
-    let _ = write!(out, ";{number}");
-}
-
 /// `base` is 30 for the text and 40 for what is behind it.
 fn write_color(out: &mut Vec<u8>, color: Color, base: u8) {
-    let plain = |index: u8| base + index;
-    let bright = |index: u8| base + 60 + index;
-    let code = match color {
-        Color::Reset => base + 9,
-        Color::Black => plain(0),
-        Color::Red => plain(1),
-        Color::Green => plain(2),
-        Color::Yellow => plain(3),
-        Color::Blue => plain(4),
-        Color::Magenta => plain(5),
-        Color::Cyan => plain(6),
-        Color::Gray => plain(7),
-        Color::DarkGray => bright(0),
-        Color::LightRed => bright(1),
-        Color::LightGreen => bright(2),
-        Color::LightYellow => bright(3),
-        Color::LightBlue => bright(4),
-        Color::LightMagenta => bright(5),
-        Color::LightCyan => bright(6),
-        Color::White => bright(7),
-        Color::Indexed(index) => {
-            let _ = write!(out, ";{};5;{index}", base + 8);
-            return;
-        }
-        Color::Rgb(red, green, blue) => {
-            let _ = write!(out, ";{};2;{red};{green};{blue}", base + 8);
-            return;
+    // Writing to memory cannot fail.
+    let _ = match color {
+        Color::Indexed(index) => write!(out, ";{};5;{index}", base + 8),
+        Color::Rgb(red, green, blue) => write!(out, ";{};2;{red};{green};{blue}", base + 8),
+        _ => {
+            let code = (base..base + 8).chain(base + 60..base + 68);
+            let named = SIXTEEN.iter().zip(code).find(|((known, _), _)| *known == color);
+            // The one that is left is the terminal's own.
+            write!(out, ";{}", named.map_or(base + 9, |(_, code)| code))
         }
     };
-    number(out, code);
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         return ctrl_c(state, now);
     }
     state.quit_armed = None;
-    if key.code != Code::Esc {
+    if key.code != Code::Escape {
         state.back_armed = None;
     }
     if state.keymap.is_under_way() {
@@ -75,7 +75,7 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if vim::press(state, key) {
         return Vec::new();
     }
-    if std::mem::take(&mut state.shortcuts) && (key.code == Code::Esc || toggles_shortcuts(state, key)) {
+    if std::mem::take(&mut state.shortcuts) && (key.code == Code::Escape || toggles_shortcuts(state, key)) {
         return Vec::new();
     }
     if state.editor.is_empty() && state.images.is_empty() && toggles_shortcuts(state, key) {
@@ -134,7 +134,7 @@ fn press_popup(state: &mut State, key: Key, now: Now) -> Option<Vec<Effect>> {
             state.editor.set_text(&format!("/{}", chosen.name));
             return Some(submit::submit(state, now));
         }
-        Code::Esc => {
+        Code::Escape => {
             state.popup_chosen = 0;
             state.clear_field();
         }

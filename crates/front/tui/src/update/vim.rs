@@ -9,7 +9,7 @@ use codex_tui_kit::keys::{Code, Key};
 /// `false`: the key means what it means without Vim.
 pub fn press(state: &mut State, key: Key) -> bool {
     let Some(vim) = &mut state.vim else { return false };
-    if vim.mode() == Mode::Insert && key.code != Code::Esc {
+    if vim.mode() == Mode::Insert && key.code != Code::Escape {
         return false;
     }
     let contexts: &[Context] = match (vim.mode(), vim.awaits()) {

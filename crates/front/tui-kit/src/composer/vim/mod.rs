@@ -472,7 +472,7 @@ impl Vim {
 }
 
 fn is_escape(key: Key) -> bool {
-    key == Key::plain(Code::Esc) || key == Key::ctrl('[')
+    key == Key::plain(Code::Escape) || key == Key::ctrl('[')
 }
 
 fn text_of(editor: &Editor) -> Text<'_> {

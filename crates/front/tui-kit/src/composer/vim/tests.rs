@@ -4,7 +4,7 @@ use proptest::prelude::*;
 /// A key of the tests: a character as it is; `⎋` is Esc, `⏎` Enter, `⌫` Backspace, `®` Ctrl-R.
 fn key(c: char) -> Key {
     match c {
-        '⎋' => Key::plain(Code::Esc),
+        '⎋' => Key::plain(Code::Escape),
         '⏎' => Key::plain(Code::Enter),
         '⌫' => Key::plain(Code::Backspace),
         '®' => Key::ctrl('r'),
