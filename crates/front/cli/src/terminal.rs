@@ -374,7 +374,7 @@ fn closing(outcome: &codex_tui::app::Outcome) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use codex_tui::keymap::{CONTEXTS, ROWS};
+    use codex_tui::keymap::ROWS;
 
     #[test]
     fn a_prompt_that_was_taken_for_a_picture_is_told_how_to_be_none() {
@@ -397,8 +397,7 @@ mod tests {
         let keymap = &schema["properties"]["tui"]["properties"]["keymap"]["properties"];
 
         for row in ROWS {
-            let context = CONTEXTS.iter().find(|(context, _)| *context == row.context);
-            let (_, name) = context.expect("every context has a name");
+            let name = row.context.name();
             let action = &keymap[name]["properties"][row.name];
             assert!(
                 action.is_object() || keymap[name]["additionalProperties"].is_object(),

@@ -8,7 +8,6 @@ pub mod cells;
 pub mod composer;
 pub mod diff;
 pub mod highlight;
-pub mod keymap;
 pub mod keys;
 pub mod markdown;
 pub mod pager;

@@ -2,13 +2,12 @@
 //! way out. Esc answers nothing and ends the turn.
 
 use crate::dialog::{Body, Choice, DECLINE, Dialog, NO_KEY};
-use crate::keymap::{Action, Context, Keymap};
+use crate::keymap::{Action, Context, Keymap, Lookup};
 use crate::look::Look;
 use crate::questions::{Answer, Step};
 use codex_protocol::collaboration::{UserInputAnswer, UserInputAnswers, UserInputQuestion};
 use codex_tui_kit::cells;
 use codex_tui_kit::composer::Editor;
-use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::theme::Role;
 use ratatui::text::Line;

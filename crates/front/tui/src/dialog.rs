@@ -285,7 +285,7 @@ mod tests {
             wanted("decline", &["x"]),
         ];
         let (keymap, conflicts) = Keymap::new(&changes).unwrap();
-        assert_eq!(conflicts, []);
+        assert_eq!(conflicts, [""; 0]);
 
         let rows = dialog().choice_rows(40, &look, &keymap);
         insta::assert_snapshot!(rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"

@@ -1,7 +1,7 @@
 //! The tables of `docs/tui.md` are those of the code.
 
 use crate::commands::{Argument, COMMANDS, When};
-use crate::keymap::{CONTEXTS, ROWS};
+use crate::keymap::ROWS;
 
 fn commands() -> String {
     let mut table = "| command | effect | when |\n| --- | --- | --- |\n".to_owned();
@@ -24,10 +24,7 @@ fn keys() -> String {
     let mut table = "| where | action | keys |\n| --- | --- | --- |\n".to_owned();
     for row in ROWS {
         let keys: Vec<String> = row.keys.iter().map(|key| format!("`{key}`")).collect();
-        let place = CONTEXTS
-            .iter()
-            .find(|(context, _)| *context == row.context)
-            .map_or("", |(_, name)| name);
+        let place = row.context.name();
         table += &format!("| {place} | `{}` | {} |\n", row.name, keys.join(" "));
     }
     table

@@ -1,9 +1,8 @@
 //! Something long, on the whole window: scrolled and searched, left with q, Esc or Ctrl-C.
 
-use crate::keymap::{Action, Context, Keymap};
+use crate::keymap::{Action, Context, Keymap, Lookup};
 use crate::look::Look;
 use codex_tui_kit::cells;
-use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::pager::Pager as Reader;
 use codex_tui_kit::terminal::Size;

@@ -81,7 +81,7 @@ pub fn keymap(changes: &[KeyChange]) -> Result<(Keymap, Vec<String>), Failure> {
     match Keymap::new(changes) {
         Ok((keymap, conflicts)) => Ok((keymap, conflicts.iter().map(|conflict| format!("tui.keymap: {conflict}")).collect())),
         Err(wrong) => {
-            let lines: Vec<String> = wrong.iter().map(|wrong| format!("{}: {}", wrong.place, wrong.error)).collect();
+            let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
             Err(Failure::new("config.keymap", lines.join("\n")))
         }
     }

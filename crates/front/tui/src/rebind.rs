@@ -2,7 +2,7 @@
 
 use crate::cells::Notice;
 use crate::keep::keep;
-use crate::keymap::{CONTEXTS, ROWS};
+use crate::keymap::ROWS;
 use crate::picker::{Choice, Picker, Row};
 use crate::preferences;
 use crate::state::{Effect, Now, State};
@@ -30,16 +30,15 @@ pub enum Wish {
 
 /// Every action with its keys.
 pub fn list(state: &mut State) {
-    let rows = ROWS.iter().filter_map(|row| {
-        let (_, context) = CONTEXTS.iter().find(|(context, _)| *context == row.context)?;
+    let rows = ROWS.iter().map(|row| {
         let bound = Bound {
-            context,
+            context: row.context.name(),
             action: row.name,
             usual: row.keys,
         };
         let keys = keys(state, bound);
         let keys = if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") };
-        Some(Row::new(format!("{context}.{}", row.name), keys, Choice::Binding(bound)))
+        Row::new(format!("{}.{}", bound.context, bound.action), keys, Choice::Binding(bound))
     });
     state.picker = Some(Picker::new("Keys", rows.collect()));
 }

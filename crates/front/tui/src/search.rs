@@ -1,9 +1,8 @@
 //! Ctrl-R: what was written before, found by some of its letters while they are typed. The field shows what is found.
 
-use crate::keymap::{Action, FIELD};
+use crate::keymap::{Action, FIELD, Lookup};
 use crate::state::State;
 use codex_tui_kit::composer::Editor;
-use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
 
 /// A search that goes on.
@@ -35,7 +34,7 @@ pub fn begin(state: &mut State) {
 /// ends the search and means what it means: `false`.
 pub fn press(state: &mut State, key: Key) -> bool {
     let Some(search) = &mut state.search else { return false };
-    if let Lookup::Action(Action::SearchHistory(way)) = state.keymap.bindings().lookup(FIELD, &[key]) {
+    if let Lookup::Action(Action::SearchHistory(way)) = state.keymap.lookup(FIELD, &[key]) {
         go_on(state, way);
         return true;
     }

@@ -1,11 +1,10 @@
 //! What keys do to the list.
 
 use super::{Picker, Source, choose, sessions, several, themes};
-use crate::keymap::{Action, Context, Step};
+use crate::keymap::{Action, Context, Lookup, Step};
 use crate::state::{Effect, Now, State};
 use crate::update;
 use codex_protocol::requests::ThreadSortKey;
-use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::terminal::Surface;
 

@@ -7,7 +7,7 @@ use crate::cells::Notice;
 use crate::commands;
 use crate::dialog::Pressed;
 use crate::editor;
-use crate::keymap::{Action, Context, FIELD};
+use crate::keymap::{Action, Context, FIELD, Lookup};
 use crate::mention;
 use crate::pager::{self, Pager};
 use crate::picker;
@@ -20,7 +20,6 @@ use crate::view;
 use codex_protocol::requests::RequestId;
 use codex_tui_kit::composer::burst::Meaning;
 use codex_tui_kit::composer::{Edit, Editor, Motion};
-use codex_tui_kit::keymap::Lookup;
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::pager::Scroll;
 use serde_json::Value;
@@ -106,7 +105,7 @@ pub fn press(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 
 /// A sign that is typed opens the keys worth knowing, where the field is empty.
 fn toggles_shortcuts(state: &State, key: Key) -> bool {
-    state.keymap.bindings().lookup(&[Context::Composer], &[key]) == Lookup::Action(Action::ToggleShortcuts)
+    state.keymap.lookup(&[Context::Composer], &[key]) == Lookup::Action(Action::ToggleShortcuts)
 }
 
 /// What the key is bound to.
