@@ -19,6 +19,22 @@ pub struct FileFacts {
     pub link: bool,
 }
 
+impl FileFacts {
+    /// Reads the file that `path` was opened as.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is larger than [`FILE_BYTES_MAX`].
+    pub fn of(path: &AbsPath, file: File) -> io::Result<Self> {
+        let mode = mode_of(&file.metadata()?);
+        let link = fs::symlink_metadata(path)?.is_symlink();
+        Ok(Self {
+            bytes: read_bounded(file)?,
+            mode,
+            link,
+        })
+    }
+}
+
 /// What a path leads to, links followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
@@ -49,14 +65,7 @@ impl PatchFiles for DiskFiles {
         if self.kind(path)? == FileKind::Other {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        let file = File::open(path)?;
-        let mode = mode_of(&file.metadata()?);
-        let link = fs::symlink_metadata(path)?.is_symlink();
-        Ok(FileFacts {
-            bytes: read_bounded(file)?,
-            mode,
-            link,
-        })
+        FileFacts::of(path, File::open(path)?)
     }
 
     fn kind(&self, path: &AbsPath) -> io::Result<FileKind> {

@@ -257,6 +257,60 @@ pub fn lock_holder(path: &Path) -> Option<u32> {
     }
 }
 
+/// Where an open file lies now, links followed. `opened` is the path it was opened by: systems that do not tell are asked what that leads to.
+///
+/// # Errors
+/// If it has no name any more, or the system does not answer.
+pub fn real_path(file: &File, opened: &Path) -> io::Result<PathBuf> {
+    let real = {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd;
+            let _ = opened;
+            fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?
+        }
+        #[cfg(target_vendor = "apple")]
+        {
+            use std::os::unix::ffi::OsStringExt;
+            let _ = opened;
+            PathBuf::from(std::ffi::OsString::from_vec(rustix::fs::getpath(file)?.into_bytes()))
+        }
+        #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+        fs::canonicalize(opened)?
+    };
+    match names(&file.metadata()?) {
+        0 => Err(io::Error::new(io::ErrorKind::NotFound, "removed meanwhile")),
+        _ => Ok(real),
+    }
+}
+
+/// How many names a file has (hard links); 1 where the system does not tell.
+pub fn names(facts: &fs::Metadata) -> u64 {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::MetadataExt::nlink(facts)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = facts;
+        1
+    }
+}
+
+/// Whether two files are one under two names; `false` where the system does not tell.
+pub fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (one, other);
+        false
+    }
+}
+
 /// The permission bits, where the system has them.
 pub fn mode(facts: &fs::Metadata) -> Option<u32> {
     #[cfg(unix)]

@@ -3,13 +3,14 @@
 //! A picture that is small enough goes out as the bytes it has; a larger one is scaled down. Pictures are decoded in any case, so that
 //! nothing else can be read into the conversation under that name.
 
+use crate::reading;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use codex_base::AbsPath;
+use codex_permissions::ResolvedPolicy;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 use serde_json::{Value, json};
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 use thiserror::Error;
 
@@ -38,14 +39,14 @@ pub(crate) enum ImageError {
 }
 
 /// The content part for a picture file. Blocking.
-pub(crate) fn content_part(path: &AbsPath, detail: &str) -> Result<Value, ImageError> {
-    let bytes = read(path)?;
+pub(crate) fn content_part(path: &AbsPath, detail: &str, policy: &ResolvedPolicy) -> Result<Value, ImageError> {
+    let bytes = read(path, policy)?;
     let (mime, bytes) = sendable(bytes)?;
     let url = format!("data:{mime};base64,{}", STANDARD.encode(bytes));
     Ok(json!({ "type": "input_image", "image_url": url, "detail": detail }))
 }
 
-fn read(path: &AbsPath) -> Result<Vec<u8>, ImageError> {
+fn read(path: &AbsPath, policy: &ResolvedPolicy) -> Result<Vec<u8>, ImageError> {
     let metadata = std::fs::metadata(path.as_path()).map_err(|source| ImageError::Missing {
         path: path.clone(),
         source,
@@ -58,7 +59,7 @@ fn read(path: &AbsPath) -> Result<Vec<u8>, ImageError> {
         source,
     };
     let mut bytes = Vec::new();
-    File::open(path.as_path())
+    reading::open(path, policy)
         .and_then(|file| file.take(IMAGE_FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
     if bytes.len() as u64 > IMAGE_FILE_BYTES_MAX {
@@ -109,7 +110,7 @@ mod tests {
         let bytes = picture(3, 2, ImageFormat::Png);
         std::fs::write(path.as_path(), &bytes).unwrap();
 
-        let part = content_part(&path, "high").unwrap();
+        let part = content_part(&path, "high", &ResolvedPolicy::unconfined()).unwrap();
 
         let url = format!("data:image/png;base64,{}", STANDARD.encode(&bytes));
         assert_eq!(part, json!({ "type": "input_image", "image_url": url, "detail": "high" }));
@@ -132,12 +133,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = AbsPath::new(folder.path()).unwrap();
         std::fs::write(root.join("f.txt").as_path(), "not a picture").unwrap();
-        File::create(root.join("big.png").as_path())
+        std::fs::File::create(root.join("big.png").as_path())
             .unwrap()
             .set_len(IMAGE_FILE_BYTES_MAX + 1)
             .unwrap();
         let error = |name: &str| {
-            content_part(&root.join(name), "high")
+            content_part(&root.join(name), "high", &ResolvedPolicy::unconfined())
                 .unwrap_err()
                 .to_string()
                 .replace(&root.to_string(), "$DIR")

@@ -22,6 +22,7 @@ mod login;
 mod outcome;
 mod patch;
 mod prepare;
+mod reading;
 mod result;
 mod run;
 mod shell;

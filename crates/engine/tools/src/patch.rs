@@ -5,9 +5,10 @@
 
 use crate::error::ToolError;
 use crate::outcome::ToolOutcome;
+use crate::reading::PermittedFiles;
 use crate::result::{aborted_text, heredoc_text, patch_text};
 use crate::turn::ToolWorld;
-use codex_apply_patch::{ApplyError, Change, ChangeKind, DiskFiles, Patch, PatchError, PatchPlan, WriteScope};
+use codex_apply_patch::{ApplyError, Change, ChangeKind, Patch, PatchError, PatchPlan, WriteScope};
 use codex_base::AbsPath;
 use codex_permissions::ResolvedPolicy;
 use codex_protocol::facts::PatchIntent;
@@ -47,9 +48,15 @@ enum PatchFailure {
 
 impl PatchAction {
     /// Reads and checks a patch. Blocking; writes nothing.
-    pub fn new(call_id: &str, text: &str, cwd: &AbsPath, origin: PatchOrigin) -> Result<(Self, PatchIntent, ThreadItem), ToolError> {
+    pub fn new(
+        call_id: &str,
+        text: &str,
+        cwd: &AbsPath,
+        origin: PatchOrigin,
+        policy: &ResolvedPolicy,
+    ) -> Result<(Self, PatchIntent, ThreadItem), ToolError> {
         let patch = codex_apply_patch::parse(text)?;
-        let plan = codex_apply_patch::plan(&patch, cwd, &DiskFiles)?;
+        let plan = codex_apply_patch::plan(&patch, cwd, &PermittedFiles(policy))?;
         let changes: Vec<FileUpdateChange> = plan.file_changes().into_iter().map(shown).collect();
         let places = places(&changes);
         let intent = PatchIntent {
@@ -76,7 +83,7 @@ impl PatchAction {
         let begun = world.clock.monotonic();
         let written = {
             let (patch, cwd, decided) = (self.patch.clone(), self.cwd.clone(), self.places.clone());
-            tokio::task::spawn_blocking(move || write(&patch, &cwd, &decided, &write_scope(&policy))).await
+            tokio::task::spawn_blocking(move || write(&patch, &cwd, &decided, &policy)).await
         };
         let took = world.clock.monotonic().saturating_sub(begun);
         match written.unwrap_or_else(|crashed| Err(PatchFailure::Crashed(crashed.to_string()))) {
@@ -127,12 +134,13 @@ impl PatchAction {
 
 /// Within roots nothing outside of them is written, whatever links say. A patch that was allowed to leave them must still mean the files that
 /// were decided about.
-fn write(patch: &Patch, cwd: &AbsPath, decided: &[AbsPath], scope: &WriteScope) -> Result<PatchPlan, PatchFailure> {
-    let plan = codex_apply_patch::plan(patch, cwd, &DiskFiles).map_err(PatchFailure::NoLongerFits)?;
-    if *scope == WriteScope::Everywhere && places(&plan.file_changes().into_iter().map(shown).collect::<Vec<_>>()) != decided {
+fn write(patch: &Patch, cwd: &AbsPath, decided: &[AbsPath], policy: &ResolvedPolicy) -> Result<PatchPlan, PatchFailure> {
+    let scope = write_scope(policy);
+    let plan = codex_apply_patch::plan(patch, cwd, &PermittedFiles(policy)).map_err(PatchFailure::NoLongerFits)?;
+    if scope == WriteScope::Everywhere && places(&plan.file_changes().into_iter().map(shown).collect::<Vec<_>>()) != decided {
         return Err(PatchFailure::MovedAway);
     }
-    codex_apply_patch::apply(&plan, scope).map_err(PatchFailure::NotWritten)?;
+    codex_apply_patch::apply(&plan, &scope).map_err(PatchFailure::NotWritten)?;
     Ok(plan)
 }
 

@@ -331,7 +331,7 @@ fn view_image(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolErr
 }
 
 fn patch(call: &ToolCallView, text: &str, cwd: &AbsPath, origin: PatchOrigin, turn: &TurnTools) -> Result<Prepared, ToolError> {
-    let (action, intent, item) = PatchAction::new(&call.call_id, text, cwd, origin)?;
+    let (action, intent, item) = PatchAction::new(&call.call_id, text, cwd, origin, &turn.policy)?;
     let prepared = Prepared::new(call, turn, ToolIntent::Patch(intent), Action::Patch(action));
     Ok(Prepared {
         started: Some(item),

@@ -39,7 +39,7 @@ pub async fn run(
         // Its answer is its output; nothing is run.
         Action::UserInput => ToolOutcome::text("nobody was asked", false),
         Action::Permissions(asked) => ToolOutcome::text(granted_text(&asked, PermissionGrantScope::Turn), true),
-        Action::Image { path, detail } => view_image(prepared.call_id, path, detail, world, &cancel).await,
+        Action::Image { path, detail } => view_image(prepared.call_id, path, detail, policy, world, &cancel).await,
     };
     fitted(outcome, limit_tokens)
 }
@@ -52,11 +52,18 @@ fn fitted(outcome: ToolOutcome, limit_tokens: usize) -> ToolOutcome {
     ToolOutcome { output, ..outcome }
 }
 
-async fn view_image(call_id: String, path: AbsPath, detail: &'static str, world: &ToolWorld, cancel: &CancellationToken) -> ToolOutcome {
+async fn view_image(
+    call_id: String,
+    path: AbsPath,
+    detail: &'static str,
+    policy: ResolvedPolicy,
+    world: &ToolWorld,
+    cancel: &CancellationToken,
+) -> ToolOutcome {
     let begun = world.clock.monotonic();
     let read = {
         let path = path.clone();
-        tokio::task::spawn_blocking(move || image_view::content_part(&path, detail))
+        tokio::task::spawn_blocking(move || image_view::content_part(&path, detail, &policy))
     };
     tokio::select! {
         read = read => match read {
