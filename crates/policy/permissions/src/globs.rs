@@ -2,7 +2,7 @@
 
 use codex_base::AbsPath;
 use codex_protocol::settings::DenyGlob;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf, is_separator};
@@ -128,17 +128,24 @@ fn last_names(globs: &[DenyGlob]) -> Option<Vec<String>> {
     globs.iter().map(last).collect()
 }
 
+/// Why a pattern cannot be understood, for whoever wrote it.
+pub fn pattern_problem(pattern: &str) -> Option<String> {
+    compiled(pattern).err().map(|error| error.kind().to_string())
+}
+
+fn compiled(pattern: &str) -> Result<Glob, globset::Error> {
+    // Braces are plain characters here.
+    GlobBuilder::new(&pattern.replace('{', "[{]").replace('}', "[}]"))
+        .literal_separator(true)
+        .backslash_escape(false)
+        .allow_unclosed_class(true)
+        .build()
+}
+
 fn compile<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Option<GlobSet> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        // Braces are plain characters here.
-        let pattern = pattern.replace('{', "[{]").replace('}', "[}]");
-        let compiled = GlobBuilder::new(&pattern)
-            .literal_separator(true)
-            .backslash_escape(false)
-            .allow_unclosed_class(true)
-            .build();
-        set.add(compiled.ok()?);
+        set.add(compiled(pattern).ok()?);
     }
     set.build().ok()
 }

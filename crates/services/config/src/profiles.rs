@@ -6,6 +6,7 @@ use crate::tree::{Node, Table, Value, dotted};
 use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
 use codex_permissions::devices::{self, Device, GPU_WORD};
+use codex_permissions::pattern_problem;
 use codex_protocol::additional::MINIMAL_PATHS;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, Rights, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::BTreeMap;
@@ -452,6 +453,9 @@ fn add_rule(rules: &mut Rules, (path, below): (&str, &str), key: &str, node: &No
     let rights = node.one_of(key, &NAMES)?;
     if rights != Rights::None && (is_pattern(path) || is_pattern(below)) {
         return Err(invalid(node, format!("`{key}`: patterns are for `deny` only")));
+    }
+    if let Some(problem) = [path, below].into_iter().filter(|part| is_pattern(part)).find_map(pattern_problem) {
+        return Err(invalid(node, format!("`{key}` is no pattern: {problem}")));
     }
     let rule = Rule {
         rights,

@@ -8,6 +8,7 @@ use crate::tree::{self, Node, Table};
 use crate::value::by_name;
 use crate::{Config, ConfigError, Place, ProcessEnv, Replacement};
 use codex_base::AbsPath;
+use codex_permissions::pattern_problem;
 use codex_protocol::settings::{
     ApprovalPolicy, ApprovalsReviewer, DenyGlob, FileRule, FileRules, NetworkAccess, Rights, SandboxMode, SandboxPolicy, SocketRule,
     UnixSockets, WebSearchMode,
@@ -355,6 +356,13 @@ fn deny_read(table: &Table, env: &ProcessEnv) -> Result<DenyRead, ConfigError> {
     for text in node.items().unwrap_or_default().iter().filter_map(toml::Value::as_str) {
         let path = env.absolute(text).ok_or_else(|| no_path(&KEY.join("."), node, text))?;
         if is_pattern(text) {
+            if let Some(problem) = pattern_problem(text) {
+                return Err(invalid(
+                    &KEY.join("."),
+                    node,
+                    &format!("holds `{text}`, which is no pattern: {problem}"),
+                ));
+            }
             found.globs.push(DenyGlob {
                 pattern: path.to_string(),
                 place: place.clone(),

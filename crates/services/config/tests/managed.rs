@@ -165,6 +165,10 @@ fn requirements_that_cannot_be_kept_end_the_start() {
         "[permissions.filesystem]\ndeny_read = [\"etc/shadow\"]\n",
         "[config.requirement_invalid] AT 2:1: permissions.filesystem.deny_read needs absolute paths, not `etc/shadow`",
     );
+    check(
+        "[permissions.filesystem]\ndeny_read = [\"/srv/[z-a]\"]\n",
+        "[config.requirement_invalid] AT 2:1: permissions.filesystem.deny_read holds `/srv/[z-a]`, which is no pattern: invalid range; 'z' > 'a'",
+    );
     check("[permissions.filesystem]\ndeny_read = []\n", "no error");
     check(
         "[rules]\nprefix_rules = [{ pattern = [{ token = \"git\" }], decision = \"prompt\" }]\n",

@@ -244,6 +244,7 @@ fn mistakes_in_profiles_are_named() {
     add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\":tmpdir\" = { a = \"write\" }\n");
     add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\nglob_scan_max_depth = 0\n");
     add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t/*\" = \"write\"\n");
+    add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t\" = { \"[z-a]\" = \"deny\" }\n");
     add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t\" = \"append\"\n");
     insta::assert_snapshot!(all, @r#"
     [permissions.q]
@@ -291,6 +292,12 @@ fn mistakes_in_profiles_are_named() {
     [permissions.p.filesystem]
     "/t/*" = "write"
     => [config.permissions_invalid] AT 5:1: `permissions.p.filesystem."/t/*"`: patterns are for `deny` only
+
+    [permissions.p]
+    extends = ":workspace"
+    [permissions.p.filesystem]
+    "/t" = { "[z-a]" = "deny" }
+    => [config.permissions_invalid] AT 5:10: `permissions.p.filesystem."/t"."[z-a]"` is no pattern: invalid range; 'z' > 'a'
 
     [permissions.p]
     extends = ":workspace"
