@@ -3,11 +3,12 @@
 //! Input: where to look and how much to read ([`DocsRequest`]). Output: one text, the files it came from, and warnings ([`ProjectDocs`]).
 //! Files are read and nothing is written. Trust plays no part: these files are read in untrusted projects too.
 
-use crate::files::{directories, is_file, read_at_most};
+use crate::files::{directories, is_file, read_at_most, read_link_at_most};
 use codex_base::AbsPath;
+use std::path::Path;
 
 /// Where to look and how much to read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct DocsRequest<'a> {
     /// Its global document comes first.
     pub codex_home: &'a AbsPath,
@@ -18,6 +19,8 @@ pub struct DocsRequest<'a> {
     pub max_bytes: usize,
     /// Names to try after the standard ones.
     pub fallback_filenames: &'a [String],
+    /// Whether what a project document leads to may be read: a link in a checkout could name a file of keys.
+    pub may_read: &'a dyn Fn(&Path) -> bool,
 }
 
 /// What the model is told, and where it came from.
@@ -87,7 +90,7 @@ fn project_part(request: &DocsRequest<'_>, docs: &mut ProjectDocs) -> Option<Str
                 .push(format!("{path} was not read: project_doc_max_bytes ({max}) is used up"));
             continue;
         }
-        let piece = match read_at_most(&path, left) {
+        let piece = match read_link_at_most(&path, left, request.may_read) {
             Ok(piece) => piece,
             Err(error) => {
                 docs.warnings.push(format!("{path} could not be read: {error}"));

@@ -12,9 +12,9 @@ use base64::Engine as _;
 use codex_base::AbsPath;
 use codex_config::{Config, ConfigError, Overrides, Resolved};
 use codex_model::{Catalog, CatalogError, LocalServer, ModelInfo};
-use codex_permissions::ResolvedPolicy;
 use codex_permissions::additional::{Additional, Places};
 use codex_permissions::modes::{self, NotAMode};
+use codex_permissions::{Because, Decision, ResolvedPolicy, Rights};
 use codex_protocol::collaboration::{CollaborationMode, ModeKind};
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{SessionSource, SubAgentKind, UserInput};
@@ -23,7 +23,7 @@ use codex_skills::SkillSet;
 use codex_tools::{Terminals, ToolSet, TurnTools, UserShell, WebSearch, Widening};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A picture larger than this is not read.
@@ -162,14 +162,28 @@ fn web_search(config: &Config, info: &ModelInfo) -> Option<Arc<WebSearch>> {
     })
 }
 
-/// The AGENTS.md files of a directory.
+/// The AGENTS.md files of a directory. One in the project that no rule is about counts as readable: it is asked for by name, not by a command.
 pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> codex_skills::ProjectDocs {
+    let policy = policy(shared, cwd, &resolved.config);
+    let may_read = |path: &Path| {
+        AbsPath::new(path).is_ok_and(|path| match codex_permissions::decision(&policy, &path) {
+            Decision {
+                rights: Rights::None,
+                because,
+            } => because == Because::Nothing && path.starts_with(&resolved.project_root),
+            Decision {
+                rights: Rights::Read | Rights::Write,
+                ..
+            } => true,
+        })
+    };
     codex_skills::project_docs(&codex_skills::DocsRequest {
         codex_home: &shared.env.codex_home,
         project_root: &resolved.project_root,
         cwd,
         max_bytes: resolved.config.project_doc_max_bytes,
         fallback_filenames: &resolved.config.project_doc_fallback_filenames,
+        may_read: &may_read,
     })
 }
 

@@ -37,6 +37,7 @@ fn answer(case: &Case) -> String {
         cwd: &cwd,
         max_bytes: case.max_bytes,
         fallback_filenames: &fallbacks,
+        may_read: &|_| true,
     });
     let mut out = format!("{:?}", docs.text);
     for source in &docs.sources {
@@ -224,7 +225,22 @@ fn links_are_followed_and_dangling_ones_passed_over() {
         cwd: &root,
         max_bytes: 100,
         fallback_filenames: &[],
+        may_read: &|_| true,
     };
 
     assert_eq!(project_docs(&request).text.as_deref(), Some("linked"));
+
+    // A checkout can bring a link to anything.
+    let keys_are_hidden = |path: &Path| !path.ends_with("text");
+    let hiding = DocsRequest {
+        may_read: &keys_are_hidden,
+        ..request
+    };
+    let docs = project_docs(&hiding);
+    assert_eq!((docs.text, docs.sources), (None, vec![]));
+    let told = format!(
+        "{} could not be read: it leads to a file that the sandbox policy hides",
+        root.join(NAME)
+    );
+    assert_eq!(docs.warnings, [told]);
 }
