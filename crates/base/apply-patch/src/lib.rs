@@ -24,7 +24,7 @@ mod scope;
 pub use apply::{ApplyError, Left, apply};
 pub use diff::{Change, ChangeKind};
 pub use error::{ChunkProblem, PatchError};
-pub use files::{DiskFiles, FILE_BYTES_MAX, FileFacts, FileKind, MemoryFiles, PatchFiles};
+pub use files::{DiskFiles, FILE_BYTES_MAX, FileFacts, FileKind, PatchFiles};
 pub use parse::parse;
 pub use patch::{Anchor, Chunk, ChunkLine, Hunk, Patch};
 pub use plan::{MoveTarget, PatchPlan, PlannedChange, plan};

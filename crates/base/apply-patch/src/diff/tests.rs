@@ -1,5 +1,6 @@
 use super::*;
-use crate::{MemoryFiles, parse, plan};
+use crate::files::tests::MemoryFiles;
+use crate::{parse, plan};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 

@@ -1,7 +1,8 @@
 //! Planning and editing, without a disk.
 
 use super::*;
-use crate::{MemoryFiles, parse};
+use crate::files::tests::MemoryFiles;
+use crate::parse;
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
