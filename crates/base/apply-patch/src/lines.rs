@@ -14,24 +14,12 @@ pub struct FileText<'t> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'t> {
     pub text: &'t str,
-    /// `None` for a last line without line end.
-    pub end: Option<LineEnd>,
+    /// `\n` or `\r\n`; empty for a last line without line end.
+    pub end: &'t str,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineEnd {
-    Lf,
-    CrLf,
-}
-
-impl LineEnd {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lf => "\n",
-            Self::CrLf => "\r\n",
-        }
-    }
-}
+/// What a line ends with where no neighbour says it.
+const USUAL_END: &str = "\n";
 
 impl<'t> FileText<'t> {
     pub fn new(text: &'t str) -> Self {
@@ -43,29 +31,18 @@ impl<'t> FileText<'t> {
     }
 
     /// The end that a new line before line `index` takes: that line's, else the one's before it.
-    pub fn end_near(&self, index: usize) -> LineEnd {
-        let end = |index: usize| self.lines.get(index).and_then(|line| line.end);
-        end(index)
-            .or_else(|| end(index.saturating_sub(1)))
-            .or_else(|| end(0))
-            .unwrap_or(LineEnd::Lf)
+    pub fn end_near(&self, index: usize) -> &'t str {
+        let ends = [index, index.saturating_sub(1), 0].map(|index| self.lines.get(index).map_or("", |line| line.end));
+        ends.into_iter().find(|end| !end.is_empty()).unwrap_or(USUAL_END)
     }
 }
 
 impl<'t> Line<'t> {
     fn new(line: &'t str) -> Self {
-        let Some(text) = line.strip_suffix('\n') else {
-            return Self { text: line, end: None };
-        };
-        match text.strip_suffix('\r') {
-            Some(text) => Self {
-                text,
-                end: Some(LineEnd::CrLf),
-            },
-            None => Self {
-                text,
-                end: Some(LineEnd::Lf),
-            },
+        let text = line.strip_suffix('\n').map_or(line, |text| text.strip_suffix('\r').unwrap_or(text));
+        Self {
+            text,
+            end: &line[text.len()..],
         }
     }
 }
@@ -77,11 +54,13 @@ pub fn joined(has_mark: bool, lines: &[Line<'_>]) -> String {
     if has_mark {
         text.push_str(BYTE_ORDER_MARK);
     }
-    let mut end = LineEnd::Lf;
+    let mut end = USUAL_END;
     for line in lines {
-        end = line.end.unwrap_or(end);
+        if !line.end.is_empty() {
+            end = line.end;
+        }
         text.push_str(line.text);
-        text.push_str(end.as_str());
+        text.push_str(end);
     }
     text
 }

@@ -281,7 +281,7 @@ fn edited<'t>(file: &FileText<'t>, placed: &[Placed<'t>]) -> Vec<Line<'t>> {
                     let neighbour = if cursor > start { cursor - 1 } else { cursor };
                     lines.push(Line {
                         text,
-                        end: Some(file.end_near(neighbour)),
+                        end: file.end_near(neighbour),
                     });
                 }
             }
