@@ -48,7 +48,7 @@ fn entry<'p>(step: Step<'p>, root: AbsPath, real: &AbsPath) -> Result<Located<'p
         let below = parent.strip_prefix(root.as_path()).ok()?.to_owned();
         Some((below, name.to_owned()))
     });
-    let (below, name) = parts.ok_or_else(|| look_up_failed(step.path, io::ErrorKind::IsADirectory.into()))?;
+    let (below, name) = parts.ok_or_else(|| ApplyError::io("look up", step.path)(io::ErrorKind::IsADirectory.into()))?;
     Ok(Located { step, root, below, name })
 }
 
@@ -72,6 +72,7 @@ fn canonical(path: &Path) -> io::Result<AbsPath> {
 
 /// What is written is the file behind a link; what is removed is the link.
 fn real_path(path: &AbsPath, work: Work<'_>) -> Result<AbsPath, ApplyError> {
+    let failed = ApplyError::io("look up", path);
     let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
     match work {
         Work::Write { .. } | Work::Keep if is_link => canonical(path).map_err(|error| match error.kind() {
@@ -79,17 +80,9 @@ fn real_path(path: &AbsPath, work: Work<'_>) -> Result<AbsPath, ApplyError> {
                 path: path.clone(),
                 why: Refusal::DanglingLink,
             },
-            _ => look_up_failed(path, error),
+            _ => failed(error),
         }),
-        Work::Write { .. } | Work::Keep | Work::Remove => real_parent(path).map_err(|error| look_up_failed(path, error)),
-    }
-}
-
-fn look_up_failed(path: &AbsPath, error: io::Error) -> ApplyError {
-    ApplyError::Io {
-        doing: "look up",
-        path: path.clone(),
-        error,
+        Work::Write { .. } | Work::Keep | Work::Remove => real_parent(path).map_err(failed),
     }
 }
 

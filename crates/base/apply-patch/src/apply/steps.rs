@@ -29,34 +29,28 @@ pub fn steps(plan: &PatchPlan) -> Vec<Step<'_>> {
     let mut removals = Vec::new();
     for change in &plan.changes {
         let before = change.before.as_ref();
+        let step = |work| Step {
+            path: &change.path,
+            before,
+            work,
+        };
+        let Some(contents) = &change.after else {
+            removals.push(step(Work::Remove));
+            continue;
+        };
         let mode = before.and_then(|facts| facts.mode);
-        match (&change.after, &change.move_to) {
-            (None, _) => removals.push(Step {
-                path: &change.path,
-                before,
-                work: Work::Remove,
-            }),
-            (Some(contents), Some(target)) => {
+        let write = Work::Write { contents, mode };
+        match &change.move_to {
+            Some(target) => {
                 steps.push(Step {
                     path: &target.path,
                     before: target.before.as_ref(),
-                    work: Work::Write { contents, mode },
+                    work: write,
                 });
-                removals.push(Step {
-                    path: &change.path,
-                    before,
-                    work: Work::Remove,
-                });
+                removals.push(step(Work::Remove));
             }
-            (Some(contents), None) => {
-                let same = before.is_some_and(|facts| facts.bytes == *contents);
-                let work = if same { Work::Keep } else { Work::Write { contents, mode } };
-                steps.push(Step {
-                    path: &change.path,
-                    before,
-                    work,
-                });
-            }
+            None if before.is_some_and(|facts| facts.bytes == *contents) => steps.push(step(Work::Keep)),
+            None => steps.push(step(write)),
         }
     }
     steps.append(&mut removals);

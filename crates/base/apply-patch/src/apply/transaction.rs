@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// One application of a plan. Holds every touched folder open until it ends.
-pub struct Transaction<F: Folder> {
+pub struct Transaction<'p, F: Folder> {
     folders: HashMap<(AbsPath, PathBuf), Rc<F>>,
     made: Vec<MadeFolder<F>>,
-    entries: Vec<Target<F>>,
+    entries: Vec<Target<'p, F>>,
     finished: bool,
 }
 
@@ -29,8 +29,8 @@ struct MadeFolder<F> {
 }
 
 /// One directory entry and what has been done to it.
-struct Target<F> {
-    path: AbsPath,
+struct Target<'p, F> {
+    step: Step<'p>,
     folder: Rc<F>,
     name: OsString,
     temporary: OsString,
@@ -55,15 +55,7 @@ enum State {
     Removed,
 }
 
-/// How an old file is kept while a new one takes its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    Itself,
-    /// It lies on a file system without links. Whether it changed in the last moment cannot be told.
-    Copy,
-}
-
-impl<F: Folder> Default for Transaction<F> {
+impl<F: Folder> Default for Transaction<'_, F> {
     fn default() -> Self {
         Self {
             folders: HashMap::new(),
@@ -74,7 +66,7 @@ impl<F: Folder> Default for Transaction<F> {
     }
 }
 
-impl<F: Folder> Drop for Transaction<F> {
+impl<F: Folder> Drop for Transaction<'_, F> {
     fn drop(&mut self) {
         if !self.finished {
             self.undo();
@@ -82,30 +74,24 @@ impl<F: Folder> Drop for Transaction<F> {
     }
 }
 
-impl<F: Folder> Transaction<F> {
+impl<'p, F: Folder> Transaction<'p, F> {
     /// Does everything but removing the old contents. After an error, [`Transaction::undone`] is next.
-    pub fn run(&mut self, located: Vec<Located<'_>>, watch: &mut dyn FnMut(Moment) -> io::Result<()>) -> Result<(), ApplyError> {
-        self.open(&located)?;
-        let steps: Vec<Step<'_>> = located.into_iter().map(|located| located.step).collect();
-        for (number, (target, step)) in self.entries.iter_mut().zip(&steps).enumerate() {
+    pub fn run(&mut self, located: Vec<Located<'p>>, watch: &mut dyn FnMut(Moment) -> io::Result<()>) -> Result<(), ApplyError> {
+        self.open(located)?;
+        for (number, target) in self.entries.iter_mut().enumerate() {
             watch(Moment::Stage(number)).map_err(|error| target.failed("write", error))?;
-            target.stage(step)?;
+            target.stage()?;
         }
-        let first = self.entries.first().map(|target| target.path.clone());
-        let watched = |result: io::Result<()>| match (result, &first) {
+        let first = self.entries.first().map(|target| target.step.path);
+        let watched = |result: io::Result<()>| match (result, first) {
             (Err(error), Some(path)) => Err(ApplyError::io("write", path)(error)),
             _ => Ok(()),
         };
         watched(watch(Moment::Staged))?;
-        let found = self
-            .entries
-            .iter()
-            .zip(&steps)
-            .map(|(target, step)| target.verified(step))
-            .collect::<Result<Vec<_>, _>>()?;
-        for (number, ((target, step), old)) in self.entries.iter_mut().zip(&steps).zip(found).enumerate() {
+        let found = self.entries.iter().map(Target::verified).collect::<Result<Vec<_>, _>>()?;
+        for (number, (target, old)) in self.entries.iter_mut().zip(found).enumerate() {
             watch(Moment::Rename(number)).map_err(|error| target.failed("rename", error))?;
-            target.commit(step, old)?;
+            target.commit(old)?;
         }
         watched(watch(Moment::Renamed))?;
         self.sync()
@@ -140,9 +126,9 @@ impl<F: Folder> Transaction<F> {
     }
 
     fn undo(&mut self) -> Vec<Left> {
-        let undo = |target: &mut Target<F>| {
+        let undo = |target: &mut Target<'_, F>| {
             target.undo().err().map(|why| Left {
-                path: target.path.clone(),
+                path: target.step.path.clone(),
                 why,
             })
         };
@@ -165,16 +151,16 @@ impl<F: Folder> Transaction<F> {
         left
     }
 
-    fn open(&mut self, located: &[Located<'_>]) -> Result<(), ApplyError> {
+    fn open(&mut self, located: Vec<Located<'p>>) -> Result<(), ApplyError> {
         let id = fresh_id();
-        for (number, place) in located.iter().enumerate() {
-            let folder = self.folder(place)?;
+        for (number, place) in located.into_iter().enumerate() {
+            let folder = self.folder(&place)?;
             self.entries.push(Target {
-                path: place.step.path.clone(),
                 folder,
                 temporary: temporary_name(&id, 2 * number, &place.name),
                 spare: temporary_name(&id, 2 * number + 1, &place.name),
-                name: place.name.clone(),
+                name: place.name,
+                step: place.step,
                 state: State::Untouched,
             });
         }
@@ -250,19 +236,23 @@ impl<F: Folder> Transaction<F> {
     }
 }
 
-impl<F: Folder> Target<F> {
+impl<F: Folder> Target<'_, F> {
     fn failed(&self, doing: &'static str, error: io::Error) -> ApplyError {
-        ApplyError::io(doing, &self.path)(error)
+        ApplyError::io(doing, self.step.path)(error)
     }
 
     fn changed(&self) -> ApplyError {
-        ApplyError::ChangedMeanwhile { path: self.path.clone() }
+        ApplyError::ChangedMeanwhile {
+            path: self.step.path.clone(),
+        }
     }
 
     /// Writes the new contents to the temporary name.
-    fn stage(&mut self, step: &Step<'_>) -> Result<(), ApplyError> {
-        let Work::Write { contents, mode } = step.work else { return Ok(()) };
-        let rights = match self.found(step)? {
+    fn stage(&mut self) -> Result<(), ApplyError> {
+        let Work::Write { contents, mode } = self.step.work else {
+            return Ok(());
+        };
+        let rights = match self.found()? {
             Some(Found {
                 entry: Entry::File { rights, .. },
                 ..
@@ -286,43 +276,34 @@ impl<F: Folder> Target<F> {
     }
 
     /// What stands at the name, if it is what the plan was made from.
-    fn found(&self, step: &Step<'_>) -> Result<Option<Found>, ApplyError> {
+    fn found(&self) -> Result<Option<Found>, ApplyError> {
         let found = self.folder.read(&self.name).map_err(|error| self.failed("read", error))?;
-        let as_planned = match (&found, step.before) {
+        let removes = self.step.work == Work::Remove;
+        let as_planned = match (&found, self.step.before) {
             (None, None) => true,
             // The contents behind a link that is removed do not change.
-            (Some(Found { entry: Entry::Link, .. }), Some(before)) => before.link && step.work == Work::Remove,
+            (Some(Found { entry: Entry::Link, .. }), Some(before)) => before.link && removes,
             (
                 Some(Found {
                     entry: Entry::File { contents, .. },
                     ..
                 }),
                 Some(before),
-            ) => *contents == before.bytes && !(before.link && step.work == Work::Remove),
+            ) => *contents == before.bytes && !(before.link && removes),
             (Some(_), None | Some(_)) | (None, Some(_)) => false,
         };
         if as_planned { Ok(found) } else { Err(self.changed()) }
     }
 
-    fn verified(&self, step: &Step<'_>) -> Result<Option<Identity>, ApplyError> {
-        Ok(self.found(step)?.map(|found| found.identity))
+    fn verified(&self) -> Result<Option<Identity>, ApplyError> {
+        Ok(self.found()?.map(|found| found.identity))
     }
 
     /// The renames. `old` is what was verified a moment ago.
-    fn commit(&mut self, step: &Step<'_>, old: Option<Identity>) -> Result<(), ApplyError> {
-        match (&step.work, self.state.clone(), old) {
+    fn commit(&mut self, old: Option<Identity>) -> Result<(), ApplyError> {
+        match (self.step.work, self.state.clone(), old) {
             (Work::Write { .. }, State::Staged { new }, None) => self.put_new(new),
-            (Work::Write { .. }, State::Staged { new }, Some(old)) => {
-                let rights = step
-                    .before
-                    .map(|before| Rights {
-                        mode: before.mode,
-                        owner: None,
-                    })
-                    .unwrap_or_default();
-                let contents = step.before.map_or(&[][..], |before| &before.bytes);
-                self.replace(new, old, contents, &rights)
-            }
+            (Work::Write { .. }, State::Staged { new }, Some(old)) => self.replace(new, old),
             (Work::Remove, State::Untouched, Some(old)) => self.move_away(old),
             (Work::Write { .. } | Work::Remove | Work::Keep, _, _) => Ok(()),
         }
@@ -340,14 +321,12 @@ impl<F: Folder> Target<F> {
     }
 
     /// Never leaves the name without a file: new and old change places, or the old one gets a second name first.
-    fn replace(&mut self, new: Identity, old: Identity, contents: &[u8], rights: &Rights) -> Result<(), ApplyError> {
+    fn replace(&mut self, new: Identity, old: Identity) -> Result<(), ApplyError> {
         let (kept, expected) = match self.folder.swap(&self.temporary, &self.name) {
             Ok(()) => (self.temporary.clone(), Some(old)),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                let kept = self
-                    .keep_and_rename(contents, rights)
-                    .map_err(|error| self.failed("rename", error))?;
-                (self.spare.clone(), Some(old).filter(|_| kept == Kept::Itself))
+                let is_itself = self.keep_and_rename().map_err(|error| self.failed("rename", error))?;
+                (self.spare.clone(), is_itself.then_some(old))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.changed()),
             Err(error) => return Err(self.failed("rename", error)),
@@ -359,12 +338,14 @@ impl<F: Folder> Target<F> {
         expected.map_or(Ok(()), |old| self.check_kept(&kept, old))
     }
 
-    fn keep_and_rename(&self, contents: &[u8], rights: &Rights) -> io::Result<Kept> {
-        let kept = match self.folder.link(&self.name, &self.spare) {
-            Ok(()) => Kept::Itself,
+    /// Whether the old file itself is kept. On a file system without links it is a copy, and whether it changed in the last moment cannot be told.
+    fn keep_and_rename(&self) -> io::Result<bool> {
+        let is_itself = match self.folder.link(&self.name, &self.spare) {
+            Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                self.folder.create(&self.spare, contents, rights)?;
-                Kept::Copy
+                let (contents, mode) = self.step.before.map_or((&[][..], None), |before| (&before.bytes[..], before.mode));
+                self.folder.create(&self.spare, contents, &Rights { mode, owner: None })?;
+                false
             }
             Err(error) => return Err(error),
         };
@@ -373,7 +354,7 @@ impl<F: Folder> Target<F> {
             // The first error is the one to report; a leftover is removed by the next patch.
             let _ = self.folder.remove(&self.spare);
         }
-        renamed.map(|()| kept)
+        renamed.map(|()| is_itself)
     }
 
     fn move_away(&mut self, old: Identity) -> Result<(), ApplyError> {
