@@ -3,10 +3,10 @@
 //! Only plumbing commands that start no other program: no hook, filter, pager, signature check or file watcher of the repository's own
 //! configuration runs. So a file whose time stamp alone is new counts as changed. Each question takes as long as git does.
 
-use crate::worktree::POINTERS;
+use crate::worktree::{self, answered};
 use codex_base::AbsPath;
 use std::io;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 /// Why a question about the repository has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -259,12 +259,7 @@ fn answer(cwd: &AbsPath, question: &[&str]) -> Result<Option<String>, ChangesErr
 }
 
 fn checked(output: Output) -> Result<Vec<u8>, ChangesError> {
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no reason given");
-    Err(ChangesError::Refused(last.trim_start_matches("fatal: ").to_owned()))
+    answered(output).map_err(ChangesError::Refused)
 }
 
 fn ask(cwd: &AbsPath, question: &[&str]) -> Result<Output, ChangesError> {
@@ -272,16 +267,10 @@ fn ask(cwd: &AbsPath, question: &[&str]) -> Result<Output, ChangesError> {
 }
 
 fn git(cwd: &AbsPath) -> Command {
-    let mut git = Command::new("git");
-    for name in POINTERS {
-        git.env_remove(name);
-    }
+    let mut git = worktree::git(cwd);
     // What is not here is not fetched, and what git says is in its own language.
     git.env("GIT_NO_LAZY_FETCH", "1").env("LC_ALL", "C");
-    git.arg("-C")
-        .arg(cwd.as_path())
-        .args(["--no-optional-locks", "-c", "core.fsmonitor=false"])
-        .stdin(Stdio::null());
+    git.args(["--no-optional-locks", "-c", "core.fsmonitor=false"]);
     git
 }
 

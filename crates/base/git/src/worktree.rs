@@ -2,7 +2,7 @@
 
 use codex_base::AbsPath;
 use std::io;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// Why there is no new work tree. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum WorktreeError {
 }
 
 /// Variables that point git at one repository, whatever the directory says. They are set while a hook runs.
-pub(crate) const POINTERS: [&str; 6] = [
+const POINTERS: [&str; 6] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -31,24 +31,30 @@ pub(crate) const POINTERS: [&str; 6] = [
 /// # Errors
 /// If there is no git, or it refuses.
 pub fn add_detached(repository: &AbsPath, folder: &AbsPath) -> Result<(), WorktreeError> {
+    let mut git = git(repository);
+    git.args(["worktree", "add", "--quiet", "--detach"])
+        .arg(folder.as_path())
+        .arg("HEAD");
+    let output = git.output().map_err(WorktreeError::NoGit)?;
+    answered(output).map(drop).map_err(WorktreeError::Refused)
+}
+
+/// Git in the repository of this folder, whatever the environment says.
+pub(crate) fn git(folder: &AbsPath) -> Command {
     let mut git = Command::new("git");
     for name in POINTERS {
         git.env_remove(name);
     }
-    let output = git
-        .arg("-C")
-        .arg(repository.as_path())
-        .args(["worktree", "add", "--quiet", "--detach"])
-        .arg(folder.as_path())
-        .arg("HEAD")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(WorktreeError::NoGit)?;
+    git.arg("-C").arg(folder.as_path()).stdin(Stdio::null());
+    git
+}
+
+/// What git wrote, or why it refused.
+pub(crate) fn answered(output: Output) -> Result<Vec<u8>, String> {
     if output.status.success() {
-        Ok(())
-    } else {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no reason given");
-        Err(WorktreeError::Refused(last.trim_start_matches("fatal: ").to_owned()))
+        return Ok(output.stdout);
     }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no reason given");
+    Err(last.trim_start_matches("fatal: ").to_owned())
 }
