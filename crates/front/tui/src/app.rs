@@ -19,7 +19,6 @@ use codex_base::Clock;
 use codex_protocol::items::ThreadTokenUsage;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ClientRequest;
-use codex_rpc::message::method_and_params;
 use codex_rpc::{Client, Events, ServerMessage};
 use codex_tui_kit::terminal::{Frame, Input, Port, Size, Surface, notify, title};
 use std::process::Stdio;
@@ -340,10 +339,7 @@ impl App {
     fn ask(&self, request: ClientRequest, then: Then) {
         let client = self.client.clone();
         self.spawn(async move {
-            let result = match method_and_params(&request) {
-                Ok((method, params)) => client.request_raw(&method, params).await.map_err(Failure::from),
-                Err(error) => Err(Failure::new("rpc.unserialisable", error.to_string())),
-            };
+            let result = client.request_any(request).await.map_err(Failure::from);
             Event::Answered { then, result }
         });
     }

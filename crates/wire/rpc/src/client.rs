@@ -2,14 +2,13 @@
 
 use crate::Wire;
 use crate::connection::{Incoming, PeerGone, incoming};
-use crate::message::{self, Message};
+use crate::message::{self, Malformed, Message};
 use crate::outbox::{Outbox, Outgoing, locked};
 use codex_protocol::VERSION;
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
-use codex_protocol::requests::{ClientInfo, Initialize, InitializeParams, Method, RequestError, RequestId};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use codex_protocol::requests::{ClientInfo, ClientRequest, Initialize, InitializeParams, Method, RequestError, RequestId};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -52,8 +51,8 @@ pub struct Events {
 }
 
 #[derive(Debug)]
-struct Shared {
-    outbox: Arc<Outbox>,
+pub(crate) struct Shared {
+    pub(crate) outbox: Arc<Outbox>,
     pending: Arc<Pending>,
     last_id: AtomicI64,
 }
@@ -89,22 +88,23 @@ impl Client {
     /// # Errors
     /// If the server rejects it, or the connection ends first.
     pub async fn request<M: Method>(&self, params: M::Params) -> Result<M::Result, CallError> {
+        let result = self.request_any(M::request(params)).await?;
+        M::Result::deserialize(result)
+            .map_err(|error| CallError::Rejected(RequestError::internal("rpc.unexpected_result", error.to_string())))
+    }
+
+    /// A request whose answer is read elsewhere.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub async fn request_any(&self, request: ClientRequest) -> Result<Value, CallError> {
+        let ToServer::Memory { inbox, wire: Wire::Direct } = &self.to_server else {
+            let (method, params) = message::method_and_params(&request).map_err(unserialisable)?;
+            return self.request_raw(&method, params).await;
+        };
         let call = self.call();
-        match &self.to_server {
-            ToServer::Memory { inbox, wire: Wire::Direct } => {
-                self.deliver(inbox, Incoming::Request(call.id.clone(), M::request(params))).await?
-            }
-            ToServer::Memory { .. } | ToServer::Stream(_) => {
-                let params = serde_json::to_value(params).map_err(unserialisable)?;
-                self.send(Message::Request {
-                    id: call.id.clone(),
-                    method: M::NAME.to_owned(),
-                    params: Some(params),
-                })
-                .await?;
-            }
-        }
-        typed(call.result(&self.shared.outbox).await?)
+        self.deliver(inbox, Incoming::Request(call.id.clone(), request)).await?;
+        call.result(&self.shared.outbox).await
     }
 
     /// The first request of a connection, and the word that its answer was heard.
@@ -171,6 +171,10 @@ impl Client {
         Arc::clone(&self.shared.pending)
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     fn call(&self) -> Call {
         let id = RequestId::Integer(self.shared.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let (sender, receiver) = oneshot::channel();
@@ -185,7 +189,7 @@ impl Client {
     async fn send(&self, message: Message) -> Result<(), CallError> {
         match &self.to_server {
             ToServer::Stream(lines) => self.deliver(lines, message).await,
-            ToServer::Memory { inbox, .. } => match Message::parse(message.to_text().as_bytes()).and_then(incoming) {
+            ToServer::Memory { inbox, .. } => match reread(&message).and_then(incoming) {
                 Ok(incoming) => self.deliver(inbox, incoming).await,
                 Err(malformed) => {
                     if let Some(id) = &malformed.id {
@@ -206,12 +210,13 @@ impl Client {
     }
 }
 
-fn unserialisable(error: serde_json::Error) -> CallError {
-    CallError::Rejected(RequestError::invalid("rpc.unserialisable", error.to_string()))
+/// As a socket would carry it.
+fn reread(message: &Message) -> Result<Message, Malformed> {
+    Message::parse(&serde_json::to_vec(message).map_err(Malformed::unserialisable)?)
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T, CallError> {
-    T::deserialize(value).map_err(|error| CallError::Rejected(RequestError::internal("rpc.unexpected_result", error.to_string())))
+fn unserialisable(error: serde_json::Error) -> CallError {
+    CallError::Rejected(RequestError::invalid("rpc.unserialisable", error.to_string()))
 }
 
 impl Events {
@@ -284,21 +289,15 @@ impl Drop for Call {
 ///
 /// # Errors
 /// If the server has sent more than is kept; see [`crate::outbox`].
-pub(crate) fn arrived(client: &ClientEnd, message: Message) -> Result<Option<Message>, PeerGone> {
+pub(crate) fn arrived(client: &Shared, message: Message) -> Result<Option<Message>, PeerGone> {
     match crate::connection::decode(message) {
         Ok(Outgoing::Reply { id, result }) => {
             client.pending.resolve(&id, result);
             Ok(None)
         }
         Ok(event) => client.outbox.push(event).map(|()| None),
-        Err(message::Malformed { id: Some(id), error }) => Ok(Some(Message::Error { id, error })),
+        Err(Malformed { id: Some(id), error }) => Ok(Some(Message::Error { id, error })),
         // A newer server may say things this client does not know.
-        Err(message::Malformed { id: None, .. }) => Ok(None),
+        Err(Malformed { id: None, .. }) => Ok(None),
     }
-}
-
-/// What the reading task of a stream client needs.
-pub(crate) struct ClientEnd {
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) pending: Arc<Pending>,
 }

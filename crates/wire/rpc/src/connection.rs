@@ -129,9 +129,7 @@ impl ServerHandle {
     /// # Errors
     /// If the client is gone. Most callers have nothing to do then.
     pub fn reply<T: Serialize>(&self, id: RequestId, result: Result<T, RequestError>) -> Result<(), PeerGone> {
-        let result = result.and_then(|result| {
-            serde_json::to_value(result).map_err(|error| RequestError::internal("rpc.unserialisable", error.to_string()))
-        });
+        let result = result.and_then(|result| serde_json::to_value(result).map_err(|error| Malformed::unserialisable(error).error));
         self.send(Outgoing::Reply { id, result })
     }
 
@@ -202,37 +200,8 @@ impl ServerHandle {
 fn through(wire: Wire, message: Outgoing) -> Result<Outgoing, Malformed> {
     match wire {
         Wire::Direct => Ok(message),
-        Wire::Serialised => decode(Message::parse(encode(message)?.to_text().as_bytes())?),
+        Wire::Serialised => decode(Message::parse(&serde_json::to_vec(&message).map_err(Malformed::unserialisable)?)?),
     }
-}
-
-/// Typed to envelope.
-pub(crate) fn encode(message: Outgoing) -> Result<Message, Malformed> {
-    let split = |tagged: Result<(String, Option<Value>), serde_json::Error>| {
-        tagged.map_err(|error| Malformed {
-            id: None,
-            error: RequestError::internal("rpc.unserialisable", error.to_string()),
-        })
-    };
-    Ok(match message {
-        Outgoing::Notification {
-            notification,
-            emitted_at_ms,
-        } => {
-            let (method, params) = split(message::method_and_params(&notification))?;
-            Message::Notification {
-                method,
-                params,
-                emitted_at_ms,
-            }
-        }
-        Outgoing::Request { id, request } => {
-            let (method, params) = split(message::method_and_params(&request))?;
-            Message::Request { id, method, params }
-        }
-        Outgoing::Reply { id, result: Ok(result) } => Message::Response { id, result },
-        Outgoing::Reply { id, result: Err(error) } => Message::Error { id, error },
-    })
 }
 
 /// Envelope to typed, at the client's end.

@@ -3,12 +3,13 @@
 //! A line that is not a message is reported as [`Incoming::Malformed`] and otherwise ignored, as is one longer than [`LINE_BYTES_MAX`]. A
 //! request that is wrong is answered here. When the server's inbox is full, requests are answered with -32001; answers and notifications wait.
 
-use crate::client::{self, Client, ClientEnd, Events, ToServer};
-use crate::connection::{Connection, Incoming, ServerHandle, encode, incoming};
+use crate::client::{self, Client, Events, Shared, ToServer};
+use crate::connection::{Connection, Incoming, ServerHandle, incoming};
 use crate::message::{Malformed, Message};
 use crate::outbox::{Outbox, Outgoing};
 use codex_base::Clock;
 use codex_protocol::requests::RequestError;
+use serde::Serialize;
 use std::sync::Arc;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
@@ -44,12 +45,8 @@ pub fn connect_lines(
     // A weak sender: the reading task must not keep the connection up.
     let answers = sender.downgrade();
     let (client, events) = client::pair(ToServer::Stream(sender), Arc::clone(&outbox));
-    let end = ClientEnd {
-        outbox: Arc::clone(&outbox),
-        pending: client.pending(),
-    };
     tokio::spawn(write_messages(writer, messages, outbox));
-    tokio::spawn(read_events(BufReader::new(reader), end, answers));
+    tokio::spawn(read_events(BufReader::new(reader), client.shared(), answers));
     (client, events)
 }
 
@@ -160,38 +157,30 @@ async fn hand_over(
 
 async fn write_outbox(mut writer: impl AsyncWrite + Unpin, outbox: Arc<Outbox>) {
     while let Some(message) = outbox.pop().await {
-        let written = match encode(message) {
-            Ok(message) => write_line(&mut writer, &message)
-                .await
-                .map_err(|error| format!("cannot write: {error}")),
-            Err(malformed) => Err(format!("message cannot be carried: {malformed}")),
-        };
-        if let Err(reason) = written {
-            outbox.close(&reason);
-            return;
+        if let Err(error) = write_line(&mut writer, &message).await {
+            return outbox.close(&format!("cannot write: {error}"));
         }
     }
 }
 
-async fn write_line(writer: &mut (impl AsyncWrite + Unpin), message: &Message) -> std::io::Result<()> {
-    let mut line = message.to_text();
-    line.push('\n');
-    writer.write_all(line.as_bytes()).await?;
+async fn write_line(writer: &mut (impl AsyncWrite + Unpin), message: &impl Serialize) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    writer.write_all(&line).await?;
     writer.flush().await
 }
 
 async fn write_messages(mut writer: impl AsyncWrite + Unpin, mut messages: mpsc::Receiver<Message>, outbox: Arc<Outbox>) {
     while let Some(message) = messages.recv().await {
         if let Err(error) = write_line(&mut writer, &message).await {
-            outbox.close(&format!("cannot write: {error}"));
-            return;
+            return outbox.close(&format!("cannot write: {error}"));
         }
     }
     // The last client is gone: closing the stream tells the server. A failure tells it too.
     let _ = writer.shutdown().await;
 }
 
-async fn read_events(mut reader: impl AsyncBufRead + Unpin, end: ClientEnd, answers: mpsc::WeakSender<Message>) {
+async fn read_events(mut reader: impl AsyncBufRead + Unpin, end: Arc<Shared>, answers: mpsc::WeakSender<Message>) {
     loop {
         let line = tokio::select! {
             line = next_line(&mut reader, LINE_BYTES_MAX) => line,

@@ -11,16 +11,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// One message in either direction, parameters not yet looked at.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Message {
     Request {
         id: RequestId,
         method: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
         params: Option<Value>,
     },
     Notification {
         method: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
         params: Option<Value>,
+        #[serde(rename = "emittedAtMs", skip_serializing_if = "Option::is_none")]
         emitted_at_ms: Option<i64>,
     },
     Response {
@@ -46,6 +50,14 @@ impl Malformed {
         Self {
             id: None,
             error: RequestError::invalid("rpc.malformed", message),
+        }
+    }
+
+    /// No value of ours fails that way.
+    pub(crate) fn unserialisable(error: serde_json::Error) -> Self {
+        Self {
+            id: None,
+            error: RequestError::internal("rpc.unserialisable", error.to_string()),
         }
     }
 
@@ -98,41 +110,6 @@ impl Message {
             Some(result) => Ok(Self::Response { id, result }),
             None => Err(Malformed::ignored("neither result nor error")),
         }
-    }
-
-    /// One line of JSON, without the newline.
-    pub fn to_text(&self) -> String {
-        self.to_value().to_string()
-    }
-
-    fn to_value(&self) -> Value {
-        let mut members = Map::new();
-        let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
-        match self {
-            Self::Request { id, method, params } => {
-                put("id", json!(id));
-                put("method", json!(method));
-                params.clone().map(|params| put("params", params));
-            }
-            Self::Notification {
-                method,
-                params,
-                emitted_at_ms,
-            } => {
-                put("method", json!(method));
-                params.clone().map(|params| put("params", params));
-                emitted_at_ms.map(|at| put("emittedAtMs", json!(at)));
-            }
-            Self::Response { id, result } => {
-                put("id", json!(id));
-                put("result", result.clone());
-            }
-            Self::Error { id, error } => {
-                put("id", json!(id));
-                put("error", json!(error));
-            }
-        }
-        Value::Object(members)
     }
 }
 
@@ -198,7 +175,7 @@ mod tests {
     fn the_four_shapes() {
         let check = |text: &str, expect: Message| {
             assert_eq!(Message::parse(text.as_bytes()), Ok(expect.clone()), "{text}");
-            assert_eq!(Message::parse(expect.to_text().as_bytes()), Ok(expect));
+            assert_eq!(serde_json::to_string(&expect).unwrap(), text.replace(r#""jsonrpc":"2.0","#, ""));
         };
         let method = || "m".to_owned();
 
@@ -306,7 +283,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(number: i64, method in ".{0,20}", text in ".{0,40}") {
             let message = Message::Request { id: id(number), method, params: Some(json!({"text": text})) };
-            let line = message.to_text();
+            let line = serde_json::to_string(&message).unwrap();
             prop_assert!(!line.contains('\n'));
             prop_assert_eq!(Message::parse(line.as_bytes()), Ok(message));
         }

@@ -10,6 +10,7 @@ use crate::connection::PeerGone;
 use codex_protocol::notifications::Notification;
 use codex_protocol::questions::ServerRequest;
 use codex_protocol::requests::{RequestError, RequestId};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,20 +35,32 @@ pub const DELTAS_MAX: usize = 4096;
 pub const DELTA_BYTES_MAX: usize = 16 * 1024;
 
 /// One message from the server to a client.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Outgoing {
     Notification {
+        #[serde(flatten)]
         notification: Notification,
+        #[serde(rename = "emittedAtMs", skip_serializing_if = "Option::is_none")]
         emitted_at_ms: Option<i64>,
     },
     Request {
         id: RequestId,
+        #[serde(flatten)]
         request: ServerRequest,
     },
     Reply {
         id: RequestId,
+        #[serde(flatten, serialize_with = "result_or_error")]
         result: Result<Value, RequestError>,
     },
+}
+
+fn result_or_error<S: Serializer>(result: &Result<Value, RequestError>, serializer: S) -> Result<S::Ok, S::Error> {
+    match result {
+        Ok(result) => serializer.collect_map([("result", result)]),
+        Err(error) => serializer.collect_map([("error", error)]),
+    }
 }
 
 impl Outgoing {
