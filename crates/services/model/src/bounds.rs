@@ -1,8 +1,7 @@
 //! How much, and for how long, one attempt may take. Every wait and buffer of an attempt is bounded by one of these.
 
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError};
 use crate::sse::EVENT_BYTES_MAX;
-use codex_protocol::errors::CodexErrorInfo;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -63,9 +62,8 @@ impl Patience {
         if now < self.whole {
             return Ok(());
         }
-        let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
         let text = format!("the answer has no end after {:?}", self.bounds.answer_time);
-        Err(ModelError::new(error::ANSWER_TOO_LONG, text, info, Retry::Never))
+        Err(ModelError::unbounded(error::ANSWER_TOO_LONG, text))
     }
 }
 
@@ -92,7 +90,7 @@ mod tests {
         let error = patience.check(at(240)).unwrap_err();
         assert_eq!(
             (error.code, error.retry, error.message.as_str()),
-            (error::ANSWER_TOO_LONG, Retry::Never, "the answer has no end after 14400s")
+            (error::ANSWER_TOO_LONG, crate::Retry::Never, "the answer has no end after 14400s")
         );
     }
 

@@ -4,7 +4,7 @@
 //!
 //! Waits: `Retry-After` on a retried status, or "try again in N s" inside a message, replaces the back-off.
 
-use codex_protocol::errors::{CodexErrorInfo, TurnError};
+use codex_protocol::errors::CodexErrorInfo;
 use std::fmt;
 use std::time::Duration;
 
@@ -77,14 +77,15 @@ impl ModelError {
         }
     }
 
+    /// An answer that goes beyond a limit; another one would, too.
+    pub(crate) fn unbounded(code: &'static str, message: String) -> Self {
+        never(code, message, CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None })
+    }
+
     /// The stream broke: `stream disconnected before completion: <what>`, tried again.
     pub(crate) fn disconnected(code: &'static str, what: impl fmt::Display) -> Self {
         let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
         Self::new(code, format!("stream disconnected before completion: {what}"), info, Retry::Backoff)
-    }
-
-    pub fn turn_error(&self) -> TurnError {
-        TurnError::new(self.code, self.message.clone(), self.info.clone())
     }
 }
 
@@ -95,6 +96,11 @@ impl fmt::Display for ModelError {
 }
 
 impl std::error::Error for ModelError {}
+
+/// A failure that the same request would meet again.
+pub(crate) fn never(code: &'static str, message: impl Into<String>, info: CodexErrorInfo) -> ModelError {
+    ModelError::new(code, message, info, Retry::Never)
+}
 
 /// The wait before retry number `attempt` (1 is the first retry): 200 ms, doubled each time, between 90 % and 110 %.
 ///

@@ -2,7 +2,7 @@
 //!
 //! The classes and which of them are tried again are those of the reference (observed); longer texts are our own.
 
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError, Retry, never};
 use codex_base::truncate;
 use codex_protocol::errors::CodexErrorInfo;
 use serde::Deserialize;
@@ -204,10 +204,6 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 
 fn wait(named: Option<Duration>) -> Retry {
     named.map_or(Retry::Backoff, Retry::After)
-}
-
-fn never(code: &'static str, text: impl Into<String>, info: CodexErrorInfo) -> ModelError {
-    ModelError::new(code, text, info, Retry::Never)
 }
 
 fn unexpected(facts: &StatusFacts, detail: &ErrorDetail) -> String {

@@ -4,7 +4,7 @@
 //! In: the provider's settings and a model's name. Out: nothing, when the first request may be sent; progress on the way. Addresses and
 //! limits as the servers document them: Ollama serves the Responses API from 0.13.4 on.
 
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError, never};
 use codex_http::{HttpClient, HttpError, HttpResponse, HttpSettings, Post};
 use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::settings::ProviderSettings;
@@ -341,7 +341,7 @@ fn fetch_failed(model: &str, why: &str) -> ModelError {
 }
 
 fn failed(code: &'static str, text: String) -> ModelError {
-    ModelError::new(code, text, CodexErrorInfo::Other, Retry::Never)
+    never(code, text, CodexErrorInfo::Other)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which client serves which provider settings, and with which key.
 
 use crate::bounds::Bounds;
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError, never};
 use crate::event::ModelEvent;
 use crate::offered::{self, ModelLists};
 use crate::refresh::{Offer, Refresh};
@@ -13,7 +13,7 @@ use crate::token::TokenSource;
 use codex_base::Secret;
 use codex_http::{HttpClient, HttpSettings};
 use codex_protocol::errors::CodexErrorInfo;
-use codex_protocol::settings::{ProviderSettings, TokenCommand, WireApi};
+use codex_protocol::settings::{ProviderSettings, WireApi};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -184,57 +184,28 @@ fn secret_headers(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<St
     literal.chain(from_variables).collect()
 }
 
-/// Where the key comes from.
-#[derive(Debug, PartialEq, Eq)]
-enum KeySource<'a> {
-    NotNeeded,
-    Variable(&'a str),
-    Literal(&'a str),
-    Stored,
-    Command(&'a TokenCommand),
-    Missing(ModelError),
-}
-
-/// The provider's own token keys win; the account's keys are for providers that ask for them and never reach another one.
-fn key_source<'a>(provider: &'a ProviderSettings, is_set: &dyn Fn(&str) -> bool, login: &StoredLogin) -> KeySource<'a> {
+/// Where the key comes from. The provider's own token keys win; the account's keys are for providers that ask for them and never reach another
+/// one.
+fn credential(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String>, login: StoredLogin) -> Credential {
+    let bearer = |key: String| Credential::Bearer(Secret::new(key));
+    let or_else = |key: Option<String>, missing: &dyn Fn() -> ModelError| key.map_or_else(|| Credential::Missing(missing()), bearer);
     if let Some(command) = &provider.auth {
-        return KeySource::Command(command);
+        return Credential::Command(TokenSource::new(&provider.id, command.clone()));
     }
     if let Some(variable) = &provider.env_key {
-        return if is_set(variable) {
-            KeySource::Variable(variable)
-        } else {
-            KeySource::Missing(missing_key(variable, provider))
-        };
+        return or_else(value(variable), &|| missing_key(variable, provider));
     }
     if let Some(token) = &provider.experimental_bearer_token {
-        return KeySource::Literal(token);
+        return bearer(token.clone());
     }
     if !provider.requires_openai_auth {
-        return KeySource::NotNeeded;
+        return Credential::None;
     }
-    match login {
-        StoredLogin::Forbidden(why) => KeySource::Missing(no_key(why.clone())),
-        _ if is_set("CODEX_API_KEY") => KeySource::Variable("CODEX_API_KEY"),
-        StoredLogin::Key(_) => KeySource::Stored,
-        StoredLogin::Unusable(why) => KeySource::Missing(no_key(why.clone())),
-        StoredLogin::None if is_set("OPENAI_API_KEY") => KeySource::Variable("OPENAI_API_KEY"),
-        StoredLogin::None => KeySource::Missing(no_credentials()),
-    }
-}
-
-fn credential(provider: &ProviderSettings, value: &dyn Fn(&str) -> Option<String>, login: StoredLogin) -> Credential {
-    let bearer = |key: Option<Secret>| key.map_or(Credential::None, Credential::Bearer);
-    match key_source(provider, &|name| value(name).is_some(), &login) {
-        KeySource::NotNeeded => Credential::None,
-        KeySource::Variable(name) => bearer(value(name).map(Secret::new)),
-        KeySource::Literal(token) => bearer(Some(Secret::new(token.to_owned()))),
-        KeySource::Command(command) => Credential::Command(TokenSource::new(&provider.id, command.clone())),
-        KeySource::Stored => match login {
-            StoredLogin::Key(key) => Credential::Bearer(key),
-            StoredLogin::None | StoredLogin::Unusable(_) | StoredLogin::Forbidden(_) => Credential::None,
-        },
-        KeySource::Missing(error) => Credential::Missing(error),
+    match (login, value("CODEX_API_KEY")) {
+        (StoredLogin::Forbidden(why), _) | (StoredLogin::Unusable(why), None) => Credential::Missing(no_key(why)),
+        (StoredLogin::None | StoredLogin::Key(_) | StoredLogin::Unusable(_), Some(key)) => bearer(key),
+        (StoredLogin::Key(key), None) => Credential::Bearer(key),
+        (StoredLogin::None, None) => or_else(value("OPENAI_API_KEY"), &no_credentials),
     }
 }
 
@@ -243,7 +214,7 @@ fn missing_key(variable: &str, provider: &ProviderSettings) -> ModelError {
     if let Some(instructions) = &provider.env_key_instructions {
         text = format!("{text} {instructions}");
     }
-    ModelError::new(error::MISSING_KEY, text, CodexErrorInfo::Unauthorized, Retry::Never)
+    never(error::MISSING_KEY, text, CodexErrorInfo::Unauthorized)
 }
 
 fn no_credentials() -> ModelError {
@@ -255,7 +226,7 @@ fn no_credentials() -> ModelError {
 }
 
 fn no_key(text: String) -> ModelError {
-    ModelError::new(error::NO_CREDENTIALS, text, CodexErrorInfo::Unauthorized, Retry::Never)
+    never(error::NO_CREDENTIALS, text, CodexErrorInfo::Unauthorized)
 }
 
 #[cfg(test)]
@@ -269,12 +240,16 @@ mod tests {
         }
     }
 
-    fn check(provider: &ProviderSettings, set: &[&str], login: &StoredLogin, expect: KeySource) {
-        assert_eq!(
-            key_source(provider, &|name| set.contains(&name), login),
-            expect,
-            "{provider:?} {set:?}"
-        );
+    /// `set`: variables, each of which holds `$` and its name.
+    fn check(provider: &ProviderSettings, set: &[&str], login: StoredLogin, expect: &str) {
+        let value = |name: &str| set.contains(&name).then(|| format!("${name}"));
+        let found = match credential(provider, &value, login) {
+            Credential::None => "none".to_owned(),
+            Credential::Bearer(key) => key.expose().to_owned(),
+            Credential::Command(_) => "command".to_owned(),
+            Credential::Missing(error) => format!("{}: {}", error.code, error.message),
+        };
+        assert_eq!(found, expect, "{provider:?} {set:?}");
     }
 
     #[test]
@@ -298,28 +273,40 @@ mod tests {
             ..custom.clone()
         };
         let account = ["CODEX_API_KEY", "OPENAI_API_KEY"];
-        let missing = ModelError::new(
-            error::MISSING_KEY,
-            "Missing environment variable: `MINE`. Ask Ada.",
-            CodexErrorInfo::Unauthorized,
-            Retry::Never,
-        );
+        let stored = || StoredLogin::Key(Secret::new("stored".into()));
+        let unusable = || StoredLogin::Unusable("why".into());
+        let forbidden = || StoredLogin::Forbidden("why".into());
+        let none = || StoredLogin::None;
 
-        let stored = StoredLogin::Key(Secret::new("stored".into()));
-        let unusable = StoredLogin::Unusable("why".into());
-        let forbidden = StoredLogin::Forbidden("why".into());
-        check(&built_in, &account, &forbidden, KeySource::Missing(no_key("why".into())));
-        check(&with_env_key, &["MINE"], &forbidden, KeySource::Variable("MINE"));
-        check(&built_in, &account, &stored, KeySource::Variable("CODEX_API_KEY"));
-        check(&built_in, &account, &unusable, KeySource::Variable("CODEX_API_KEY"));
-        check(&built_in, &account[1..], &stored, KeySource::Stored);
-        check(&built_in, &account[1..], &unusable, KeySource::Missing(no_key("why".into())));
-        check(&built_in, &account[1..], &StoredLogin::None, KeySource::Variable("OPENAI_API_KEY"));
-        check(&built_in, &[], &StoredLogin::None, KeySource::Missing(no_credentials()));
-        check(&custom, &account, &stored, KeySource::NotNeeded);
-        check(&literal, &account, &stored, KeySource::Literal("literal"));
-        check(&with_env_key, &["MINE"], &stored, KeySource::Variable("MINE"));
-        check(&with_env_key, &account, &stored, KeySource::Missing(missing));
+        check(&built_in, &account, forbidden(), "model.no_credentials: why");
+        check(&with_env_key, &["MINE"], forbidden(), "$MINE");
+        check(&built_in, &account, stored(), "$CODEX_API_KEY");
+        check(&built_in, &account, unusable(), "$CODEX_API_KEY");
+        check(&built_in, &account[1..], stored(), "stored");
+        check(&built_in, &account[1..], unusable(), "model.no_credentials: why");
+        check(&built_in, &account[1..], none(), "$OPENAI_API_KEY");
+        check(
+            &built_in,
+            &[],
+            none(),
+            &format!("model.no_credentials: {}", no_credentials().message),
+        );
+        check(&custom, &account, stored(), "none");
+        check(&literal, &account, stored(), "literal");
+        check(&with_env_key, &["MINE"], stored(), "$MINE");
+        let missing = "model.missing_key: Missing environment variable: `MINE`. Ask Ada.";
+        check(&with_env_key, &account, stored(), missing);
+        let with_command = ProviderSettings {
+            auth: Some(codex_protocol::settings::TokenCommand {
+                command: "print-token".into(),
+                args: Vec::new(),
+                timeout_ms: 1,
+                refresh_interval_ms: 0,
+                cwd: None,
+            }),
+            ..with_env_key
+        };
+        check(&with_command, &["MINE"], stored(), "command");
     }
 
     #[test]

@@ -3,12 +3,11 @@
 //! What arrives together leaves together: a batch takes what several chunks give, and successive deltas of one item become one delta.
 
 use crate::bounds::Bounds;
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError};
 use crate::event::ModelEvent;
 use crate::failures;
 use crate::sse::Decoder;
 use crate::stream::Interpreter;
-use codex_protocol::errors::CodexErrorInfo;
 
 /// Bytes of a body that is no stream which are kept for the error's text.
 const OPENING_BYTES_MAX: usize = 64 * 1024;
@@ -102,8 +101,7 @@ impl Reading {
             }
         }
         if let Err(problem) = fed {
-            let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
-            batch.fail(ModelError::new(error::EVENT_TOO_LARGE, problem.to_string(), info, Retry::Never));
+            batch.fail(ModelError::unbounded(error::EVENT_TOO_LARGE, problem.to_string()));
         }
     }
 
@@ -137,9 +135,7 @@ fn closed(what: &str) -> ModelError {
 }
 
 pub(crate) fn too_much(limit: u64) -> ModelError {
-    let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
-    let text = format!("the answer is over {limit} bytes and has no end");
-    ModelError::new(error::ANSWER_TOO_LARGE, text, info, Retry::Never)
+    ModelError::unbounded(error::ANSWER_TOO_LARGE, format!("the answer is over {limit} bytes and has no end"))
 }
 
 /// No line of an event stream begins like that.

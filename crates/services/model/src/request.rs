@@ -150,18 +150,13 @@ impl ModelRequest {
     /// # Errors
     /// As [`Self::body`].
     pub(crate) fn socket_message(&self, known: Option<(&str, usize)>, now_ms: u128) -> serde_json::Result<String> {
-        let (window_id, turn) = (self.metadata.window_id(), self.metadata.turn_json());
         let known_items = known.map_or(0, |(_, items)| items.min(self.input.len()));
-        serde_json::to_string(&Body {
-            r#type: Some("response.create"),
+        let message = Body {
             previous_response_id: known.map(|(id, _)| id),
             input: &self.input[known_items..],
-            client_metadata: Some(ClientMetadata {
-                started_ms: Some(now_ms.to_string()),
-                ..self.client_metadata(&window_id, &turn)
-            }),
             ..self.plain()
-        })
+        };
+        self.on_socket(message, now_ms)
     }
 
     /// A message that lets the provider read the input without answering.
@@ -169,15 +164,22 @@ impl ModelRequest {
     /// # Errors
     /// As [`Self::body`].
     pub(crate) fn warm_up_message(&self, now_ms: u128) -> serde_json::Result<String> {
+        let message = Body {
+            generate: Some(false),
+            ..self.plain()
+        };
+        self.on_socket(message, now_ms)
+    }
+
+    fn on_socket(&self, message: Body<'_>, now_ms: u128) -> serde_json::Result<String> {
         let (window_id, turn) = (self.metadata.window_id(), self.metadata.turn_json());
         serde_json::to_string(&Body {
             r#type: Some("response.create"),
-            generate: Some(false),
             client_metadata: Some(ClientMetadata {
                 started_ms: Some(now_ms.to_string()),
                 ..self.client_metadata(&window_id, &turn)
             }),
-            ..self.plain()
+            ..message
         })
     }
 

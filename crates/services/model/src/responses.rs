@@ -5,7 +5,7 @@
 //! answer), a bounded channel, and an end of the connection as soon as nobody wants the answer.
 
 use crate::bounds::{Bounds, Patience};
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError, Retry, never};
 use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
 use crate::news::News;
@@ -418,7 +418,7 @@ fn compressed(encoding: &str) -> ModelError {
     let info = CodexErrorInfo::ResponseStreamConnectionFailed {
         http_status_code: Some(200),
     };
-    ModelError::new(error::ENCODING, text, info, Retry::Never)
+    never(error::ENCODING, text, info)
 }
 
 fn no_head(limit: Duration) -> ModelError {
@@ -435,24 +435,16 @@ fn broken(problem: &HttpError) -> ModelError {
 }
 
 pub(crate) fn invalid_request(problem: &dyn std::fmt::Display) -> ModelError {
-    ModelError::new(
-        error::INVALID_REQUEST,
-        format!("cannot make the request: {problem}"),
-        CodexErrorInfo::Other,
-        Retry::Never,
-    )
+    let text = format!("cannot make the request: {problem}");
+    never(error::INVALID_REQUEST, text, CodexErrorInfo::Other)
 }
 
 /// No head of an answer.
 pub(crate) fn not_sent(problem: &HttpError) -> ModelError {
     let info = CodexErrorInfo::HttpConnectionFailed { http_status_code: None };
     let failed = |code, retry, hint: &str| {
-        ModelError::new(
-            code,
-            format!("Connection failed: {}{hint}", problem.with_causes()),
-            info.clone(),
-            retry,
-        )
+        let text = format!("Connection failed: {}{hint}", problem.with_causes());
+        ModelError::new(code, text, info.clone(), retry)
     };
     match problem {
         HttpError::Connect { way, .. } => match way.obstacle {

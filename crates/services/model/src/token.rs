@@ -3,7 +3,7 @@
 //! The program's output is the token, blanks around it removed. It is a [`Secret`] from its first byte; what the program writes to its
 //! standard error may be shown when it fails. Limits: its time, 64 KiB of output, 4 KiB of errors.
 
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError, never};
 use codex_base::Secret;
 use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::settings::TokenCommand;
@@ -108,7 +108,7 @@ impl TokenSource {
             "The token command `{}` of the provider `{}` {problem}{cause}. It is set in `model_providers.{}.auth`.",
             self.command.command, self.provider, self.provider
         );
-        ModelError::new(error::TOKEN_COMMAND, text, CodexErrorInfo::Unauthorized, Retry::Never)
+        never(error::TOKEN_COMMAND, text, CodexErrorInfo::Unauthorized)
     }
 }
 

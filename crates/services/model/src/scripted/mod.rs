@@ -10,7 +10,7 @@ pub mod demo;
 pub mod matching;
 pub mod script;
 
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError, Retry, never};
 use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
 use crate::provider::ModelClient;
@@ -263,12 +263,12 @@ fn script_ended(script: &Script, at: usize) -> ModelError {
         script.steps.len(),
         at + 1
     );
-    ModelError::new(error::SCRIPT_ENDED, text, CodexErrorInfo::Other, Retry::Never)
+    never(error::SCRIPT_ENDED, text, CodexErrorInfo::Other)
 }
 
 fn script_error(code: &'static str, script: &Script, step: &Step, problem: &str) -> ModelError {
     let text = format!("script {}, line {}: {problem}", script.name, step.line);
-    ModelError::new(code, text, CodexErrorInfo::Other, Retry::Never)
+    never(code, text, CodexErrorInfo::Other)
 }
 
 #[cfg(test)]

@@ -12,15 +12,15 @@ pub(crate) use lane::{Found, Lane};
 pub(crate) use opening::open;
 
 use crate::bounds::Patience;
-use crate::error::{self, ModelError, Retry};
+use crate::error::{self, ModelError};
 use crate::event::ModelEvent;
 use crate::failures::{self, StatusFacts};
 use crate::news::News;
 use crate::request::ModelRequest;
 use crate::responses::{Inner, Stop, send, unix_now};
+use crate::sse::TooLarge;
 use crate::stream::Interpreter;
 use chain::Chain;
-use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::response_item::ResponseItem;
 use lane::Ready;
 use link::Reply;
@@ -110,7 +110,10 @@ impl Answer<'_> {
                 Err(_) => return Err(self.broke(error::IDLE_TIMEOUT, "idle timeout waiting for websocket".to_owned())),
                 Ok(None) => return self.ended("websocket: the connection was cut".to_owned()),
                 Ok(Some(Reply::Ended(why))) => return self.ended(why),
-                Ok(Some(Reply::TooLarge { limit })) => return Err(too_large(limit).into()),
+                Ok(Some(Reply::TooLarge { limit })) => {
+                    let problem = TooLarge { limit }.to_string();
+                    return Err(ModelError::unbounded(error::EVENT_TOO_LARGE, problem).into());
+                }
                 Ok(Some(Reply::Text(data))) => {
                     bytes += data.len() as u64;
                     if bytes > bounds.answer_bytes {
@@ -208,16 +211,6 @@ impl Answer<'_> {
         self.lane.failed(&what);
         ModelError::disconnected(code, what).into()
     }
-}
-
-fn too_large(limit: usize) -> ModelError {
-    let info = CodexErrorInfo::ResponseStreamDisconnected { http_status_code: None };
-    ModelError::new(
-        error::EVENT_TOO_LARGE,
-        format!("an event of the stream is over {limit} bytes"),
-        info,
-        Retry::Never,
-    )
 }
 
 /// `{"type":"error","status":N,"error":{…},"headers":{…}}`.
