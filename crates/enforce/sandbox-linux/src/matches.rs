@@ -156,7 +156,7 @@ impl Question {
             *deepest = deepest.zip(depth).map(|(a, b)| a.max(b));
         };
         for glob in &globs {
-            if let Ok(root) = AbsPath::new(DenyGlobs::scan_root(glob)) {
+            if let Ok(root) = AbsPath::new(DenyGlobs::scan_root(&glob.pattern)) {
                 add(root, glob.max_depth);
             }
         }

@@ -207,13 +207,8 @@ pub fn intersect(requested: &Additional, granted: &Additional) -> Additional {
         .map(|path| (path.clone(), requested.rights(path).min(granted.rights(path))))
         .collect();
     let reaches = |pattern: &&String| {
-        AbsPath::new(DenyGlobs::scan_root(&DenyGlob {
-            pattern: (*pattern).clone(),
-            place: String::new(),
-            managed: false,
-            max_depth: None,
-        }))
-        .is_ok_and(|root| kept.iter().any(|kept| root.starts_with(kept) || kept.starts_with(&root)))
+        AbsPath::new(DenyGlobs::scan_root(pattern))
+            .is_ok_and(|root| kept.iter().any(|kept| root.starts_with(kept) || kept.starts_with(&root)))
     };
     let deny_globs: BTreeSet<String> = requested.deny_globs.union(&granted.deny_globs).filter(reaches).cloned().collect();
     Additional {

@@ -24,7 +24,7 @@ pub use codex_protocol::settings::{Rights, SocketRule, UnixSockets};
 pub use credentials::places as credential_places;
 pub use globs::{DenyGlobs, follows_renames, pattern_problem};
 pub use repositories::{GIT_SETTINGS, NestedRepository, Repository, RepositoryKind, is_setting_of, repository_of_setting};
-pub use resolve::{PROTECTED_NAMES, PathFacts, WORKTREES, candidate_roots, named_paths, resolve};
+pub use resolve::{PROTECTED_NAMES, PathFacts, WORKTREES, candidate_roots, named_paths, resolve, strength};
 
 use codex_base::AbsPath;
 use codex_protocol::settings::SandboxMode;

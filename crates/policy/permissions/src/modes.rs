@@ -4,7 +4,7 @@
 //! out: whoever was told the mode would believe something else than what is in force.
 
 use crate::additional::Places;
-use crate::{PROTECTED_NAMES, Rights, UnixSockets, credentials, rights_of_deepest};
+use crate::{PROTECTED_NAMES, Rights, UnixSockets, candidate_roots, credentials, rights_of_deepest};
 use codex_base::AbsPath;
 use codex_protocol::settings::{FileRule, FileRules, SandboxPolicy};
 
@@ -50,23 +50,14 @@ pub fn lines(policy: &SandboxPolicy, places: Places<'_>) -> Option<Vec<FileRule>
         place: policy.mode().as_str().to_owned(),
     };
     let disk = places.cwd.ancestors().last().unwrap_or_else(|| places.cwd.clone());
-    let mut lines = vec![line(&disk, Rights::Read)];
     match policy {
-        SandboxPolicy::DangerFullAccess | SandboxPolicy::ExternalSandbox { .. } => return None,
-        SandboxPolicy::ReadOnly { .. } => {}
-        SandboxPolicy::WorkspaceWrite {
-            writable_roots,
-            network_access: _,
-            exclude_tmpdir_env_var,
-            exclude_slash_tmp,
-        } => {
-            let tmpdir = places.tmpdir.filter(|_| !exclude_tmpdir_env_var);
-            let slash_tmp = places.slash_tmp.filter(|_| !exclude_slash_tmp);
-            let roots = std::iter::once(places.cwd).chain(writable_roots).chain(tmpdir).chain(slash_tmp);
-            lines.extend(roots.map(|root| line(root, Rights::Write)));
+        SandboxPolicy::DangerFullAccess | SandboxPolicy::ExternalSandbox { .. } => None,
+        SandboxPolicy::ReadOnly { .. } | SandboxPolicy::WorkspaceWrite { .. } => {
+            let roots = candidate_roots(policy, places.cwd, places.tmpdir, places.slash_tmp);
+            let roots = roots.iter().map(|root| line(root, Rights::Write));
+            Some(std::iter::once(line(&disk, Rights::Read)).chain(roots).collect())
         }
     }
-    Some(lines)
 }
 
 /// The mode that means what a profile means. Without a profile in `files` that is `policy` itself. `home` and `codex_home` tell where

@@ -98,7 +98,7 @@ pub fn named_paths(files: &FileRules, home: Option<&AbsPath>, codex_home: &AbsPa
     let mut paths: Vec<AbsPath> = lines.map(|line| line.path.clone()).collect();
     paths.extend(credentials::places(home, codex_home).into_iter().map(|(path, _)| path));
     for glob in &files.deny_globs {
-        paths.extend(AbsPath::new(DenyGlobs::scan_root(glob)));
+        paths.extend(AbsPath::new(DenyGlobs::scan_root(&glob.pattern)));
     }
     if let UnixSockets::Named(rules) = &files.unix_sockets {
         paths.extend(rules.iter().chain(&files.closed_sockets).map(|rule| rule.path.clone()));
@@ -258,6 +258,15 @@ fn real_globs(globs: &[DenyGlob], facts: &PathFacts) -> Vec<DenyGlob> {
     globs.iter().map(real).collect()
 }
 
+/// Of two rules for one path the denial counts, then what may be written.
+pub const fn strength(rights: Rights) -> u8 {
+    match rights {
+        Rights::Read => 0,
+        Rights::Write => 1,
+        Rights::None => 2,
+    }
+}
+
 /// Rules as they come together.
 #[derive(Default)]
 struct Rules {
@@ -273,11 +282,6 @@ impl Rules {
         let rule = PathRule {
             rights: devices::most(&rule.path, rule.rights),
             ..rule
-        };
-        let strength = |rights: Rights| match rights {
-            Rights::Read => 0,
-            Rights::Write => 1,
-            Rights::None => 2,
         };
         match self.by_path.get(&rule.path) {
             Some(known) if strength(known.rights) >= strength(rule.rights) => {}

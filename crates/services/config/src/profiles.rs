@@ -6,7 +6,7 @@ use crate::tree::{Node, Table, Value, dotted};
 use crate::{ConfigError, Place, ProcessEnv};
 use codex_base::AbsPath;
 use codex_permissions::devices::{self, Device, GPU_WORD};
-use codex_permissions::pattern_problem;
+use codex_permissions::{pattern_problem, strength};
 use codex_protocol::additional::MINIMAL_PATHS;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, Rights, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::BTreeMap;
@@ -343,7 +343,7 @@ impl Profiles<'_> {
         let lines = rules.profile.as_deref().unwrap_or_default();
         let deepest = |path: &AbsPath| {
             let covering = lines.iter().filter(|line| path.starts_with(&line.path));
-            covering.max_by_key(|line| (line.path.components().count(), strictness(line.rights)))
+            covering.max_by_key(|line| (line.path.components().count(), strength(line.rights)))
         };
         let writable = |path: Option<&AbsPath>| path.and_then(deepest).is_some_and(|line| line.rights == Rights::Write);
         let (temporary, slash_tmp) = (self.temporary(), AbsPath::new("/tmp").ok());
@@ -375,15 +375,6 @@ enum Target {
 /// Whether `text` means more than one name; a trailing `/**` only means everything below.
 pub(crate) fn is_pattern(text: &str) -> bool {
     text.strip_suffix("/**").unwrap_or(text).contains(['*', '?', '['])
-}
-
-/// Of two lines for one path the denial counts, then what may be written.
-const fn strictness(rights: Rights) -> u8 {
-    match rights {
-        Rights::Read => 0,
-        Rights::Write => 1,
-        Rights::None => 2,
-    }
 }
 
 fn scan_depth(key: &str, table: &Table) -> Result<Option<u32>, ConfigError> {
