@@ -5,8 +5,10 @@
 
 use crate::edit::Change;
 use crate::tree::{Node, Table, Value, dotted};
+use crate::value::by_name;
 use crate::{ConfigError, Overrides, ProcessEnv, layers};
 use codex_base::AbsPath;
+use serde::Deserialize;
 use std::fmt;
 
 /// One flag.
@@ -18,7 +20,8 @@ pub struct Feature {
 }
 
 /// How far a feature has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     Stable,
     Experimental,
@@ -164,14 +167,7 @@ const FEATURES: &str = include_str!("features.txt");
 
 fn feature(row: &'static str) -> Option<Feature> {
     let [name, stage, default] = row.split(' ').collect::<Vec<_>>().try_into().ok()?;
-    let stage = match stage {
-        "stable" => Stage::Stable,
-        "experimental" => Stage::Experimental,
-        "under-development" => Stage::UnderDevelopment,
-        "deprecated" => Stage::Deprecated,
-        "removed" => Stage::Removed,
-        _ => return None,
-    };
+    let stage = by_name(stage)?;
     let default = match default {
         "on" => true,
         "off" => false,

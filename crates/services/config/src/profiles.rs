@@ -3,11 +3,12 @@
 //! A profile becomes [`FileRules`], which count, and the [`SandboxPolicy`] that comes nearest, for those who know modes only.
 
 use crate::tree::{Node, Table, Value, dotted};
-use crate::{ConfigError, Place, ProcessEnv};
+use crate::{ConfigError, Place, ProcessEnv, Replacement};
 use codex_base::AbsPath;
 use codex_permissions::devices::{self, Device, GPU_WORD};
 use codex_permissions::{pattern_problem, strength};
 use codex_protocol::additional::MINIMAL_PATHS;
+use codex_protocol::requests::ActivePermissionProfile;
 use codex_protocol::settings::{DenyGlob, FileRule, FileRules, Rights, SandboxPolicy, SocketRule, UnixSockets};
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -24,13 +25,15 @@ const TMPDIR: &str = ":tmpdir";
 const SLASH_TMP: &str = ":slash_tmp";
 const MINIMAL: &str = ":minimal";
 
-/// What a profile allows, in the words of the sandbox.
+/// What commands may touch, and how that was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Permissions {
     pub policy: SandboxPolicy,
     pub rules: FileRules,
-    /// The profile that it builds on.
-    pub extends: Option<String>,
+    /// Unless a mode was named.
+    pub profile: Option<ActivePermissionProfile>,
+    /// Of the profile, by a requirement.
+    pub change: Option<Replacement>,
     pub warnings: Vec<String>,
 }
 
@@ -39,8 +42,20 @@ impl Permissions {
         Self {
             policy,
             rules: FileRules::default(),
-            extends: None,
+            profile: None,
+            change: None,
             warnings: Vec::new(),
+        }
+    }
+
+    /// Of a profile that builds on nothing.
+    pub(crate) fn named(name: &str, policy: SandboxPolicy) -> Self {
+        Self {
+            profile: Some(ActivePermissionProfile {
+                id: name.to_owned(),
+                extends: None,
+            }),
+            ..Self::of(policy)
         }
     }
 }
@@ -82,8 +97,8 @@ impl Profiles<'_> {
         Ok(())
     }
 
-    pub(crate) fn any_defined(&self) -> Result<Option<&Node>, ConfigError> {
-        Ok(self.all()?.and_then(|profiles| profiles.values().next()))
+    pub(crate) fn first(&self) -> Result<Option<(&String, &Node)>, ConfigError> {
+        Ok(self.all()?.and_then(|profiles| profiles.iter().next()))
     }
 
     fn all(&self) -> Result<Option<&Table>, ConfigError> {
@@ -96,7 +111,7 @@ impl Profiles<'_> {
     /// If it does not exist, extends itself, holds a path that is none, or asks for what cannot be enforced.
     pub(crate) fn resolve(&self, name: &str, asked: &Node) -> Result<Permissions, ConfigError> {
         if name == FULL_ACCESS {
-            return Ok(Permissions::of(SandboxPolicy::DangerFullAccess));
+            return Ok(Permissions::named(name, SandboxPolicy::DangerFullAccess));
         }
         let chain = self.chain(name, asked)?;
         let mut warnings = Vec::new();
@@ -123,11 +138,15 @@ impl Profiles<'_> {
             unix_sockets: sockets.opened()?,
             ..self.file_rules(name, &rules, &roots, max_depth)?
         };
+        let policy = self.nearest_mode(&rules, network);
         Ok(Permissions {
-            policy: self.nearest_mode(&rules, network),
+            profile: Some(ActivePermissionProfile {
+                id: name.to_owned(),
+                extends: chain.get(1).map(Link::name),
+            }),
             rules,
-            extends: chain.get(1).map(Link::name),
             warnings,
+            ..Permissions::of(policy)
         })
     }
 

@@ -98,6 +98,10 @@ fn local(id: &str, name: &str, port: u16, env: &ProcessEnv) -> ProviderSettings 
     built_in(id, name, Some(base_url))
 }
 
+fn path(env: &ProcessEnv, cwd: &AbsPath) -> impl Fn(&Node, &str) -> Result<AbsPath, ConfigError> {
+    |node, key| Ok(node.path(&node.non_empty(key)?, env, cwd))
+}
+
 /// One table of `[model_providers]`.
 struct Entry<'a> {
     id: &'a str,
@@ -148,24 +152,19 @@ impl Entry<'_> {
     fn token_command(&self, env: &ProcessEnv, cwd: &AbsPath) -> Result<Option<TokenCommand>, ConfigError> {
         let Some(node) = self.table.get("auth") else { return Ok(None) };
         let key = dotted(&self.key, "auth");
-        let table = node.table(&key)?;
         let inner = Entry {
             id: self.id,
-            key: key.clone(),
-            table,
+            table: node.table(&key)?,
+            key,
             node,
         };
-        let count = |name: &str, default: u64| -> Result<u64, ConfigError> { Ok(inner.read(name, Node::count)?.unwrap_or(default)) };
-        let timeout_ms = count("timeout_ms", 5000)?.max(1);
-        let folder = |node: &Node, key: &str| Ok(node.path(&node.non_empty(key)?, env, cwd));
+        let command = inner.read("command", Node::non_empty)?;
         Ok(Some(TokenCommand {
-            command: inner
-                .read("command", Node::non_empty)?
-                .ok_or_else(|| self.invalid("`auth.command` is missing"))?,
+            command: command.ok_or_else(|| self.invalid("`auth.command` is missing"))?,
             args: inner.read("args", Node::strings)?.unwrap_or_default(),
-            timeout_ms,
-            refresh_interval_ms: count("refresh_interval_ms", 300_000)?,
-            cwd: inner.read("cwd", folder)?,
+            timeout_ms: inner.read("timeout_ms", Node::count)?.unwrap_or(5000).max(1),
+            refresh_interval_ms: inner.read("refresh_interval_ms", Node::count)?.unwrap_or(300_000),
+            cwd: inner.read("cwd", path(env, cwd))?,
         }))
     }
 
@@ -183,10 +182,9 @@ impl Entry<'_> {
 
     /// The built-in scripted provider takes its script and limits from its table, and nothing else.
     fn scripted(&self, built_in: &ProviderSettings, env: &ProcessEnv, cwd: &AbsPath) -> Result<ProviderSettings, ConfigError> {
-        let script = |node: &Node, key: &str| Ok(node.path(&node.non_empty(key)?, env, cwd));
         let limits = self.parsed()?;
         Ok(ProviderSettings {
-            script: self.read("script", script)?,
+            script: self.read("script", path(env, cwd))?,
             request_max_retries: limits.request_max_retries,
             stream_max_retries: limits.stream_max_retries,
             stream_idle_timeout_ms: limits.stream_idle_timeout_ms,

@@ -5,10 +5,9 @@ use crate::requirements::Requirements;
 use crate::tree::{Node, Table, Value, dotted};
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
-use codex_protocol::requests::ActivePermissionProfile;
 use codex_protocol::settings::{
-    ApprovalPolicy, CommandLimits, FileRules, GranularApprovals, NetworkAccess, SandboxMode, SandboxPolicy, WebSearchDetails,
-    WebSearchLocation, WebSearchMode,
+    ApprovalPolicy, CommandLimits, GranularApprovals, NetworkAccess, SandboxMode, SandboxPolicy, WebSearchDetails, WebSearchLocation,
+    WebSearchMode,
 };
 use codex_protocol::skills::{SkillNamed, SkillRule, SkillSettings};
 use serde::de::DeserializeOwned;
@@ -51,7 +50,7 @@ impl Reader<'_> {
         Ok((config, changes))
     }
 
-    fn as_asked(&mut self, sandbox: Sandbox) -> Result<Config, ConfigError> {
+    fn as_asked(&mut self, sandbox: Permissions) -> Result<Config, ConfigError> {
         Ok(Config {
             model: self.read("model", Node::non_empty)?,
             provider: providers::selected(self.tree, self.env, self.cwd)?,
@@ -290,7 +289,12 @@ impl Reader<'_> {
     }
 
     /// What commands may touch: a client's policy, a mode, or a permission profile.
-    fn sandbox(&self, overrides: &Overrides, requirements: &Requirements, workspace_write: &SandboxPolicy) -> Result<Sandbox, ConfigError> {
+    fn sandbox(
+        &self,
+        overrides: &Overrides,
+        requirements: &Requirements,
+        workspace_write: &SandboxPolicy,
+    ) -> Result<Permissions, ConfigError> {
         let profiles = Profiles {
             tree: self.tree,
             env: self.env,
@@ -302,13 +306,13 @@ impl Reader<'_> {
         let mode = self.find("sandbox_mode")?;
         let chosen = self.find("default_permissions")?;
         if let Some(policy) = &overrides.sandbox_policy {
-            return Ok(Sandbox::of_policy(policy.clone()));
+            return Ok(Permissions::of(policy.clone()));
         }
         let rank = |node: Option<&Node>| node.map(|node| node.source.rank);
         match (mode, chosen) {
             (Some(node), _) if rank(mode) > rank(chosen) => {
                 let mode = node.named("sandbox_mode")?;
-                Ok(Sandbox::of_policy(policy_of(mode, workspace_write)))
+                Ok(Permissions::of(policy_of(mode, workspace_write)))
             }
             (mode, Some(node)) => {
                 let mut sandbox = profile(&profiles, node, requirements, workspace_write)?;
@@ -321,10 +325,10 @@ impl Reader<'_> {
                 Ok(sandbox)
             }
             (_, None) => {
-                if let Some(first) = profiles.any_defined()? {
+                if let Some((name, first)) = profiles.first()? {
                     return Err(ConfigError::PermissionsUnchosen {
                         place: first.source.place.clone(),
-                        name: self.first_profile(),
+                        name: name.clone(),
                     });
                 }
                 // Without a setting, any trust entry opens the workspace.
@@ -333,20 +337,9 @@ impl Reader<'_> {
                     Some(_) => (SandboxMode::WorkspaceWrite, ":workspace"),
                     None => (SandboxMode::ReadOnly, ":read-only"),
                 };
-                Ok(Sandbox {
-                    profile: Some(ActivePermissionProfile {
-                        id: name.to_owned(),
-                        extends: None,
-                    }),
-                    ..Sandbox::of_policy(policy_of(mode, workspace_write))
-                })
+                Ok(Permissions::named(name, policy_of(mode, workspace_write)))
             }
         }
-    }
-
-    fn first_profile(&self) -> String {
-        let profiles = self.tree.get("permissions").and_then(|node| node.table("permissions").ok());
-        profiles.and_then(|profiles| profiles.keys().next().cloned()).unwrap_or_default()
     }
 
     fn workspace_write(&self, overrides: &Overrides) -> Result<SandboxPolicy, ConfigError> {
@@ -397,25 +390,16 @@ fn profile(
     node: &Node,
     requirements: &Requirements,
     workspace_write: &SandboxPolicy,
-) -> Result<Sandbox, ConfigError> {
+) -> Result<Permissions, ConfigError> {
     let asked = node.non_empty("default_permissions")?;
     let (name, change) = requirements.allowed_profile(&asked)?;
     // The built-in one follows `[sandbox_workspace_write]`.
     let found = if name == ":workspace" {
-        Permissions::of(workspace_write.clone())
+        Permissions::named(&name, workspace_write.clone())
     } else {
         profiles.resolve(&name, node)?
     };
-    Ok(Sandbox {
-        policy: found.policy,
-        rules: found.rules,
-        profile: Some(ActivePermissionProfile {
-            id: name,
-            extends: found.extends,
-        }),
-        change,
-        warnings: found.warnings,
-    })
+    Ok(Permissions { change, ..found })
 }
 
 /// What a mode means; `workspace_write` is that one as configured.
@@ -427,27 +411,5 @@ pub(crate) fn policy_of(mode: SandboxMode, workspace_write: &SandboxPolicy) -> S
         SandboxMode::ExternalSandbox => SandboxPolicy::ExternalSandbox {
             network_access: NetworkAccess::Restricted,
         },
-    }
-}
-
-/// What commands may touch, and how that was chosen.
-struct Sandbox {
-    policy: SandboxPolicy,
-    rules: FileRules,
-    /// Unless a mode was named.
-    profile: Option<ActivePermissionProfile>,
-    change: Option<Replacement>,
-    warnings: Vec<String>,
-}
-
-impl Sandbox {
-    fn of_policy(policy: SandboxPolicy) -> Self {
-        Self {
-            policy,
-            rules: FileRules::default(),
-            profile: None,
-            change: None,
-            warnings: Vec::new(),
-        }
     }
 }

@@ -147,23 +147,11 @@ impl Document {
     }
 }
 
-pub(crate) fn top_level() -> impl Iterator<Item = &'static Key> {
-    SECTIONS.iter().flat_map(|section| section.keys)
-}
-
 /// The key at a path of names, if the tables know it. Free names count as known.
 pub(crate) fn find(path: &[String]) -> Option<Found> {
     let (first, rest) = path.split_first()?;
-    let key = top_level().find(|key| key.name == first)?;
-    inside(
-        &key.kind,
-        rest,
-        Found {
-            standing: key.standing,
-            default: key.default,
-            about: key.about,
-        },
-    )
+    let key = Document::Config.keys().find(|key| key.name == first)?;
+    inside(&key.kind, rest, Found::at(key))
 }
 
 /// What is known about a path.
@@ -174,27 +162,28 @@ pub(crate) struct Found {
     pub about: &'static str,
 }
 
+impl Found {
+    const fn at(key: &Key) -> Self {
+        Self {
+            standing: key.standing,
+            default: key.default,
+            about: key.about,
+        }
+    }
+}
+
 fn inside(kind: &'static Kind, path: &[String], here: Found) -> Option<Found> {
     let Some((first, rest)) = path.split_first() else {
         return Some(here);
     };
     let named = |keys: &'static [Key]| keys.iter().find(|key| key.name == first);
     let below = |key: &'static Key| {
-        // What stands in a table without an effect has none either.
-        let standing = if here.standing == Standing::Used {
-            key.standing
-        } else {
-            here.standing
-        };
-        inside(
-            &key.kind,
-            rest,
-            Found {
-                standing,
-                default: key.default,
-                about: key.about,
-            },
-        )
+        let mut found = Found::at(key);
+        if here.standing != Standing::Used {
+            // What stands in a table without an effect has none either.
+            found.standing = here.standing;
+        }
+        inside(&key.kind, rest, found)
     };
     let blank = Found {
         default: "",
@@ -205,15 +194,9 @@ fn inside(kind: &'static Kind, path: &[String], here: Found) -> Option<Found> {
         Kind::Table(keys) => below(named(keys)?),
         Kind::Open(keys, other) => named(keys).map_or_else(|| inside(other, rest, blank), below),
         Kind::Map(value) => inside(value, rest, blank),
-        Kind::Names(names, value) => {
-            names.iter().find(|name| *name == first)?;
-            inside(value, rest, blank)
-        }
+        Kind::Names(names, value) => names.contains(&first.as_str()).then(|| inside(value, rest, blank))?,
         Kind::Either(kinds) => kinds.iter().find_map(|kind| inside(kind, path, here)),
-        Kind::Features => {
-            crate::features::find(first)?;
-            Some(blank)
-        }
+        Kind::Features => crate::features::find(first).map(|_| blank),
         Kind::Any => Some(blank),
         Kind::Switch | Kind::Text | Kind::Word | Kind::Path | Kind::Count { .. } | Kind::Number | Kind::Choice(_) | Kind::List(_) => None,
     }
@@ -222,9 +205,7 @@ fn inside(kind: &'static Kind, path: &[String], here: Found) -> Option<Found> {
 /// Every dotted path without free names, for suggestions.
 pub(crate) fn paths() -> Vec<String> {
     let mut found = Vec::new();
-    for key in top_level() {
-        collect(key, "", &mut found);
-    }
+    Document::Config.keys().for_each(|key| collect(key, "", &mut found));
     found
 }
 
