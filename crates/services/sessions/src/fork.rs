@@ -3,7 +3,7 @@
 //! Input: a stored thread and the place where the fork leaves it. Output: a new file that refers to the other one, which may grow on. A
 //! source whose lines have no numbers (older versions) cannot be referred to by number: its lines are copied as they are.
 
-use crate::journal::NewFile;
+use crate::journal::Beginning;
 use crate::lineage::{self, File, Lineage};
 use crate::list::find_active;
 use crate::load::{Place, bytes_of};
@@ -76,11 +76,11 @@ impl Fork {
     /// [`JournalError::InUse`], [`JournalError::InvalidId`] or [`JournalError::Write`].
     pub fn create(self, home: &AbsPath, meta: SessionMeta, now: Timestamp, timezone: &str) -> Result<(Journal, Loaded), JournalError> {
         let meta = self.described(meta);
-        let (first_ordinal, copied) = match self.reference {
+        let (ordinal, copied) = match self.reference {
             Reference::Numbered(base) => (Some(base.end_ordinal_exclusive), Vec::new()),
             Reference::Copy(bytes) => (None, bytes),
         };
-        let file = NewFile { first_ordinal, copied };
+        let file = Beginning { ordinal, copied };
         let thread_id = meta.id.clone();
         let first = Record::SessionMeta(Box::new(meta));
         let mut journal = Journal::create_with(home, &thread_id, file, now, timezone)?;

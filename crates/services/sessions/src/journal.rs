@@ -16,11 +16,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How a new file begins.
-pub(crate) struct NewFile {
-    /// Number of the first line; `None` in the style of older versions.
-    pub first_ordinal: Option<u64>,
-    /// What follows the first line.
+/// How a file begins, or goes on.
+pub(crate) struct Beginning {
+    /// Number of the next line; `None` in the style of older versions.
+    pub ordinal: Option<u64>,
+    /// What follows the next line.
     pub copied: Vec<u8>,
 }
 
@@ -45,8 +45,8 @@ impl Journal {
     /// # Errors
     /// [`JournalError::InUse`], [`JournalError::InvalidId`], or [`JournalError::Write`] if `home` cannot be written.
     pub fn create(home: &AbsPath, thread_id: &str, now: Timestamp, timezone: &str) -> Result<Self, JournalError> {
-        let file = NewFile {
-            first_ordinal: Some(0),
+        let file = Beginning {
+            ordinal: Some(0),
             copied: Vec::new(),
         };
         Self::create_with(home, thread_id, file, now, timezone)
@@ -55,25 +55,13 @@ impl Journal {
     pub(crate) fn create_with(
         home: &AbsPath,
         thread_id: &str,
-        file: NewFile,
+        file: Beginning,
         now: Timestamp,
         timezone: &str,
     ) -> Result<Self, JournalError> {
         let lock = lock(home, thread_id)?;
         let path = rollout_path(home, thread_id, now, timezone);
-        let store = FileStore {
-            path,
-            file: None,
-            encoder: Encoder::new(file.first_ordinal),
-            behind_first: file.copied,
-            unsynced: false,
-            cut_to: None,
-            faults: None,
-            _lock: lock,
-        };
-        Ok(Self {
-            store: Store::File(Box::new(store)),
-        })
+        Ok(Self::of(path, None, file, lock))
     }
 
     /// The journal of an ephemeral thread: the records stay in this process.
@@ -102,23 +90,27 @@ impl Journal {
         scan.loaded.problems.extend(damage);
         let file = open_at_whole_line(&path, &scan).map_err(JournalError::write(&path))?;
         tracing::debug!(%path, records = scan.loaded.records.len(), bytes = scan.whole_bytes, "journal resumed");
-        let encoder = Encoder::new(scan.next_ordinal);
+        let next = Beginning {
+            ordinal: scan.next_ordinal,
+            copied: Vec::new(),
+        };
+        Ok((Self::of(path, Some(file), next, lock), scan.loaded))
+    }
+
+    fn of(path: AbsPath, file: Option<File>, next: Beginning, lock: FileLock) -> Self {
         let store = FileStore {
             path,
-            file: Some(file),
-            encoder,
-            behind_first: Vec::new(),
+            file,
+            encoder: Encoder::new(next.ordinal),
+            behind_first: next.copied,
             unsynced: false,
             cut_to: None,
             faults: None,
             _lock: lock,
         };
-        Ok((
-            Self {
-                store: Store::File(Box::new(store)),
-            },
-            scan.loaded,
-        ))
+        Self {
+            store: Store::File(Box::new(store)),
+        }
     }
 
     /// Calls `faults` at every hit point from now on. For tests; a journal in memory has no hit points.

@@ -4,7 +4,7 @@
 //! layout that existing tools read; what only we know rides in extra fields that they ignore. [`from_line`] takes the line apart again: it
 //! finds `type` and the raw bytes of `payload` first, so that a model item keeps the bytes it was received with.
 //!
-//! Refuses nothing but text that is no JSON object or a known type with an unreadable payload; unknown types are [`Content::Ignored`].
+//! Refuses nothing but text that is no JSON object or a known type with an unreadable payload; unknown types are no record.
 
 mod event;
 mod item;
@@ -98,14 +98,8 @@ pub struct Line {
     /// `None` when it is missing or no time.
     pub timestamp: Option<Timestamp>,
     pub ordinal: Option<u64>,
-    pub content: Content,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Content {
-    Record(Record),
-    /// Well formed, and nothing that we use.
-    Ignored,
+    /// `None` for what is well formed, and nothing that we use.
+    pub record: Option<Record>,
 }
 
 /// The text is no line of a journal.
@@ -125,14 +119,14 @@ pub fn from_line(line: &[u8]) -> Result<Line, Unreadable> {
     }
     let line: LineIn<'_> = serde_json::from_str(text).map_err(|_| Unreadable)?;
     let timestamp = line.timestamp.and_then(time);
-    let content = match (line.kind.as_deref(), line.payload) {
-        (Some(kind), Some(payload)) => content(kind, payload, timestamp.unwrap_or_default()).map_err(|_| Unreadable)?,
+    let record = match (line.kind.as_deref(), line.payload) {
+        (Some(kind), Some(payload)) => record(kind, payload, timestamp.unwrap_or_default()).map_err(|_| Unreadable)?,
         _ => None,
     };
     Ok(Line {
         timestamp,
         ordinal: line.ordinal,
-        content: content.map_or(Content::Ignored, Content::Record),
+        record,
     })
 }
 
@@ -141,7 +135,7 @@ fn time(field: &RawValue) -> Option<Timestamp> {
 }
 
 /// `Ok(None)` for what we do not use.
-fn content(kind: &str, payload: &RawValue, at: Timestamp) -> serde_json::Result<Option<Record>> {
+fn record(kind: &str, payload: &RawValue, at: Timestamp) -> serde_json::Result<Option<Record>> {
     let text = payload.get();
     Ok(Some(match kind {
         "session_meta" => Record::SessionMeta(Box::new(meta::from_payload(text, at)?)),

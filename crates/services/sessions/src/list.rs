@@ -3,7 +3,7 @@
 //! Folders are `sessions/YYYY/MM/DD`, files `rollout-YYYY-MM-DDTHH-MM-SS-<thread id>.jsonl` in local time, so the order of names is the
 //! order of time and a search can stop at the first hit. Archived files lie side by side in `archived_sessions/`.
 
-use crate::line::{self, Content};
+use crate::line;
 use crate::load::preview_of;
 use crate::manage::Place;
 use crate::names::names;
@@ -396,11 +396,7 @@ fn next_record(reader: &mut impl BufRead) -> Option<Record> {
         if reader.read_until(b'\n', &mut text).ok()? == 0 {
             return None;
         }
-        if let Ok(line::Line {
-            content: Content::Record(record),
-            ..
-        }) = line::from_line(&text)
-        {
+        if let Some(record) = line::from_line(&text).ok().and_then(|line| line.record) {
             return Some(record);
         }
     }

@@ -4,7 +4,7 @@
 //! cost only themselves; lines of unknown type are passed over in silence. A fork that only refers to the beginning of another thread gets
 //! that beginning from the other thread's file ([`lineage`](crate::lineage)).
 
-use crate::line::{self, Content, Line};
+use crate::line::{self, Line};
 use crate::{JournalError, lineage, packed, portions};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::items::{SessionSource, ThreadItem, UserInput};
@@ -111,7 +111,11 @@ pub(crate) fn scan_file(path: &AbsPath) -> Result<Scan, JournalError> {
         Ok(reader) => scan_lines(reader, thread_id).map_err(JournalError::read(path)),
         // Nothing of it can be read: an empty journal that says so.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            scan_lines(Broken(Some(error)), thread_id).map_err(JournalError::read(path))
+            let scanner = Scanner {
+                broken_off: Some(error.to_string()),
+                ..Scanner::default()
+            };
+            Ok(scanner.finish(thread_id))
         }
         Err(error) => Err(JournalError::read(path)(error)),
     }
@@ -195,23 +199,6 @@ impl Batch {
     }
 }
 
-/// A reader that fails at once.
-struct Broken(Option<io::Error>);
-
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
-    }
-}
-
-impl BufRead for Broken {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.0.take().map_or(Ok(&[]), Err)
-    }
-
-    fn consume(&mut self, _: usize) {}
-}
-
 #[derive(Default)]
 struct Scanner {
     records: Vec<(Timestamp, Record)>,
@@ -286,7 +273,7 @@ impl Scanner {
             self.numbered = true;
             self.next_ordinal = self.next_ordinal.max(ordinal.saturating_add(1));
         }
-        if let Content::Record(record) = found.content {
+        if let Some(record) = found.record {
             let at = found.timestamp.or(self.records.last().map(|(at, _)| *at)).unwrap_or_default();
             self.records.push((at, record));
             self.places.push(Place {

@@ -3,7 +3,7 @@
 //! Kinds of event that only older files have are read by [`older`](super::older).
 
 use super::values::{failure, lenient, optional, token_info, turn_ids};
-use super::{Content, Line, item, limits, older, time};
+use super::{Line, item, limits, older, time};
 use codex_base::Timestamp;
 use codex_protocol::collaboration::ModeKind;
 use codex_protocol::errors::TurnError;
@@ -166,7 +166,7 @@ pub fn message_line(text: &str) -> Option<Line> {
     Some(Line {
         timestamp,
         ordinal: line.ordinal,
-        content: Content::Record(Record::Event(Box::new(event))),
+        record: Some(Record::Event(Box::new(event))),
     })
 }
 

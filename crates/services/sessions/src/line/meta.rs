@@ -28,7 +28,7 @@ pub fn to_payload(meta: &SessionMeta) -> impl Serialize {
         base_instructions: Some(json!({"text": meta.base_instructions, "provenance": {"type": "model", "model": meta.model}})),
         instructions: None,
         history_mode: "paginated",
-        git: meta.git.clone().map(GitLine::from),
+        git: meta.git.clone().map(GitLine),
         base_item: meta.base_item.as_ref().map(|item| item.raw().to_owned()),
         tools: meta.tools.clone(),
     }
@@ -61,7 +61,7 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<SessionMeta
         base_instructions: instructions.map(str::to_owned).or(line.instructions).unwrap_or_default(),
         base_item: line.base_item.and_then(|item| ResponseItem::parse(&item).ok()),
         tools: line.tools,
-        git: line.git.map(Into::into),
+        git: line.git.map(|GitLine(git)| git),
         parent_thread_id: line.parent_thread_id.or_else(|| spawned_by(line.source.as_ref()?)),
         forked_from_id: line.forked_from_id.or_else(|| Some(line.history_base.as_ref()?.thread_id.clone())),
         history_base: line.history_base,
@@ -154,32 +154,16 @@ struct MetaLine {
     tools: Option<String>,
 }
 
-#[derive(Default, Serialize, Deserialize)]
-struct GitLine {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    commit_hash: Option<String>,
+#[derive(Serialize, Deserialize)]
+struct GitLine(#[serde(with = "GitFields")] GitInfo);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "GitInfo")]
+struct GitFields {
+    #[serde(rename = "commit_hash", default, skip_serializing_if = "Option::is_none")]
+    sha: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     branch: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    repository_url: Option<String>,
-}
-
-impl From<GitInfo> for GitLine {
-    fn from(info: GitInfo) -> Self {
-        Self {
-            commit_hash: info.sha,
-            branch: info.branch,
-            repository_url: info.origin_url,
-        }
-    }
-}
-
-impl From<GitLine> for GitInfo {
-    fn from(line: GitLine) -> Self {
-        Self {
-            sha: line.commit_hash,
-            branch: line.branch,
-            origin_url: line.repository_url,
-        }
-    }
+    #[serde(rename = "repository_url", default, skip_serializing_if = "Option::is_none")]
+    origin_url: Option<String>,
 }

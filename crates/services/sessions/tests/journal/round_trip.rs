@@ -23,7 +23,7 @@ use codex_protocol::questions::PermissionGrantScope;
 use codex_protocol::response_item::ResponseItem;
 use codex_protocol::review::{CodeLocation, LineRange, ReviewFinding, ReviewOutput, ReviewTarget};
 use codex_protocol::settings::{ApprovalPolicy, SandboxPolicy};
-use codex_sessions::line::{Content, Encoder, from_line};
+use codex_sessions::line::{Encoder, from_line};
 use codex_sessions::{Journal, model_input, read, turns};
 use proptest::collection::vec;
 use proptest::option::of;
@@ -604,14 +604,14 @@ proptest! {
         prop_assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
         let read = from_line(&line).unwrap();
         prop_assert_eq!((read.timestamp, read.ordinal), (Some(at(5)), Some(7)));
-        prop_assert_eq!(read.content, Content::Record(record));
+        prop_assert_eq!(read.record, Some(record));
     }
 
     #[test]
     fn an_item_comes_back_from_its_line(item in items()) {
         let record = event(EventMsg::ItemCompleted { thread_id: THREAD.to_owned(), turn_id: String::new(), item, started_at_ms: 1, completed_at_ms: 2 });
 
-        prop_assert_eq!(from_line(&line(None, &record)).unwrap().content, Content::Record(record));
+        prop_assert_eq!(from_line(&line(None, &record)).unwrap().record, Some(record));
     }
 
 }
