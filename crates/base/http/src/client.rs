@@ -211,15 +211,15 @@ impl HttpClient {
     }
 }
 
+fn broken(error: reqwest::Error) -> HttpError {
+    HttpError::Broken {
+        source: error.without_url(),
+    }
+}
+
 fn make(settings: &HttpSettings, route: Route) -> Result<reqwest::Client, HttpError> {
     // Fails only if a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let setup = |error: reqwest::Error| HttpError::Setup {
-        problem: HttpError::Broken {
-            source: error.without_url(),
-        }
-        .with_causes(),
-    };
     let mut builder = reqwest::Client::builder()
         .user_agent(&settings.user_agent)
         .connect_timeout(settings.connect_timeout)
@@ -235,7 +235,9 @@ fn make(settings: &HttpSettings, route: Route) -> Result<reqwest::Client, HttpEr
         (true, Some(roots)) => builder.tls_certs_merge(read_roots(roots)?),
         (true, None) => builder,
     };
-    builder.build().map_err(setup)
+    builder.build().map_err(|error| HttpError::Setup {
+        problem: broken(error).with_causes(),
+    })
 }
 
 fn read_roots(extra: &ExtraRoots) -> Result<Vec<reqwest::Certificate>, HttpError> {
@@ -333,9 +335,7 @@ impl HttpResponse {
 
     /// The connection itself, once the server has agreed to speak something else on it.
     pub(crate) async fn switched(self) -> Result<reqwest::Upgraded, HttpError> {
-        self.inner.upgrade().await.map_err(|error| HttpError::Broken {
-            source: error.without_url(),
-        })
+        self.inner.upgrade().await.map_err(broken)
     }
 
     /// The next bytes of the body, `None` at its end. The caller limits the wait.
@@ -343,9 +343,7 @@ impl HttpResponse {
     /// # Errors
     /// If the connection broke before the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
-        self.inner.chunk().await.map_err(|error| HttpError::Broken {
-            source: error.without_url(),
-        })
+        self.inner.chunk().await.map_err(broken)
     }
 }
 

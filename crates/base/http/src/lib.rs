@@ -18,5 +18,5 @@ mod url;
 pub use client::{ExtraRoots, HttpClient, HttpError, HttpResponse, HttpSettings, Post, status_text};
 pub use obstacle::{Obstacle, Way};
 pub use proxy::ProxySettings;
-pub use socket::{Opened, Received, SocketError, WebSocket};
+pub use socket::{Opened, SocketError, WebSocket};
 pub use url::{endpoint, is_loopback_url};

@@ -29,22 +29,14 @@ pub struct WebSocket {
     secrets: Vec<Secret>,
 }
 
-/// What the server sent.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Received {
-    Text(String),
-    /// It said good-bye; the text is its reason, or empty.
-    Closed {
-        code: Option<u16>,
-        reason: String,
-    },
-}
-
 /// Why a socket is of no use any more.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     #[error("a message is over {limit} bytes")]
     TooLarge { limit: usize },
+    /// It said good-bye; the reason may be empty.
+    #[error("closed by the server{}{}{reason}", code.map(|code| format!(" with code {code}")).unwrap_or_default(), if reason.is_empty() { "" } else { ": " })]
+    Closed { code: Option<u16>, reason: String },
     #[error("the connection was cut")]
     Cut,
     #[error("the connection broke: {0}")]
@@ -121,13 +113,13 @@ impl WebSocket {
     ///
     /// # Errors
     /// If the connection is gone or a message is too large.
-    pub async fn receive(&mut self) -> Result<Received, SocketError> {
+    pub async fn receive(&mut self) -> Result<String, SocketError> {
         loop {
             return match self.stream.next().await {
                 None => Err(SocketError::Cut),
                 Some(Err(error)) => Err(said(&error)),
-                Some(Ok(Message::Text(text))) => Ok(Received::Text(text.as_str().to_owned())),
-                Some(Ok(Message::Close(frame))) => Ok(Received::Closed {
+                Some(Ok(Message::Text(text))) => Ok(text.as_str().to_owned()),
+                Some(Ok(Message::Close(frame))) => Err(SocketError::Closed {
                     code: frame.as_ref().map(|frame| frame.code.into()),
                     reason: frame
                         .map(|frame| frame.reason.chars().filter(|c| !c.is_control()).take(200).collect())

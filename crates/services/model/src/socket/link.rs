@@ -2,7 +2,7 @@
 //!
 //! The socket closes as soon as the [`Link`] is dropped, also in the middle of an answer.
 
-use codex_http::{Received, SocketError, WebSocket};
+use codex_http::{SocketError, WebSocket};
 use tokio::sync::mpsc;
 
 /// Messages that may wait for a slow reader.
@@ -66,16 +66,15 @@ async fn drive(mut socket: Box<WebSocket>, mut orders: mpsc::Receiver<Order>) {
                     () = replies.closed() => return,
                 };
                 if let Err(problem) = sent {
-                    tell(Some(&replies), ended(&problem)).await;
+                    tell(Some(&replies), ended(&socket, &problem)).await;
                     return;
                 }
                 reader = Some(replies);
             }
             received = socket.receive() => {
                 let (reply, over) = match received {
-                    Ok(Received::Text(text)) => (Reply::Text(text), false),
-                    Ok(Received::Closed { code, reason }) => (Reply::Ended(socket.without_secrets(&closed(code, &reason))), true),
-                    Err(problem) => (ended(&problem), true),
+                    Ok(text) => (Reply::Text(text), false),
+                    Err(problem) => (ended(&socket, &problem), true),
                 };
                 tell(reader.as_ref(), reply).await;
                 if over {
@@ -93,15 +92,11 @@ async fn tell(reader: Option<&mpsc::Sender<Reply>>, reply: Reply) {
     }
 }
 
-fn ended(problem: &SocketError) -> Reply {
-    match problem {
-        SocketError::TooLarge { limit } => Reply::TooLarge { limit: *limit },
-        SocketError::Cut | SocketError::Broken(_) => Reply::Ended(format!("websocket: {problem}")),
-    }
-}
-
-fn closed(code: Option<u16>, reason: &str) -> String {
-    let code = code.map(|code| format!(" with code {code}")).unwrap_or_default();
-    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    format!("websocket closed by the server{code}{reason}")
+fn ended(socket: &WebSocket, problem: &SocketError) -> Reply {
+    let why = match problem {
+        SocketError::TooLarge { limit } => return Reply::TooLarge { limit: *limit },
+        SocketError::Closed { .. } => format!("websocket {problem}"),
+        SocketError::Cut | SocketError::Broken(_) => format!("websocket: {problem}"),
+    };
+    Reply::Ended(socket.without_secrets(&why))
 }
