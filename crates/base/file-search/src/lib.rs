@@ -121,27 +121,20 @@ impl<R: FnMut(Report)> Searcher<R> {
         while !self.ended.load(Ordering::Relaxed) {
             let due = self.best.is_some() && self.matched < self.entries.len();
             let message = if due {
-                match inbox.try_recv() {
-                    Ok(message) => Some(message),
-                    Err(TryRecvError::Empty) => None,
-                    Err(TryRecvError::Disconnected) => return,
-                }
+                inbox.try_recv()
             } else {
-                match inbox.recv() {
-                    Ok(message) => Some(message),
-                    Err(_) => return,
-                }
+                inbox.recv().map_err(TryRecvError::from)
             };
             match message {
-                Some(Message::Query(query)) => {
+                Ok(Message::Query(query)) => {
                     self.best = Some(Best::new(&query));
                     self.matched = 0;
                     said = None;
                 }
-                Some(Message::Found(entries)) => self.entries.extend(entries),
-                Some(Message::Walked) => self.walked = true,
-                None if due => self.stride(),
-                None => {}
+                Ok(Message::Found(entries)) => self.entries.extend(entries),
+                Ok(Message::Walked) => self.walked = true,
+                Err(TryRecvError::Empty) => self.stride(),
+                Err(TryRecvError::Disconnected) => return,
             }
             if self.worth_telling(said) {
                 said = self.progress();
