@@ -13,7 +13,7 @@ use crate::relations::{Relation, relations};
 use crate::{Query, SessionSummary};
 use catalog::Catalog;
 use codex_base::AbsPath;
-use codex_base::os::create_private_dir;
+use codex_base::os::{create_private_dir, open_private_append};
 use rusqlite::{Connection, ErrorCode};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -145,6 +145,8 @@ fn answer(connection: &mut Option<Connection>, folder: &AbsPath, request: &Reque
 fn open(folder: &AbsPath) -> rusqlite::Result<Connection> {
     // If it cannot be made, opening says so.
     let _ = create_private_dir(folder);
+    // It holds the beginnings of conversations, and the folder may be open to others. SQLite gives its own files beside it the same mode.
+    let _ = open_private_append(&folder.join(FILE));
     let connection = Connection::open(folder.join(FILE))?;
     connection.busy_timeout(BUSY_LIMIT)?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;

@@ -236,6 +236,19 @@ fn archive_and_delete_know_sub_agents_and_forks_whatever_became_of_it() {
     assert_eq!(list(&home, &Query::default()), []);
 }
 
+#[cfg(unix)]
+#[test]
+fn it_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    session(&home, "a", "/w", 0);
+
+    agrees(&home, &home);
+
+    assert_eq!(fs::metadata(home.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
 #[test]
 fn whatever_became_of_it_the_answer_is_right() {
     let temp = tempfile::tempdir().unwrap();
