@@ -121,17 +121,23 @@ pub fn write(file: &AbsPath, text: &str) -> Result<(), LoginError> {
     os::write_atomic(&target, text.as_bytes(), Privacy::Owner).map_err(failed)
 }
 
-/// Whether there was a file.
+/// Whether there was a file. Of a symbolic link, what it leads to goes with it: there the key is.
 pub fn remove(file: &AbsPath) -> Result<bool, LoginError> {
     if !file.is_symlink() && !file.exists() {
         return Ok(false);
     }
     let _lock = lock(file)?;
-    match std::fs::remove_file(file) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(LoginError::write(file)(source)),
+    // A link may lead to a device, which is nobody's login.
+    let target = os::link_target(file).ok().filter(|target| target != file && target.is_file());
+    let mut was_there = false;
+    for path in target.iter().chain([file]) {
+        match std::fs::remove_file(path) {
+            Ok(()) => was_there = true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(LoginError::write(path)(source)),
+        }
     }
+    Ok(was_there)
 }
 
 /// `None` where the file system has no locks.

@@ -173,6 +173,21 @@ fn settings_decide_what_counts() {
     check("ephemeral", "", Ok(None));
 }
 
+#[cfg(unix)]
+#[test]
+fn forgetting_leaves_no_key_behind_a_link() {
+    let home = Home::new();
+    let file = path(&home.path());
+    let elsewhere = home.path().join("elsewhere.json");
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    save_key(&home.path(), Settings::default(), b"key").unwrap();
+    assert!(elsewhere.exists());
+
+    assert_eq!(forget(&home.path(), Settings::default()).unwrap(), [Place::File(file.clone())]);
+
+    assert!(!elsewhere.exists() && !file.is_symlink());
+}
+
 #[test]
 fn forgetting_says_whether_there_was_something() {
     let home = Home::with("damaged");
