@@ -51,6 +51,8 @@ enum TokenError {
     Empty,
     #[error("printed more than {OUTPUT_BYTES_MAX} bytes, or no text")]
     NoToken,
+    #[error("printed something else than a token: it has line ends, or characters that no header takes")]
+    NotPlain,
     #[error("cannot be read")]
     Read(#[source] io::Error),
 }
@@ -144,6 +146,7 @@ async fn run(settings: &TokenCommand) -> Result<Secret, TokenError> {
     let token = String::from_utf8(output).map_err(|_| TokenError::NoToken)?;
     match token.trim() {
         "" => Err(TokenError::Empty),
+        token if token.contains(|c: char| !matches!(c, ' '..='~')) => Err(TokenError::NotPlain),
         token => Ok(Secret::new(token.to_owned())),
     }
 }
@@ -198,6 +201,8 @@ mod tests {
         );
         assert_eq!(shown(shell("exit 1")).await, named("ended with exit status: 1"));
         assert_eq!(shown(shell("echo")).await, named("printed nothing"));
+        let not_plain = named("printed something else than a token: it has line ends, or characters that no header takes");
+        assert_eq!(shown(shell("echo Logged in.; echo t0ken")).await, not_plain);
         assert_eq!(
             shown(shell("head -c 70000 /dev/zero | tr '\\0' x")).await,
             named("printed more than 65536 bytes, or no text")
