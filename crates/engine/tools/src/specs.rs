@@ -4,12 +4,19 @@
 //! The texts are paid for in every request: all tools together stay below [`SPECS_BYTES_MAX`], which a test holds.
 
 use codex_protocol::settings::{WebSearchDetails, WebSearchMode};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Upper limit of everything [`specs`] returns.
 pub const SPECS_BYTES_MAX: usize = 5376;
+
+/// The tools as they are sent, except for what [`specs`] puts in.
+const TEXTS: &str = include_str!("specs.json");
+
+/// The patch language as the model may write it. What is accepted is a little wider (see `codex_apply_patch`).
+const PATCH_GRAMMAR: &str = include_str!("grammar.lark");
 
 /// Which tools a turn offers. A call of one that is not offered is answered as unsupported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,185 +65,42 @@ impl Default for ToolSet {
     }
 }
 
+/// What the own tools are called with, in the words of the file.
+#[derive(Deserialize)]
+struct Texts {
+    exec_command: Value,
+    /// The fields of `exec_command` that are different where single permissions may be asked for.
+    exec_command_with_permissions: Map<String, Value>,
+    write_stdin: Value,
+    request_permissions: Value,
+    update_plan: Value,
+    request_user_input: Value,
+    apply_patch: Value,
+    view_image: Value,
+}
+
 /// The JSON array for a request, in a fixed order.
 pub fn specs(set: &ToolSet) -> Box<RawValue> {
+    let mut texts: Texts = serde_json::from_str(TEXTS).expect("the file is part of the program, and the tests read it");
+    if set.additional_permissions {
+        for (name, field) in texts.exec_command_with_permissions {
+            texts.exec_command["parameters"]["properties"][name] = field;
+        }
+    }
+    texts.apply_patch["format"]["definition"] = json!(PATCH_GRAMMAR);
+
     let offered = [
-        (set.shell && !set.additional_permissions, exec_command as fn() -> Value),
-        (set.shell && set.additional_permissions, exec_command_with_permissions),
-        (set.shell, write_stdin),
-        (set.request_permissions, request_permissions),
-        (set.update_plan, update_plan),
-        (set.request_user_input, request_user_input),
-        (set.apply_patch, apply_patch),
-        (set.view_image, view_image),
+        (set.shell, texts.exec_command),
+        (set.shell, texts.write_stdin),
+        (set.request_permissions, texts.request_permissions),
+        (set.update_plan, texts.update_plan),
+        (set.request_user_input, texts.request_user_input),
+        (set.apply_patch, texts.apply_patch),
+        (set.view_image, texts.view_image),
     ];
-    let own = offered.into_iter().filter(|(on, _)| *on).map(|(_, spec)| spec());
+    let own = offered.into_iter().filter_map(|(on, spec)| on.then_some(spec));
     let tools: Vec<Value> = own.chain(set.web_search.as_deref().and_then(web_search)).collect();
     serde_json::value::to_raw_value(&tools).expect("a JSON value serialises")
-}
-
-fn exec_command() -> Value {
-    function(
-        "exec_command",
-        "Runs a shell command. Returns its output and exit code, or a session ID for write_stdin if it is still running after yield_time_ms.",
-        &["cmd"],
-        json!({
-            "cmd": text("Shell command."),
-            "workdir": text("Directory to run in; default: the turn's directory."),
-            "yield_time_ms": integer("How long to wait for the end before returning (250-30000, default 10000)."),
-            "max_output_tokens": integer("Longer output loses its middle (default 10000)."),
-            "tty": flag("Give it a terminal. Needed to send input later; without it stdin is closed."),
-            "shell": text("Shell to use; default: the user's."),
-            "login": flag("Read the login profile first (default true)."),
-            "sandbox_permissions": {
-                "type": "string",
-                "enum": ["use_default", "require_escalated"],
-                "description": "require_escalated asks to run without the sandbox.",
-            },
-            "justification": text("With require_escalated: a short question to the user, why this is needed."),
-        }),
-    )
-}
-
-/// The same where single permissions may be asked for.
-fn exec_command_with_permissions() -> Value {
-    let mut spec = exec_command();
-    let properties = &mut spec["parameters"]["properties"];
-    properties["sandbox_permissions"] = json!({
-        "type": "string",
-        "enum": ["use_default", "require_escalated", "with_additional_permissions"],
-        "description": "with_additional_permissions asks to stay in the sandbox with additional_permissions on top, require_escalated to run without it.",
-    });
-    properties["additional_permissions"] = permissions("With with_additional_permissions: the least that the command needs besides.");
-    properties["justification"] = text("With either: a short question to the user, why this is needed.");
-    spec
-}
-
-fn request_permissions() -> Value {
-    function(
-        "request_permissions",
-        "Asks the user for more permissions for all later commands and patches. Returns what was granted, which may be less, and for how long: the turn or the session.",
-        &["permissions"],
-        json!({
-            "permissions": permissions("The least that is needed."),
-            "reason": text("A short question to the user, why this is needed."),
-        }),
-    )
-}
-
-fn permissions(description: &str) -> Value {
-    let paths = |description: &str| json!({"type": "array", "items": {"type": "string"}, "description": description});
-    json!({
-        "type": "object",
-        "description": description,
-        "properties": {
-            "file_system": {
-                "type": "object",
-                "properties": {
-                    "read": paths("Files or folders to read."),
-                    "write": paths("Files or folders to write."),
-                },
-                "additionalProperties": false,
-            },
-            "network": {
-                "type": "object",
-                "properties": { "enabled": flag("Open the network.") },
-                "additionalProperties": false,
-            },
-        },
-        "additionalProperties": false,
-    })
-}
-
-fn write_stdin() -> Value {
-    function(
-        "write_stdin",
-        "Writes to a running session, or looks at it if chars is empty. Returns the output since the last look.",
-        &["session_id"],
-        json!({
-            "session_id": integer("The session ID that exec_command returned."),
-            "chars": text("Characters to write; \\u0003 interrupts. Needs tty, except for a lone \\u0003."),
-            "yield_time_ms": integer("How long to wait: default 250, at least 5000 if chars is empty."),
-            "max_output_tokens": integer("As for exec_command."),
-        }),
-    )
-}
-
-fn update_plan() -> Value {
-    function(
-        "update_plan",
-        "Shows the user your plan for work of several steps; call it again as steps get done. At most one step is in_progress.",
-        &["plan"],
-        json!({
-            "explanation": text("Why the plan changed."),
-            "plan": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "step": text("A few words."),
-                        "status": { "type": "string", "enum": ["pending", "in_progress", "completed"] },
-                    },
-                    "required": ["step", "status"],
-                    "additionalProperties": false,
-                },
-            },
-        }),
-    )
-}
-
-fn request_user_input() -> Value {
-    function(
-        "request_user_input",
-        "Asks the user 1 to 3 questions and waits for the answers. In plan mode only.",
-        &["questions"],
-        json!({
-            "questions": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "id": { "type": "string" },
-                        "header": text("At most 12 characters."),
-                        "question": { "type": "string" },
-                        "options": {
-                            "type": "array",
-                            "description": "2 or 3, the best first; the user can answer something else.",
-                            "items": {
-                                "type": "object",
-                                "properties": { "label": { "type": "string" }, "description": { "type": "string" } },
-                                "required": ["label", "description"],
-                                "additionalProperties": false,
-                            },
-                        },
-                    },
-                    "required": ["id", "header", "question", "options"],
-                    "additionalProperties": false,
-                },
-            },
-        }),
-    )
-}
-
-fn view_image() -> Value {
-    function(
-        "view_image",
-        "Looks at a picture file (PNG, JPEG, GIF, WebP).",
-        &["path"],
-        json!({ "path": text("Path of the file.") }),
-    )
-}
-
-fn apply_patch() -> Value {
-    json!({
-        "type": "custom",
-        "name": "apply_patch",
-        "description": "Edits files; the preferred way to change them. The input is the bare patch, no JSON and no quoting. \
-            All of it is applied or nothing. In an update, each chunk shows the old lines (` ` kept, `-` removed) with about three lines of \
-            context and the new ones (`+`); chunks stand in file order. `@@ text` first moves behind the line that equals `text`, to tell \
-            similar places apart.",
-        "format": { "type": "grammar", "syntax": "lark", "definition": PATCH_GRAMMAR },
-    })
 }
 
 /// Field names and order as providers get them from other clients. `None` if the search is off.
@@ -278,46 +142,6 @@ fn web_search(search: &WebSearch) -> Option<Value> {
 
 fn object(fields: impl Iterator<Item = (&'static str, Value)>) -> Value {
     Value::Object(fields.map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
-/// The patch language as the model may write it. What is accepted is a little wider (see `codex_apply_patch`).
-const PATCH_GRAMMAR: &str = r#"start: "*** Begin Patch" LF hunk+ "*** End Patch" LF?
-hunk: add | delete | update
-add: "*** Add File: " REST LF added*
-delete: "*** Delete File: " REST LF
-update: "*** Update File: " REST LF move? chunk+
-move: "*** Move to: " REST LF
-chunk: place line+ at_end?
-place: "@@" LF | "@@ " REST LF
-line: added | removed | kept
-added: "+" REST? LF
-removed: "-" REST? LF
-kept: " " REST? LF
-at_end: "*** End of File" LF
-REST: /[^\n]+/
-LF: "\n"
-"#;
-
-fn function(name: &str, description: &str, required: &[&str], properties: Value) -> Value {
-    json!({
-        "type": "function",
-        "name": name,
-        "description": description,
-        "strict": false,
-        "parameters": { "type": "object", "properties": properties, "required": required, "additionalProperties": false },
-    })
-}
-
-fn text(description: &str) -> Value {
-    json!({ "type": "string", "description": description })
-}
-
-fn integer(description: &str) -> Value {
-    json!({ "type": "integer", "description": description })
-}
-
-fn flag(description: &str) -> Value {
-    json!({ "type": "boolean", "description": description })
 }
 
 #[cfg(test)]
