@@ -280,12 +280,8 @@ impl Engine {
         let opening = self.open(overrides.clone(), self.shared.source).await?;
         let home = self.shared.env.codex_home.clone();
         let id = thread_id.to_owned();
-        let opened = tokio::task::spawn_blocking(move || {
-            let opened = Journal::resume(&home, &id)?;
-            Ok((opened, codex_sessions::names(&home).remove(&id)))
-        });
-        let opened: Result<_, JournalError> = opened.await.map_err(|panic| internal(&panic))?;
-        let ((journal, loaded), name) = opened.map_err(|error| journal_error(&error))?;
+        let opened = blocking(move || Ok((Journal::resume(&home, &id)?, codex_sessions::names(&home).remove(&id))));
+        let ((journal, loaded), name) = opened.await?.map_err(|error| journal_error(&error))?;
         let info = opening.stored_info(&self.shared, thread_id, journal.path().cloned(), &loaded.meta, loaded.meta_missing);
         let stored = Stored {
             info,
@@ -316,7 +312,7 @@ impl Engine {
         let id = self.shared.ids.uuid().to_string();
         let (shared, source_id) = (Arc::clone(&self.shared), source_id.to_owned());
         let exclude_turns = options.exclude_turns;
-        let forked = tokio::task::spawn_blocking(move || {
+        let forked = blocking(move || {
             let home = &shared.env.codex_home;
             let plan = Fork::plan(home, &source_id, &cut)?;
             let mut info = opening.fork_info(&shared, id, options.ephemeral, plan.source());
@@ -336,8 +332,7 @@ impl Engine {
             };
             Ok((opening, stored))
         });
-        let forked: Result<_, JournalError> = forked.await.map_err(|panic| internal(&panic))?;
-        let (opening, stored) = forked.map_err(|error| journal_error(&error))?;
+        let (opening, stored) = forked.await?.map_err(|error| journal_error(&error))?;
         Ok(self.go_on(opening, stored, overrides, exclude_turns, subscriber))
     }
 
@@ -450,14 +445,12 @@ impl Engine {
     /// If the target says nothing, does not exist, or holds nothing to review.
     pub async fn assignment(&self, thread: &ThreadHandle, target: ReviewTarget) -> Result<Assignment, RequestError> {
         let cwd = thread.overrides().await?.cwd.unwrap_or_else(|| self.shared.env.cwd.clone());
-        let looked = tokio::task::spawn_blocking(move || assignment(&cwd, target)).await;
-        Ok(looked.map_err(|panic| internal(&panic))??)
+        Ok(blocking(move || assignment(&cwd, target)).await??)
     }
 
     async fn open(&self, overrides: TurnOverrides, source: SessionSource) -> Result<Opening, RequestError> {
         let shared = Arc::clone(&self.shared);
-        let opening = tokio::task::spawn_blocking(move || Opening::look_up(&shared, &overrides, source)).await;
-        opening.map_err(|panic| internal(&panic))?
+        blocking(move || Opening::look_up(&shared, &overrides, source)).await?
     }
 
     /// Starts the thread's task and the watcher that tells subscribers should it panic.
@@ -552,6 +545,11 @@ pub(crate) fn journal_error(error: &JournalError) -> RequestError {
         Some(hint) => told.with_hint(hint),
         None => told,
     }
+}
+
+/// What `work` comes to, on a thread that may wait for files.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RequestError> {
+    tokio::task::spawn_blocking(work).await.map_err(|panic| internal(&panic))
 }
 
 pub(crate) fn internal(panic: &tokio::task::JoinError) -> RequestError {

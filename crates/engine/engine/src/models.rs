@@ -1,7 +1,7 @@
 //! The models of a provider, for a client that lets its user choose.
 
 use crate::Engine;
-use crate::engine::internal;
+use crate::engine::blocking;
 use crate::opening;
 use crate::settings::TurnOverrides;
 use crate::shared::Shared;
@@ -18,8 +18,7 @@ impl Engine {
     /// If the configuration, the catalogue of models or the provider cannot be used.
     pub async fn models(&self, model_provider: Option<String>) -> Result<Vec<Model>, RequestError> {
         let shared = Arc::clone(&self.shared);
-        let looked_up = tokio::task::spawn_blocking(move || look_up(&shared, model_provider)).await;
-        let (models, client) = looked_up.map_err(|panic| internal(&panic))??;
+        let (models, client) = blocking(move || look_up(&shared, model_provider)).await??;
         drop(client.refresh_models());
         Ok(models)
     }

@@ -12,7 +12,7 @@ use crate::turn::code_review::INTERRUPTED as REVIEW_INTERRUPTED;
 use codex_base::{AbsPath, Timestamp};
 use codex_config::Resolved;
 use codex_login::Login;
-use codex_model::{ModelClient, ModelInfo, ModelRequest, RequestMetadata, StoredLogin};
+use codex_model::{ModelClient, ModelInfo, ModelRequest, StoredLogin};
 use codex_permissions::modes::NotAMode;
 use codex_protocol::items::{GitInfo, SessionSource, Thread, ThreadItem, ThreadStatus, Turn, TurnStatus};
 use codex_protocol::journal::{EventMsg, PrefixBase, Record, SessionMeta, TurnTimes};
@@ -193,15 +193,7 @@ impl Opening {
                 .filter(|_| model.supports_verbosity),
             service_tier: config.service_tier.clone(),
             output_schema: None,
-            metadata: RequestMetadata {
-                thread_id: info.id.clone(),
-                session_id: info.session_id.clone(),
-                installation_id: info.installation_id.clone(),
-                window_number: 0,
-                subagent: info.subagent(),
-                turn_id: String::new(),
-                turn: turn.as_object().cloned().unwrap_or_default(),
-            },
+            metadata: info.metadata(0, String::new(), turn.as_object().cloned().unwrap_or_default()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The skills that folders see, for clients, and the switch of each.
 
-use crate::engine::{Engine, internal};
+use crate::engine::{Engine, blocking};
 use crate::settings::TurnOverrides;
 use crate::thread::{resolve, skills};
 use codex_base::AbsPath;
@@ -17,7 +17,7 @@ impl Engine {
     pub async fn skills(self: &Arc<Self>, cwds: Vec<AbsPath>) -> Result<Vec<SkillsListEntry>, RequestError> {
         let shared = Arc::clone(&self.shared);
         let look = move || cwds.into_iter().map(|cwd| entry(&shared, cwd)).collect();
-        tokio::task::spawn_blocking(look).await.map_err(|panic| internal(&panic))?
+        blocking(look).await?
     }
 
     /// Switches a skill on or off in the user's configuration; what comes of it in `cwd`.
@@ -39,7 +39,7 @@ impl Engine {
                 effective_enabled: found.map_or(on, |found| found.enabled),
             })
         };
-        tokio::task::spawn_blocking(change).await.map_err(|panic| internal(&panic))?
+        blocking(change).await?
     }
 }
 

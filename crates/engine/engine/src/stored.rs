@@ -1,7 +1,7 @@
 //! What lies in the store: read, list, name, archive, delete. A thread that is loaded is ended first where its file moves.
 
 use crate::Engine;
-use crate::engine::{internal, journal_error};
+use crate::engine::{blocking, journal_error};
 use crate::opening::{preview_of, stored_thread};
 use codex_base::{AbsPath, Timestamp};
 use codex_protocol::items::Thread;
@@ -153,7 +153,6 @@ impl Engine {
         operation: impl FnOnce(&AbsPath) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, RequestError> {
         let home = self.shared.env.codex_home.clone();
-        let done = tokio::task::spawn_blocking(move || operation(&home)).await;
-        done.map_err(|panic| internal(&panic))?.map_err(|error| journal_error(&error))
+        blocking(move || operation(&home)).await?.map_err(|error| journal_error(&error))
     }
 }

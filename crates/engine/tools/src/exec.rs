@@ -7,14 +7,14 @@ use crate::result::{Ending, exec_text, interrupted_text};
 use crate::shell::{Invocation, Profile};
 use crate::terminals::{Session, Started, Terminals, Waiting};
 use crate::truncation::Budget;
-use crate::turn::ToolWorld;
+use crate::turn::{ToolWorld, TurnTools};
 use codex_approvals::Attempt;
 use codex_base::with_causes;
 use codex_base::{AbsPath, HeadTail};
 use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandIo, CommandSpec, ExitOutcome, Expiration, Ladder, SandboxError, SpawnError, limit, spawn_or_again};
 use codex_protocol::facts::Denial;
-use codex_protocol::items::{CommandExecutionItem, CommandExecutionStatus, ThreadItem};
+use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, ThreadItem};
 use codex_protocol::settings::CommandLimits;
 use std::ffi::OsString;
 use std::io;
@@ -188,6 +188,39 @@ async fn killed(session: &Session, world: &ToolWorld) {
 }
 
 impl ExecAction {
+    /// `script` as its call says nothing more of it: it is waited for, without a terminal.
+    pub fn new(call_id: &str, script: &str, invocation: Invocation, cwd: &AbsPath, turn: &TurnTools) -> Self {
+        Self {
+            cwd: cwd.clone(),
+            login: LoginShell::new(&invocation, turn),
+            ids: CallIds {
+                thread_id: turn.thread_id.clone(),
+                session_id: turn.session_id.clone(),
+                call_id: call_id.to_owned(),
+                permission_profile: turn.permission_profile.clone(),
+            },
+            tty: false,
+            limits: turn.limits,
+            patience: Patience::ToTheEnd(None),
+            budget: Budget::new(None, turn),
+            turn_id: turn.turn_id.clone(),
+            item: CommandExecutionItem {
+                id: call_id.to_owned(),
+                command: codex_shell_parse::quoted(&invocation.argv),
+                cwd: cwd.clone(),
+                process_id: None,
+                source: CommandExecutionSource::UnifiedExecStartup,
+                status: CommandExecutionStatus::InProgress,
+                command_actions: codex_shell_parse::actions(script),
+                aggregated_output: None,
+                exit_code: None,
+                duration_ms: None,
+                limit_reached: None,
+            },
+            invocation,
+        }
+    }
+
     async fn command(&self, policy: &ResolvedPolicy, world: &ToolWorld) -> CommandSpec {
         let user_env = &self.login.base;
         let (base, argv) = match self.invocation.profile {

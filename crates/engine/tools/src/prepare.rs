@@ -4,10 +4,8 @@
 //! malformed or does not fit the files. Blocking (files are read), so it belongs on a blocking thread.
 
 use crate::args::{self, ExecArgs, ImageArgs, PatchArgs, PermissionsArgs, PlanArgs, StdinArgs, UserInputArgs};
-use crate::environment::CallIds;
 use crate::error::ToolError;
 use crate::exec::{ExecAction, Patience};
-use crate::login::LoginShell;
 use crate::patch::{PatchAction, PatchOrigin};
 use crate::shell::{self, Login};
 use crate::stdin::StdinAction;
@@ -19,7 +17,7 @@ use codex_permissions::ResolvedPolicy;
 use codex_protocol::additional::AdditionalPermissions;
 use codex_protocol::collaboration::UserInputQuestion;
 use codex_protocol::facts::{CommandIntent, PermissionsIntent, SandboxPermissions, ToolIntent};
-use codex_protocol::items::{CommandExecutionItem, CommandExecutionSource, CommandExecutionStatus, PlanStep, ThreadItem};
+use codex_protocol::items::{PlanStep, ThreadItem};
 use codex_protocol::response_item::ToolCallView;
 use std::collections::BTreeSet;
 
@@ -158,25 +156,12 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
     let more = more_of(&arguments, &cwd, turn)?;
     let login = login_of(&arguments, turn)?;
     let invocation = shell::invocation(&turn.shell, arguments.shell.as_deref(), &arguments.cmd, login, &turn.env);
+    let action = ExecAction::new(&call.call_id, &arguments.cmd, invocation, &cwd, turn);
     let action = ExecAction {
-        cwd: cwd.clone(),
-        login: LoginShell::new(&invocation, turn),
-        ids: CallIds {
-            thread_id: turn.thread_id.clone(),
-            session_id: turn.session_id.clone(),
-            call_id: call.call_id.clone(),
-            permission_profile: turn.permission_profile.clone(),
-        },
         tty: arguments.tty.unwrap_or(false),
-        limits: turn.limits,
         patience: Patience::HandOver(args::exec_wait(arguments.yield_time_ms)),
-        budget: Budget {
-            asked_tokens: arguments.max_output_tokens,
-            limit_tokens: turn.output_token_limit,
-        },
-        turn_id: turn.turn_id.clone(),
-        item: command_item(&call.call_id, &invocation.argv, &arguments.cmd, &cwd),
-        invocation,
+        budget: Budget::new(arguments.max_output_tokens, turn),
+        ..action
     };
     let intent = CommandIntent {
         argv: action.invocation.argv.clone(),
@@ -187,13 +172,9 @@ fn exec_command(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolE
         justification: arguments.justification,
         prefix_rule: arguments.prefix_rule,
     };
-    let started = ThreadItem::CommandExecution(action.item.clone());
-    let prepared = Prepared::new(call, turn, ToolIntent::Command(intent), Action::Exec(Box::new(action)));
     Ok(Prepared {
-        started: Some(started),
         widened: more.map(|more| Box::new(more.policy)),
-        parallel: true,
-        ..prepared
+        ..Prepared::command(intent, action)
     })
 }
 
@@ -224,32 +205,13 @@ fn login_of(arguments: &ExecArgs, turn: &TurnTools) -> Result<Login, ToolError> 
     }
 }
 
-pub(crate) fn command_item(call_id: &str, argv: &[String], script: &str, cwd: &AbsPath) -> CommandExecutionItem {
-    CommandExecutionItem {
-        id: call_id.to_owned(),
-        command: codex_shell_parse::quoted(argv),
-        cwd: cwd.clone(),
-        process_id: None,
-        source: CommandExecutionSource::UnifiedExecStartup,
-        status: CommandExecutionStatus::InProgress,
-        command_actions: codex_shell_parse::actions(script),
-        aggregated_output: None,
-        exit_code: None,
-        duration_ms: None,
-        limit_reached: None,
-    }
-}
-
 fn write_stdin(call: &ToolCallView, turn: &TurnTools) -> Result<Prepared, ToolError> {
     let arguments: StdinArgs = args::parse(&call.input)?;
     let chars = arguments.chars.unwrap_or_default();
     let action = StdinAction {
         session_id: arguments.session_id,
         wait: args::stdin_wait(arguments.yield_time_ms, chars.is_empty(), turn.background_terminal_max_ms),
-        budget: Budget {
-            asked_tokens: arguments.max_output_tokens,
-            limit_tokens: turn.output_token_limit,
-        },
+        budget: Budget::new(arguments.max_output_tokens, turn),
         chars: chars.clone(),
     };
     let outside_sandbox = turn.terminals.is_outside(arguments.session_id, &turn.policy);
@@ -350,6 +312,19 @@ impl Prepared {
             parallel: false,
             action,
             limit_tokens: turn.output_token_limit,
+        }
+    }
+
+    /// A command, which is shown and may run beside others.
+    pub(crate) fn command(intent: CommandIntent, action: ExecAction) -> Self {
+        Self {
+            call_id: action.item.id.clone(),
+            intent: ToolIntent::Command(intent),
+            widened: None,
+            started: Some(ThreadItem::CommandExecution(action.item.clone())),
+            parallel: true,
+            limit_tokens: action.budget.limit_tokens,
+            action: Action::Exec(Box::new(action)),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! 2. A text over `min(asked, limit)` tokens keeps half of that from each end, below a warning and a line count.
 //! 3. What is recorded is at most 1.2 times the limit, header included; with a small limit step 2 keeps less so that it fits.
 
+use crate::turn::TurnTools;
 use codex_base::HeadTail;
 use codex_base::output::omitted;
 use codex_base::truncate::{BYTES_PER_TOKEN, middle, tokens};
@@ -24,6 +25,13 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    pub const fn new(asked_tokens: Option<usize>, turn: &TurnTools) -> Self {
+        Self {
+            asked_tokens,
+            limit_tokens: turn.output_token_limit,
+        }
+    }
+
     fn tokens(self) -> usize {
         self.asked_tokens.unwrap_or(ASKED_TOKENS_DEFAULT).min(self.limit_tokens)
     }

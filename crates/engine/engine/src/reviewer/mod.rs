@@ -86,7 +86,8 @@ pub fn request(
     })
 }
 
-fn no_tools() -> Arc<RawValue> {
+/// The `tools` of a request that offers none.
+pub(crate) fn no_tools() -> Arc<RawValue> {
     RawValue::from_string("[]".to_owned()).expect("an empty list is JSON").into()
 }
 

@@ -578,13 +578,8 @@ async fn answer_text(mut events: mpsc::Receiver<ModelEvent>) -> Result<String, M
 
 /// The reducer's view of a journal as the thread's turns.
 fn with_turns(mut thread: Thread, journal: Result<Loaded, JournalError>, running: Option<&str>) -> Result<Thread, RequestError> {
-    thread.turns = match journal {
-        Ok(loaded) => codex_sessions::turns(&loaded.records),
-        // The file appears with the first turn.
-        Err(JournalError::NotFound { .. }) => Vec::new(),
-        Err(JournalError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(RequestError::internal(error.code(), error.to_string())),
-    };
+    let records = undo::recorded(journal).map_err(|error| RequestError::internal(error.code(), error.to_string()))?;
+    thread.turns = codex_sessions::turns(&records);
     if let Some(last) = thread.turns.last_mut().filter(|last| running == Some(last.id.as_str())) {
         last.status = TurnStatus::InProgress;
     }

@@ -7,7 +7,7 @@ use crate::settings::TurnOverrides;
 use crate::turn::news::ProviderState;
 use crate::turn::phase::{Phase, Turn};
 use codex_base::{AbsPath, Ids, Timestamp};
-use codex_model::SubagentMetadata;
+use codex_model::{RequestMetadata, SubagentMetadata};
 use codex_protocol::collaboration::CollaborationMode;
 use codex_protocol::facts::{Capabilities, Grant, ToolIntent};
 use codex_protocol::items::{
@@ -17,6 +17,7 @@ use codex_protocol::journal::{EventMsg, Record, SessionMeta, WorldState};
 use codex_protocol::response_item::ResponseItem;
 use codex_skills::SkillSet;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -56,6 +57,19 @@ pub struct ThreadInfo {
 }
 
 impl ThreadInfo {
+    /// What a provider is told of a request of the thread beside its input.
+    pub fn metadata(&self, window_number: u64, turn_id: String, turn: Map<String, Value>) -> RequestMetadata {
+        RequestMetadata {
+            thread_id: self.id.clone(),
+            session_id: self.session_id.clone(),
+            installation_id: self.installation_id.clone(),
+            window_number,
+            subagent: self.subagent(),
+            turn_id,
+            turn,
+        }
+    }
+
     /// What a provider is told of a thread that works for another one.
     pub fn subagent(&self) -> Option<SubagentMetadata> {
         let SessionSource::SubAgent(kind) = self.source else {

@@ -406,6 +406,18 @@ pub(crate) struct NewTurn {
     pub output_schema: Option<serde_json::Value>,
 }
 
+impl NewTurn {
+    /// `task`, without a word of the user, as the thread is set.
+    pub fn of(task: Task) -> Self {
+        Self {
+            task,
+            input: Vec::new(),
+            overrides: TurnOverrides::default(),
+            output_schema: None,
+        }
+    }
+}
+
 /// What a turn is run with, for the journal.
 pub(crate) fn turn_context(turn_id: &str, settings: &TurnSettings) -> Record {
     Record::TurnContext(Box::new(TurnContext {

@@ -9,6 +9,7 @@ use super::state::{Env, Resumed, ThreadState};
 use super::step::Out;
 use crate::engine::journal_error;
 use codex_base::Timestamp;
+use codex_protocol::journal::Record;
 use codex_protocol::requests::RequestError;
 use codex_sessions::{JournalError, Loaded};
 
@@ -61,13 +62,7 @@ impl ThreadState {
 /// # Errors
 /// If it has none that still counts, or cannot be read.
 pub fn find(journal: Result<Loaded, JournalError>, window_id: String, now: Timestamp) -> Result<Box<Undo>, RequestError> {
-    let mut records = match journal {
-        Ok(loaded) => loaded.records,
-        // The file appears with the first turn.
-        Err(JournalError::NotFound { .. }) => Vec::new(),
-        Err(JournalError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(journal_error(&error)),
-    };
+    let mut records = recorded(journal).map_err(|error| journal_error(&error))?;
     let undo = codex_sessions::undo_compaction(&records, window_id);
     let undo = undo.map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
     records.extend(undo.iter().map(|record| (now, record.clone())));
@@ -75,4 +70,14 @@ pub fn find(journal: Result<Loaded, JournalError>, window_id: String, now: Times
         records: undo,
         resumed: Resumed::from_records(&records),
     }))
+}
+
+/// What a thread's journal holds. Its file appears with the first turn.
+pub fn recorded(journal: Result<Loaded, JournalError>) -> Result<Vec<(Timestamp, Record)>, JournalError> {
+    match journal {
+        Ok(loaded) => Ok(loaded.records),
+        Err(JournalError::NotFound { .. }) => Ok(Vec::new()),
+        Err(JournalError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }

@@ -77,13 +77,7 @@ impl ThreadState {
             let message = "a turn is running; review when it has ended, or interrupt it";
             return out.reply(key, Err(RequestError::invalid("turn.active", message)));
         }
-        let new = NewTurn {
-            task: Task::Review(Box::new(CodeReview::new(assignment))),
-            input: Vec::new(),
-            overrides: TurnOverrides::default(),
-            output_schema: None,
-        };
-        self.start_turn(key, new, env, out);
+        self.start_turn(key, NewTurn::of(Task::Review(Box::new(CodeReview::new(assignment)))), env, out);
     }
 
     /// The settings are known: the review begins.

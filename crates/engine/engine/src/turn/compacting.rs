@@ -10,7 +10,8 @@ use crate::compact::replacement::{Handoff, Replacement, replacement};
 use crate::compact::request::{CUTS_MAX, Cut, prompt_item};
 use crate::compact::size::{ContextSize, CountedBy, limit_tokens, text_tokens, tokens_of};
 use crate::context::surroundings::Surroundings;
-use crate::settings::{TurnOverrides, TurnSettings};
+use crate::reviewer::no_tools;
+use crate::settings::TurnSettings;
 use crate::thread::event::{Effect, RequestKey};
 use crate::thread::state::{Env, ThreadState, Window};
 use crate::thread::step::{NewTurn, Out, turn_context};
@@ -101,13 +102,7 @@ impl ThreadState {
             let message = "there is nothing to compact: the model has said nothing yet";
             return out.reply(key, Err(RequestError::invalid("compact.nothing", message)));
         }
-        let new = NewTurn {
-            task: Task::Compact,
-            input: Vec::new(),
-            overrides: TurnOverrides::default(),
-            output_schema: None,
-        };
-        self.start_turn(key, new, env, out);
+        self.start_turn(key, NewTurn::of(Task::Compact), env, out);
     }
 
     /// Whether the next request is too long to be made. One that follows a compaction is made whatever its size, and so is the rest of a turn
@@ -196,7 +191,7 @@ impl ThreadState {
         };
         let items = cut.of(&self.history).chain([&prompt]).cloned().collect::<Vec<_>>();
         let mut request = self.model_request(&settings, &items, env);
-        request.tools = Arc::from(empty_list());
+        request.tools = no_tools();
         request.parallel_tool_calls = false;
         request.output_schema = None;
         request.metadata.turn.insert("request_kind".to_owned(), Value::from("compaction"));
@@ -475,8 +470,4 @@ impl ThreadState {
             token_usage: self.usage,
         })
     }
-}
-
-fn empty_list() -> Box<serde_json::value::RawValue> {
-    serde_json::value::to_raw_value(&json!([])).expect("an empty list is JSON")
 }

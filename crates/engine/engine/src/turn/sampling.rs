@@ -10,7 +10,7 @@ use crate::settings::TurnSettings;
 use crate::thread::event::{Effect, Timer};
 use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::Out;
-use codex_model::{AddedKind, ModelError, ModelEvent, ModelRequest, RequestMetadata, Retry};
+use codex_model::{AddedKind, ModelError, ModelEvent, ModelRequest, Retry};
 use codex_protocol::call_items::WebSearchAction;
 use codex_protocol::errors::TurnError;
 use codex_protocol::items::{SessionSource, ThreadItem, TokenUsageBreakdown};
@@ -101,6 +101,7 @@ impl ThreadState {
 
     pub(crate) fn model_request(&self, settings: &TurnSettings, items: &[ResponseItem], env: &Env) -> ModelRequest {
         let turn_id = self.turn_id();
+        let turn = self.turn_metadata(settings, &turn_id, env);
         let mut input = Vec::with_capacity(items.len() + 1);
         input.push(self.info.base_item.clone());
         input.extend(items.iter().cloned());
@@ -114,15 +115,7 @@ impl ThreadState {
             verbosity: settings.verbosity,
             service_tier: settings.service_tier.clone(),
             output_schema: self.turn.as_ref().and_then(|turn| turn.output_schema.clone()),
-            metadata: RequestMetadata {
-                thread_id: self.info.id.clone(),
-                session_id: self.info.session_id.clone(),
-                installation_id: self.info.installation_id.clone(),
-                window_number: self.window.number,
-                subagent: self.info.subagent(),
-                turn: self.turn_metadata(settings, &turn_id, env),
-                turn_id,
-            },
+            metadata: self.info.metadata(self.window.number, turn_id, turn),
         }
     }
 

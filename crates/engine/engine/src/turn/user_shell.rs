@@ -6,7 +6,6 @@
 use super::phase::{Phase, Task, Turn};
 use crate::context::instructions::tagged;
 use crate::context::items::text_message;
-use crate::settings::TurnOverrides;
 use crate::thread::event::{Effect, RequestKey, ThreadReply, ThreadRequest};
 use crate::thread::state::{Env, ThreadState};
 use crate::thread::step::{NewTurn, Out};
@@ -72,13 +71,7 @@ impl UserShell {
 impl ThreadState {
     pub(crate) fn on_user_command(&mut self, key: RequestKey, command: UserCommand, env: &Env, out: &mut Out) {
         let Some(turn) = &mut self.turn else {
-            let new = NewTurn {
-                task: Task::UserShell,
-                input: Vec::new(),
-                overrides: TurnOverrides::default(),
-                output_schema: None,
-            };
-            self.start_turn(key, new, env, out);
+            self.start_turn(key, NewTurn::of(Task::UserShell), env, out);
             if let Some(turn) = &mut self.turn {
                 turn.user_shell.ahead.push(command);
             }
