@@ -8,11 +8,10 @@
 mod bench;
 mod cargo;
 mod check;
-mod commands_docs;
 mod config_docs;
 mod crates_readme;
 mod cross;
-mod sandbox_probes_docs;
+mod docs_by_tests;
 mod size;
 mod tidy;
 
@@ -53,8 +52,8 @@ fn run(arguments: &[String]) -> Result<()> {
         ["check"] => check::everything(),
         ["check", "--target", target, packages @ ..] => cross::check(target.parse()?, packages),
         ["tidy"] => tidy::command(),
-        ["commands-docs"] => commands_docs::write(),
-        ["sandbox-probes-docs"] => sandbox_probes_docs::write(),
+        ["commands-docs"] => docs_by_tests::commands(),
+        ["sandbox-probes-docs"] => docs_by_tests::sandbox_probes(),
         ["config-docs"] => config_docs::write(),
         ["crates-readme"] => crates_readme::write(),
         ["size"] => size::command(size::Build::Fresh),

@@ -1,48 +1,12 @@
 //! `docs/errors.md` names every stable error code of the program, and no other.
 
+use super::rules::RULES;
 use super::{Finding, below_root, finding};
 use crate::cargo::root;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-
-/// First words of codes.
-const FAMILIES: [&str; 20] = [
-    "cli",
-    "config",
-    "connection",
-    "demo",
-    "doctor",
-    "exec",
-    "internal",
-    "journal",
-    "login",
-    "model",
-    "output",
-    "request",
-    "rpc",
-    "sandbox",
-    "server",
-    "service",
-    "session",
-    "thread",
-    "turn",
-    "patch",
-];
-
-/// Texts of the same shape that are no codes: events of `exec --json`, checks of `doctor`, files.
-const OTHER: [&str; 9] = [
-    "thread.started",
-    "turn.started",
-    "turn.completed",
-    "turn.failed",
-    "config.toml",
-    "config.worktree",
-    "config.load",
-    "sandbox.capabilities",
-    "model.provider",
-];
 
 /// Compares the codes in the sources with those in the document.
 pub fn check(files: &[std::path::PathBuf]) -> Result<Vec<Finding>> {
@@ -79,7 +43,8 @@ fn quoted(text: &str, quote: char) -> Vec<String> {
 fn is_code(text: &str) -> bool {
     let Some((family, rest)) = text.split_once('.') else { return false };
     let word = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    FAMILIES.contains(&family) && word && !OTHER.contains(&text)
+    let among = |list: &[String], text: &str| list.iter().any(|known| known == text);
+    among(&RULES.code_families, family) && word && !among(&RULES.no_codes, text)
 }
 
 #[cfg(test)]

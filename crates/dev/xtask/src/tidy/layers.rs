@@ -1,50 +1,9 @@
 //! Who may depend on whom (ARCHITECTURE.md, section 3).
 
+use super::rules::RULES;
 use super::workspace::{Dependency, Member};
 use super::{Finding, finding, words};
-
-/// The shipped folders in the order of dependence: a crate depends only on folders to the left of its own.
-const ORDER: [&str; 7] = ["base", "wire", "policy", "enforce", "services", "engine", "front"];
-
-/// Edges inside a folder.
-const INSIDE: [(&str, &str, &str); 15] = [
-    ("base", "http", "base"),
-    ("base", "secrets", "base"),
-    ("base", "git", "base"),
-    ("base", "file-search", "base"),
-    ("base", "apply-patch", "base"),
-    ("wire", "rpc", "protocol"),
-    ("policy", "approvals", "permissions"),
-    ("policy", "approvals", "shell-parse"),
-    ("enforce", "sandbox-linux", "process"),
-    ("enforce", "sandbox-macos", "process"),
-    ("enforce", "sandbox-windows", "process"),
-    ("enforce", "exec-server", "process"),
-    ("engine", "tools", "checkpoint"),
-    ("engine", "engine", "checkpoint"),
-    ("engine", "engine", "tools"),
-];
-const INSIDE_TOO: [(&str, &str, &str); 2] = [("engine", "app-server", "engine"), ("front", "tui", "tui-kit")];
-
-/// Crates that only `cli` may name; it hands them over as trait values.
-const NAMED_BY_CLI_ALONE: [(&str, &str); 5] = [
-    ("enforce", "sandbox-linux"),
-    ("enforce", "sandbox-macos"),
-    ("enforce", "sandbox-windows"),
-    ("policy", "execpolicy"),
-    ("base", "secrets"),
-];
-
-/// What a front end sees besides `wire` and `base`.
-const FRONT_EXCEPTIONS: [(&str, &str, &str); 4] = [
-    ("sandbox-cmd", "enforce", "process"),
-    ("sandbox-cmd", "policy", "permissions"),
-    ("sandbox-cmd", "policy", "approvals"),
-    ("sandbox-cmd", "services", "config"),
-];
-
-/// Only these may use the catch-all error type.
-const ANYHOW: [(&str, &str); 2] = [("front", "cli"), ("dev", "xtask")];
+use std::collections::BTreeMap;
 
 pub fn check(members: &[Member]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -54,7 +13,7 @@ pub fn check(members: &[Member]) -> Vec<Finding> {
                 Some(other) => edge(member, other, dependency.dev),
                 None => foreign(member, dependency),
             };
-            findings.extend(problem.map(|problem| finding(format!("crates/{}/{}", member.folder, member.name), problem)));
+            findings.extend(problem.map(|problem| finding(format!("crates/{}", member.place()), problem)));
         }
     }
     findings
@@ -62,31 +21,31 @@ pub fn check(members: &[Member]) -> Vec<Finding> {
 
 /// What is wrong with `from` depending on `to`.
 fn edge(from: &Member, to: &Member, dev: bool) -> Option<String> {
-    let (place, other) = ((from.folder.as_str(), from.name.as_str()), (to.folder.as_str(), to.name.as_str()));
-    if place.0 == "dev" || place == ("front", "cli") && other.0 != "dev" || dev && other == ("dev", "testkit") {
+    let (place, other) = (from.place(), to.place());
+    if from.folder == "dev" || place == "front/cli" && to.folder != "dev" || dev && other == "dev/testkit" {
         return None;
     }
-    if other.0 == "dev" {
-        return Some(format!("depends on {}, which is never shipped", other.1));
+    if to.folder == "dev" {
+        return Some(format!("depends on {}, which is never shipped", to.name));
     }
-    if NAMED_BY_CLI_ALONE.contains(&other) {
-        return Some(format!("names {}; only cli may", other.1));
+    if RULES.named_by_cli_alone.contains(&other) {
+        return Some(format!("names {}; only cli may", to.name));
     }
-    let rank = |folder: &str| ORDER.iter().position(|name| *name == folder);
-    if place.0 == other.0 {
-        let known = INSIDE.iter().chain(&INSIDE_TOO).any(|edge| *edge == (place.0, place.1, other.1));
-        return (!known).then(|| format!("depends on {}, its neighbour in {}/", other.1, place.0));
+    let rank = |folder: &str| RULES.order.iter().position(|name| name == folder);
+    let listed = |list: &BTreeMap<String, Vec<String>>, wanted| list.get(&place).is_some_and(|known| known.contains(wanted));
+    if from.folder == to.folder {
+        return (!listed(&RULES.inside, &to.name)).then(|| format!("depends on {}, its neighbour in {}/", to.name, from.folder));
     }
-    if rank(place.0) < rank(other.0) {
-        return Some(format!("depends on {}/{}, which lies above it", other.0, other.1));
+    if rank(&from.folder) < rank(&to.folder) {
+        return Some(format!("depends on {other}, which lies above it"));
     }
-    let seen_by_front = dev || matches!(other.0, "wire" | "base") || FRONT_EXCEPTIONS.contains(&(place.1, other.0, other.1));
-    (place.0 == "front" && !seen_by_front).then(|| format!("depends on {}/{}; a front end sees wire and base only", other.0, other.1))
+    let seen_by_front = dev || matches!(to.folder.as_str(), "wire" | "base") || listed(&RULES.seen_by_front, &other);
+    (from.folder == "front" && !seen_by_front).then(|| format!("depends on {other}; a front end sees wire and base only"))
 }
 
 /// What is wrong with a dependency from outside the workspace.
 fn foreign(member: &Member, dependency: &Dependency) -> Option<String> {
-    if dependency.package == "anyhow" && !dependency.dev && !ANYHOW.contains(&(member.folder.as_str(), member.name.as_str())) {
+    if dependency.package == "anyhow" && !dependency.dev && !RULES.anyhow.contains(&member.place()) {
         return Some("depends on anyhow; errors of a library are typed".to_owned());
     }
     let bound = dependency.target.as_deref().is_some_and(words::names_a_platform);

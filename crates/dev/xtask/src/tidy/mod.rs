@@ -11,6 +11,7 @@ mod examples;
 mod layers;
 pub mod licences;
 mod report;
+mod rules;
 mod source;
 mod words;
 

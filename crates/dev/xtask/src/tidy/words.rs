@@ -1,5 +1,6 @@
 //! Words that may stand only in certain places: platform conditions, reads of the environment, secrets, waivers, places and hosts.
 
+use super::rules::RULES;
 use super::source::{Line, Source};
 use super::{Finding, below_root, finding};
 use crate::cargo::root;
@@ -7,44 +8,19 @@ use anyhow::Result;
 use std::fs;
 use std::path::Path;
 
-/// Where code for one platform may stand (ARCHITECTURE.md, invariant 10). `dev/` is never shipped.
-const PLATFORM_CODE: [&str; 12] = [
-    "crates/enforce/sandbox-linux/",
-    "crates/enforce/sandbox-macos/",
-    "crates/enforce/sandbox-windows/",
-    "crates/enforce/process/",
-    "crates/engine/checkpoint/",
-    "crates/base/secrets/",
-    "crates/base/base/src/",
-    "crates/base/apply-patch/src/apply",
-    "crates/wire/rpc/src/transport",
-    "crates/front/tui-kit/src/terminal",
-    "crates/front/cli/",
-    "crates/dev/",
-];
-
-/// Where the process's own surroundings may be read (invariant 11).
-const ENVIRONMENT: [&str; 2] = ["crates/front/cli/", "crates/dev/"];
-const ENVIRONMENT_READS: [&str; 5] = ["env::var", "env::current_dir", "env::home_dir", "env::temp_dir", "env::set_var"];
-
-/// Who may look at a token or key (invariant 13).
-const SECRETS: [&str; 4] = [
-    "crates/base/http/",
-    "crates/base/secrets/",
-    "crates/services/model/",
-    "crates/services/login/",
-];
-
 pub fn platform_code_allowed(path: &str) -> bool {
-    PLATFORM_CODE.iter().any(|allowed| path.starts_with(allowed))
+    is_below(path, &RULES.platform_code)
 }
 
 /// A manifest covers its whole crate, so a crate with one allowed file may name dependencies for one platform.
 pub fn platform_dependency_allowed(folder: &str, name: &str) -> bool {
     let dir = format!("crates/{folder}/{name}/");
-    PLATFORM_CODE
-        .iter()
-        .any(|allowed| allowed.starts_with(&dir) || dir.starts_with(allowed))
+    let near = |allowed: &String| allowed.starts_with(&dir) || dir.starts_with(allowed);
+    RULES.platform_code.iter().any(near)
+}
+
+fn is_below(path: &str, places: &[String]) -> bool {
+    places.iter().any(|place| path.starts_with(place))
 }
 
 /// Whether a condition asks for an operating system.
@@ -65,7 +41,6 @@ pub fn check_source(source: &Source) -> Vec<Finding> {
 }
 
 fn problems(path: &str, line: &Line) -> Vec<&'static str> {
-    let within = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
     let mut problems = Vec::new();
     let allows = line.code.contains("#[allow(") || line.code.contains("#![allow(");
     // A module that several test programs share cannot expect what only some of them leave unused.
@@ -78,10 +53,10 @@ fn problems(path: &str, line: &Line) -> Vec<&'static str> {
     if platform_condition(&line.code) && !platform_code_allowed(path) {
         problems.push("code for one platform belongs into the crates that ARCHITECTURE.md names (invariant 10)");
     }
-    if ENVIRONMENT_READS.iter().any(|read| line.code.contains(read)) && !within(&ENVIRONMENT) {
+    if RULES.environment_reads.iter().any(|read| line.code.contains(read)) && !is_below(path, &RULES.environment) {
         problems.push("the environment is read in cli only (invariant 11)");
     }
-    if line.code.contains(".expose()") && !within(&SECRETS) {
+    if line.code.contains(".expose()") && !is_below(path, &RULES.secrets) {
         problems.push("a secret is opened only where it is sent or stored (invariant 13)");
     }
     problems

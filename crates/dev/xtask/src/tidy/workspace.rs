@@ -34,6 +34,11 @@ impl Member {
     pub fn package(&self) -> String {
         format!("codex-{}", self.name)
     }
+
+    /// `folder/name`.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.folder, self.name)
+    }
 }
 
 /// Every crate, by folder and name.
