@@ -3,7 +3,11 @@
 //! The child makes them for itself before the program starts, with a user namespace or a system call filter; no test needs root. Where
 //! user namespaces are not allowed these tests fail, as the sandbox's own do.
 
-use std::ffi::CString;
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags, statvfs};
+use rustix::mount::{MountFlags, mount, mount_bind_recursive, mount_remount};
+use rustix::process::{getegid, geteuid};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -33,7 +37,7 @@ impl World {
             Self::NoUserNamespaces => {
                 let maps = Maps::new();
                 Box::new(move || {
-                    maps.enter(libc::CLONE_NEWUSER)?;
+                    maps.enter(UnshareFlags::NEWUSER)?;
                     write(c"/proc/sys/user/max_user_namespaces", b"0")
                 })
             }
@@ -53,11 +57,11 @@ type Enter = Box<dyn FnMut() -> io::Result<()> + Send + Sync>;
 fn read_only(folder: &Path) -> Enter {
     let (maps, path) = (Maps::new(), text(folder));
     // A mount keeps the flags it came with; leaving one out is refused.
-    let flags = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY | flags_of(&path);
+    let flags = MountFlags::BIND | MountFlags::RDONLY | flags_of(&path);
     Box::new(move || {
-        maps.enter(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
-        mount(Some(&path), &path, None, libc::MS_BIND | libc::MS_REC, None)?;
-        mount(None, &path, None, flags, None)
+        maps.enter(UnshareFlags::NEWUSER | UnshareFlags::NEWNS)?;
+        mount_bind_recursive(&path, &path)?;
+        Ok(mount_remount(&path, flags, c"")?)
     })
 }
 
@@ -65,8 +69,8 @@ fn small_disk(folder: &Path, bytes: usize) -> Enter {
     let (maps, path) = (Maps::new(), text(folder));
     let size = CString::new(format!("size={bytes}")).expect("no zero byte in a number");
     Box::new(move || {
-        maps.enter(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
-        mount(Some(c"tmpfs"), &path, Some(c"tmpfs"), 0, Some(&size))
+        maps.enter(UnshareFlags::NEWUSER | UnshareFlags::NEWNS)?;
+        Ok(mount(c"tmpfs", &path, c"tmpfs", MountFlags::empty(), size.as_c_str())?)
     })
 }
 
@@ -74,23 +78,18 @@ fn text(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).expect("no zero byte in a path")
 }
 
-fn flags_of(path: &CString) -> libc::c_ulong {
-    // SAFETY: the pointers are to live values, and the struct may be all zeros.
-    let facts = unsafe {
-        let mut facts: libc::statvfs = std::mem::zeroed();
-        assert_eq!(libc::statvfs(path.as_ptr(), &raw mut facts), 0);
-        facts
-    };
+fn flags_of(path: &CString) -> MountFlags {
+    let found = statvfs(path).expect("the folder exists").f_flag;
     let pairs = [
-        (libc::ST_NOSUID, libc::MS_NOSUID),
-        (libc::ST_NODEV, libc::MS_NODEV),
-        (libc::ST_NOEXEC, libc::MS_NOEXEC),
-        (libc::ST_NOATIME, libc::MS_NOATIME),
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
     ];
     pairs
-        .iter()
-        .filter(|(found, _)| facts.f_flag & found != 0)
-        .fold(0, |all, (_, flag)| all | flag)
+        .into_iter()
+        .filter_map(|(flag, same)| found.contains(flag).then_some(same))
+        .collect()
 }
 
 /// Everybody stays who they are in the new user namespace.
@@ -101,60 +100,41 @@ struct Maps {
 
 impl Maps {
     fn new() -> Self {
-        // SAFETY: these calls cannot fail.
-        let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
+        let (user, group) = (geteuid(), getegid());
         Self {
             users: format!("{user} {user} 1"),
             groups: format!("{group} {group} 1"),
         }
     }
 
-    fn enter(&self, namespaces: i32) -> io::Result<()> {
-        // SAFETY: a plain number; this process has one thread.
-        checked(unsafe { libc::unshare(namespaces) })?;
+    fn enter(&self, namespaces: UnshareFlags) -> io::Result<()> {
+        // SAFETY: no open file is unshared, and this process has one thread.
+        unsafe { unshare_unsafe(namespaces) }?;
         write(c"/proc/self/setgroups", b"deny")?;
         write(c"/proc/self/uid_map", self.users.as_bytes())?;
         write(c"/proc/self/gid_map", self.groups.as_bytes())
     }
 }
 
-fn write(path: &std::ffi::CStr, bytes: &[u8]) -> io::Result<()> {
-    // SAFETY: path and bytes live longer than the calls; the descriptor is closed once.
-    unsafe {
-        let file = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-        checked(file)?;
-        let written = libc::write(file, bytes.as_ptr().cast(), bytes.len());
-        let error = io::Error::last_os_error();
-        libc::close(file);
-        if written < 0 { Err(error) } else { Ok(()) }
-    }
+fn write(path: &CStr, bytes: &[u8]) -> io::Result<()> {
+    let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, bytes)?;
+    Ok(())
 }
 
-fn mount(
-    source: Option<&std::ffi::CStr>,
-    target: &std::ffi::CStr,
-    kind: Option<&std::ffi::CStr>,
-    flags: libc::c_ulong,
-    data: Option<&std::ffi::CStr>,
-) -> io::Result<()> {
-    let pointer = |text: Option<&std::ffi::CStr>| text.map_or(std::ptr::null(), std::ffi::CStr::as_ptr);
-    // SAFETY: every pointer is null or to a text that outlives the call.
-    checked(unsafe { libc::mount(pointer(source), target.as_ptr(), pointer(kind), flags, pointer(data).cast()) })
-}
-
-const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+pub(crate) const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+pub(crate) const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
-const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+pub(crate) const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
-const UNKNOWN: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-const NUMBER: u32 = 0;
+pub(crate) const UNKNOWN: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+pub(crate) const NUMBER: u32 = 0;
 
-const fn line(code: u16, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+pub(crate) const fn line(code: u16, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
     libc::sock_filter { code, jt, jf, k }
 }
 
-fn call(number: libc::c_long) -> u32 {
+pub(crate) fn call(number: libc::c_long) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 

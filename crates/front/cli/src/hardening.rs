@@ -46,31 +46,28 @@ fn check(done: std::io::Result<()>, code: i32, danger: &str) {
 /// `/proc/PID/{mem,environ,fd,...}` belong to root from here on, and `ptrace` is refused, unless the asker is allowed to trace everybody.
 #[cfg(target_os = "linux")]
 fn close_to_others() -> std::io::Result<()> {
-    // SAFETY: takes plain numbers.
-    returned(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) })
+    Ok(rustix::process::set_dumpable_behavior(
+        rustix::process::DumpableBehavior::NotDumpable,
+    )?)
 }
 
 #[cfg(target_os = "macos")]
 fn close_to_others() -> std::io::Result<()> {
     // SAFETY: address and data are unused with this request.
-    returned(unsafe { libc::ptrace(libc::PT_DENY_ATTACH, 0, std::ptr::null_mut(), 0) })
+    match unsafe { libc::ptrace(libc::PT_DENY_ATTACH, 0, std::ptr::null_mut(), 0) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
 }
 
 /// No core file may hold what this process knows (keys, conversations). Commands inherit it, as they do from any careful program.
 #[cfg(unix)]
 fn no_core_files() -> std::io::Result<()> {
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to a live value.
-    returned(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) })
-}
-
-#[cfg(unix)]
-fn returned(result: libc::c_int) -> std::io::Result<()> {
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(std::io::Error::last_os_error())
-    }
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    Ok(rustix::process::setrlimit(rustix::process::Resource::Core, none)?)
 }
 
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub use system::Stdin;
 #[cfg(unix)]
 mod system {
     use super::{Heard, Source};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
     use std::io::{self, ErrorKind, Read};
     use std::time::Duration;
 
@@ -88,28 +90,16 @@ mod system {
 
     impl Source for Stdin {
         fn hear(&mut self, limit: Duration) -> io::Result<Heard> {
-            let mut asked = libc::pollfd {
-                fd: libc::STDIN_FILENO,
-                events: libc::POLLIN,
-                revents: 0,
-            };
-            // Rounded up, so that a wait is not repeated for less than a millisecond.
-            let limit_ms = i32::try_from(limit.as_millis() + 1).unwrap_or(i32::MAX);
-            // SAFETY: one live element, as the count says.
-            let ready = unsafe { libc::poll(&raw mut asked, 1, limit_ms) };
-            if ready < 0 {
-                let error = io::Error::last_os_error();
-                return if error.kind() == ErrorKind::Interrupted {
-                    Ok(Heard::Nothing)
-                } else {
-                    Err(error)
-                };
-            }
-            if ready == 0 {
-                return Ok(Heard::Nothing);
+            let stdin = io::stdin();
+            // A time that is too long for the system is none.
+            let limit = Timespec::try_from(limit).ok();
+            match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], limit.as_ref()) {
+                Ok(0) | Err(Errno::INTR) => return Ok(Heard::Nothing),
+                Ok(_) => {}
+                Err(error) => return Err(error.into()),
             }
             let mut bytes = vec![0; 64 * 1024];
-            match io::stdin().lock().read(&mut bytes) {
+            match stdin.lock().read(&mut bytes) {
                 Ok(0) => Ok(Heard::End),
                 Ok(count) => {
                     bytes.truncate(count);

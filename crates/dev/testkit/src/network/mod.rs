@@ -14,7 +14,7 @@ mod recorder;
 pub use names::NameServer;
 pub use recorder::{Address, Attempt, Recorder};
 
-use std::ffi::CString;
+use rustix::mount::mount_bind;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -72,11 +72,8 @@ fn cover(path: &str, contents: &str) {
     };
     let own = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(own.path(), contents).expect("a temporary file can be written");
-    let text = |path: &Path| CString::new(path.as_os_str().as_encoded_bytes()).expect("a path without zero bytes");
-    let (from, to) = (text(own.path()), text(&real));
-    // SAFETY: every pointer is null or to a text that outlives the call.
-    let mounted = unsafe { libc::mount(from.as_ptr(), to.as_ptr(), std::ptr::null(), libc::MS_BIND, std::ptr::null()) };
-    assert_eq!(mounted, 0, "{path} cannot be covered: {}", io::Error::last_os_error());
+    let mounted = mount_bind(own.path(), &real);
+    assert_eq!(mounted, Ok(()), "{path} cannot be covered");
 }
 
 fn loopback_up() -> io::Result<()> {

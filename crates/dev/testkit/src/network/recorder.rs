@@ -4,6 +4,7 @@
 //! they are performed; children inherit it and nobody can take it off. We read the address, note it and let the call go on. Ways around
 //! (io_uring, calls of another architecture) do not exist under the filter. Sockets to the kernel itself (netlink) are no attempts.
 
+use crate::world::{EQUAL, LOAD, NUMBER, RETURN, UNKNOWN, call, line};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use std::fs::File;
@@ -93,17 +94,10 @@ const ARCHITECTURE: u32 = 0xc000_003e;
 const ARCHITECTURE: u32 = 0xc000_00b7;
 
 fn install_filter() -> io::Result<OwnedFd> {
-    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     const AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    const NUMBER: u32 = 0;
     const ARCH: u32 = 4;
     /// Both halves of the fifth argument.
     const FIFTH: u32 = 16 + 4 * 8;
-    const NO_SUCH_CALL: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-    let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let call = |number: libc::c_long| u32::try_from(number).unwrap_or(u32::MAX);
     let mut filter = [
         line(LOAD, 0, 0, ARCH),
         line(EQUAL, 0, 13, ARCHITECTURE),
@@ -121,7 +115,7 @@ fn install_filter() -> io::Result<OwnedFd> {
         line(EQUAL, 0, 1, 0),
         line(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
         line(RETURN, 0, 0, libc::SECCOMP_RET_USER_NOTIF),
-        line(RETURN, 0, 0, NO_SUCH_CALL),
+        line(RETURN, 0, 0, UNKNOWN),
     ];
     let program = libc::sock_fprog {
         len: filter.len() as u16,

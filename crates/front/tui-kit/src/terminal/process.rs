@@ -4,6 +4,8 @@ use super::gate::Gate;
 use super::port::{Device, GoneInAPanic};
 use super::{Input, Size};
 use crate::keys::Key;
+#[cfg(unix)]
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
@@ -203,15 +205,9 @@ pub const fn follow_job_control(_: &mpsc::Sender<Input>) -> io::Result<()> {
 /// At once, and nothing that was typed is lost: the library's own way flushes the input.
 #[cfg(unix)]
 fn enter_raw_mode(_: &mut PlatformTerminal) -> io::Result<()> {
-    // SAFETY: zeros are valid, the first call fills it; the rest is plain numbers.
-    let done = unsafe {
-        let mut modes: libc::termios = std::mem::zeroed();
-        libc::tcgetattr(libc::STDOUT_FILENO, &raw mut modes) == 0 && {
-            libc::cfmakeraw(&raw mut modes);
-            libc::tcsetattr(libc::STDOUT_FILENO, libc::TCSANOW, &raw const modes) == 0
-        }
-    };
-    if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+    let mut modes = tcgetattr(io::stdout())?;
+    modes.make_raw();
+    Ok(tcsetattr(io::stdout(), OptionalActions::Now, &modes)?)
 }
 
 #[cfg(not(unix))]
@@ -222,11 +218,8 @@ fn enter_raw_mode(terminal: &mut PlatformTerminal) -> io::Result<()> {
 /// Whether nobody made the kernel edit lines or show keys again.
 #[cfg(unix)]
 fn is_as_we_left_it() -> bool {
-    // SAFETY: zeros are valid, the call fills it.
-    unsafe {
-        let mut modes: libc::termios = std::mem::zeroed();
-        libc::tcgetattr(libc::STDOUT_FILENO, &raw mut modes) == 0 && modes.c_lflag & (libc::ICANON | libc::ECHO) == 0
-    }
+    let edits = LocalModes::ICANON | LocalModes::ECHO;
+    tcgetattr(io::stdout()).is_ok_and(|modes| !modes.local_modes.intersects(edits))
 }
 
 #[cfg(not(unix))]

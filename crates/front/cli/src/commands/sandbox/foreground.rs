@@ -9,9 +9,13 @@ pub struct Foreground {
 
 #[cfg(unix)]
 pub fn remember() -> Foreground {
-    // SAFETY: plain numbers; a descriptor that is no terminal is an error, which is no group.
-    let ours = unsafe { libc::tcgetpgrp(libc::STDERR_FILENO) == libc::getpgrp() };
-    Foreground { ours }
+    Foreground { ours: is_ours() }
+}
+
+/// A descriptor that is no terminal is an error, which is no group.
+#[cfg(unix)]
+fn is_ours() -> bool {
+    rustix::termios::tcgetpgrp(std::io::stderr()).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 #[cfg(not(unix))]
@@ -23,11 +27,12 @@ impl Foreground {
     /// Takes the terminal back if we had it and nobody has it now.
     #[cfg(unix)]
     pub fn take_back(&self) {
-        // SAFETY: plain numbers. Whoever is not in the foreground and sets it is stopped by SIGTTOU, unless the signal is ignored.
-        unsafe {
-            if self.ours && libc::tcgetpgrp(libc::STDERR_FILENO) != libc::getpgrp() {
+        if self.ours && !is_ours() {
+            // Whoever is not in the foreground and sets it is stopped by SIGTTOU, unless the signal is ignored.
+            // SAFETY: plain numbers, and the handler that stood before is put back.
+            unsafe {
                 let before = libc::signal(libc::SIGTTOU, libc::SIG_IGN);
-                libc::tcsetpgrp(libc::STDERR_FILENO, libc::getpgrp());
+                let _ = rustix::termios::tcsetpgrp(std::io::stderr(), rustix::process::getpgrp());
                 libc::signal(libc::SIGTTOU, before);
             }
         }
