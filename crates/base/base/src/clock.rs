@@ -14,6 +14,14 @@ pub trait Clock: Send + Sync {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
+/// Resolves at that reading of the clock; `None` never comes.
+pub async fn until(clock: &dyn Clock, reading: Option<Duration>) {
+    match reading {
+        Some(reading) => clock.sleep(reading.saturating_sub(clock.monotonic())).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The machine's clock. Timers need a tokio runtime.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {

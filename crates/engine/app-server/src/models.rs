@@ -24,10 +24,6 @@ pub(crate) async fn list(engine: &Engine, params: ModelListParams) -> Result<Mod
     let skip = crate::store::skipped(params.cursor.as_deref(), "model/list")?;
     let mut data = engine.models(params.model_provider).await?;
     data.retain(|model| !model.hidden || params.include_hidden == Some(true));
-    let limit = params.limit.map_or(usize::MAX, |limit| limit.max(1) as usize);
-    let more = data.len().saturating_sub(skip) > limit;
-    Ok(ModelListResult {
-        data: data.into_iter().skip(skip).take(limit).collect(),
-        next_cursor: more.then(|| (skip + limit).to_string()),
-    })
+    let (data, next_cursor) = crate::store::page(data, skip, params.limit);
+    Ok(ModelListResult { data, next_cursor })
 }

@@ -6,7 +6,7 @@ use codex_protocol::items::ThreadStatus;
 use codex_protocol::notifications::{Notification, ThreadIdNotification, ThreadNameUpdated, ThreadStatusChanged};
 use codex_protocol::requests::{
     ClientRequest, Empty, RequestError, RequestId, ThreadListCwd, ThreadListParams, ThreadListResult, ThreadNameSetParams,
-    ThreadSourceKind, ThreadUnarchiveResult,
+    ThreadReadResult, ThreadSourceKind,
 };
 
 /// Threads that one `thread/list` answers at most, and unless asked otherwise.
@@ -28,7 +28,7 @@ impl Processor {
             ClientRequest::ThreadUnarchive(params) => {
                 let thread = self.engine.unarchive(&params.thread_id).await;
                 let thread_id = thread.is_ok().then_some(params.thread_id);
-                self.reply(id, thread.map(|thread| ThreadUnarchiveResult { thread }));
+                self.reply(id, thread.map(|thread| ThreadReadResult { thread }));
                 if let Some(thread_id) = thread_id {
                     self.everyone
                         .tell(&Notification::ThreadUnarchived(ThreadIdNotification { thread_id }));
@@ -116,6 +116,14 @@ impl Processor {
             limit,
         }
     }
+}
+
+/// So many entries of a whole list behind the first `skip`, all if there is no limit, and the cursor of what follows.
+pub(crate) fn page<T>(data: Vec<T>, skip: usize, limit: Option<u32>) -> (Vec<T>, Option<String>) {
+    let limit = limit.map_or(usize::MAX, |limit| limit.max(1) as usize);
+    let more = data.len().saturating_sub(skip) > limit;
+    let next_cursor = more.then(|| (skip + limit).to_string());
+    (data.into_iter().skip(skip).take(limit).collect(), next_cursor)
 }
 
 /// How many entries of a list come before a cursor of ours.

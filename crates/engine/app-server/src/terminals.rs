@@ -28,23 +28,14 @@ impl Processor {
         &self,
         params: BackgroundTerminalsListParams,
     ) -> Result<BackgroundTerminalsListResult, RequestError> {
-        let mut data = self.thread(&params.thread_id)?.background_terminals().await?;
+        let data = self.thread(&params.thread_id)?.background_terminals().await?;
         let bad = |cursor: &str| RequestError::invalid("request.bad_cursor", format!("{cursor:?} is no cursor of this list"));
         let from = match &params.cursor {
             Some(cursor) => cursor.parse().map_err(|_| bad(cursor))?,
             None => 0,
         };
-        let count = data.len();
-        let limit = params
-            .limit
-            .map_or(count, |limit| usize::try_from(limit).unwrap_or(usize::MAX).max(1));
-        let until = count.min(usize::saturating_add(from, limit));
-        data.truncate(until);
-        data.drain(..from.min(until));
-        Ok(BackgroundTerminalsListResult {
-            data,
-            next_cursor: (until < count).then(|| until.to_string()),
-        })
+        let (data, next_cursor) = crate::store::page(data, from, params.limit);
+        Ok(BackgroundTerminalsListResult { data, next_cursor })
     }
 
     pub(crate) async fn terminate(

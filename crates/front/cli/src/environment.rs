@@ -2,7 +2,7 @@
 //!
 //! This is the only file of the program that asks the environment. Everything below gets values.
 
-use codex_base::AbsPath;
+use codex_base::{AbsPath, with_causes};
 use codex_config::edit::EditError;
 use codex_config::{ConfigError, ProcessEnv};
 use codex_exec::human::Colour;
@@ -78,17 +78,6 @@ pub fn config_error(error: ConfigError) -> ExecError {
 /// The same for an edit of the configuration.
 pub fn edit_error(error: EditError) -> ExecError {
     ExecError::new(error.code(), with_causes(&error))
-}
-
-/// An error with all that caused it.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message += &format!(": {error}");
-        cause = error.source();
-    }
-    message
 }
 
 impl Surroundings {

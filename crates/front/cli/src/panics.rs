@@ -3,9 +3,9 @@
 //! A panic in one of the threads that the interface is made of ends it. Anywhere else it is caught (a turn fails, the rest goes on), so the
 //! screen is left alone and only the report is written.
 
-use crate::environment::with_causes;
 use codex_base::AbsPath;
 use codex_base::os::{self, Privacy};
+use codex_base::with_causes;
 use codex_protocol::VERSION;
 use codex_tui_kit::terminal::port::PAINTER;
 use codex_tui_kit::terminal::process::KEYS;

@@ -4,6 +4,7 @@ use crate::output::{Report, Streams};
 use crate::waits::{Wait, Waits};
 use crate::{ExecError, ExecOptions, ExitStatus, Surroundings, Task, reaches, session};
 use codex_base::Clock;
+use codex_base::clock::until;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::{Thread, ThreadItem, Turn, TurnStatus, UserInput};
 use codex_protocol::notifications::Notification;
@@ -188,11 +189,11 @@ impl Run {
                     continue;
                 }
                 message = self.events.next() => message,
-                () = until(&self.clock, self.waits.due()), if give_up.is_none() => {
+                () = until(&*self.clock, self.waits.due()), if give_up.is_none() => {
                     self.name_the_wait(streams).await?;
                     continue;
                 }
-                () = until(&self.clock, give_up) => return Ok(ExitStatus::Interrupted),
+                () = until(&*self.clock, give_up) => return Ok(ExitStatus::Interrupted),
             };
             match message {
                 Some(ServerMessage::Notification(notification)) => {
@@ -278,7 +279,7 @@ impl Run {
                     None => return,
                 },
                 // A turn that does not end in time is left to the shutdown.
-                () = until(&self.clock, Some(give_up)) => return,
+                () = until(&*self.clock, Some(give_up)) => return,
             }
         }
     }
@@ -331,20 +332,12 @@ async fn named_wait<T>(work: impl Future<Output = T>, what: &str, clock: &Arc<dy
         tokio::select! {
             biased;
             done = &mut work => return done,
-            () = until(clock, Some(wait.due())) => {
+            () = until(&**clock, Some(wait.due())) => {
                 if let Some(line) = wait.line(clock.monotonic()) {
                     streams.err(&format!("{line}\n")).await;
                 }
             }
         }
-    }
-}
-
-/// Resolves at that reading of the clock; `None` never comes.
-async fn until(clock: &Arc<dyn Clock>, reading: Option<Duration>) {
-    match reading {
-        Some(reading) => clock.sleep(reading.saturating_sub(clock.monotonic())).await,
-        None => std::future::pending().await,
     }
 }
 

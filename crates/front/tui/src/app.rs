@@ -16,6 +16,7 @@ use crate::{Ended, Failure, Options, view};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use codex_base::Clock;
+use codex_base::clock::until;
 use codex_protocol::items::ThreadTokenUsage;
 use codex_protocol::notifications::Notification;
 use codex_protocol::requests::ClientRequest;
@@ -179,7 +180,7 @@ impl App {
                     self.draw(now);
                     continue;
                 }
-                () = until(&clock, [frame, tick].into_iter().flatten().min()) => {
+                () = until(&*clock, [frame, tick].into_iter().flatten().min()) => {
                     if tick.is_none_or(|tick| self.now().monotonic < tick) {
                         continue;
                     }
@@ -469,14 +470,6 @@ fn answers_a_key(event: &Event) -> bool {
 
 fn is_delta(event: &Event) -> bool {
     matches!(event, Event::Server(message) if matches!(&**message, ServerMessage::Notification(notification) if notification.is_delta()))
-}
-
-/// Resolves at that reading of the clock; `None` never comes.
-async fn until(clock: &Arc<dyn Clock>, reading: Option<Duration>) {
-    match reading {
-        Some(reading) => clock.sleep(reading.saturating_sub(clock.monotonic())).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The conversation up to there goes on in a copy, so nothing that was said is lost; files stay as they are.
 
 use crate::picker::{Choice, Picker, Row};
-use crate::state::{Armed, Effect, Now, Session, State, Then};
+use crate::state::{Effect, Now, Session, State, Then};
 use crate::{Opening, cells::Notice, update};
 use codex_protocol::items::{ThreadItem, Turn, UserInput};
 use codex_protocol::requests::ThreadReadResult;
@@ -31,13 +31,11 @@ pub fn esc(state: &mut State, now: Now) -> Vec<Effect> {
         return Vec::new();
     }
     let thread_id = open.thread_id.clone();
-    if state.back_armed.take().is_some_and(|armed| now.monotonic < armed.until) {
+    if state.back_armed.take().is_some_and(|until| now.monotonic < until) {
         state.toast = None;
         return vec![Effect::read_thread(thread_id, Then::Earlier)];
     }
-    state.back_armed = Some(Armed {
-        until: now.monotonic + ARMED_FOR,
-    });
+    state.back_armed = Some(now.monotonic + ARMED_FOR);
     state.toast_for("esc again to go back to an earlier message", now, ARMED_FOR);
     Vec::new()
 }

@@ -321,12 +321,6 @@ pub struct Toast {
     pub until: Duration,
 }
 
-/// The first of two presses was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Armed {
-    pub until: Duration,
-}
-
 /// The question about the checkout, and what is opened once it is answered.
 #[derive(Debug)]
 pub struct AskTrust {
@@ -409,9 +403,10 @@ pub struct State {
     pub previous: Option<Box<Open>>,
     /// What the turn that was asked for begins with, until the server has taken it.
     pub asked: Option<Message>,
-    pub quit_armed: Option<Armed>,
-    /// Esc was pressed once.
-    pub back_armed: Option<Armed>,
+    /// Ctrl-C was pressed once; a second press counts until then.
+    pub quit_armed: Option<Duration>,
+    /// Esc was pressed once; a second press counts until then.
+    pub back_armed: Option<Duration>,
     /// The message that is to stand in the field when the copy is open.
     pub going_back: Option<Earlier>,
     /// Oldest first; the last [`WARNINGS_MAX`].
@@ -623,8 +618,10 @@ impl State {
         let next = |step: Duration| step * u32::try_from(now.monotonic.as_millis() / step.as_millis() + 1).unwrap_or(u32::MAX);
         let second = self.working.is_some().then(|| next(step));
         let toast = self.toast.as_ref().map(|toast| toast.until);
-        let armed = self.quit_armed.map(|armed| armed.until);
         let more_lines = self.transcript.is_unsettled().then_some(now.monotonic);
-        [second, toast, armed, self.burst.due(), more_lines].into_iter().flatten().min()
+        [second, toast, self.quit_armed, self.burst.due(), more_lines]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

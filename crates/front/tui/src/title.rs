@@ -15,17 +15,10 @@ pub fn of(state: &State) -> Option<String> {
         return None;
     }
     // A sign and what it stands before are one.
-    let said = items::say(
-        state,
-        names
-            .iter()
-            .copied()
-            .filter(|name| items::find(name).is_some_and(|item| item.name != "activity")),
-    );
-    let sign = names
-        .iter()
-        .any(|name| items::find(name).is_some_and(|item| item.name == "activity"));
-    let sign = if sign { items::say(state, ["activity"]) } else { Vec::new() };
+    let is_sign = |name: &&str| items::find(name).is_some_and(|item| item.name == "activity");
+    let (signs, others): (Vec<&str>, Vec<&str>) = names.into_iter().partition(is_sign);
+    let sign = items::say(state, signs.first().copied());
+    let said = items::say(state, others);
     let text = [sign.concat(), said.join(" · ")].join(" ");
     let text = sanitize::label(text.trim());
     Some(cells::truncate(&text, TITLE_MAX).into_owned())

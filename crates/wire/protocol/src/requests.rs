@@ -85,7 +85,7 @@ methods! {
     /// Moves a thread's rollout to the archive, and those of its sub-agents. A running turn is interrupted.
     ThreadArchive: "thread/archive", ThreadIdParams => Empty;
     /// Moves an archived rollout back.
-    ThreadUnarchive: "thread/unarchive", ThreadIdParams => ThreadUnarchiveResult;
+    ThreadUnarchive: "thread/unarchive", ThreadIdParams => ThreadReadResult;
     /// Removes a thread and its sub-agents for good; refused while forks refer to its history.
     ThreadDelete: "thread/delete", ThreadIdParams => Empty;
     /// Sets the name under which a thread is found. Names need not be unique.
@@ -241,11 +241,6 @@ pub struct ThreadForkParams {
     pub exclude_turns: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThreadUnarchiveResult {
-    pub thread: Thread,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ThreadNameSetParams {
@@ -311,6 +306,7 @@ pub struct ThreadReadParams {
     pub include_turns: bool,
 }
 
+/// Of `thread/unarchive`, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadReadResult {
     pub thread: Thread,

@@ -1,6 +1,6 @@
 //! `codex config`: who set what, and where.
 
-use super::{Root, print};
+use super::{Root, json_text, print};
 use crate::environment::{self, config_error};
 use crate::prepare::working_directory;
 use clap::Subcommand;
@@ -43,8 +43,8 @@ impl Config {
         let overrides = overrides(root)?;
         let explain = |key: &str| codex_config::explain(&surroundings.process, &cwd, &overrides, key).map_err(config_error);
         let text = match &self.topic {
-            Topic::Explain { key, json: true } => json(&explain(key)?),
-            Topic::List { json: true } => json(&explain("")?),
+            Topic::Explain { key, json: true } => json_text(&explain(key)?)?,
+            Topic::List { json: true } => json_text(&explain("")?)?,
             Topic::Explain { key, json: false } => explain(key)?.iter().map(full).collect::<Vec<_>>().join("\n"),
             Topic::List { json: false } => explain("")?.iter().map(line).collect(),
         };
@@ -61,12 +61,6 @@ fn overrides(root: &Root) -> Result<Overrides, ExecError> {
         new_thread: true,
         ..root.overrides()?
     })
-}
-
-fn json(explanations: &[Explanation]) -> String {
-    let mut text = serde_json::to_string_pretty(explanations).unwrap_or_default();
-    text.push('\n');
-    text
 }
 
 /// One paragraph; nothing in it goes over the line's end by itself.

@@ -152,5 +152,5 @@ fn logged_in(Stored { login, place }: &Stored) -> String {
 }
 
 pub fn login_error(error: LoginError) -> ExecError {
-    ExecError::new(error.code(), environment::with_causes(&error)).with_hint(error.hint())
+    ExecError::new(error.code(), codex_base::with_causes(&error)).with_hint(error.hint())
 }

@@ -7,7 +7,7 @@ mod foreground;
 mod learn;
 
 use super::{Root, json_text, print};
-use crate::environment::{self, Surroundings, with_causes};
+use crate::environment::{self, Surroundings};
 use crate::prepare::{tell, working_directory};
 use crate::{runtime, signals, wire};
 use clap::{ArgAction, Args, Subcommand};
@@ -353,7 +353,7 @@ impl Explain {
 fn told(error: &SandboxCmdError) -> ExecError {
     ExecError {
         hint: error.hint().map(str::to_owned),
-        ..ExecError::new(error.code(), with_causes(error))
+        ..ExecError::new(error.code(), codex_base::with_causes(error))
     }
 }
 

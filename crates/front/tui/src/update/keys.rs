@@ -377,7 +377,7 @@ fn ctrl_c(state: &mut State, now: Now) -> Vec<Effect> {
     if state.working.as_ref().is_some_and(|working| !working.interrupting) {
         return interrupt(state);
     }
-    if state.quit_armed.is_some_and(|armed| now.monotonic < armed.until) {
+    if state.quit_armed.is_some_and(|until| now.monotonic < until) {
         return leave(state);
     }
     state.arm_quit(now);

@@ -22,7 +22,7 @@ use crate::picker;
 use crate::picture;
 use crate::reader;
 use crate::skills;
-use crate::state::{Armed, Chosen, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
+use crate::state::{Chosen, Effect, Event, Now, Open, Session, State, Then, Toast, Working};
 use crate::title;
 use crate::waits::Waits;
 use crate::{Ended, Failure, Opening};
@@ -154,10 +154,10 @@ fn tick(state: &mut State, now: Now) {
     if state.toast.as_ref().is_some_and(|toast| over(toast.until)) {
         state.toast = None;
     }
-    if state.back_armed.is_some_and(|armed| over(armed.until)) {
+    if state.back_armed.is_some_and(over) {
         state.back_armed = None;
     }
-    if state.quit_armed.is_some_and(|armed| over(armed.until)) {
+    if state.quit_armed.is_some_and(over) {
         state.quit_armed = None;
     }
     if let Some(text) = state.burst.flush(now.monotonic) {
@@ -469,9 +469,7 @@ impl State {
     }
 
     fn arm_quit(&mut self, now: Now) {
-        self.quit_armed = Some(Armed {
-            until: now.monotonic + ARMED_FOR,
-        });
+        self.quit_armed = Some(now.monotonic + ARMED_FOR);
     }
 
     fn replay(&mut self, turn: &Turn) {

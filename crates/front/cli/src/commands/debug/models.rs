@@ -65,7 +65,7 @@ fn ask(provider: &ProviderSettings, surroundings: &Surroundings, lists: &Arc<Mod
         &wire::identity(wire::Front::Exec, surroundings),
         lists,
     )
-    .map_err(|error| ExecError::new(error.code(), environment::with_causes(&error)))?;
+    .map_err(|error| ExecError::new(error.code(), codex_base::with_causes(&error)))?;
     let runtime = runtime::on_this_thread()?;
     let asked = runtime.block_on(async { Some(client.refresh_models()?.await) });
     runtime.shutdown_background();

@@ -2,7 +2,7 @@
 
 use super::report::{Check, Group, Status};
 use crate::commands::{demo, login};
-use crate::environment::{self, Surroundings};
+use crate::environment::Surroundings;
 use crate::wire;
 use codex_base::AbsPath;
 use codex_config::{Overrides, Resolved};
@@ -229,7 +229,7 @@ fn config_loaded(surroundings: &Surroundings, resolved: &Resolved) -> Check {
 }
 
 fn config_broken(error: &codex_config::ConfigError) -> Check {
-    let text = environment::with_causes(error);
+    let text = codex_base::with_causes(error);
     check(
         "config.load",
         Group::Configuration,
@@ -263,7 +263,7 @@ fn credentials(surroundings: &Surroundings, resolved: &Resolved) -> Check {
     let store_key = "printenv OPENAI_API_KEY | codex login --with-api-key";
     match codex_login::load(home, settings) {
         _ if set("CODEX_API_KEY") => found(Status::Ok, "CODEX_API_KEY is set".to_owned()),
-        Err(error) => found(Status::Fail, environment::with_causes(&error)).remedy(error.hint()),
+        Err(error) => found(Status::Fail, codex_base::with_causes(&error)).remedy(error.hint()),
         Ok(Some(login)) => stored(&login, found),
         Ok(None) if set("OPENAI_API_KEY") => found(Status::Ok, "OPENAI_API_KEY is set".to_owned()),
         Ok(None) => found(Status::Fail, "no key and no login".to_owned()).remedy(store_key),
