@@ -1,11 +1,12 @@
 //! What the process found around itself at start, as a value.
 
-use crate::{ConfigError, dotenv, layers};
+use crate::layers::{self, canonical};
+use crate::{ConfigError, dotenv};
 use codex_base::{AbsPath, os};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Variables, directories and user facts; read once by the binary and handed around.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,8 +133,4 @@ fn codex_home(named: Option<&OsStr>, home: Option<&AbsPath>, cwd: &AbsPath) -> R
             }
         }
     }
-}
-
-fn canonical(path: &Path) -> Option<AbsPath> {
-    path.canonicalize().ok().and_then(|found| AbsPath::new(found).ok())
 }

@@ -47,7 +47,7 @@ pub struct Said {
 pub fn explain(env: &ProcessEnv, cwd: &AbsPath, overrides: &Overrides, key: &str) -> Result<Vec<Explanation>, ConfigError> {
     let layers = layers::load(env, cwd, overrides)?;
     let resolved = crate::resolve(env, cwd, overrides);
-    let path = parse_key(key);
+    let path = key_path(key);
     let below = set_below(&layers, &path);
     if below.is_empty() && !path.is_empty() {
         if schema::find(&path).is_none() {
@@ -68,8 +68,9 @@ fn no_such_key(key: &str) -> ConfigError {
     }
 }
 
-/// A key as one writes it in a file; what is no TOML key is split at its dots.
-pub(crate) fn parse_key(key: &str) -> Vec<String> {
+/// A key as one writes it in a file, in its parts: `tui.keymap.global.copy`, `projects."/a.b".trust_level`. What is no TOML key is split at its
+/// dots.
+pub fn key_path(key: &str) -> Vec<String> {
     let key = key.trim();
     if key.is_empty() {
         return Vec::new();

@@ -111,7 +111,7 @@ impl Stack {
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Err(ConfigError::ProfileName { name: name.to_owned() });
         }
-        if let Some(node) = tree::get(&self.merged(), &["profiles".to_owned(), name.to_owned()]) {
+        if let Some(node) = tree::get(&self.merged(), &["profiles", name]) {
             return Err(ConfigError::ProfileTable {
                 place: node.source.place.clone(),
                 name: name.to_owned(),
@@ -425,6 +425,6 @@ fn main_checkout(root: &AbsPath) -> Option<AbsPath> {
     if known { repository.parent() } else { None }
 }
 
-fn canonical(path: &AbsPath) -> Option<AbsPath> {
+pub(crate) fn canonical(path: &AbsPath) -> Option<AbsPath> {
     path.canonicalize().ok().and_then(|found| AbsPath::new(found).ok())
 }

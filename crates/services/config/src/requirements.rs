@@ -334,7 +334,7 @@ fn replaced<T: Copy + PartialEq>(
 }
 
 fn unenforceable(table: &Table) -> Result<(), ConfigError> {
-    let names = ["rules", "prefix_rules"].map(str::to_owned);
+    let names = ["rules", "prefix_rules"];
     match tree::get(table, &names) {
         Some(node) if !node.items().is_some_and(<[toml::Value]>::is_empty) => Err(ConfigError::RequirementUnenforceable {
             place: node.source.place.clone(),
@@ -349,7 +349,7 @@ fn unenforceable(table: &Table) -> Result<(), ConfigError> {
 fn deny_read(table: &Table, env: &ProcessEnv) -> Result<DenyRead, ConfigError> {
     const KEY: [&str; 3] = ["permissions", "filesystem", "deny_read"];
     let mut found = DenyRead::default();
-    let Some(node) = tree::get(table, &KEY.map(str::to_owned)) else {
+    let Some(node) = tree::get(table, &KEY) else {
         return Ok(found);
     };
     let place = node.source.place.to_string();
@@ -488,8 +488,9 @@ fn login_methods(table: &Table) -> Result<Option<Vec<String>>, ConfigError> {
 }
 
 fn new_thread(table: &Table) -> Result<Option<NewThread>, ConfigError> {
-    let path = ["models".to_owned(), "new_thread".to_owned()];
-    let Some(node) = tree::get(table, &path) else { return Ok(None) };
+    let Some(node) = tree::get(table, &["models", "new_thread"]) else {
+        return Ok(None);
+    };
     let pins = node.table("models.new_thread")?;
     let pin = |name: &str| {
         let key = tree::dotted("models.new_thread", name);

@@ -171,9 +171,9 @@ pub(crate) fn set(table: &mut Table, path: &[String], value: Node) {
 }
 
 /// The value at a path of names.
-pub(crate) fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Node> {
+pub(crate) fn get<'a>(table: &'a Table, path: &[impl AsRef<str>]) -> Option<&'a Node> {
     let (first, rest) = path.split_first()?;
-    let node = table.get(first)?;
+    let node = table.get(first.as_ref())?;
     match &node.value {
         _ if rest.is_empty() => Some(node),
         Value::Table(inner) => get(inner, rest),

@@ -1,7 +1,7 @@
 //! From the text of a file and a list of changes to the new text.
 
 use super::EditError;
-use crate::tree::{Layer, dotted, parse};
+use crate::tree::{Layer, parse, spelled};
 use codex_base::AbsPath;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
@@ -35,7 +35,7 @@ pub fn changed(text: &str, file: &AbsPath, changes: &[Change]) -> Result<String,
         key: String::new(),
     })?;
     for change in changes {
-        apply(&mut document, change).map_err(|refusal| refusal.at(file))?;
+        apply(&mut document, change, file)?;
     }
     let new = document.to_string();
     let new = if text.starts_with('\u{feff}') && !new.starts_with('\u{feff}') {
@@ -43,26 +43,14 @@ pub fn changed(text: &str, file: &AbsPath, changes: &[Change]) -> Result<String,
     } else {
         new
     };
-    Ok(if text.contains("\r\n") { with_carriage_returns(&new) } else { new })
+    Ok(if text.contains("\r\n") {
+        new.replace("\r\n", "\n").replace('\n', "\r\n")
+    } else {
+        new
+    })
 }
 
-/// Why a change cannot be made, without the file.
-enum Refusal {
-    NoTable(String),
-    Unwritable(String),
-}
-
-impl Refusal {
-    fn at(self, file: &AbsPath) -> EditError {
-        let file = file.clone();
-        match self {
-            Self::NoTable(key) => EditError::NoTable { file, key },
-            Self::Unwritable(key) => EditError::Unwritable { file, key },
-        }
-    }
-}
-
-fn apply(document: &mut DocumentMut, change: &Change) -> Result<(), Refusal> {
+fn apply(document: &mut DocumentMut, change: &Change, file: &AbsPath) -> Result<(), EditError> {
     let (Change::Set { path, .. } | Change::Switch { path, .. } | Change::Remove { path }) = change;
     let Some((key, tables)) = path.split_last() else {
         return Ok(());
@@ -74,20 +62,16 @@ fn apply(document: &mut DocumentMut, change: &Change) -> Result<(), Refusal> {
             }
         }
         Change::Set { value, .. } => {
-            let table = descend(document, tables)?;
-            let item = if value.is_table() && table.is_section {
-                section(value)
-            } else {
-                None
-            };
-            let item = match item {
-                Some(item) => item,
-                None => inline(value).ok_or_else(|| Refusal::Unwritable(name(path)))?,
-            };
+            let table = descend(document, tables, file)?;
+            let as_section = if table.is_section { section(value) } else { None };
+            let item = as_section.or_else(|| inline(value)).ok_or_else(|| EditError::Unwritable {
+                file: file.clone(),
+                key: spelled(path),
+            })?;
             put(table.inner, key, item);
         }
         Change::Switch { on, .. } => {
-            let table = descend(document, tables)?.inner;
+            let table = descend(document, tables, file)?.inner;
             let on = Item::Value(Value::from(*on));
             match table.get_mut(key).and_then(Item::as_table_like_mut) {
                 Some(inner) => put(inner, "enabled", on),
@@ -113,7 +97,7 @@ fn existing<'a>(document: &'a mut DocumentMut, path: &[String]) -> Option<&'a mu
 }
 
 /// The table at a path; what is missing is made.
-fn descend<'a>(document: &'a mut DocumentMut, path: &[String]) -> Result<Place<'a>, Refusal> {
+fn descend<'a>(document: &'a mut DocumentMut, path: &[String], file: &AbsPath) -> Result<Place<'a>, EditError> {
     let mut place = Place {
         inner: document.as_table_mut(),
         is_section: true,
@@ -122,19 +106,17 @@ fn descend<'a>(document: &'a mut DocumentMut, path: &[String]) -> Result<Place<'
         let last = depth + 1 == path.len();
         let is_section = place.is_section;
         if place.inner.get(key).is_none_or(Item::is_none) {
-            place.inner.insert(
-                key,
-                if is_section {
-                    empty_section(!last)
-                } else {
-                    Item::Value(InlineTable::new().into())
-                },
-            );
+            let empty = Item::Value(InlineTable::new().into());
+            place.inner.insert(key, if is_section { empty_section(!last) } else { empty });
         }
-        let item = place.inner.get_mut(key).ok_or_else(|| Refusal::NoTable(name(&path[..=depth])))?;
+        let no_table = || EditError::NoTable {
+            file: file.clone(),
+            key: spelled(&path[..=depth]),
+        };
+        let item = place.inner.get_mut(key).ok_or_else(no_table)?;
         // Below `a.b = 1` keys are written in the same way, not as sections.
         let is_section = is_section && item.as_table().is_some_and(|table| !table.is_dotted());
-        let inner = item.as_table_like_mut().ok_or_else(|| Refusal::NoTable(name(&path[..=depth])))?;
+        let inner = item.as_table_like_mut().ok_or_else(no_table)?;
         place = Place { inner, is_section };
     }
     Ok(place)
@@ -175,12 +157,4 @@ fn section(value: &toml::Value) -> Option<Item> {
         section.insert(key, self::section(value)?);
     }
     Some(Item::Table(section))
-}
-
-fn name(path: &[String]) -> String {
-    path.iter().fold(String::new(), |name, key| dotted(&name, key))
-}
-
-fn with_carriage_returns(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\n', "\r\n")
 }

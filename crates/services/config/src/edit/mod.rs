@@ -8,6 +8,7 @@ mod file;
 mod json;
 mod skills;
 
+pub use crate::explain::key_path;
 pub use document::{Change, changed};
 pub use json::changes;
 
@@ -81,18 +82,12 @@ pub fn user_file(env: &ProcessEnv) -> AbsPath {
     env.codex_home.join("config.toml")
 }
 
-/// A key as one writes it in a file, in its parts: `tui.keymap.global.copy`, `projects."/a.b".trust_level`.
-pub fn key_path(key: &str) -> Vec<String> {
-    crate::explain::parse_key(key)
-}
-
 /// Switches a skill on or off in the user's `config.toml`.
 ///
 /// # Errors
 /// As of [`user_config`].
 pub fn switch_skill(env: &ProcessEnv, skill: &SkillNamed, on: bool) -> Result<bool, EditError> {
-    let file = env.codex_home.join("config.toml");
-    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    let text = std::fs::read_to_string(user_file(env)).unwrap_or_default();
     user_config(env, &[skills::switched(&text, skill, on)])
 }
 
