@@ -118,8 +118,8 @@ impl<'a> Catalog<'a> {
 
     fn catch_up(&mut self, work: Work<'_>) -> rusqlite::Result<()> {
         for number in work.gone {
-            self.transaction.execute("DELETE FROM sessions WHERE folder = ?", [number])?;
-            self.transaction.execute("DELETE FROM folders WHERE number = ?", [number])?;
+            self.change("DELETE FROM sessions WHERE folder = ?", [number])?;
+            self.change("DELETE FROM folders WHERE number = ?", [number])?;
             self.folders.remove(&number);
         }
         for (folder, changed) in work.stale {
@@ -147,15 +147,10 @@ impl<'a> Catalog<'a> {
             }
         }
         for name in known {
-            let mut delete = self
-                .transaction
-                .prepare_cached("DELETE FROM sessions WHERE folder = ? AND file = ?")?;
-            delete.execute(params![number, name])?;
+            self.change("DELETE FROM sessions WHERE folder = ? AND file = ?", params![number, name])?;
         }
-        let mut note = self
-            .transaction
-            .prepare_cached("UPDATE folders SET changed = ?, settled = ? WHERE number = ?")?;
-        note.execute(params![changed, settled, number])?;
+        let note = "UPDATE folders SET changed = ?, settled = ? WHERE number = ?";
+        self.change(note, params![changed, settled, number])?;
         Ok(Folder {
             number,
             path,
@@ -167,10 +162,8 @@ impl<'a> Catalog<'a> {
 
     /// The number of a folder, which gets one if it has none, also when another process has just given it one.
     fn number_of(&self, path: &str, archived: bool) -> rusqlite::Result<i64> {
-        let mut enter = self
-            .transaction
-            .prepare_cached("INSERT OR IGNORE INTO folders (path, home, archived, changed, settled) VALUES (?, ?, ?, 0, 0)")?;
-        enter.execute(params![path, text(&self.home), archived])?;
+        let enter = "INSERT OR IGNORE INTO folders (path, home, archived, changed, settled) VALUES (?, ?, ?, 0, 0)";
+        self.change(enter, params![path, text(&self.home), archived])?;
         let mut number = self.transaction.prepare_cached("SELECT number FROM folders WHERE path = ?")?;
         number.query_row([path], |row| row.get(0))
     }
@@ -179,22 +172,16 @@ impl<'a> Catalog<'a> {
         let Some(meta) = line::head_text(&session.meta) else {
             return Ok(());
         };
-        let mut insert = self
-            .transaction
-            .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
-        let relation = Relation::of(&session.meta, archived);
-        insert.execute(params![
-            folder,
-            file,
-            text(&session.meta.cwd),
-            source_word(session.meta.source),
-            relation.id,
-            relation.parent,
-            relation.source,
-            session.preview,
-            meta,
-        ])?;
-        Ok(())
+        let Relation { id, parent, source, .. } = Relation::of(&session.meta, archived);
+        let (cwd, kind) = (text(&session.meta.cwd), source_word(session.meta.source));
+        self.change(
+            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![folder, file, cwd, kind, id, parent, source, session.preview, meta],
+        )
+    }
+
+    fn change(&self, statement: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+        self.transaction.prepare_cached(statement)?.execute(values).map(drop)
     }
 
     /// The sessions that `query` wants.
