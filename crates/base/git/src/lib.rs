@@ -20,8 +20,6 @@ pub struct RepoFacts {
     pub root: AbsPath,
     /// The top of the main work tree: differs from `root` in a linked work tree.
     pub main_root: AbsPath,
-    /// Where HEAD and the index of this work tree lie.
-    pub git_dir: AbsPath,
     /// The branch that is checked out, also before its first commit; `None` when HEAD is detached.
     pub branch: Option<String>,
     /// Hex id of the commit that is checked out; `None` before the first one.
@@ -49,16 +47,15 @@ pub fn facts(cwd: &AbsPath) -> Option<RepoFacts> {
     } else {
         main_root(&common_dir)
     };
-    let head = head(&git_dir, &common_dir);
+    let (branch, commit) = head(&git_dir, &common_dir);
     let remotes = read_text(&common_dir.join("config"), CONFIG_BYTES_MAX)
         .map(|text| remotes(&text))
         .unwrap_or_default();
     Some(RepoFacts {
         main_root: main_root.unwrap_or_else(|| root.clone()),
         root,
-        git_dir,
-        branch: head.branch,
-        commit: head.commit,
+        branch,
+        commit,
         remotes,
     })
 }
@@ -106,27 +103,16 @@ fn main_root(common_dir: &AbsPath) -> Option<AbsPath> {
     }
 }
 
-#[derive(Default)]
-struct Head {
-    branch: Option<String>,
-    commit: Option<String>,
-}
-
-fn head(git_dir: &AbsPath, common_dir: &AbsPath) -> Head {
+/// The branch and the commit that are checked out.
+fn head(git_dir: &AbsPath, common_dir: &AbsPath) -> (Option<String>, Option<String>) {
     let Some(text) = read_text(&git_dir.join("HEAD"), SMALL_BYTES_MAX) else {
-        return Head::default();
+        return (None, None);
     };
     match symbolic(&text) {
         // What a repository in the reftable format has there, so that older programs do not think it has none.
-        Some("refs/heads/.invalid") => Head::default(),
-        Some(name) => Head {
-            branch: name.strip_prefix("refs/heads/").map(str::to_owned),
-            commit: resolve(name, common_dir),
-        },
-        None => Head {
-            branch: None,
-            commit: object_id(&text),
-        },
+        Some("refs/heads/.invalid") => (None, None),
+        Some(name) => (name.strip_prefix("refs/heads/").map(str::to_owned), resolve(name, common_dir)),
+        None => (None, object_id(&text)),
     }
 }
 

@@ -66,7 +66,6 @@ fn a_repository_without_commits_has_a_branch_only() {
         RepoFacts {
             root: fixture.at("r"),
             main_root: fixture.at("r"),
-            git_dir: fixture.at("r/.git"),
             branch: Some("main".to_owned()),
             commit: None,
             remotes: BTreeMap::new(),
