@@ -38,9 +38,7 @@ pub(crate) struct Requirements {
     modes: Option<Allowed<SandboxMode>>,
     web_search: Option<Allowed<WebSearchMode>>,
     profiles: Option<AllowedProfiles>,
-    /// Where it says that commands have no network here.
-    network_closed: Option<Place>,
-    sockets: Option<SocketLimits>,
+    network: Option<NetworkLimits>,
     more_instructions: Option<String>,
     login_methods: Option<Vec<String>>,
     new_thread: Option<NewThread>,
@@ -48,11 +46,11 @@ pub(crate) struct Requirements {
     deny_read: DenyRead,
 }
 
-/// What the rules about the network say of unix sockets.
+/// Rules about the network: commands have none here, and what they say of unix sockets holds.
 #[derive(Debug)]
-struct SocketLimits {
-    all_allowed: bool,
-    closed: Vec<SocketRule>,
+struct NetworkLimits {
+    all_sockets_allowed: bool,
+    closed_sockets: Vec<SocketRule>,
     place: Place,
 }
 
@@ -120,8 +118,7 @@ impl Requirements {
             modes: modes.or(legacy(managed, "sandbox_mode", Some(SandboxMode::ReadOnly))?),
             web_search: web_search(table)?,
             profiles: profiles(table)?,
-            network_closed: network(table, warnings),
-            sockets: socket_limits(table, env)?,
+            network: network(table, env, warnings)?,
             more_instructions: table
                 .get("additional_developer_instructions")
                 .and_then(Node::text)
@@ -266,7 +263,7 @@ impl Requirements {
     }
 
     fn close_network(&self, config: &mut Config) -> Option<Replacement> {
-        let place = self.network_closed.as_ref()?;
+        let place = &self.network.as_ref()?.place;
         config.file_rules.network_closed = Some(place.to_string());
         let change = |key: &str, from: &str, to: &str| Replacement::by(place, key, from, to);
         match &mut config.sandbox_policy {
@@ -286,19 +283,19 @@ impl Requirements {
 
 impl Requirements {
     fn close_sockets(&self, config: &mut Config) -> Vec<Replacement> {
-        let Some(limits) = &self.sockets else { return Vec::new() };
-        config.file_rules.closed_sockets.clone_from(&limits.closed);
+        let Some(limits) = &self.network else { return Vec::new() };
+        config.file_rules.closed_sockets.clone_from(&limits.closed_sockets);
         let change = |key: &str, from: &str, to: &str| Replacement::by(&limits.place, key, from, to);
         // Under another name it is the same socket.
         let real = |path: &AbsPath| path.canonicalize().unwrap_or_else(|_| path.as_path().to_owned());
         match &mut config.file_rules.unix_sockets {
-            UnixSockets::All { .. } if limits.all_allowed && limits.closed.is_empty() => Vec::new(),
+            UnixSockets::All { .. } if limits.all_sockets_allowed && limits.closed_sockets.is_empty() => Vec::new(),
             sockets @ UnixSockets::All { .. } => {
                 *sockets = UnixSockets::default();
                 vec![change("permissions.network.dangerously_allow_all_unix_sockets", "true", "false")]
             }
             UnixSockets::Named(rules) => {
-                let is_closed = |rule: &SocketRule| limits.closed.iter().any(|closed| real(&closed.path) == real(&rule.path));
+                let is_closed = |rule: &SocketRule| limits.closed_sockets.iter().any(|closed| real(&closed.path) == real(&rule.path));
                 let (closed, open): (Vec<_>, Vec<_>) = std::mem::take(rules).into_iter().partition(is_closed);
                 *rules = open;
                 let change = |rule: &SocketRule| change("permissions.network.unix_sockets", &rule.path.to_string(), "deny");
@@ -528,26 +525,18 @@ fn profiles(table: &Table) -> Result<Option<AllowedProfiles>, ConfigError> {
     }
 }
 
-/// Without a proxy no rule about hosts can be kept, so there is no network at all.
-fn network(table: &Table, warnings: &mut Vec<String>) -> Option<Place> {
-    let node = ["network_proxy", "experimental_network"]
-        .into_iter()
-        .find_map(|key| table.get(key))?;
-    let place = node.source.place.clone();
-    warnings.push(format!(
-        "{place}: rules about the network cannot be enforced by this version; commands in the sandbox have no network"
-    ));
-    Some(place)
-}
-
-/// What they say of unix sockets holds without a proxy. A socket that they allow is not opened by that alone.
-fn socket_limits(table: &Table, env: &ProcessEnv) -> Result<Option<SocketLimits>, ConfigError> {
+/// Without a proxy no rule about hosts can be kept, so there is no network at all. What they say of unix sockets holds; one that they allow is
+/// not opened by that alone.
+fn network(table: &Table, env: &ProcessEnv, warnings: &mut Vec<String>) -> Result<Option<NetworkLimits>, ConfigError> {
     const KEY: &str = "unix_sockets";
     let found = ["network_proxy", "experimental_network"]
         .into_iter()
         .find_map(|key| table.get_key_value(key));
     let Some((key, node)) = found else { return Ok(None) };
     let place = node.source.place.clone();
+    warnings.push(format!(
+        "{place}: rules about the network cannot be enforced by this version; commands in the sandbox have no network"
+    ));
     let table = node.table(key)?;
     let all = table.get("dangerously_allow_all_unix_sockets");
     let mut closed = Vec::new();
@@ -564,9 +553,9 @@ fn socket_limits(table: &Table, env: &ProcessEnv) -> Result<Option<SocketLimits>
             });
         }
     }
-    Ok(Some(SocketLimits {
-        all_allowed: all.map(|node| node.boolean(key)).transpose()?.unwrap_or(false),
-        closed,
+    Ok(Some(NetworkLimits {
+        all_sockets_allowed: all.map(|node| node.boolean(key)).transpose()?.unwrap_or(false),
+        closed_sockets: closed,
         place,
     }))
 }
