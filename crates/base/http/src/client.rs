@@ -345,6 +345,21 @@ impl HttpResponse {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         self.inner.chunk().await.map_err(broken)
     }
+
+    /// The body to its end, or to where it is longer than `bytes_max`. The caller limits the wait.
+    ///
+    /// # Errors
+    /// If the connection broke before the end.
+    pub async fn body(&mut self, bytes_max: usize) -> Result<Vec<u8>, HttpError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > bytes_max {
+                break;
+            }
+        }
+        Ok(body)
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a catalogue that are read.
-pub(crate) const BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub(crate) const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Entries of a provider's list that are read.
 const MODELS_MAX: usize = 1_000;
 
@@ -37,7 +37,7 @@ impl CatalogError {
 /// # Errors
 /// If the file cannot be read, is no catalogue, or names no model.
 pub fn read(path: &Path) -> Result<Vec<ModelInfo>, CatalogError> {
-    let text = os::read_regular_text(path, BYTES_MAX).map_err(|source| CatalogError::Read { path: path.into(), source })?;
+    let text = os::read_regular_text(path, BYTES_MAX as u64).map_err(|source| CatalogError::Read { path: path.into(), source })?;
     let problem = match parse(&text) {
         Ok(models) if models.is_empty() => "it names no model".to_owned(),
         Ok(models) => return Ok(models),

@@ -5,7 +5,7 @@
 //! limits as the servers document them: Ollama serves the Responses API from 0.13.4 on.
 
 use crate::error::{self, ModelError, never};
-use codex_http::{HttpClient, HttpError, HttpResponse, HttpSettings, Post};
+use codex_http::{HttpClient, HttpError, HttpSettings, Post};
 use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::settings::ProviderSettings;
 use serde::Deserialize;
@@ -96,7 +96,7 @@ pub async fn models(base_url: &str, env: &(dyn Fn(&str) -> Option<String> + Sync
     let http = HttpClient::new(HttpSettings::from_env("codex".to_owned(), env));
     let answer = async {
         let mut response = http.get(question(url.clone())).await?;
-        Ok::<_, HttpError>((response.status(), response.status_text(), whole(&mut response).await?))
+        Ok::<_, HttpError>((response.status(), response.status_text(), response.body(ANSWER_BYTES_MAX).await?))
     };
     let answer = timeout(QUESTION_MAX, answer)
         .await
@@ -220,7 +220,7 @@ impl Asking<'_> {
             if !(200..300).contains(&response.status()) {
                 return Ok(None);
             }
-            Ok::<_, HttpError>(Some(whole(&mut response).await?))
+            Ok::<_, HttpError>(Some(response.body(ANSWER_BYTES_MAX).await?))
         };
         let body = timeout(QUESTION_MAX, answer).await.ok()?.ok()??;
         // Running is what counts; what an old server says may be no JSON.
@@ -238,17 +238,6 @@ fn order(url: String, body: &Value) -> Post {
         body: body.to_string().into_bytes(),
         ..question(url)
     }
-}
-
-async fn whole(response: &mut HttpResponse) -> Result<Vec<u8>, HttpError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES_MAX {
-            break;
-        }
-    }
-    Ok(body)
 }
 
 fn has_model(list: &Value, key: &str, model: &str) -> bool {

@@ -8,7 +8,7 @@ use crate::listing;
 use crate::offered::{ModelList, ModelLists};
 use crate::responses::{Bearer, Inner, encoding};
 use codex_base::Timestamp;
-use codex_http::{HttpError, HttpResponse};
+use codex_http::HttpResponse;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -112,13 +112,10 @@ async fn whole(mut response: HttpResponse) -> Result<Vec<u8>, ListError> {
             "it is packed as {encoding}, which codex did not ask for"
         )));
     }
-    let broken = |problem: HttpError| ListError::NotSent(problem.with_causes());
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        body.extend_from_slice(&chunk);
-        if body.len() as u64 > listing::BYTES_MAX {
-            return Err(ListError::TooLarge);
-        }
+    let body = response.body(listing::BYTES_MAX).await;
+    let body = body.map_err(|problem| ListError::NotSent(problem.with_causes()))?;
+    if body.len() > listing::BYTES_MAX {
+        return Err(ListError::TooLarge);
     }
     Ok(body)
 }

@@ -210,7 +210,7 @@ async fn a_bad_answer_changes_nothing_and_is_named() {
     world.refresh().await.unwrap();
     let url = format!("{}/models", world.mock.base_url());
     let status = |text: &str| format!("unexpected status {text} from {url}");
-    let huge = vec![b' '; usize::try_from(listing::BYTES_MAX).unwrap() + 1];
+    let huge = vec![b' '; listing::BYTES_MAX + 1];
     let cases = [
         (Answer::status(404, "no"), status("404 Not Found")),
         (Answer::status(500, "oh"), status("500 Internal Server Error")),
