@@ -139,53 +139,49 @@ fn answer(step: &Step, at: usize, items: &[ResponseItem], idle_limit: Duration) 
         .enumerate()
         .flat_map(|(index, item)| item_events(item, &format!("output_{index}"), step.chunk_chars))
         .collect();
-    let mut events: Vec<(Duration, ModelEvent)> = Vec::new();
-    match &step.fail {
-        Some(Failure::Connect) => events.push((pause, ModelEvent::Failed(connect_failed()))),
+    let whole = content.len();
+    let failed = ModelEvent::Failed;
+    // How much of the content comes, and what comes last.
+    let (kept, last) = match &step.fail {
+        Some(Failure::Connect) => return without_head(pause, connect_failed()),
         Some(Failure::HttpStatus { status, body, retry_after }) => {
-            events.push((pause, ModelEvent::Failed(http_status(*status, body, retry_after.as_deref()))));
+            return without_head(pause, http_status(*status, body, retry_after.as_deref()));
         }
-        other => {
-            let kept = match other {
-                Some(Failure::Cut { after_events } | Failure::Stall { after_events }) => *after_events,
-                _ => content.len(),
+        None => {
+            let completed = ModelEvent::Completed {
+                response_id: format!("resp_script_{at}"),
+                usage: step.usage.map(crate::stream::Usage::breakdown),
+                end_turn: step.end_turn,
             };
-            events.push((pause, ModelEvent::HeadReceived));
-            events.extend(content.into_iter().take(kept).map(|event| (pause, event)));
-            events.push(last_event(step, at, idle_limit, pause));
+            (whole, (pause, completed))
         }
-    }
+        Some(Failure::Cut { after_events }) => {
+            let cut = ModelError::disconnected(error::STREAM_CLOSED, "stream closed before response.completed");
+            (*after_events, (pause, failed(cut)))
+        }
+        Some(Failure::Stall { after_events }) => {
+            let silence = ModelError::disconnected(error::IDLE_TIMEOUT, "idle timeout waiting for SSE");
+            (*after_events, (idle_limit, failed(silence)))
+        }
+        Some(Failure::ResponseFailed { code, message }) => {
+            let response = json!({ "error": { "code": code, "message": message } });
+            (whole, (pause, failed(failures::response_failed(&response.to_string()))))
+        }
+        Some(Failure::Incomplete { reason }) => {
+            let response = json!({ "incomplete_details": { "reason": reason } });
+            (whole, (pause, failed(failures::response_incomplete(&response.to_string()))))
+        }
+    };
+    let mut events = vec![(pause, ModelEvent::HeadReceived)];
+    events.extend(content.into_iter().take(kept).map(|event| (pause, event)));
+    events.push(last);
     Played { fits: true, events }
 }
 
-fn last_event(step: &Step, at: usize, idle_limit: Duration, pause: Duration) -> (Duration, ModelEvent) {
-    let failed = |error| (pause, ModelEvent::Failed(error));
-    match &step.fail {
-        None | Some(Failure::Connect | Failure::HttpStatus { .. }) => {
-            let usage = step.usage.map(crate::stream::Usage::breakdown);
-            (
-                pause,
-                ModelEvent::Completed {
-                    response_id: format!("resp_script_{at}"),
-                    usage,
-                    end_turn: step.end_turn,
-                },
-            )
-        }
-        Some(Failure::Cut { .. }) => failed(ModelError::disconnected(
-            error::STREAM_CLOSED,
-            "stream closed before response.completed",
-        )),
-        Some(Failure::Stall { .. }) => (
-            idle_limit,
-            ModelEvent::Failed(ModelError::disconnected(error::IDLE_TIMEOUT, "idle timeout waiting for SSE")),
-        ),
-        Some(Failure::ResponseFailed { code, message }) => failed(failures::response_failed(
-            &json!({ "error": { "code": code, "message": message } }).to_string(),
-        )),
-        Some(Failure::Incomplete { reason }) => failed(failures::response_incomplete(
-            &json!({ "incomplete_details": { "reason": reason } }).to_string(),
-        )),
+fn without_head(pause: Duration, error: ModelError) -> Played {
+    Played {
+        fits: true,
+        events: vec![(pause, ModelEvent::Failed(error))],
     }
 }
 
