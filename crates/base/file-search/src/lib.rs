@@ -70,8 +70,16 @@ impl SearchSession {
             // A session that is over needs no end.
             drop(found.send(Message::Walked));
         });
-        let search_ended = Arc::clone(&ended);
-        thread::spawn(move || Searcher::new(roots, report, search_ended).run(&inbox));
+        let searcher = Searcher {
+            roots,
+            report,
+            ended: Arc::clone(&ended),
+            entries: Vec::new(),
+            walked: false,
+            best: None,
+            matched: 0,
+        };
+        thread::spawn(move || searcher.run(&inbox));
         Self { orders, ended }
     }
 
@@ -103,18 +111,6 @@ struct Searcher<R> {
 }
 
 impl<R: FnMut(Report)> Searcher<R> {
-    const fn new(roots: Vec<AbsPath>, report: R, ended: Arc<AtomicBool>) -> Self {
-        Self {
-            roots,
-            report,
-            ended,
-            entries: Vec::new(),
-            walked: false,
-            best: None,
-            matched: 0,
-        }
-    }
-
     fn run(mut self, inbox: &Receiver<Message>) {
         // What was last reported as it still is.
         let mut said: Option<(usize, bool)> = None;

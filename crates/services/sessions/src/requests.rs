@@ -113,19 +113,19 @@ impl Reader<'_> {
         let whole = &self.conversation.items;
         let mut input: Vec<ResponseItem> = self.base.into_iter().cloned().collect();
         let mut since = std::mem::take(&mut self.since);
-        match &request.compaction {
-            None => input.extend(whole.iter().cloned()),
+        let kind = match &request.compaction {
+            None => {
+                input.extend(whole.iter().cloned());
+                RequestKind::Turn
+            }
             Some(ask) => {
                 let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
                 input.extend(ask.kept.and_then(|at| whole.get(index(at))).cloned());
                 input.extend(whole.get(index(ask.left_out)..).unwrap_or_default().iter().cloned());
                 input.push(ask.prompt.clone());
                 since.items_left_out = ask.left_out > 0;
+                RequestKind::Compaction
             }
-        }
-        let kind = match request.compaction {
-            Some(_) => RequestKind::Compaction,
-            None => RequestKind::Turn,
         };
         self.found.push(Request {
             at,
