@@ -15,7 +15,9 @@ use codex_exec::human::Colour;
 use codex_exec::prompt::{self, Continues};
 use codex_exec::{ExecError, ExecOptions, Output, Session, Task};
 use codex_model::LocalServer;
+use codex_protocol::requests::ThreadSettings;
 use codex_protocol::review::ReviewTarget;
+use codex_protocol::settings::ApprovalsReviewer;
 use std::io::Write;
 use std::path::Path;
 
@@ -84,10 +86,7 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         task,
         images: command.images.iter().map(|path| image(path, command, surroundings)).collect(),
         cwd,
-        model: chosen.model,
-        model_provider: chosen.model_provider,
-        sandbox: command.shared.sandbox(),
-        approve_for_me: command.shared.approve_for_me,
+        settings: settings(&command.shared, chosen.model, chosen.model_provider),
         ephemeral: command.own.ephemeral,
         thread_source: command.own.thread_source.clone(),
         output_schema,
@@ -103,6 +102,17 @@ pub fn exec(command: &ExecCommand, surroundings: &Surroundings) -> Result<Prepar
         overrides,
         local: chosen.local,
     })
+}
+
+/// What the command line says of a thread, and who is asked.
+pub fn settings(shared: &Shared, model: Option<String>, model_provider: Option<String>) -> ThreadSettings {
+    ThreadSettings {
+        model,
+        model_provider,
+        approvals_reviewer: shared.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
+        sandbox: shared.sandbox(),
+        ..ThreadSettings::default()
+    }
 }
 
 /// Who is asked.

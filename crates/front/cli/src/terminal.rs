@@ -14,7 +14,8 @@ use codex_base::AbsPath;
 use codex_config::{Overrides, Resolved};
 use codex_exec::ExecError;
 use codex_process::Sandbox;
-use codex_protocol::settings::{ApprovalsReviewer, HistoryPersistence, HistorySettings};
+use codex_protocol::requests::ThreadSettings;
+use codex_protocol::settings::{HistoryPersistence, HistorySettings};
 use codex_protocol::terminal::TerminalSettings;
 use codex_tui::alert;
 use codex_tui::editor::Editor;
@@ -190,11 +191,10 @@ fn prepare(command: &TuiCommand, configured: Configured, surroundings: &Surround
     let preferences = preferences(command, resolved.config.terminal, surroundings)?;
     let settings = Settings {
         cwd,
-        model: chosen.model,
-        model_provider: chosen.model_provider,
-        approval_policy: command.approval_policy(),
-        approvals_reviewer: command.shared.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
-        sandbox: command.shared.sandbox(),
+        thread: ThreadSettings {
+            approval_policy: command.approval_policy(),
+            ..prepare::settings(&command.shared, chosen.model, chosen.model_provider)
+        },
     };
     let options = Options {
         opening: command.opening.clone(),

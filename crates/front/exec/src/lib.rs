@@ -20,8 +20,8 @@ pub use waits::Wait;
 
 use codex_base::{AbsPath, Clock};
 use codex_protocol::items::Thread;
+use codex_protocol::requests::ThreadSettings;
 use codex_protocol::review::ReviewTarget;
-use codex_protocol::settings::SandboxMode;
 use codex_rpc::{Client, Events};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,11 +57,9 @@ pub struct ExecOptions {
     /// Paths as given.
     pub images: Vec<String>,
     pub cwd: AbsPath,
-    pub model: Option<String>,
-    pub model_provider: Option<String>,
-    pub sandbox: Option<SandboxMode>,
-    /// A model answers approval questions; otherwise nothing is asked and what would be is declined.
-    pub approve_for_me: bool,
+    /// But for the directory, and for when it is asked: with a reviewer that is no person on request, else never, and what would be asked is
+    /// declined.
+    pub settings: ThreadSettings,
     pub ephemeral: bool,
     /// What started the session, in the caller's words; `None` is `user`.
     pub thread_source: Option<String>,
@@ -74,16 +72,13 @@ pub struct ExecOptions {
 
 impl ExecOptions {
     /// With nothing said but this.
-    pub const fn new(session: Session, task: Task, cwd: AbsPath, output: Output) -> Self {
+    pub fn new(session: Session, task: Task, cwd: AbsPath, output: Output) -> Self {
         Self {
             session,
             task,
             images: Vec::new(),
             cwd,
-            model: None,
-            model_provider: None,
-            sandbox: None,
-            approve_for_me: false,
+            settings: ThreadSettings::default(),
             ephemeral: false,
             thread_source: None,
             output_schema: None,

@@ -9,6 +9,7 @@ use codex_protocol::items::{CommandExecutionStatus, TurnStatus};
 use codex_protocol::notifications::{Notification, ThreadIdNotification, TurnWaiting, WaitingFor};
 use codex_protocol::questions::{FileChangeApprovalParams, ServerRequest};
 use codex_protocol::requests::*;
+use codex_protocol::settings::ApprovalsReviewer;
 use codex_rpc::{Incoming, ServerHandle, Wire, in_process};
 use codex_testkit::clock::SteppedClock;
 use pretty_assertions::assert_eq;
@@ -632,7 +633,10 @@ async fn a_fork_without_a_prompt_is_made_and_that_is_all() {
     let fork = |output| ExecOptions {
         session: Session::Fork(THREAD.into()),
         task: Task::Open,
-        approve_for_me: true,
+        settings: ThreadSettings {
+            approvals_reviewer: Some(ApprovalsReviewer::AutoReview),
+            ..ThreadSettings::default()
+        },
         ephemeral: true,
         ..options(output)
     };

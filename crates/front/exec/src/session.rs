@@ -6,7 +6,7 @@ use codex_protocol::requests::{
     ThreadFork, ThreadForkParams, ThreadResume, ThreadResumeParams, ThreadSettings, ThreadSetup, ThreadSourceKind, ThreadStart,
     ThreadStartParams,
 };
-use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer};
+use codex_protocol::settings::ApprovalPolicy;
 use codex_rpc::Client;
 use codex_rpc::lookup::{self, Place};
 
@@ -46,24 +46,17 @@ pub async fn open(options: &ExecOptions, client: &Client) -> Result<ThreadSetup,
     }
 }
 
+/// Nobody is there to be asked, but for a reviewer that was asked for.
 fn settings(options: &ExecOptions) -> ThreadSettings {
+    let reviewed = options.settings.approvals_reviewer.is_some();
     ThreadSettings {
         cwd: Some(options.cwd.to_string()),
-        model: options.model.clone(),
-        model_provider: options.model_provider.clone(),
-        approval_policy: Some(approval_policy(options)),
-        approvals_reviewer: options.approve_for_me.then_some(ApprovalsReviewer::AutoReview),
-        sandbox: options.sandbox,
-        ..ThreadSettings::default()
-    }
-}
-
-/// Nobody is there to be asked, but for a reviewer that was asked for.
-const fn approval_policy(options: &ExecOptions) -> ApprovalPolicy {
-    if options.approve_for_me {
-        ApprovalPolicy::OnRequest
-    } else {
-        ApprovalPolicy::Never
+        approval_policy: Some(if reviewed {
+            ApprovalPolicy::OnRequest
+        } else {
+            ApprovalPolicy::Never
+        }),
+        ..options.settings.clone()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::update::update;
 use crate::{Options, view};
 use codex_base::AbsPath;
 use codex_protocol::items::{SessionSource, Thread, ThreadStatus, Turn};
-use codex_protocol::requests::ThreadSetup;
+use codex_protocol::requests::{ThreadSettings, ThreadSetup};
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::terminal::{Input, Size, Surface};
@@ -41,11 +41,7 @@ impl Desk {
             choosing: None,
             settings: Settings {
                 cwd: path("/home/u/work"),
-                model: None,
-                model_provider: None,
-                approval_policy: None,
-                approvals_reviewer: None,
-                sandbox: None,
+                thread: ThreadSettings::default(),
             },
             prompt: None,
             images: Vec::new(),

@@ -6,7 +6,6 @@ use codex_protocol::items::Thread;
 use codex_protocol::requests::{
     ThreadFork, ThreadForkParams, ThreadResume, ThreadResumeParams, ThreadSettings, ThreadSetup, ThreadSourceKind, ThreadStart,
 };
-use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxMode};
 use codex_rpc::Client;
 use codex_rpc::lookup::{self, Place};
 
@@ -68,23 +67,15 @@ pub enum Verb {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub cwd: AbsPath,
-    pub model: Option<String>,
-    pub model_provider: Option<String>,
-    pub approval_policy: Option<ApprovalPolicy>,
-    pub approvals_reviewer: Option<ApprovalsReviewer>,
-    pub sandbox: Option<SandboxMode>,
+    /// But for the directory.
+    pub thread: ThreadSettings,
 }
 
 impl Settings {
     fn asked(&self) -> ThreadSettings {
         ThreadSettings {
             cwd: Some(self.cwd.to_string()),
-            model: self.model.clone(),
-            model_provider: self.model_provider.clone(),
-            approval_policy: self.approval_policy,
-            approvals_reviewer: self.approvals_reviewer,
-            sandbox: self.sandbox,
-            ..ThreadSettings::default()
+            ..self.thread.clone()
         }
     }
 }

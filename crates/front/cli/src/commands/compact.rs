@@ -6,6 +6,7 @@ use crate::{environment, tell, wire};
 use clap::Args;
 use codex_base::{Ids, RandomIds, Timestamp};
 use codex_exec::{ExecError, ExecOptions, ExitStatus, Session, Task};
+use codex_protocol::requests::ThreadSettings;
 use codex_sessions::Journal;
 use std::process::ExitCode;
 
@@ -33,8 +34,11 @@ impl Compact {
         let meta = stored.loaded.meta;
         let session = Session::Resume(meta.id.clone());
         let options = ExecOptions {
-            model: root.shared.model.clone(),
-            sandbox: root.shared.sandbox(),
+            settings: ThreadSettings {
+                model: root.shared.model.clone(),
+                sandbox: root.shared.sandbox(),
+                ..ThreadSettings::default()
+            },
             ..ExecOptions::new(session, Task::Compact, meta.cwd, surroundings.output())
         };
         let prepared = Prepared {

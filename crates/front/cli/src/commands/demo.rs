@@ -11,6 +11,7 @@ use codex_base::AbsPath;
 use codex_config::Overrides;
 use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Session, Task};
 use codex_process::{CommandIo, CommandSpec, Expiration, Sandbox};
+use codex_protocol::requests::ThreadSettings;
 use codex_protocol::settings::{CommandLimits, FileRules, SandboxMode, SandboxPolicy};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -70,8 +71,11 @@ fn prepare(folder: Option<&Path>, surroundings: &Surroundings, sandbox: &dyn San
     let repository = make(folder, surroundings, sandbox)?;
     let task = Task::Answer(PROMPT.to_owned());
     let options = ExecOptions {
-        model_provider: Some("scripted".to_owned()),
-        sandbox: Some(SandboxMode::WorkspaceWrite),
+        settings: ThreadSettings {
+            model_provider: Some("scripted".to_owned()),
+            sandbox: Some(SandboxMode::WorkspaceWrite),
+            ..ThreadSettings::default()
+        },
         ..ExecOptions::new(Session::New, task, repository.clone(), surroundings.output())
     };
     // A demo shows the program, not somebody's configuration of it.

@@ -162,7 +162,7 @@ pub fn set_model(state: &mut State, model: &str, effort: Option<String>, now: No
 
 /// For the sessions to come, unless the command line named model or provider: then this one is for them alone.
 fn keep_model(state: &State, model: &str, effort: Option<String>) -> Vec<Effect> {
-    if state.settings.model.is_some() || state.settings.model_provider.is_some() {
+    if state.settings.thread.model.is_some() || state.settings.thread.model_provider.is_some() {
         return Vec::new();
     }
     keep(vec![

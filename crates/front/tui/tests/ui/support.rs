@@ -10,6 +10,7 @@ use codex_permissions::ResolvedPolicy;
 use codex_process::{CommandSpec, Launch, PreparedCommand, Sandbox, SandboxError};
 use codex_protocol::facts::Capabilities;
 use codex_protocol::items::SessionSource;
+use codex_protocol::requests::ThreadSettings;
 use codex_rpc::Wire;
 use codex_testkit::{Screen, TempHome};
 use codex_tui::app::Outcome;
@@ -62,11 +63,7 @@ impl Setup {
             choosing: None,
             settings: Settings {
                 cwd,
-                model: None,
-                model_provider: None,
-                approval_policy: None,
-                approvals_reviewer: None,
-                sandbox: None,
+                thread: ThreadSettings::default(),
             },
             prompt: None,
             images: Vec::new(),
