@@ -3,6 +3,7 @@
 use crate::{PatchPlan, PlannedChange};
 use codex_base::AbsPath;
 use similar::{DiffOp, DiffTag, TextDiff};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// One changed file for a client.
@@ -35,37 +36,25 @@ impl PatchPlan {
     }
 }
 
+fn text(bytes: Option<&Vec<u8>>) -> Cow<'_, str> {
+    bytes.map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default()
+}
+
 fn change(change: &PlannedChange) -> Change {
-    let old = change
-        .before
-        .as_ref()
-        .map(|facts| String::from_utf8_lossy(&facts.bytes))
-        .unwrap_or_default();
-    let new = change
-        .after
-        .as_ref()
-        .map(|bytes| String::from_utf8_lossy(bytes))
-        .unwrap_or_default();
-    let path = change.path.clone();
-    match (&change.after, change.added) {
-        (None, _) => Change {
-            path,
-            kind: ChangeKind::Delete,
-            diff: old.into_owned(),
-        },
-        (Some(_), true) => Change {
-            path,
-            kind: ChangeKind::Add,
-            diff: new.into_owned(),
-        },
+    let old = text(change.before.as_ref().map(|facts| &facts.bytes));
+    let new = text(change.after.as_ref());
+    let (kind, diff) = match (&change.after, change.added) {
+        (None, _) => (ChangeKind::Delete, old.into_owned()),
+        (Some(_), true) => (ChangeKind::Add, new.into_owned()),
         (Some(_), false) => {
             let move_to = change.move_to.as_ref().map(|to| to.path.clone());
-            Change {
-                path,
-                kind: ChangeKind::Update { move_to },
-                diff: unified(&old, &new),
-            }
+            (ChangeKind::Update { move_to }, unified(&old, &new))
         }
+    };
+    Change {
+        path: change.path.clone(),
+        kind,
+        diff,
     }
 }
 
