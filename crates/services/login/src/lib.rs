@@ -79,13 +79,13 @@ impl Settings {
         }
     }
 
-    const fn allows(self, method: Option<Method>) -> bool {
+    fn allows(self, method: Option<Method>) -> bool {
         let required = match method {
             Some(Method::ApiKey) => !self.no_keys,
             Some(Method::Account) => !self.no_accounts,
             None => !self.no_keys && !self.no_accounts,
         };
-        required && allowed(method, self.forced)
+        required && self.forced.is_none_or(|forced| method == Some(forced))
     }
 }
 
@@ -152,17 +152,13 @@ pub fn load(home: &AbsPath, settings: Settings) -> Result<Option<Stored>, LoginE
 
 fn in_file(home: &AbsPath) -> Result<Option<Stored>, LoginError> {
     let file = path(home);
-    match file::read(&file)? {
-        Some(text) => stored(&text, Place::File(file)),
-        None => Ok(None),
-    }
+    file::read(&file)?.map_or(Ok(None), |text| stored(&text, Place::File(file)))
 }
 
 fn in_keyring(keyring: &Keyring) -> Result<Option<Stored>, LoginError> {
-    match keyring.read()? {
-        Some(text) => stored(text.expose().as_bytes(), Place::Keyring),
-        None => Ok(None),
-    }
+    keyring
+        .read()?
+        .map_or(Ok(None), |text| stored(text.expose().as_bytes(), Place::Keyring))
 }
 
 fn stored(text: &[u8], place: Place) -> Result<Option<Stored>, LoginError> {
@@ -180,7 +176,7 @@ pub fn save_key(home: &AbsPath, settings: Settings, key: &[u8]) -> Result<Place,
     if settings.no_keys {
         return Err(LoginError::NotAllowed);
     }
-    if !allowed(Some(Method::ApiKey), settings.forced) {
+    if settings.forced.is_some_and(|forced| forced != Method::ApiKey) {
         return Err(LoginError::Forbidden);
     }
     let login = || key_in(key).map(|key| AuthFile::of_key(&key));
@@ -231,13 +227,6 @@ pub fn forget(home: &AbsPath, settings: Settings) -> Result<Vec<Place>, LoginErr
 /// Where logins are stored that lie in a file.
 pub fn path(home: &AbsPath) -> AbsPath {
     home.join("auth.json")
-}
-
-const fn allowed(method: Option<Method>, forced: Option<Method>) -> bool {
-    matches!(
-        (method, forced),
-        (_, None) | (Some(Method::ApiKey), Some(Method::ApiKey)) | (Some(Method::Account), Some(Method::Account))
-    )
 }
 
 /// One word that can stand in a header.
