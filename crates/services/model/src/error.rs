@@ -46,7 +46,8 @@ pub const SCRIPT_ENDED: &str = "model.script_ended";
 pub const SCRIPT_INVALID: &str = "model.script_invalid";
 
 /// A failed attempt. Never holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct ModelError {
     /// Stable, one of those above.
     pub code: &'static str,
@@ -88,14 +89,6 @@ impl ModelError {
         Self::new(code, format!("stream disconnected before completion: {what}"), info, Retry::Backoff)
     }
 }
-
-impl fmt::Display for ModelError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for ModelError {}
 
 /// A failure that the same request would meet again.
 pub(crate) fn never(code: &'static str, message: impl Into<String>, info: CodexErrorInfo) -> ModelError {

@@ -30,12 +30,6 @@ pub struct Decoder {
     at_start: bool,
 }
 
-impl Default for Decoder {
-    fn default() -> Self {
-        Self::new(EVENT_BYTES_MAX)
-    }
-}
-
 impl Decoder {
     pub const fn new(limit: usize) -> Self {
         Self {
@@ -264,7 +258,7 @@ mod tests {
             cuts.sort_unstable();
             let chunks = cuts.windows(2).map(|pair| &stream[pair[0]..pair[1]]);
 
-            let read = read(Decoder::default(), chunks).unwrap();
+            let read = read(Decoder::new(EVENT_BYTES_MAX), chunks).unwrap();
 
             prop_assert_eq!(read, read_plainly(&stream));
         }
@@ -282,7 +276,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read(texts in prop::collection::vec("[^\r\n]{0,20}", 0..10), size in 1_usize..9) {
             let stream: String = texts.iter().map(|text| format!("data: {text}\n\n")).collect();
-            prop_assert_eq!(read(Decoder::default(), stream.as_bytes().chunks(size)).unwrap(), texts);
+            prop_assert_eq!(read(Decoder::new(EVENT_BYTES_MAX), stream.as_bytes().chunks(size)).unwrap(), texts);
         }
     }
 }
