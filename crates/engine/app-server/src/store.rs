@@ -113,7 +113,7 @@ impl Processor {
             parent: params.parent_thread_id,
             order: params.sort_key.unwrap_or_default(),
             direction: params.sort_direction.unwrap_or_default(),
-            limit,
+            limit: Some(limit),
         }
     }
 }

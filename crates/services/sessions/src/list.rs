@@ -33,7 +33,7 @@ pub struct SessionSummary {
 }
 
 /// Which sessions, in which order. What is empty or `None` filters nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// Those in the archive instead of the others.
     pub archived: bool,
@@ -52,26 +52,7 @@ pub struct Query {
     pub order: ThreadSortKey,
     pub direction: SortDirection,
     /// At most so many.
-    pub limit: usize,
-}
-
-impl Default for Query {
-    fn default() -> Self {
-        Self {
-            archived: false,
-            cwds: Vec::new(),
-            sources: Vec::new(),
-            search: None,
-            name: None,
-            providers: Vec::new(),
-            originators: Vec::new(),
-            excluded: Vec::new(),
-            parent: None,
-            order: ThreadSortKey::CreatedAt,
-            direction: SortDirection::Desc,
-            limit: usize::MAX,
-        }
-    }
+    pub limit: Option<usize>,
 }
 
 impl Query {
@@ -214,7 +195,11 @@ pub fn list(home: &AbsPath, query: &Query) -> Vec<SessionSummary> {
         summary.name = names.remove(&summary.meta.id);
         query.wants(&summary).then_some(summary)
     };
-    timed.into_iter().filter_map(summary).take(query.limit).collect()
+    timed
+        .into_iter()
+        .filter_map(summary)
+        .take(query.limit.unwrap_or(usize::MAX))
+        .collect()
 }
 
 fn paths(home: &AbsPath, archived: bool) -> Vec<AbsPath> {

@@ -195,7 +195,7 @@ impl<'a> Catalog<'a> {
         let mut names = names(&self.home);
         let mut found = Vec::new();
         for file in files {
-            if found.len() >= query.limit {
+            if query.limit.is_some_and(|limit| found.len() >= limit) {
                 break;
             }
             let Some(mut session) = self.session(&file)? else {

@@ -26,10 +26,10 @@ pub fn from_payload(text: &str, at: Timestamp) -> serde_json::Result<Option<Reco
     Ok(Some(Record::Event(Box::new(event))))
 }
 
-/// The item of an event and the turn it names.
+/// The item of an event and the turn it names, if it names one.
 fn item(event: OlderEvent) -> Option<(String, ThreadItem)> {
-    let id = String::new;
-    Some(match event {
+    let id = String::new();
+    let item = match event {
         OlderEvent::UserMessage {
             message,
             images,
@@ -37,48 +37,37 @@ fn item(event: OlderEvent) -> Option<(String, ThreadItem)> {
         } => {
             let pictures = images.into_iter().map(|url| UserInput::Image { url });
             let local = local_images.into_iter().map(|path| UserInput::LocalImage { path });
-            let content = std::iter::once(UserInput::Text { text: message })
-                .chain(pictures)
-                .chain(local)
-                .collect();
-            (id(), ThreadItem::UserMessage { id: id(), content })
+            let text = std::iter::once(UserInput::Text { text: message });
+            ThreadItem::UserMessage {
+                id,
+                content: text.chain(pictures).chain(local).collect(),
+            }
         }
-        OlderEvent::AgentMessage { message, phase } => (
-            id(),
-            ThreadItem::AgentMessage {
-                id: id(),
-                text: message.into(),
-                phase,
-            },
-        ),
-        OlderEvent::AgentReasoning { text } => (
-            id(),
-            ThreadItem::Reasoning {
-                id: id(),
-                summary: vec![text],
-                content: vec![],
-            },
-        ),
-        OlderEvent::AgentReasoningRawContent { text } => (
-            id(),
-            ThreadItem::Reasoning {
-                id: id(),
-                summary: vec![],
-                content: vec![text],
-            },
-        ),
-        OlderEvent::ExecCommandEnd { turn_id, command } => (turn_id, ThreadItem::CommandExecution(command.into_item())),
-        OlderEvent::PatchApplyEnd { turn_id, change } => (turn_id, change.into_item()),
-        OlderEvent::ViewImageToolCall { call_id, path } => (
-            id(),
-            ThreadItem::ImageView {
-                id: call_id,
-                path: path_from(&path),
-            },
-        ),
-        OlderEvent::ContextCompacted => (id(), ThreadItem::ContextCompaction { id: id() }),
+        OlderEvent::AgentMessage { message, phase } => ThreadItem::AgentMessage {
+            id,
+            text: message.into(),
+            phase,
+        },
+        OlderEvent::AgentReasoning { text } => ThreadItem::Reasoning {
+            id,
+            summary: vec![text],
+            content: vec![],
+        },
+        OlderEvent::AgentReasoningRawContent { text } => ThreadItem::Reasoning {
+            id,
+            summary: vec![],
+            content: vec![text],
+        },
+        OlderEvent::ExecCommandEnd { turn_id, command } => return Some((turn_id, ThreadItem::CommandExecution(command.into_item()))),
+        OlderEvent::PatchApplyEnd { turn_id, change } => return Some((turn_id, change.into_item())),
+        OlderEvent::ViewImageToolCall { call_id, path } => ThreadItem::ImageView {
+            id: call_id,
+            path: path_from(&path),
+        },
+        OlderEvent::ContextCompacted => ThreadItem::ContextCompaction { id },
         OlderEvent::Other => return None,
-    })
+    };
+    Some((String::new(), item))
 }
 
 #[derive(Deserialize)]

@@ -33,7 +33,7 @@ fn queries() -> Vec<Query> {
         },
         Query {
             direction: SortDirection::Asc,
-            limit: 2,
+            limit: Some(2),
             ..all()
         },
         Query {
@@ -51,7 +51,7 @@ fn queries() -> Vec<Query> {
         },
         Query {
             sources: ThreadSourceKind::ROOTS.to_vec(),
-            limit: 1,
+            limit: Some(1),
             ..all()
         },
         Query {
@@ -99,7 +99,7 @@ fn it_answers_as_the_files_do_while_sessions_come_change_and_go() {
     agrees(&home, &home);
     let latest = Query {
         order: ThreadSortKey::UpdatedAt,
-        limit: 1,
+        limit: Some(1),
         ..Query::default()
     };
     assert_eq!(Index::new(home.clone()).list(&home, &latest)[0].meta.id, "a");

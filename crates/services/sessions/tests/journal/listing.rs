@@ -31,7 +31,7 @@ fn ids(home: &AbsPath, cwd: Option<&str>, limit: usize) -> Vec<String> {
         home,
         &Query {
             cwds: cwd.map(path).into_iter().collect(),
-            limit,
+            limit: Some(limit),
             ..Query::default()
         },
     ))
@@ -74,7 +74,7 @@ fn the_session_written_to_last_is_found_although_another_began_later() {
             &home,
             &Query {
                 cwds: cwd.map(path).into_iter().collect(),
-                limit: 2,
+                limit: Some(2),
                 order: ThreadSortKey::UpdatedAt,
                 ..Query::default()
             },
@@ -228,7 +228,7 @@ fn every_filter_must_hold() {
     check(
         Query {
             sources: vec![ThreadSourceKind::Exec],
-            limit: 2,
+            limit: Some(2),
             ..all()
         },
         &["c", "b"],
