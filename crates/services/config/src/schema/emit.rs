@@ -7,26 +7,20 @@ use std::fmt::Write as _;
 
 /// The JSON schema of `config.toml`, for editors; ends with a newline.
 pub fn json_schema() -> String {
-    let keys: Vec<&'static Key> = Document::Config.keys().collect();
-    let mut schema = Map::new();
-    schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
-    schema.insert("title".to_owned(), json!("codex config.toml"));
-    schema.extend(object(&keys));
-    let feature = json!({"anyOf": [{"type": "boolean"}, {"type": "object"}]});
-    schema.insert("definitions".to_owned(), json!({"feature": feature}));
+    let mut schema = json!({"$schema": "http://json-schema.org/draft-07/schema#", "title": "codex config.toml"});
+    if let (Value::Object(schema), Value::Object(keys)) = (&mut schema, object(Document::Config.keys())) {
+        schema.extend(keys);
+    }
+    schema["definitions"] = json!({"feature": {"anyOf": [{"type": "boolean"}, {"type": "object"}]}});
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn object(keys: &[&'static Key]) -> Map<String, Value> {
-    let known = keys.iter().filter(|key| !matches!(key.standing, Standing::Gone { .. }));
+fn object(keys: impl Iterator<Item = &'static Key>) -> Value {
+    let known = keys.filter(|key| !matches!(key.standing, Standing::Gone { .. }));
     let properties: Map<String, Value> = known.map(|key| (key.name.to_owned(), property(key))).collect();
-    let mut object = Map::new();
-    object.insert("type".to_owned(), json!("object"));
-    object.insert("properties".to_owned(), Value::Object(properties));
-    object.insert("additionalProperties".to_owned(), json!(false));
-    object
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
 }
 
 fn property(key: &'static Key) -> Value {
@@ -38,44 +32,43 @@ fn property(key: &'static Key) -> Value {
         Standing::Moved { to } => format!("older name of {to}"),
     };
     if !about.is_empty() {
-        schema.insert("description".to_owned(), json!(about));
+        schema["description"] = json!(about);
     }
     if matches!(key.standing, Standing::Moved { .. }) {
-        schema.insert("deprecated".to_owned(), json!(true));
+        schema["deprecated"] = json!(true);
     }
-    Value::Object(schema)
+    schema
 }
 
-fn of_kind(kind: &'static Kind) -> Map<String, Value> {
-    let schema = match kind {
+fn of_kind(kind: &'static Kind) -> Value {
+    match kind {
         Kind::Any => json!({}),
         Kind::Switch => json!({"type": "boolean"}),
         Kind::Text | Kind::Path => json!({"type": "string"}),
         Kind::Word => json!({"type": "string", "minLength": 1}),
         Kind::Count { min, max } => {
-            let mut schema = Map::new();
-            schema.insert("type".to_owned(), json!("integer"));
+            let mut schema = json!({"type": "integer"});
             if *min != i64::MIN {
-                schema.insert("minimum".to_owned(), json!(min));
+                schema["minimum"] = json!(min);
             }
             if *max != i64::MAX {
-                schema.insert("maximum".to_owned(), json!(max));
+                schema["maximum"] = json!(max);
             }
-            Value::Object(schema)
+            schema
         }
         Kind::Number => json!({"type": "number", "minimum": 0}),
         Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
         Kind::List(inner) => json!({"type": "array", "items": of_kind(inner)}),
         Kind::Map(inner) => json!({"type": "object", "additionalProperties": of_kind(inner)}),
         Kind::Names(names, inner) => {
-            let properties: Map<String, Value> = names.iter().map(|&name| (name.to_owned(), Value::Object(of_kind(inner)))).collect();
+            let properties: Map<String, Value> = names.iter().map(|&name| (name.to_owned(), of_kind(inner))).collect();
             json!({"type": "object", "properties": properties, "additionalProperties": false})
         }
-        Kind::Table(keys) => Value::Object(object(&keys.iter().collect::<Vec<_>>())),
+        Kind::Table(keys) => object(keys.iter()),
         Kind::Open(keys, other) => {
-            let mut schema = object(&keys.iter().collect::<Vec<_>>());
-            schema.insert("additionalProperties".to_owned(), Value::Object(of_kind(other)));
-            Value::Object(schema)
+            let mut schema = object(keys.iter());
+            schema["additionalProperties"] = of_kind(other);
+            schema
         }
         Kind::Either(kinds) => json!({"anyOf": kinds.iter().map(of_kind).collect::<Vec<_>>()}),
         Kind::Features => {
@@ -83,10 +76,6 @@ fn of_kind(kind: &'static Kind) -> Map<String, Value> {
             let properties: Map<String, Value> = features::all().map(|feature| (feature.name.to_owned(), value.clone())).collect();
             json!({"type": "object", "properties": properties, "additionalProperties": false})
         }
-    };
-    match schema {
-        Value::Object(schema) => schema,
-        _ => Map::new(),
     }
 }
 
