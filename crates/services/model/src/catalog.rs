@@ -113,39 +113,31 @@ impl ModelInfo {
     }
 }
 
-/// The catalogue of a file, which replaces the embedded one; without a file that one. The default of a file is its preferred model that is
-/// not hidden.
-///
-/// # Errors
-/// If the file cannot be read, is no catalogue, or names no model.
-fn catalog_of(file: Option<&Path>) -> Result<Catalog, CatalogError> {
-    let Some(path) = file else { return Ok(catalog()) };
-    let models = listing::read(path)?;
-    let default = models.iter().find(|model| !model.hidden).or(models.first());
-    Ok(Catalog {
-        default: default.map(|model| model.slug.clone()).unwrap_or_default(),
-        models,
-        source: Source::File(path.into()),
-    })
-}
-
 /// The catalogue for a provider: that of the file if there is one, else the embedded one with the provider's own list over it. Old lists
 /// count as well: the figures that a provider gave last are better than none. A script plays any model; the one it offers is its own.
+///
+/// The default of a file is its preferred model that is not hidden.
 ///
 /// # Errors
 /// If the file cannot be read, is no catalogue, or names no model.
 pub fn catalog_for(file: Option<&Path>, provider: &ProviderSettings, lists: &ModelLists) -> Result<Catalog, CatalogError> {
-    let mut catalog = catalog_of(file)?;
-    if file.is_none() && provider.wire_api == WireApi::Scripted {
-        catalog.default = SCRIPTED_MODEL.to_owned();
-        catalog
-            .models
-            .iter_mut()
-            .for_each(|model| model.hidden = model.slug != SCRIPTED_MODEL);
+    if let Some(path) = file {
+        let models = listing::read(path)?;
+        let default = models.iter().find(|model| !model.hidden).or(models.first());
+        return Ok(Catalog {
+            default: default.map(|model| model.slug.clone()).unwrap_or_default(),
+            models,
+            source: Source::File(path.into()),
+        });
     }
-    if file.is_none()
-        && let Some(list) = offered::identity(provider).and_then(|identity| lists.get(&identity))
-    {
+    let mut catalog = catalog();
+    if provider.wire_api == WireApi::Scripted {
+        catalog.default = SCRIPTED_MODEL.to_owned();
+        for model in &mut catalog.models {
+            model.hidden = model.slug != SCRIPTED_MODEL;
+        }
+    }
+    if let Some(list) = offered::identity(provider).and_then(|identity| lists.get(&identity)) {
         catalog.put_over(&list.models());
         catalog.source = Source::Provider {
             fetched_at: list.fetched_at,
