@@ -19,15 +19,8 @@ mod reviews;
 
 /// The stored form, to be written. Messages and thoughts, which may be long, are borrowed.
 #[derive(Serialize)]
-#[serde(untagged)]
-enum ItemOut<'a> {
-    Words(WordsOut<'a>),
-    Other(Value),
-}
-
-#[derive(Serialize)]
 #[serde(tag = "type")]
-enum WordsOut<'a> {
+enum ItemOut<'a> {
     AgentMessage {
         id: &'a str,
         content: [TextOut<'a>; 1],
@@ -39,6 +32,11 @@ enum WordsOut<'a> {
         summary_text: &'a [String],
         raw_content: &'a [String],
     },
+    CommandExecution(Box<CommandLine>),
+    FileChange(FileChangeLine),
+    /// With its type.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 #[derive(Serialize)]
@@ -54,25 +52,25 @@ pub fn serialize<S: Serializer>(item: &ThreadItem, serializer: S) -> Result<S::O
 fn to_line(item: &ThreadItem) -> ItemOut<'_> {
     ItemOut::Other(match item {
         ThreadItem::AgentMessage { id, text, phase } => {
-            return ItemOut::Words(WordsOut::AgentMessage {
+            return ItemOut::AgentMessage {
                 id,
                 content: [TextOut::Text { text }],
                 phase: phase.as_deref(),
-            });
+            };
         }
         ThreadItem::Reasoning { id, summary, content } => {
-            return ItemOut::Words(WordsOut::Reasoning {
+            return ItemOut::Reasoning {
                 id,
                 summary_text: summary,
                 raw_content: content,
-            });
+            };
         }
+        ThreadItem::CommandExecution(command) => return ItemOut::CommandExecution(Box::new(command_line(command))),
+        ThreadItem::FileChange { id, changes, status } => return ItemOut::FileChange(file_change_line(id, changes, *status)),
         ThreadItem::Plan { id, text } => json!({"type": "Plan", "id": id, "text": text}),
         ThreadItem::UserMessage { id, content } => {
             json!({"type": "UserMessage", "id": id, "content": content.iter().map(input).collect::<Vec<_>>()})
         }
-        ThreadItem::CommandExecution(command) => command_value(command),
-        ThreadItem::FileChange { id, changes, status } => file_change_value(id, changes, *status),
         ThreadItem::McpToolCall(call) => calls::mcp_value(call),
         ThreadItem::CollabAgentToolCall(call) => calls::collab_value(call),
         ThreadItem::WebSearch { id, query, action } => json!({"type": "WebSearch", "id": id, "query": query, "action": action}),
@@ -233,9 +231,9 @@ fn input_from(value: &Value) -> Option<UserInput> {
     }
 }
 
-fn command_value(item: &CommandExecutionItem) -> Value {
+fn command_line(item: &CommandExecutionItem) -> CommandLine {
     let argv = shlex::split(&item.command).filter(|argv| joined(argv) == item.command);
-    let line = CommandLine {
+    CommandLine {
         id: item.id.clone(),
         process_id: item.process_id.clone(),
         // Not the quoting of any argument vector: the text itself, word for word, beside it.
@@ -249,8 +247,7 @@ fn command_value(item: &CommandExecutionItem) -> Value {
         exit_code: item.exit_code,
         duration: item.duration_ms.map(DurationLine::from_ms),
         limit_reached: item.limit_reached.clone(),
-    };
-    tagged("CommandExecution", &line)
+    }
 }
 
 /// The line of a stored command, also in the end event of older files.
@@ -358,12 +355,12 @@ fn action_from(value: &Value) -> Option<CommandAction> {
     })
 }
 
-fn file_change_value(id: &str, changes: &[FileUpdateChange], status: PatchApplyStatus) -> Value {
+fn file_change_line(id: &str, changes: &[FileUpdateChange], status: PatchApplyStatus) -> FileChangeLine {
     let by_path: Map<String, Value> = changes
         .iter()
         .map(|change| (path_text(&change.path), change_value(change)))
         .collect();
-    let line = FileChangeLine {
+    FileChangeLine {
         id: id.to_owned(),
         // A map says one thing per path; a second one needs the list.
         ordered_changes: (by_path.len() != changes.len()).then(|| changes.iter().map(with_path).collect()),
@@ -372,8 +369,7 @@ fn file_change_value(id: &str, changes: &[FileUpdateChange], status: PatchApplyS
         success: None,
         stdout: String::new(),
         stderr: String::new(),
-    };
-    tagged("FileChange", &line)
+    }
 }
 
 fn change_value(change: &FileUpdateChange) -> Value {
@@ -451,13 +447,4 @@ impl FileChangeLine {
             status: self.status.unwrap_or(ended),
         }
     }
-}
-
-/// `{"type": kind, …fields}`.
-fn tagged(kind: &str, fields: &impl Serialize) -> Value {
-    let mut value = Map::from_iter([("type".to_owned(), json!(kind))]);
-    if let Ok(Value::Object(fields)) = serde_json::to_value(fields) {
-        value.extend(fields);
-    }
-    value.into()
 }
