@@ -13,6 +13,9 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::AsRawFd;
 
+/// The last signal of the kernel (`_NSIG`).
+const SIGNAL_MAX: libc::c_int = 64;
+
 /// What the command's standard streams become.
 pub(super) enum Streams {
     /// Output is where ours is.
@@ -176,13 +179,15 @@ fn settle(streams: &Streams) -> io::Result<()> {
     // If its supervisor is killed, at least the command itself goes too.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     // Ignored signals and masks are inherited: our own runtime ignores SIGPIPE, and a codex in the background of a script SIGINT.
-    let to_reset = if ours { libc::SIGPIPE..=libc::SIGPIPE } else { 1..=libc::SIGSYS };
+    let to_reset = if ours { libc::SIGPIPE..=libc::SIGPIPE } else { 1..=SIGNAL_MAX };
+    // The kernel's `struct sigaction`: the library refuses the two signals that it keeps for itself, and starts programs that ignore them.
+    let default = [0_u64; 4];
     // SAFETY: plain system calls on initialised values.
     unsafe {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         for signal in to_reset {
-            libc::signal(signal, libc::SIG_DFL);
+            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0, size_of::<u64>());
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
         libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
