@@ -90,6 +90,8 @@ pub enum Launch {
         /// Where copies of it are made for the commands of a session.
         #[cfg(target_os = "linux")]
         starter: Option<std::sync::Arc<crate::starter::Starter>>,
+        #[cfg(target_os = "linux")]
+        suits: crate::starter::Suits,
     },
 }
 

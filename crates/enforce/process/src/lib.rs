@@ -16,7 +16,7 @@
 //! | [`limit`] | which limit stopped a command, in words |
 //! | [`record`] | what a recorder saw of a command |
 //! | [`facts`] | looks up what a policy must know of the file system |
-//! | `starter` (Linux) | a process that turns into supervisors |
+//! | `starter`, `packets` (Linux) | a process that turns into supervisors, and what travels with descriptors |
 //! | [`wire`] | what travels between this process and the helper that becomes the supervisor |
 
 pub mod command;
@@ -24,6 +24,8 @@ mod direct;
 pub mod facts;
 pub mod limit;
 pub mod output;
+#[cfg(target_os = "linux")]
+pub mod packets;
 pub mod record;
 pub mod running;
 mod spawn;

@@ -66,6 +66,7 @@ pub async fn spawn(prepared: PreparedCommand, expiration: Expiration) -> Result<
             plan,
             attached,
             starter,
+            suits,
         } => {
             let helper = crate::supervised::Helper {
                 program: &program,
@@ -73,6 +74,7 @@ pub async fn spawn(prepared: PreparedCommand, expiration: Expiration) -> Result<
                 plan: &plan,
                 attached: attached.as_deref(),
                 starter: starter.as_deref(),
+                suits,
             };
             crate::supervised::spawn(prepared.spec, helper, expiration).await
         }

@@ -7,18 +7,15 @@
 use crate::command::{CommandIo, CommandSpec, SandboxError};
 use crate::direct::terminal::Master;
 use crate::direct::{expired, until};
+use crate::packets;
 use crate::running::{ExitCause, ExitOutcome, Expiration, Input, Ladder, LimitHit, Orders, Running, Shared, Usage};
 use crate::spawn::SpawnError;
-use crate::starter::Starter;
+use crate::starter::{Spare, Starter, Suits};
 use crate::wire::{Failure, Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
-    SocketType,
-};
-use std::io::{self, IoSlice, IoSliceMut, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::net::{RecvFlags, SendFlags};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -49,20 +46,27 @@ pub(crate) struct Helper<'a> {
     pub attached: Option<&'a OwnedFd>,
     /// Copies of it are to be had here. Not for a command with our own streams, which belongs to our process group.
     pub starter: Option<&'a Starter>,
+    pub suits: Suits,
+}
+
+/// Where a supervisor comes from.
+enum Source<'a> {
+    Spare(Spare),
+    Copy(&'a Starter),
+    Executed,
 }
 
 pub(crate) async fn spawn(spec: CommandSpec, helper: Helper<'_>, expiration: Expiration) -> Result<Running, SpawnError> {
     let starter = helper.starter.filter(|_| spec.io != CommandIo::Inherited);
-    let copied = match starter {
-        Some(_) => start(&spec, &helper, starter).await?,
-        None => None,
-    };
-    // It was killed while it was told. There is no copy, so nothing has begun.
-    let ready = match copied {
-        Some(ready) => Some(ready),
-        None => start(&spec, &helper, None).await?,
-    };
-    Ok(drive(ready.ok_or(SpawnError::SupervisorLost)?, expiration))
+    let spare = starter.filter(|_| helper.suits == Suits::Spare).and_then(Starter::spare);
+    let sources = [spare.map(Source::Spare), starter.map(Source::Copy), Some(Source::Executed)];
+    for source in sources.into_iter().flatten() {
+        // One that was killed before it was told has begun nothing.
+        if let Some(ready) = start(&spec, &helper, source).await? {
+            return Ok(drive(ready, expiration));
+        }
+    }
+    Err(SpawnError::SupervisorLost)
 }
 
 /// A supervisor whose command runs.
@@ -74,52 +78,67 @@ struct Ready {
 }
 
 /// `None` if nothing came of it, not even a supervisor.
-async fn start(spec: &CommandSpec, helper: &Helper<'_>, starter: Option<&Starter>) -> Result<Option<Ready>, SpawnError> {
-    let (control, theirs) = socket_pair().map_err(SpawnError::system("make a socket"))?;
-    hand_over(&control, &Request::of(spec, helper.plan), helper.attached).map_err(SpawnError::system("hand over the command"))?;
-    let (output, child) = match starter {
-        Some(starter) => (adopt(starter, &theirs, spec.io)?, None),
-        None => {
-            let (output, child) = execute(helper, &theirs, spec.io)?;
-            (output, Some(child))
+async fn start(spec: &CommandSpec, helper: &Helper<'_>, source: Source<'_>) -> Result<Option<Ready>, SpawnError> {
+    let request = file_of(&Request::of(spec, helper.plan)).map_err(SpawnError::system("hand over the command"))?;
+    let (mut supervisor, mut is_told) = (None, false);
+    let (control, output) = match source {
+        Source::Spare(spare) => {
+            let (output, writer) = output_of(spec.io)?;
+            // Init does nothing if its supervisor has gone before.
+            let told = hand_over(&spare.link, &request, spec.io, helper.attached)
+                .and_then(|()| packets::send(&spare.init, &[0], &[request.as_fd(), writer.as_fd()]));
+            if told.is_err() {
+                return Ok(None);
+            }
+            is_told = true;
+            (spare.link, output)
+        }
+        Source::Copy(starter) => {
+            let (control, theirs) = packets::pair().map_err(SpawnError::system("make a socket"))?;
+            hand_over(&control, &request, spec.io, helper.attached).map_err(SpawnError::system("hand over the command"))?;
+            let (output, writer) = output_of(spec.io)?;
+            let started = starter.start(theirs.as_fd(), writer.as_fd(), helper.suits);
+            started.map_err(SpawnError::system("start the supervisor"))?;
+            (control, output)
+        }
+        Source::Executed => {
+            let (control, theirs) = packets::pair().map_err(SpawnError::system("make a socket"))?;
+            hand_over(&control, &request, spec.io, helper.attached).map_err(SpawnError::system("hand over the command"))?;
+            let (output, child) = execute(helper, theirs, spec.io)?;
+            supervisor = Some(Supervisor::Child(child));
+            (control, output)
         }
     };
-    // What the supervisor holds, so that its end and that of output can be seen.
-    drop(theirs);
+    // Only the supervisor holds the other ends now, so that they are seen to end.
     let control = Control::new(control).map_err(SpawnError::system("make a socket"))?;
-    let mut supervisor = child.map(Supervisor::Child);
     let started = timeout(START_MAX, control.started(spec, &mut supervisor)).await;
     let started = started.unwrap_or(Err(SpawnError::SupervisorLost));
-    let Some(supervisor) = supervisor else { return Ok(None) };
-    Ok(Some(Ready {
-        supervisor,
-        control,
-        output,
-        terminal: started?,
-    }))
+    match supervisor {
+        Some(supervisor) => Ok(Some(Ready {
+            supervisor,
+            control,
+            output,
+            terminal: started?,
+        })),
+        // Its init may have come far without it.
+        None if is_told => Err(SpawnError::SupervisorLost),
+        None => Ok(None),
+    }
 }
 
-/// A copy of the helper that waits.
-fn adopt(starter: &Starter, theirs: &OwnedFd, io: CommandIo) -> Result<Option<pipe::Receiver>, SpawnError> {
-    let start = |output: BorrowedFd<'_>| {
-        starter
-            .start(theirs.as_fd(), output)
-            .map_err(SpawnError::system("start the supervisor"))
-    };
+/// Where the output comes from, if not from a terminal, and where it goes to. A terminal is made by the supervisor, where the command can see it
+/// under its name.
+fn output_of(io: CommandIo) -> Result<(Option<pipe::Receiver>, OwnedFd), SpawnError> {
     if io == CommandIo::Pipes {
         let (reader, writer) = output_pipe().map_err(SpawnError::system("make a pipe"))?;
-        start(writer.as_fd())?;
-        return Ok(Some(reader));
+        return Ok((Some(reader), writer));
     }
-    // A terminal is made by the supervisor, where the command can see it under its name.
     let null = std::fs::File::options().write(true).open("/dev/null");
-    start(null.map_err(SpawnError::system("open /dev/null"))?.as_fd())?;
-    Ok(None)
+    Ok((None, null.map_err(SpawnError::system("open /dev/null"))?.into()))
 }
 
 /// The helper itself.
-fn execute(helper: &Helper<'_>, theirs: &OwnedFd, io: CommandIo) -> Result<(Option<pipe::Receiver>, Child), SpawnError> {
-    let theirs = theirs.try_clone().map_err(SpawnError::system("make a socket"))?;
+fn execute(helper: &Helper<'_>, theirs: OwnedFd, io: CommandIo) -> Result<(Option<pipe::Receiver>, Child), SpawnError> {
     let mut command = Command::new(helper.program);
     // The supervisor must not hold a folder in use.
     command.arg0(helper.arg0).env_clear().current_dir("/").stdin(theirs);
@@ -157,30 +176,21 @@ impl Supervisor {
     }
 }
 
-fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )?)
-}
-
-fn hand_over(control: &OwnedFd, request: &Request, attached: Option<&OwnedFd>) -> io::Result<()> {
+/// Sealed, so that whoever has it reads the same.
+fn file_of(request: &Request) -> io::Result<OwnedFd> {
     let mut file = std::fs::File::from(rustix::fs::memfd_create(
         "command",
         MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
     )?);
     file.write_all(&request.encode())?;
     rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let stdin = (request.io == CommandIo::Inherited).then(rustix::stdio::stdin);
-    let files = [Some(file.as_fd()), stdin, attached.map(AsFd::as_fd)];
-    let files: Vec<BorrowedFd<'_>> = files.into_iter().flatten().collect();
-    ancillary.push(SendAncillaryMessage::ScmRights(&files));
-    rustix::net::sendmsg(control, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)?;
-    Ok(())
+    Ok(file.into())
+}
+
+fn hand_over(control: &OwnedFd, request: &OwnedFd, io: CommandIo, attached: Option<&OwnedFd>) -> io::Result<()> {
+    let stdin = (io == CommandIo::Inherited).then(rustix::stdio::stdin);
+    let files = [Some(request.as_fd()), stdin, attached.map(AsFd::as_fd)];
+    packets::send(control, &[0], &files.into_iter().flatten().collect::<Vec<_>>())
 }
 
 fn connect(command: &mut Command, io: CommandIo) -> io::Result<Option<pipe::Receiver>> {
@@ -413,7 +423,6 @@ impl Control {
             let mut ready = self.0.readable().await.ok()?;
             match ready.try_io(|fd| receive_now(fd.get_ref())) {
                 Ok(Ok((bytes, file))) if !bytes.is_empty() => return Some((Report::decode(&bytes).ok()?, file)),
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(_) => return None,
                 Err(_would_block) => {}
             }
@@ -441,15 +450,9 @@ impl Control {
 
 fn receive_now(fd: &OwnedFd) -> io::Result<(Vec<u8>, Option<OwnedFd>)> {
     let mut bytes = vec![0; PACKET_BYTES_MAX];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::net::recvmsg(fd, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-    bytes.truncate(received.bytes);
-    let file = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
-        _ => None,
-    });
-    Ok((bytes, file))
+    let (count, files) = packets::receive(fd, &mut bytes, RecvFlags::empty())?;
+    bytes.truncate(count);
+    Ok((bytes, files.into_iter().next()))
 }
 
 fn failed(failure: Failure, spec: &CommandSpec) -> SpawnError {

@@ -84,6 +84,8 @@ async fn measure() {
                 io: CommandIo::Pipes,
                 limits: CommandLimits::default(),
             };
+            // As between two commands of a session, which at least asks its model.
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
             let start = Instant::now();
             let prepared = match policy {
                 Some((sandbox, policy)) => sandbox.prepare(spec, policy).unwrap(),

@@ -3,7 +3,7 @@
 //! ```text
 //! codex --(spawn)--> supervisor --(clone into the namespaces)--> init, PID 1 in there --> command      confined
 //! codex --(spawn)--> supervisor, subreaper --------------------------------------------> command      unconfined, or without namespaces
-//! codex --(spawn)--> starter --(fork)--> supervisor ...                                               in a session, after the first one
+//! codex --(spawn)--> starter --(fork)--> supervisor ...                                               in a session
 //! ```
 //!
 //! The supervisor stays outside of the namespaces: it holds the socket to codex, walks the kill ladder and cleans up. The end of that socket
@@ -29,6 +29,7 @@ mod recorder;
 mod scratch;
 pub(crate) mod seccomp;
 mod sockets;
+mod spare;
 mod starter;
 mod supervisor;
 mod tree;
@@ -36,7 +37,6 @@ mod trial;
 
 use codex_process::wire::{Failure, Report};
 use std::io;
-use supervisor::Origin;
 
 /// The argument that makes the helper try what it can, and what it says if that is everything.
 pub(crate) const TRIAL: &str = "trial";
@@ -52,7 +52,7 @@ pub fn helper_main() -> ! {
     let done = if argument.is_some_and(|argument| argument == codex_process::starter::ARGUMENT) {
         starter::run()
     } else {
-        supervisor::run(Origin::Executed)
+        supervisor::run()
     };
     std::process::exit(i32::from(done.is_err()))
 }

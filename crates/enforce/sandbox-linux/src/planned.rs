@@ -23,6 +23,7 @@ use codex_base::AbsPath;
 use codex_permissions::{NestedRepository, ResolvedPolicy, Rights, rights};
 use codex_process::SandboxError;
 use codex_process::record::Recording;
+use codex_process::starter::Suits;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
@@ -62,7 +63,7 @@ pub(crate) struct Manner {
 /// A plan as it travels.
 #[derive(Debug)]
 pub(crate) struct Planned {
-    pub bytes: Vec<u8>,
+    pub encoded: Encoded,
     /// For humans.
     pub enforced: Vec<String>,
     /// Where the command's own folder for temporary files is made, if it needs one.
@@ -71,6 +72,13 @@ pub(crate) struct Planned {
     pub ruleset: Option<Arc<OwnedFd>>,
     /// With what is said of repositories that lie deeper.
     pub policy: ResolvedPolicy,
+}
+
+/// A plan as it travels.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub bytes: Vec<u8>,
+    pub suits: Suits,
 }
 
 /// What is known for one policy.
@@ -129,7 +137,7 @@ impl Plans {
     pub fn of(
         &mut self,
         question: Question<'_>,
-        encode: impl FnOnce(&LinuxPlan) -> Result<Vec<u8>, SandboxError>,
+        encode: impl FnOnce(&LinuxPlan) -> Result<Encoded, SandboxError>,
     ) -> Result<Arc<Planned>, SandboxError> {
         let Question { policy, cwd, manner } = question;
         let same = self.kept.iter().find(|kept| kept.asked == *policy);
@@ -210,7 +218,7 @@ impl Kept {
         facts: Facts,
         mut before: Before,
         mounts: &mut Mounts,
-        encode: impl FnOnce(&LinuxPlan) -> Result<Vec<u8>, SandboxError>,
+        encode: impl FnOnce(&LinuxPlan) -> Result<Encoded, SandboxError>,
     ) -> Result<Made, SandboxError> {
         let policy = &self.policy;
         let names = facts::other_names(policy, &facts.matches, mounts.now().0);
@@ -258,7 +266,7 @@ impl Kept {
             }
         };
         let planned = Planned {
-            bytes: encode(&plan)?,
+            encoded: encode(&plan)?,
             enforced,
             scratch_in,
             ruleset: rules.as_ref().and_then(Ruleset::descriptor),
@@ -347,6 +355,12 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
+    fn encoded(text: String) -> Encoded {
+        Encoded {
+            bytes: text.into_bytes(),
+            suits: Suits::Copy,
+        }
+    }
 
     const LANDLOCK: Way = Way::Landlock { abi: 7, hands_over: true };
     /// Where nobody does anything for the command.
@@ -431,11 +445,11 @@ mod tests {
                         // Others make and remove things around it.
                         plan.grants.retain(|grant| grant.path.starts_with(&base));
                     }
-                    Ok(format!("{plan:#?}").into_bytes())
+                    Ok(encoded(format!("{plan:#?}")))
                 });
                 let planned = planned.unwrap();
                 let writable = planned.ruleset.as_deref().map(|rules| writable_by(rules, &base));
-                (String::from_utf8(planned.bytes.clone()).unwrap(), writable, made)
+                (String::from_utf8(planned.encoded.bytes.clone()).unwrap(), writable, made)
             };
             let (anew, writable_anew, _) = of(&mut Plans::new(false));
             let (kept, writable, made) = of(&mut self.plans);
@@ -589,12 +603,12 @@ mod tests {
                     mediated: false,
                 },
             };
-            world.plans.of(question, |_| Ok(format!("{recording:?}").into_bytes())).unwrap()
+            world.plans.of(question, |_| Ok(encoded(format!("{recording:?}")))).unwrap()
         };
 
         let first = [None, Some(Recording::Uses)].map(&mut of);
         let again = [None, Some(Recording::Uses)].map(&mut of);
-        assert!(first[0].bytes != first[1].bytes);
+        assert!(first[0].encoded.bytes != first[1].encoded.bytes);
         assert!(first.iter().zip(&again).all(|(first, again)| Arc::ptr_eq(first, again)));
     }
 

@@ -3,7 +3,7 @@
 use crate::helper::seccomp;
 use crate::ladder::Way;
 use crate::plan::{Assignment, Filters, LinuxPlan, Own};
-use crate::planned::{Manner, Planned, Plans, Question};
+use crate::planned::{Encoded, Manner, Planned, Plans, Question};
 use crate::{HELPER_ARG0, around, cgroup, facts, host};
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, rights};
@@ -151,7 +151,7 @@ impl LinuxSandbox {
         let encode = |plan: &LinuxPlan| self.encode(plan, recording);
         if !policy.confined {
             return Ok(Arc::new(Planned {
-                bytes: encode(&LinuxPlan::Unconfined)?,
+                encoded: encode(&LinuxPlan::Unconfined)?,
                 enforced: Vec::new(),
                 scratch_in: None,
                 ruleset: None,
@@ -176,14 +176,17 @@ impl LinuxSandbox {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).of(question, encode)
     }
 
-    fn encode(&self, plan: &LinuxPlan, recording: Option<Recording>) -> Result<Vec<u8>, SandboxError> {
+    fn encode(&self, plan: &LinuxPlan, recording: Option<Recording>) -> Result<Encoded, SandboxError> {
         let assignment = Assignment {
             filters: self.filters(plan, recording)?,
             plan: plan.clone(),
             recording,
             groups: self.groups.get_or_init(cgroup::find).clone().ok(),
         };
-        postcard::to_allocvec(&assignment).map_err(untold)
+        Ok(Encoded {
+            bytes: postcard::to_allocvec(&assignment).map_err(untold)?,
+            suits: assignment.suits(),
+        })
     }
 }
 
@@ -238,7 +241,7 @@ impl LinuxSandbox {
             command.env.push(("TMPDIR".into(), scratch.as_os_str().to_owned()));
             enforced.push(format!("temporary files: in {scratch} (TMPDIR)"));
         }
-        let mut plan = planned.bytes.clone();
+        let mut plan = planned.encoded.bytes.clone();
         plan.extend(postcard::to_allocvec(&Own { scratch }).map_err(untold)?);
         let launch = Launch::Helper {
             program: self.helper.clone(),
@@ -246,6 +249,7 @@ impl LinuxSandbox {
             plan,
             attached: planned.ruleset.clone(),
             starter: self.starter().cloned(),
+            suits: planned.encoded.suits,
         };
         Ok(PreparedCommand {
             spec: command,

@@ -10,34 +10,11 @@ use codex_process::{CommandIo, CommandSpec, Expiration, Launch, PreparedCommand,
 use codex_protocol::facts::LackKind;
 use codex_protocol::settings::{CommandLimits, FileRules, SandboxPolicy};
 use codex_sandbox_linux::{Assignment, HELPER_ARG0, HostFacts, LinuxSandbox, Own, plan};
-use lab::{Lab, PROBE, User};
+use lab::{INSIDE, Lab, PROBE, User, is_inside, run_inside};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::time::Duration;
-
-const INSIDE: &str = "LAB_INSIDE";
-
-fn is_inside() -> bool {
-    std::env::var_os(INSIDE).is_some()
-}
-
-/// Runs the test of this name in a process that `limit` was applied to.
-fn run_limited(name: &str, limit: impl Fn() -> io::Result<()> + Send + Sync + 'static) {
-    let mut inside = std::process::Command::new(std::env::current_exe().unwrap());
-    inside.args([name, "--exact", "--nocapture"]).env(INSIDE, "1");
-    // SAFETY: the new process has one thread and only makes system calls; its few allocations are made by the copy of a process whose
-    // other threads hold no allocator lock for longer than the copy takes (the test harness is waiting).
-    unsafe { inside.pre_exec(limit) };
-    let output = inside.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
 
 fn no_more_namespaces(setting: &str) -> impl Fn() -> io::Result<()> {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
@@ -117,7 +94,7 @@ async fn is_on_the_second_rung(kind: LackKind, why: &str) {
 #[tokio::test]
 async fn without_user_namespaces_landlock_confines() {
     if !is_inside() {
-        return run_limited(
+        return run_inside(
             "without_user_namespaces_landlock_confines",
             no_more_namespaces("max_user_namespaces"),
         );
@@ -130,7 +107,7 @@ async fn without_user_namespaces_landlock_confines() {
 #[tokio::test]
 async fn without_network_namespaces_landlock_confines() {
     if !is_inside() {
-        return run_limited(
+        return run_inside(
             "without_network_namespaces_landlock_confines",
             no_more_namespaces("max_net_namespaces"),
         );
@@ -157,6 +134,7 @@ async fn nothing_runs_with_less(setting: &str) {
         plan,
         attached: None,
         starter: None,
+        suits: codex_process::starter::Suits::Copy,
     };
     let prepared = PreparedCommand {
         spec: lab.spec(&["/bin/sh", "-c", "echo x > ran"], CommandIo::Pipes),
@@ -177,7 +155,7 @@ async fn nothing_runs_with_less(setting: &str) {
 #[tokio::test]
 async fn in_a_container_landlock_confines() {
     if !is_inside() {
-        return run_limited("in_a_container_landlock_confines", container(true));
+        return run_inside("in_a_container_landlock_confines", container(true));
     }
     is_on_the_second_rung(LackKind::SystemCallFilter, "container").await;
 }
@@ -185,7 +163,7 @@ async fn in_a_container_landlock_confines() {
 #[tokio::test]
 async fn without_namespaces_and_landlock_nothing_runs() {
     if !is_inside() {
-        return run_limited("without_namespaces_and_landlock_nothing_runs", container(false));
+        return run_inside("without_namespaces_and_landlock_nothing_runs", container(false));
     }
     let lab = Lab::new(User::Own);
     let script = "echo x > ran";

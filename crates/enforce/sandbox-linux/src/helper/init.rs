@@ -5,12 +5,13 @@
 
 use super::hearing::Heard;
 use super::limits::{self, Processes};
-use super::link::{Link, pass, take};
-use super::listener::{self, Handover};
-use super::namespaces::Settled;
+use super::link::{Link, Pipe, take};
+use super::listener::Handover;
+use super::namespaces::{Network, Settled};
 use super::{Refusal, exec, landlock, mounts, placeholder, quit, seccomp, sockets};
 use crate::plan::{Confinement, Filters, Sockets};
 use codex_process::CommandIo;
+use codex_process::packets;
 use codex_process::record::Recording;
 use codex_process::wire::{Report, Request};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -34,10 +35,39 @@ pub(super) struct Inside<'a> {
     pub supervisor: Option<&'a Handover>,
     /// From it come calls that it has heard.
     pub heard: Option<OwnedFd>,
+    pub ends: &'a Ends,
+}
+
+/// Init's ends of three pipes.
+pub(super) struct Ends {
+    /// Closed without a word when the program runs; else it says why not.
+    pub failure: OwnedFd,
+    /// Says how the command ended.
+    pub status: OwnedFd,
     /// Here the supervisor tells of the placeholders, if there are any.
-    pub placeholders: Option<&'a OwnedFd>,
-    pub failure: &'a OwnedFd,
-    pub status: &'a OwnedFd,
+    pub placeholders: OwnedFd,
+}
+
+/// The supervisor's ends of the same.
+pub(super) struct OuterEnds {
+    pub failure: OwnedFd,
+    pub status: OwnedFd,
+    pub placeholders: OwnedFd,
+}
+
+pub(super) fn pipes() -> io::Result<(Ends, OuterEnds)> {
+    let [failure, status, placeholders] = [Pipe::new()?, Pipe::new()?, Pipe::new()?];
+    let inner = Ends {
+        failure: failure.writer,
+        status: status.writer,
+        placeholders: placeholders.reader,
+    };
+    let outer = OuterEnds {
+        failure: failure.reader,
+        status: status.reader,
+        placeholders: placeholders.writer,
+    };
+    Ok((inner, outer))
 }
 
 pub(super) fn run(inside: &Inside<'_>, settled: Result<Settled, Refusal>) -> ! {
@@ -46,21 +76,22 @@ pub(super) fn run(inside: &Inside<'_>, settled: Result<Settled, Refusal>) -> ! {
         Err(report) => report,
     };
     // Nobody listens any more if this fails.
-    let _ = rustix::io::write(inside.failure, &report.encode());
+    let _ = rustix::io::write(&inside.ends.failure, &report.encode());
     quit(125)
 }
 
 /// The command, and from where its calls are heard that are handed over.
-fn start(inside: &Inside<'_>, Settled { holds, network }: Settled) -> Result<(Pid, Option<OwnedFd>), Report> {
+fn start(inside: &Inside<'_>, settled: Settled) -> Result<(Pid, Option<OwnedFd>), Report> {
+    let Settled { holds, network, private } = settled;
     let Inside {
         confinement,
         request,
         link,
         ..
     } = inside;
-    let absent = || inside.placeholders.map_or_else(|| Ok(Vec::new()), placeholder::hear);
-    mounts::apply(&confinement.mounts, &confinement.placeholders, absent).map_err(Refusal::into_report)?;
-    network.enter().map_err(Refusal::into_report)?;
+    let absent = || placeholder::hear(&inside.ends.placeholders);
+    mounts::apply(&confinement.mounts, &confinement.placeholders, private, absent).map_err(Refusal::into_report)?;
+    network.map_or(Ok(()), Network::enter).map_err(Refusal::into_report)?;
     let failed = |rule: &'static str, step: &'static str| move |error: io::Error| Refusal::of(rule, step)(error).into_report();
     let streams = exec::Streams::make(request, inside.stdin, link).map_err(failed("a terminal", "open it"))?;
     limit_core().map_err(failed("no core dumps", "set the limit"))?;
@@ -74,7 +105,7 @@ fn start(inside: &Inside<'_>, Settled { holds, network }: Settled) -> Result<(Pi
     seccomp::apply(&inside.filters.first).map_err(Refusal::into_report)?;
     let limit = || limits::apply(&request.limits, Processes::OfCommand, holds).map_err(Refusal::into_report);
     let fork = |confine: &dyn Fn() -> Result<(), Report>| {
-        exec::fork_command(request, &streams, inside.failure, None, |_| confine()).map_err(failed("a process", "fork"))
+        exec::fork_command(request, &streams, &inside.ends.failure, None, |_| confine()).map_err(failed("a process", "fork"))
     };
     let own = matches!(confinement.sockets, Sockets::Own { .. });
     let done = if own && !inside.strict { sockets::rows() } else { Vec::new() };
@@ -84,7 +115,7 @@ fn start(inside: &Inside<'_>, Settled { holds, network }: Settled) -> Result<(Pi
         done,
         supervisor: inside.supervisor,
     };
-    let (hears, says) = listener::pair().map_err(failed(sockets::RULE, "make a pair of them"))?;
+    let (hears, says) = packets::pair().map_err(failed(sockets::RULE, "make a pair of them"))?;
     let command = fork(&|| {
         limit()?;
         if own {
@@ -96,7 +127,7 @@ fn start(inside: &Inside<'_>, Settled { holds, network }: Settled) -> Result<(Pi
             return Ok(());
         }
         let listener = listener.ok_or(io::ErrorKind::Unsupported.into());
-        let passed = listener.and_then(|listener| pass(&says, listener.as_fd(), &[0]));
+        let passed = listener.and_then(|listener| packets::send(&says, &[0], &[listener.as_fd()]));
         passed.map_err(failed(sockets::RULE, "hand them over"))
     })?;
     drop(says);
@@ -220,7 +251,7 @@ fn serve(inside: &Inside<'_>, command: Pid, calls: Option<OwnedFd>) -> ! {
     let (word, calls, heard) = unsafe {
         // One may lie where another goes.
         let apart = |file: libc::c_int| libc::fcntl(file, libc::F_DUPFD_CLOEXEC, HEARD + 1);
-        let status = apart(inside.status.as_raw_fd());
+        let status = apart(inside.ends.status.as_raw_fd());
         let calls = calls.map(|calls| apart(calls.into_raw_fd()));
         let heard = inside.heard.as_ref().map(|heard| apart(heard.as_raw_fd()));
         libc::close_range(WORD.cast_unsigned(), HEARD.cast_unsigned(), 0);

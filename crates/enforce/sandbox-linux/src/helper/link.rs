@@ -1,17 +1,26 @@
 //! The socket to the parent, and the two pipes inside of the helper.
 
 use codex_process::CommandIo;
+use codex_process::packets;
 use codex_process::record::Record;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::MemfdFlags;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::net::{RecvFlags, SendFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, Write};
 
 /// Our end of the socket.
 pub(super) struct Link(pub OwnedFd);
+
+/// What the parent wants.
+pub(super) struct Requested {
+    pub request: Request,
+    /// Of a command that inherits its streams.
+    pub stdin: Option<OwnedFd>,
+    /// To the plan.
+    pub attached: Option<OwnedFd>,
+}
 
 /// What the parent says.
 pub(super) enum Heard {
@@ -22,16 +31,16 @@ pub(super) enum Heard {
 impl Link {
     /// The first packet carries the file that holds the request, the standard input of a command that inherits its streams, and what is
     /// attached to the plan.
-    pub fn request(&self) -> io::Result<(Request, Option<OwnedFd>, Option<OwnedFd>)> {
-        let mut files = receive(self.0.as_fd(), &mut [0])?.1.into_iter();
-        let mut file = std::fs::File::from(files.next().ok_or(io::ErrorKind::InvalidData)?);
-        let mut bytes = Vec::new();
-        // Written through the same description, which stands at its end.
-        io::Seek::rewind(&mut file)?;
-        file.read_to_end(&mut bytes)?;
-        let request = Request::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    pub fn request(&self) -> io::Result<Requested> {
+        let mut files = packets::receive(&self.0, &mut [0], RecvFlags::empty())?.1.into_iter();
+        let file = files.next().ok_or(io::ErrorKind::InvalidData)?;
+        let request = read_request(file)?;
         let stdin = if request.io == CommandIo::Inherited { files.next() } else { None };
-        Ok((request, stdin, files.next()))
+        Ok(Requested {
+            request,
+            stdin,
+            attached: files.next(),
+        })
     }
 
     /// Call when readable.
@@ -73,36 +82,21 @@ impl Link {
     }
 
     fn tell_with(&self, report: &Report, file: BorrowedFd<'_>) -> io::Result<()> {
-        pass(&self.0, file, &report.encode())
+        packets::send(&self.0, &report.encode(), &[file])
     }
 }
 
-/// Passes a descriptor with a few bytes, at least one.
-pub(super) fn pass(socket: &OwnedFd, file: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let files = [file];
-    ancillary.push(SendAncillaryMessage::ScmRights(&files));
-    rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
-    Ok(())
+/// Read at its places: several have the same open file, and each would move where the others stand in it.
+pub(super) fn read_request(file: OwnedFd) -> io::Result<Request> {
+    let length = usize::try_from(rustix::fs::fstat(&file)?.st_size).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    std::os::unix::fs::FileExt::read_exact_at(&std::fs::File::from(file), &mut bytes, 0)?;
+    Request::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Takes what [`pass`] gave; nothing if the other end is closed.
+/// Takes a descriptor; nothing if the other end is closed.
 pub(super) fn take(socket: &OwnedFd, bytes: &mut [u8]) -> io::Result<Option<OwnedFd>> {
-    Ok(receive(socket.as_fd(), bytes)?.1.pop())
-}
-
-/// How many bytes came, and up to three descriptors with them; nothing if the other end is closed.
-pub(super) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut into = [IoSliceMut::new(bytes)];
-    let received = rustix::io::retry_on_intr(|| rustix::net::recvmsg(socket, &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC))?;
-    let files = ancillary.drain().flat_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(files) => files.collect(),
-        _ => Vec::new(),
-    });
-    Ok((received.bytes, files.collect()))
+    Ok(packets::receive(socket, bytes, RecvFlags::empty())?.1.pop())
 }
 
 /// A pipe that no program inherits.

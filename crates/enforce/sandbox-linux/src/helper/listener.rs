@@ -4,10 +4,10 @@
 //! which in [`Row`]s; one filter is made of all of these, and what it hands over goes to one after the other.
 
 use super::link;
+use codex_process::packets;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use seccompiler::sock_filter;
 use std::io;
 use std::os::fd::FromRawFd;
@@ -233,13 +233,13 @@ pub(super) struct Handover {
 
 impl Handover {
     pub fn new() -> io::Result<Self> {
-        let (ours, theirs) = pair()?;
+        let (ours, theirs) = packets::pair()?;
         Ok(Self { ours, theirs })
     }
 
     /// `filters` are those of a process that is served.
     pub fn give(&self, listener: &OwnedFd, filters: u32) -> io::Result<()> {
-        link::pass(&self.theirs, listener.as_fd(), &filters.to_le_bytes())
+        packets::send(&self.theirs, &filters.to_le_bytes(), &[listener.as_fd()])
     }
 
     /// Waits for it. `None` if it was not given.
@@ -249,15 +249,6 @@ impl Handover {
         let listener = link::take(&self.ours, &mut filters).ok().flatten()?;
         Some((Listener(listener), u32::from_le_bytes(filters)))
     }
-}
-
-pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )?)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! Paths of a plan are canonical; a symbolic link in one of them was put there meanwhile, and is refused.
 
-use super::Refusal;
+use super::{Refusal, namespaces};
 use crate::plan::{Frame, FrameKind, MountOp, Placeholder};
 use codex_base::AbsPath;
 use rustix::fd::{AsFd, OwnedFd};
@@ -39,10 +39,38 @@ const MASKED: [&str; 10] = [
 /// Where the things lie that hidden ones look like: below the private `/dev`, which is read-only when the command starts.
 const HIDDEN: &str = "/dev/.hidden";
 
-/// Applies the plan in its order. `absent` waits until the placeholders are made; those that it names are skipped when they do not exist.
+/// A `/dev` and a `/proc` of a command that lie nowhere yet.
+pub(super) struct Private {
+    dev: OwnedFd,
+    proc: OwnedFd,
+}
+
+impl Private {
+    /// In a mount namespace of a thread, which ends with it: nothing else of the host's tree is kept.
+    pub fn make() -> io::Result<Self> {
+        let make = || {
+            namespaces::unshare(libc::CLONE_NEWNS)?;
+            leave_shared_tree()?;
+            mount_dev(&copy_devices())?;
+            mount_proc("/proc")?;
+            mask_proc()?;
+            let whole = |path: &str| clone(&open(Path::new(path))?);
+            Ok(Self {
+                dev: whole("/dev")?,
+                proc: whole("/proc")?,
+            })
+        };
+        let made = std::thread::Builder::new().spawn(make)?.join();
+        made.unwrap_or_else(|_| Err(io::Error::other("its thread broke off")))
+    }
+}
+
+/// Applies the plan in its order. `absent` waits until the placeholders are made; those that it names are skipped when they do not exist. What
+/// there is of `private` already is not made anew.
 pub(super) fn apply(
     ops: &[MountOp],
     placeholders: &[Placeholder],
+    private: Option<Private>,
     absent: impl FnOnce() -> io::Result<Vec<AbsPath>>,
 ) -> Result<(), Refusal> {
     leave_shared_tree().map_err(|error| Refusal {
@@ -57,7 +85,8 @@ pub(super) fn apply(
         prepared.push((op, copied.map_err(Refusal::of(&rule(op), "copy the mount"))?));
     }
     let source = Sources {
-        devices: copy_devices(),
+        devices: if private.is_some() { Vec::new() } else { copy_devices() },
+        private,
         hides: ops.iter().any(|op| matches!(op, MountOp::Hidden { .. })),
     };
     let (mut to_hear, mut heard) = (Some(absent), Vec::new());
@@ -70,7 +99,9 @@ pub(super) fn apply(
         }
         execute(op, copied, &source, number).map_err(Refusal::of(&rule(op), "mount"))?;
     }
-    mask_proc().map_err(Refusal::of("private /proc", "mask what tells of the kernel"))?;
+    if source.private.is_none() {
+        mask_proc().map_err(Refusal::of("private /proc", "mask what tells of the kernel"))?;
+    }
     // Nothing is put into the private /dev any more.
     restrict(CWD.as_fd(), "/dev", libc::MOUNT_ATTR_RDONLY, 0).map_err(Refusal::of("private /dev", "make it read-only"))
 }
@@ -78,6 +109,7 @@ pub(super) fn apply(
 /// What is taken from the host before its disk is out of sight.
 struct Sources {
     devices: Vec<(&'static str, OwnedFd)>,
+    private: Option<Private>,
     hides: bool,
 }
 
@@ -162,9 +194,9 @@ fn execute(op: &MountOp, copy: Option<OwnedFd>, source: &Sources, number: usize)
     let harmless = libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOSUID;
     match (op, copy) {
         (MountOp::AllReadOnly, _) => restrict(CWD.as_fd(), "/", libc::MOUNT_ATTR_RDONLY | harmless, libc::AT_RECURSIVE),
-        (MountOp::EmptyRoot { frame }, _) => enter_empty_root(frame),
-        (MountOp::Dev, _) => mount_dev(source),
-        (MountOp::Proc, _) => mount_proc("/proc"),
+        (MountOp::EmptyRoot { frame }, _) => enter_empty_root(frame, source),
+        (MountOp::Dev, _) => put_dev(source),
+        (MountOp::Proc, _) => put_proc("/proc", source),
         (MountOp::Writable(path) | MountOp::Pinned(path), Some(copy)) => {
             restrict(copy.as_fd(), "", harmless, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)?;
             put(&copy, path)
@@ -248,7 +280,7 @@ fn make_frame(at: &Path, base: &Path, frame: &[Frame]) -> io::Result<()> {
 
 /// The new disk is built where `/dev` was. Its `/proc` is mounted before the old one is out of sight: the kernel gives none to a
 /// mount tree that does not show one already.
-fn enter_empty_root(frame: &[Frame]) -> io::Result<()> {
+fn enter_empty_root(frame: &[Frame], source: &Sources) -> io::Result<()> {
     let building = Path::new("/dev");
     mount(
         "tmpfs",
@@ -258,7 +290,7 @@ fn enter_empty_root(frame: &[Frame]) -> io::Result<()> {
         Some(c"mode=0755,size=1m"),
     )?;
     make_frame(building, Path::new("/"), frame)?;
-    mount_proc("/dev/proc")?;
+    put_proc("/dev/proc", source)?;
     rustix::process::chdir(building)?;
     rustix::process::pivot_root(".", ".")?;
     rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH)?;
@@ -330,11 +362,19 @@ fn put_device(copy: &OwnedFd, path: &Path) -> io::Result<()> {
     put_at(copy, &open(path)?)
 }
 
-fn mount_dev(source: &Sources) -> io::Result<()> {
+fn put_dev(source: &Sources) -> io::Result<()> {
+    match &source.private {
+        Some(private) => put_at(&private.dev, &open(Path::new("/dev"))?)?,
+        None => mount_dev(&source.devices)?,
+    }
+    if source.hides { make_hidden() } else { Ok(()) }
+}
+
+fn mount_dev(devices: &[(&'static str, OwnedFd)]) -> io::Result<()> {
     let harmless = MountFlags::NOSUID | MountFlags::NOEXEC;
     mount("tmpfs", "/dev", "tmpfs", harmless, Some(c"mode=0755,size=64k"))?;
     let folder = rustix::fs::open("/dev", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    for (name, device) in &source.devices {
+    for (name, device) in devices {
         // It is written to all the same; its mode and owner, which are those of the host's, stay.
         restrict(device.as_fd(), "", libc::MOUNT_ATTR_RDONLY, libc::AT_EMPTY_PATH)?;
         let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -360,7 +400,7 @@ fn mount_dev(source: &Sources) -> io::Result<()> {
         MountFlags::NOSUID | MountFlags::NODEV,
         Some(c"mode=1777"),
     )?;
-    if source.hides { make_hidden() } else { Ok(()) }
+    Ok(())
 }
 
 fn make_hidden() -> io::Result<()> {
@@ -373,6 +413,13 @@ fn make_hidden() -> io::Result<()> {
         drop(rustix::fs::open(format!("{HIDDEN}/{name}"), flags, Mode::from_raw_mode(mode))?);
     }
     Ok(())
+}
+
+fn put_proc(at: &str, source: &Sources) -> io::Result<()> {
+    match &source.private {
+        Some(private) => put_at(&private.proc, &open(Path::new(at))?),
+        None => mount_proc(at),
+    }
 }
 
 /// Where the host's `/proc` is itself masked (in containers) the kernel gives no fresh one; the old one, made read-only, shows the

@@ -5,6 +5,7 @@
 
 use super::Refusal;
 use super::cgroup::{Forked, Group, Holds, fork};
+use super::mounts::Private;
 use crate::plan::Namespace;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -35,7 +36,10 @@ pub(super) enum Entered {
 pub(super) struct Settled {
     /// The limits that its group holds.
     pub holds: Holds,
-    pub network: Network,
+    /// If it is to have one of its own.
+    pub network: Option<Network>,
+    /// Of its mounts what is made already.
+    pub private: Option<Private>,
 }
 
 pub(super) fn enter(namespaces: &[Namespace], group: Option<&Group>) -> Result<Entered, Refusal> {
@@ -58,29 +62,37 @@ pub(super) fn enter(namespaces: &[Namespace], group: Option<&Group>) -> Result<E
     begin_groups_here();
     let settled = settled.map(|()| Settled {
         holds,
-        network: Network::begin(namespaces),
+        network: namespaces.contains(&Namespace::Network).then(Network::begin),
+        private: None,
     });
     Ok(Entered::Inside(settled.map_err(refuse)))
 }
 
 /// A network namespace in the making.
 pub(super) struct Network {
-    wanted: bool,
     making: Option<JoinHandle<Option<io::Result<OwnedFd>>>>,
+    made: Option<io::Result<OwnedFd>>,
     /// By whoever gets to it first: on a busy machine the thread may be late.
     begun: Arc<AtomicBool>,
 }
 
 impl Network {
-    fn begin(namespaces: &[Namespace]) -> Self {
-        let wanted = namespaces.contains(&Namespace::Network);
+    fn begin() -> Self {
         let begun = Arc::new(AtomicBool::new(false));
         let first = Arc::clone(&begun);
         let make = move || (!first.swap(true, Ordering::Relaxed)).then(make_network);
         Self {
-            wanted,
-            making: wanted.then(|| std::thread::Builder::new().spawn(make).ok()).flatten(),
+            making: std::thread::Builder::new().spawn(make).ok(),
+            made: None,
             begun,
+        }
+    }
+
+    /// Until it is made, if somebody makes it. Afterwards the process has one thread again.
+    pub fn wait(&mut self) {
+        if let Some(making) = self.making.take() {
+            let broke_off = |_| Some(Err(io::Error::other("its thread broke off")));
+            self.made = making.join().unwrap_or_else(broke_off);
         }
     }
 
@@ -88,18 +100,13 @@ impl Network {
     ///
     /// # Errors
     /// If there is none to enter.
-    pub fn enter(self) -> Result<(), Refusal> {
+    pub fn enter(mut self) -> Result<(), Refusal> {
         let first = !self.begun.swap(true, Ordering::Relaxed);
-        let made = self.making.map(|making| {
-            making
-                .join()
-                .unwrap_or_else(|_| Some(Err(io::Error::other("its thread broke off"))))
-        });
-        let entered = match made.flatten() {
+        self.wait();
+        let entered = match self.made {
             Some(made) => made.and_then(|made| Ok(move_into_link_name_space(made.as_fd(), Some(LinkNameSpaceType::Network))?)),
-            None if self.wanted && first => unshare_network(),
-            None if self.wanted => Err(io::Error::other("nobody has made it")),
-            None => Ok(()),
+            None if first => unshare(libc::CLONE_NEWNET),
+            None => Err(io::Error::other("nobody has made it")),
         };
         entered.map_err(|error| Refusal {
             rule: RULE.to_owned(),
@@ -115,7 +122,7 @@ impl Network {
 fn make_network() -> io::Result<OwnedFd> {
     /// `SIOCGSKNS` of `linux/sockios.h`: the network namespace that a socket was made in. A path below `/proc` may lead nowhere just now.
     const NAMESPACE_OF: libc::c_ulong = 0x894c;
-    unshare_network()?;
+    unshare(libc::CLONE_NEWNET)?;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     // SAFETY: the call has no argument; its result is a fresh descriptor or -1.
     unsafe {
@@ -126,9 +133,18 @@ fn make_network() -> io::Result<OwnedFd> {
     }
 }
 
-fn unshare_network() -> io::Result<()> {
-    // SAFETY: a plain number; what the calling thread sees of networks is all that changes.
-    match unsafe { libc::unshare(libc::CLONE_NEWNET) } {
+/// What [`enter`] left out.
+pub(super) fn enter_mounts() -> Result<(), Refusal> {
+    unshare(libc::CLONE_NEWNS).map_err(|error| Refusal {
+        rule: RULE.to_owned(),
+        missing: explain(&error),
+    })
+}
+
+/// For the calling thread.
+pub(super) fn unshare(namespace: libc::c_int) -> io::Result<()> {
+    // SAFETY: a plain number; what the calling thread sees of networks or mounts is all that changes.
+    match unsafe { libc::unshare(namespace) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

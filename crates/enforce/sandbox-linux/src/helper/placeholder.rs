@@ -56,11 +56,11 @@ impl Placeholders {
     }
 
     /// Tells init that they are made, and which are not: nobody could make anything there.
-    pub fn tell(&self, init: &OwnedFd) -> io::Result<()> {
+    pub fn tell(&self, init: OwnedFd) -> io::Result<()> {
         let words = postcard::to_allocvec(&self.absent).map_err(io::Error::other)?;
         let mut left = words.as_slice();
         while !left.is_empty() {
-            match rustix::io::write(init, left) {
+            match rustix::io::write(&init, left) {
                 Ok(count) => left = left.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
                 // It has ended, and has told why.

@@ -3,16 +3,18 @@
 use super::broker::Broker;
 use super::cgroup::{self, Group as ControlGroup};
 use super::hearing::{self, Doer, Heard, Recorded};
+use super::init::OuterEnds;
 use super::limits::{self, Processes};
-use super::link::{self, Link, Pipe};
-use super::listener::{self, Handover};
+use super::link::{self, Link, Pipe, Requested};
+use super::listener::Handover;
 use super::namespaces::{self, Entered};
 use super::placeholder::Placeholders;
 use super::recorder::Recorder;
 use super::scratch::Scratch;
-use super::{Refusal, exec, init, landlocked, seccomp, sockets, tree};
+use super::{Refusal, exec, init, landlocked, seccomp, sockets, spare, tree};
 use crate::plan::{Assignment, LinuxPlan, Own, SocketKind, Sockets, SystemCalls};
 use codex_process::CommandIo;
+use codex_process::packets;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
@@ -32,32 +34,60 @@ pub(super) const PASSED_ON: [libc::c_int; 6] = [
     libc::SIGUSR2,
 ];
 
-/// How this process came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A child of codex.
-    Executed,
-    /// A copy of the starter, whose child it is.
-    Copied,
+/// A child of codex.
+pub(super) fn run() -> io::Result<()> {
+    // SAFETY: nothing in this process has opened a descriptor above the standard ones yet.
+    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+    let link = Link(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?);
+    rustix::stdio::dup2_stdin(exec::open_null()?)?;
+    let signals = prepare()?;
+    supervise(link.request()?, link, signals, None, None)
 }
 
-pub(super) fn run(origin: Origin) -> io::Result<()> {
-    let link = take_socket()?;
-    if origin == Origin::Copied {
-        link.tell_process()?;
-    }
-    let (request, stdin, ruleset) = link.request()?;
+/// A copy of the starter, which hears from `next` when it is time to make a spare.
+pub(super) fn run_copy(link: Link, next: OwnedFd) -> io::Result<()> {
+    rustix::process::setpgid(None, None)?;
+    link.tell_process()?;
+    let signals = prepare()?;
+    supervise(link.request()?, link, signals, None, Some(next))
+}
+
+/// The same before there is a command: init is told of it beside us, through `socket`.
+pub(super) fn run_spare(link: Link, socket: OwnedFd, next: OwnedFd) -> io::Result<()> {
+    rustix::process::setpgid(None, None)?;
+    let signals = prepare()?;
+    let init = spare::make(&socket, &link)?;
+    // If init goes, codex shall notice.
+    drop(socket);
+    let requested = link.request()?;
+    link.tell_process()?;
+    supervise(requested, link, signals, Some(init), Some(next))
+}
+
+fn prepare() -> io::Result<OwnedFd> {
+    limits::go_first_when_memory_runs_out();
+    signal_descriptor()
+}
+
+fn supervise(requested: Requested, link: Link, signals: OwnedFd, begun: Option<(Pid, OuterEnds)>, next: Option<OwnedFd>) -> io::Result<()> {
+    let Requested { request, stdin, attached } = requested;
     let (assignment, own): (Assignment, _) = postcard::take_from_bytes(&request.plan).map_err(io::Error::other)?;
     let own: Own = postcard::from_bytes(own).map_err(io::Error::other)?;
-    let signals = signal_descriptor()?;
-    limits::go_first_when_memory_runs_out();
     // Init is no process of the command.
     let inits = u64::from(matches!(assignment.plan, LinuxPlan::Confined(_)));
     let mut litter = Litter {
         group: ControlGroup::make(assignment.groups.as_deref(), &request.limits, inits),
         ..Litter::default()
     };
-    match start(&assignment, &own, &request, stdin.as_ref(), ruleset.as_ref(), &link, &mut litter) {
+    let asked = Asked {
+        assignment: &assignment,
+        own: &own,
+        request: &request,
+        stdin: stdin.as_ref(),
+        ruleset: attached.as_ref(),
+        link: &link,
+    };
+    match start(&asked, begun, &mut litter) {
         Ok((started, recorded)) => Supervisor {
             link,
             recorded,
@@ -70,6 +100,7 @@ pub(super) fn run(origin: Origin) -> io::Result<()> {
             },
             parent_gone: false,
             kill_at: None,
+            next,
         }
         .run(&mut litter, stdin),
         Err(report) => {
@@ -79,6 +110,17 @@ pub(super) fn run(origin: Origin) -> io::Result<()> {
             Ok(())
         }
     }
+}
+
+/// What a command is started from.
+struct Asked<'a> {
+    assignment: &'a Assignment,
+    own: &'a Own,
+    request: &'a Request,
+    stdin: Option<&'a OwnedFd>,
+    /// The rules of a plan without namespaces, if they are made.
+    ruleset: Option<&'a OwnedFd>,
+    link: &'a Link,
 }
 
 /// What is made on the host for the time of the command.
@@ -102,15 +144,6 @@ impl Litter {
             group.kill();
         }
     }
-}
-
-/// Takes the socket off standard input, and everything that our parent's parent left open out of the command's reach.
-fn take_socket() -> io::Result<Link> {
-    // SAFETY: nothing in this process has opened a descriptor above the standard ones yet.
-    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
-    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
-    rustix::stdio::dup2_stdin(exec::open_null()?)?;
-    Ok(Link(socket))
 }
 
 /// Ends of children and requests to end come through a descriptor; the mask is taken off again before the command starts.
@@ -154,21 +187,22 @@ impl Started {
     }
 }
 
-fn start(
-    assignment: &Assignment,
-    own: &Own,
-    request: &Request,
-    stdin: Option<&OwnedFd>,
-    ruleset: Option<&OwnedFd>,
-    link: &Link,
-    litter: &mut Litter,
-) -> Result<(Started, Option<Recorded>), Report> {
+/// `begun`: the init that knows of it, if it is a confined command.
+fn start(asked: &Asked<'_>, begun: Option<(Pid, OuterEnds)>, litter: &mut Litter) -> Result<(Started, Option<Recorded>), Report> {
     let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
-    let failure = Pipe::new().map_err(failed("make a pipe"))?;
+    let Asked {
+        assignment,
+        own,
+        request,
+        stdin,
+        ruleset,
+        link,
+    } = *asked;
     let Assignment {
         plan, filters, recording, ..
     } = assignment;
     let recording = *recording;
+    let failure = || Pipe::new().map_err(failed("make a pipe"));
     let handover = || Handover::new().map_err(failed("make a socket"));
     let recorder = |system_calls, sockets| recording.map(|_| Recorder::of(system_calls, sockets));
     let (started, hearing) = match plan {
@@ -180,7 +214,9 @@ fn start(
                 done: Vec::new(),
                 supervisor: handover.as_ref(),
             };
-            let started = start_here(request, stdin, link, failure, litter.group.as_ref(), |_| heard.install(0).map(drop))?;
+            let started = start_here(request, stdin, link, failure()?, litter.group.as_ref(), |_| {
+                heard.install(0).map(drop)
+            })?;
             let recorder = recorder(SystemCalls::NetworkOn, SocketKind::All);
             (started, handover.map(|handover| (handover, recorder, Doer::Nobody)))
         }
@@ -195,7 +231,7 @@ fn start(
                 done: broker.as_ref().map_or_else(Vec::new, |_| seccomp::handed_over::rows()),
                 supervisor: handover.as_ref(),
             };
-            let started = start_here(request, stdin, link, failure, litter.group.as_ref(), |streams| {
+            let started = start_here(request, stdin, link, failure()?, litter.group.as_ref(), |streams| {
                 landlocked::apply(plan, ruleset, streams, filters, &heard)
             })?;
             let recorder = recorder(plan.system_calls, plan.sockets.kind());
@@ -203,53 +239,51 @@ fn start(
             (started, handover.map(|handover| (handover, recorder, doer)))
         }
         LinuxPlan::Confined(confinement) => {
-            let wanted = &confinement.placeholders;
-            let told = (!wanted.is_empty()).then(Pipe::new).transpose().map_err(failed("make a pipe"))?;
-            let (hears, tells) = told.map(|Pipe { reader, writer }| (reader, writer)).unzip();
-            let status = Pipe::new().map_err(failed("make a pipe"))?;
             let handover = recording.map(|_| handover()).transpose()?;
             let strict = matches!(confinement.sockets, Sockets::Own { .. }) && sockets::inherits_others(stdin);
             let sockets = if strict { SocketKind::Pairs } else { confinement.sockets.kind() };
             let is_asked = handover.is_some() && sockets == SocketKind::Own;
-            let pair = is_asked.then(listener::pair).transpose().map_err(failed("make a socket"))?;
+            let pair = is_asked.then(packets::pair).transpose().map_err(failed("make a socket"))?;
             let (asks, heard) = pair.unzip();
-            let inside = init::Inside {
-                confinement,
-                filters,
-                request,
-                stdin,
-                link,
-                recording,
-                strict,
-                supervisor: handover.as_ref(),
-                heard,
-                placeholders: hears.as_ref(),
-                failure: &failure.writer,
-                status: &status.writer,
-            };
-            let main = match namespaces::enter(&confinement.namespaces, litter.group.as_ref()).map_err(Refusal::into_report)? {
-                Entered::Outside(init) => init,
-                Entered::Inside(settled) => {
-                    // Ours alone: their end is how init knows that nobody asks any more, or has nothing more to say.
-                    drop((asks, tells));
-                    init::run(&inside, settled)
+            let (main, ends) = if let Some(begun) = begun {
+                begun
+            } else {
+                let (ends, outer) = init::pipes().map_err(failed("make a pipe"))?;
+                match namespaces::enter(&confinement.namespaces, litter.group.as_ref()).map_err(Refusal::into_report)? {
+                    Entered::Outside(init) => (init, outer),
+                    Entered::Inside(settled) => {
+                        // Ours alone: their end is how init knows that nobody asks any more, or has nothing more to say.
+                        drop((asks, outer));
+                        let inside = init::Inside {
+                            confinement,
+                            filters,
+                            request,
+                            stdin,
+                            link,
+                            recording,
+                            strict,
+                            supervisor: handover.as_ref(),
+                            heard,
+                            ends: &ends,
+                        };
+                        init::run(&inside, settled)
+                    }
                 }
             };
             // Init does not need them at once.
-            let made = litter.placeholders.make(wanted).map_err(Refusal::into_report);
+            let made = litter.placeholders.make(&confinement.placeholders).map_err(Refusal::into_report);
             let told = made.and_then(|()| {
-                let told = tells.as_ref().map_or(Ok(()), |init| litter.placeholders.tell(init));
+                let told = litter.placeholders.tell(ends.placeholders);
                 told.map_err(failed("tell of what is made"))
             });
             if let Err(report) = told {
                 tree::end(main);
                 return Err(report);
             }
-            drop((hears, tells));
             let started = Started {
                 main,
-                failure: failure.reader,
-                status: Some(status.reader),
+                failure: ends.failure,
+                status: Some(ends.status),
             };
             let recorder = recorder(confinement.system_calls, sockets);
             let doer = asks.map_or(Doer::Nobody, Doer::Init);
@@ -302,6 +336,8 @@ struct Supervisor {
     group: Group,
     parent_gone: bool,
     kill_at: Option<Instant>,
+    /// Until the starter has been told to make a spare.
+    next: Option<OwnedFd>,
 }
 
 /// The process group that the command begins in.
@@ -407,6 +443,11 @@ impl Supervisor {
     fn hear_start(&mut self) {
         if !matches!(self.start, Start::Pending) {
             return;
+        }
+        // While the command runs there is mostly a processor to spare.
+        if let Some(next) = self.next.take() {
+            // A starter that has gone makes none.
+            let _ = rustix::io::write(next, &[0]);
         }
         let mut bytes = [0; PACKET_BYTES_MAX];
         match rustix::io::read(&self.started.failure, &mut bytes) {

@@ -1,6 +1,6 @@
 //! The helper's other job: finds out whether namespaces and mounts can be made here, by making them around nothing.
 
-use super::namespaces::{self, Entered};
+use super::namespaces::{self, Entered, Network};
 use super::{LISTENS, Refusal, TRIAL, listener, mounts, quit};
 use crate::plan::{MountOp, Namespace};
 use std::io::Write;
@@ -25,8 +25,8 @@ pub(super) fn run() -> ! {
         }
         Ok(Entered::Inside(settled)) => {
             let everything = settled.and_then(|settled| {
-                mounts::apply(&[MountOp::AllReadOnly, MountOp::Dev, MountOp::Proc], &[], || Ok(Vec::new()))?;
-                settled.network.enter()
+                mounts::apply(&[MountOp::AllReadOnly, MountOp::Dev, MountOp::Proc], &[], None, || Ok(Vec::new()))?;
+                settled.network.map_or(Ok(()), Network::enter)
             });
             match everything {
                 Ok(()) => TRIAL.to_owned(),

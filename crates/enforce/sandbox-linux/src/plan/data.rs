@@ -4,6 +4,8 @@ use crate::landlocked::LandlockPlan;
 use codex_base::AbsPath;
 use codex_permissions::{ResolvedPolicy, Rights, UnixSockets, rights};
 use codex_process::record::Recording;
+#[cfg(target_os = "linux")]
+use codex_process::starter::Suits;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -16,6 +18,19 @@ pub struct Assignment {
     pub recording: Option<Recording>,
     /// The folder in which a control group of the command can be made.
     pub groups: Option<PathBuf>,
+}
+
+impl Assignment {
+    /// A spare is in no control group, and nobody hears what its command does.
+    #[cfg(target_os = "linux")]
+    pub(crate) const fn suits(&self) -> Suits {
+        let confined = matches!(self.plan, LinuxPlan::Confined(_));
+        if confined && self.recording.is_none() && self.groups.is_none() {
+            Suits::Spare
+        } else {
+            Suits::Copy
+        }
+    }
 }
 
 /// What travels for one command alone.

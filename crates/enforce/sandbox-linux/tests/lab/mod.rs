@@ -363,3 +363,26 @@ pub fn command_lines() -> Vec<(String, rustix::process::Pid)> {
         })
         .collect()
 }
+
+pub const INSIDE: &str = "LAB_INSIDE";
+
+/// Whether this is the process that [`run_inside`] started.
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs the test of this name in a process that `limit` was applied to.
+pub fn run_inside(name: &str, limit: impl Fn() -> std::io::Result<()> + Send + Sync + 'static) {
+    let mut inside = std::process::Command::new(std::env::current_exe().unwrap());
+    inside.args([name, "--exact", "--nocapture"]).env(INSIDE, "1");
+    // SAFETY: the new process has one thread and only makes system calls; its few allocations are made by the copy of a process whose
+    // other threads hold no allocator lock for longer than the copy takes (the test harness is waiting).
+    unsafe { std::os::unix::process::CommandExt::pre_exec(&mut inside, limit) };
+    let output = inside.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
