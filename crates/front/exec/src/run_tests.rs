@@ -69,6 +69,8 @@ struct Script {
     ask: bool,
     thread_error: Option<RequestError>,
     turn_error: Option<RequestError>,
+    /// The request for a turn gets no answer.
+    never_starts: bool,
     sessions: Vec<&'static str>,
     /// Send this many signals once the turn has started.
     signals: u32,
@@ -118,7 +120,8 @@ async fn play_into(options: ExecOptions, script: Script, stdout: Sink) -> Seen {
                         signal.send(script.signals).unwrap();
                     }
                     if let (true, Some((delay, later))) = (starts, &script.later) {
-                        script.clock.wait_for_timers(1).await;
+                        // Of a start that is waited for its name is told, too.
+                        script.clock.wait_for_timers(1 + usize::from(script.never_starts)).await;
                         script.clock.advance_settling(*delay).await;
                         later.iter().for_each(|notification| handle.notify(notification.clone()).unwrap());
                     }
@@ -177,6 +180,7 @@ fn answer(handle: &ServerHandle, id: RequestId, request: ClientRequest, script: 
                 .collect();
             handle.reply(id, Ok(ThreadListResult { data, next_cursor: None })).unwrap();
         }
+        ClientRequest::TurnStart(_) if script.never_starts => {}
         ClientRequest::TurnStart(_) => {
             if let Some(error) = &script.turn_error {
                 return handle.reply::<Empty>(id, Err(error.clone())).unwrap();
@@ -425,6 +429,22 @@ async fn a_turn_that_does_not_end_after_an_interrupt_is_left() {
             on_turn: busy(),
             signals: 1,
             later,
+            ..Script::default()
+        },
+    )
+    .await;
+
+    assert_eq!(seen.status, ExitStatus::Interrupted);
+}
+
+#[tokio::test]
+async fn a_turn_that_does_not_start_after_an_interrupt_is_left() {
+    let seen = play(
+        options(HUMAN),
+        Script {
+            never_starts: true,
+            signals: 1,
+            later: Some((Duration::from_secs(10), vec![])),
             ..Script::default()
         },
     )

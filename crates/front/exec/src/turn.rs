@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long an interrupted turn may take to say that it has ended.
+/// How long an interrupted turn may take to say that it has ended, or has begun.
 const INTERRUPT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What can end a run early.
@@ -172,7 +172,17 @@ struct Run {
 impl Run {
     async fn turn(&mut self, options: &ExecOptions, streams: &mut Streams) -> Result<ExitStatus, Failure> {
         let started = start(options, &self.client, &self.thread_id, self.was_planning);
-        self.turn_id = named_wait(started, "the turn to start", &self.clock, streams).await?;
+        let (mut signals, clock) = (self.signals.clone(), Arc::clone(&self.clock));
+        let left = async {
+            reaches(&mut signals, 1).await;
+            clock.sleep(INTERRUPT_LIMIT).await;
+        };
+        self.turn_id = tokio::select! {
+            biased;
+            started = named_wait(started, "the turn to start", &self.clock, streams) => started?,
+            // A review looks at the repository first, and git may take its time. What begins in the meantime is interrupted as ever.
+            () = left => return Ok(ExitStatus::Interrupted),
+        };
         self.follow(streams).await
     }
 
