@@ -114,23 +114,14 @@ fn lookup<'a>(vars: &'a BTreeMap<OsString, OsString>, name: &str) -> Option<&'a 
 }
 
 fn codex_home(named: Option<&OsStr>, home: Option<&AbsPath>, cwd: &AbsPath) -> Result<AbsPath, ConfigError> {
-    match named.filter(|name| !name.is_empty()) {
-        Some(name) => {
-            let path = cwd.join(name);
-            let canonical = canonical(&path).ok_or_else(|| ConfigError::HomeInvalid { path: path.clone() })?;
-            if canonical.is_dir() {
-                Ok(canonical)
-            } else {
-                Err(ConfigError::HomeInvalid { path })
-            }
-        }
-        None => {
-            let path = home.ok_or(ConfigError::HomeMissing)?.join(".codex");
-            match canonical(&path) {
-                Some(found) if found.is_dir() => Ok(found),
-                Some(_) => Err(ConfigError::HomeInvalid { path }),
-                None => Ok(path),
-            }
-        }
+    let named = named.filter(|name| !name.is_empty());
+    let path = match named {
+        Some(name) => cwd.join(name),
+        None => home.ok_or(ConfigError::HomeMissing)?.join(".codex"),
+    };
+    match canonical(&path) {
+        Some(found) if found.is_dir() => Ok(found),
+        None if named.is_none() => Ok(path),
+        Some(_) | None => Err(ConfigError::HomeInvalid { path }),
     }
 }

@@ -18,14 +18,12 @@ const RETRIES_MAX: u32 = 100;
 
 /// The provider that `model_provider` names. Every configured entry is checked, chosen or not.
 pub(crate) fn selected(tree: &Table, env: &ProcessEnv, cwd: &AbsPath) -> Result<ProviderSettings, ConfigError> {
-    let mut known = vec![
-        openai(tree)?,
-        local(OLLAMA, "Ollama", 11434, env),
-        local(LM_STUDIO, "LM Studio", 1234, env),
-    ];
-    let mut scripted = built_in(SCRIPTED, "Scripted", None);
-    scripted.wire_api = WireApi::Scripted;
-    known.push(scripted);
+    let scripted = ProviderSettings {
+        wire_api: WireApi::Scripted,
+        ..built_in(SCRIPTED, "Scripted", None)
+    };
+    let (ollama, lm_studio) = (local(OLLAMA, "Ollama", 11434, env), local(LM_STUDIO, "LM Studio", 1234, env));
+    let mut known = vec![openai(tree)?, ollama, lm_studio, scripted];
     let entries = entries(tree)?;
     for entry in &entries {
         match known.iter_mut().find(|provider| provider.id == SCRIPTED) {
@@ -52,17 +50,10 @@ fn entries(tree: &Table) -> Result<Vec<Entry<'_>>, ConfigError> {
     let Some(providers) = tree.get("model_providers") else {
         return Ok(Vec::new());
     };
-    let mut found = Vec::new();
-    for (id, node) in providers.table("model_providers")? {
-        let key = dotted("model_providers", id);
-        found.push(Entry {
-            id,
-            table: node.table(&key)?,
-            key,
-            node,
-        });
-    }
-    Ok(found)
+    let tables = providers.table("model_providers")?.iter();
+    tables
+        .map(|(id, node)| Entry::new(id, dotted("model_providers", id), node))
+        .collect()
 }
 
 fn built_in(id: &str, name: &str, base_url: Option<String>) -> ProviderSettings {
@@ -110,7 +101,12 @@ struct Entry<'a> {
     node: &'a Node,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    fn new(id: &'a str, key: String, node: &'a Node) -> Result<Self, ConfigError> {
+        let table = node.table(&key)?;
+        Ok(Self { id, key, table, node })
+    }
+
     fn custom(&self, env: &ProcessEnv, cwd: &AbsPath) -> Result<ProviderSettings, ConfigError> {
         if BUILT_IN.contains(&self.id) {
             let hint = if self.id == OPENAI { ", or set openai_base_url" } else { "" };
@@ -151,13 +147,7 @@ impl Entry<'_> {
     /// `auth`: the program that prints the token.
     fn token_command(&self, env: &ProcessEnv, cwd: &AbsPath) -> Result<Option<TokenCommand>, ConfigError> {
         let Some(node) = self.table.get("auth") else { return Ok(None) };
-        let key = dotted(&self.key, "auth");
-        let inner = Entry {
-            id: self.id,
-            table: node.table(&key)?,
-            key,
-            node,
-        };
+        let inner = Entry::new(self.id, dotted(&self.key, "auth"), node)?;
         let command = inner.read("command", Node::non_empty)?;
         Ok(Some(TokenCommand {
             command: command.ok_or_else(|| self.invalid("`auth.command` is missing"))?,

@@ -238,12 +238,7 @@ static INSTRUCTIONS: &[Key] = &[
     used("include_environment_context", Switch, "true", "tell the model directory, shell and date"),
     used("include_environment_context_time", Switch, "true", "tell it the date and time zone"),
     later("include_apps_instructions", Switch),
-    used(
-        "include_collaboration_mode_instructions",
-        Switch,
-        "true",
-        "tell the model what plan mode is",
-    ),
+    used("include_collaboration_mode_instructions", Switch, "true", "tell the model what plan mode is"),
     gone("instructions", Any, "use AGENTS.md in CODEX_HOME, or `developer_instructions`"),
     used("experimental_compact_prompt_file", Path, "", "a file with the text for `compact_prompt`, which wins"),
 ];
