@@ -139,14 +139,12 @@ fn resolve(name: &str, common_dir: &AbsPath) -> Option<String> {
 
 fn packed(name: &str, common_dir: &AbsPath) -> Option<String> {
     let file = os::open_regular(&common_dir.join("packed-refs")).ok()?;
-    let lines = BufReader::new(file.take(PACKED_BYTES_MAX)).lines().map_while(Result::ok);
-    lines
-        .filter_map(|line| {
-            line.split_once(' ')
-                .filter(|(_, packed)| *packed == name)
-                .and_then(|(id, _)| object_id(id))
-        })
-        .next()
+    let mut lines = BufReader::new(file.take(PACKED_BYTES_MAX)).lines().map_while(Result::ok);
+    lines.find_map(|line| {
+        line.split_once(' ')
+            .filter(|(_, packed)| *packed == name)
+            .and_then(|(id, _)| object_id(id))
+    })
 }
 
 /// The name in `ref: <name>`.
