@@ -8,7 +8,7 @@ use crate::listing::{self, CatalogError};
 use crate::offered::{self, ModelLists};
 use codex_base::Timestamp;
 use codex_protocol::settings::{ProviderSettings, ReasoningSummary, Verbosity, WireApi};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Window of a model nobody told us about, in tokens (as observed of the reference).
@@ -36,10 +36,12 @@ pub enum Source {
 }
 
 /// A reasoning effort that may be chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Effort {
+    #[serde(rename = "effort")]
     pub name: String,
     /// May be empty.
+    #[serde(default)]
     pub description: String,
 }
 

@@ -94,7 +94,7 @@ pub(crate) struct Entry {
     auto_compact_token_limit: Option<u64>,
     default_reasoning_level: Option<String>,
     #[serde(default)]
-    supported_reasoning_levels: Vec<Level>,
+    supported_reasoning_levels: Vec<Effort>,
     default_reasoning_summary: Option<ReasoningSummary>,
     #[serde(default)]
     support_verbosity: bool,
@@ -115,25 +115,9 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Val
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-struct Level {
-    effort: String,
-    #[serde(default)]
-    description: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 struct Truncation {
     mode: String,
     limit: u64,
-}
-
-impl Level {
-    fn effort(self) -> Effort {
-        Effort {
-            name: self.effort,
-            description: self.description,
-        }
-    }
 }
 
 impl Truncation {
@@ -158,7 +142,7 @@ impl Entry {
                 .unwrap_or(unknown.effective_window_percent),
             auto_compact_token_limit: self.auto_compact_token_limit,
             default_effort: self.default_reasoning_level,
-            efforts: self.supported_reasoning_levels.into_iter().map(Level::effort).collect(),
+            efforts: self.supported_reasoning_levels,
             default_summary: self.default_reasoning_summary.unwrap_or(ReasoningSummary::None),
             supports_verbosity: self.support_verbosity,
             default_verbosity: self.default_verbosity,
