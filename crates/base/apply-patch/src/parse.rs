@@ -110,10 +110,7 @@ impl<'t> Reader<'t> {
         if let Some(path) = header.strip_prefix(UPDATE) {
             return self.update(path.trim(), number).map(Some);
         }
-        Err(PatchError::Hunk {
-            line: number,
-            problem: ChunkProblem::Header(line.to_owned()),
-        })
+        Err(wrong(number, ChunkProblem::Header(line.to_owned())))
     }
 
     fn added_contents(&mut self) -> String {
@@ -133,10 +130,7 @@ impl<'t> Reader<'t> {
             chunks.push(chunk);
         }
         if chunks.is_empty() {
-            return Err(PatchError::Hunk {
-                line: header_number,
-                problem: ChunkProblem::NoChunks(path.to_owned()),
-            });
+            return Err(wrong(header_number, ChunkProblem::NoChunks(path.to_owned())));
         }
         Ok(Hunk::Update {
             path: path.to_owned(),
@@ -152,10 +146,7 @@ impl<'t> Reader<'t> {
             None if first => Anchor::Missing,
             None => {
                 let got = self.peek().unwrap_or_default().to_owned();
-                return Err(PatchError::Hunk {
-                    line: number,
-                    problem: ChunkProblem::NoMarker(got),
-                });
+                return Err(wrong(number, ChunkProblem::NoMarker(got)));
             }
         };
         let (mut lines, mut solid) = (Vec::new(), 0);
@@ -168,15 +159,16 @@ impl<'t> Reader<'t> {
                 Some(line) if !is_hunk_header(line) => ChunkProblem::FirstLine(line.to_owned()),
                 Some(_) | None => ChunkProblem::NoLines,
             };
-            return Err(PatchError::Hunk {
-                line: self.number,
-                problem,
-            });
+            return Err(wrong(self.number, problem));
         }
         let at_end = self.take_if(|line| (line.trim_end() == END_OF_FILE).then_some(())).is_some();
         drop_separators(&mut lines, solid);
         Ok(Chunk { anchor, lines, at_end })
     }
+}
+
+const fn wrong(line: usize, problem: ChunkProblem) -> PatchError {
+    PatchError::Hunk { line, problem }
 }
 
 fn is_hunk_header(line: &str) -> bool {
