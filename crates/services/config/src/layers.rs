@@ -166,9 +166,7 @@ impl Stack {
         const KEY: &str = "sandbox_mode";
         for layer in &mut self.layers {
             let of_file = |node: &tree::Node| !matches!(node.source.layer, Layer::Session | Layer::Flag);
-            if layer.table.get(KEY).is_some_and(of_file) {
-                layer.table.remove(KEY);
-            }
+            layer.table.retain(|key, node| key != KEY || !of_file(node));
         }
     }
 
