@@ -64,19 +64,12 @@ struct Inside {
 }
 
 /// What did not happen in time.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("waited for: {what}; the screen:\n{screen}")]
 pub struct TooLate {
     pub what: String,
     pub screen: String,
 }
-
-impl std::fmt::Display for TooLate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "waited for: {}; the screen:\n{}", self.what, self.screen)
-    }
-}
-
-impl std::error::Error for TooLate {}
 
 impl Pty {
     /// Starts the command in a session of its own, whose terminal this is.

@@ -116,9 +116,7 @@ impl JsonEvents {
         }
         let mut lines = self.fatal(error);
         lines.extend(self.close_todo());
-        lines.push(line(&Event::TurnFailed {
-            error: ErrorBody::from(error),
-        }));
+        lines.push(line(&Event::TurnFailed { error }));
         self.over = true;
         lines
     }
@@ -150,9 +148,7 @@ impl JsonEvents {
             }
             TurnStatus::Completed => {
                 let mut lines: Vec<String> = self.close_todo().into_iter().collect();
-                lines.push(line(&Event::TurnCompleted {
-                    usage: Usage::from(self.usage),
-                }));
+                lines.push(line(&Event::TurnCompleted { usage: self.usage }));
                 self.over = true;
                 lines
             }
@@ -283,9 +279,15 @@ enum Event<'a> {
     #[serde(rename = "turn.started")]
     TurnStarted {},
     #[serde(rename = "turn.completed")]
-    TurnCompleted { usage: Usage },
+    TurnCompleted {
+        #[serde(with = "Usage")]
+        usage: TokenUsageBreakdown,
+    },
     #[serde(rename = "turn.failed")]
-    TurnFailed { error: ErrorBody<'a> },
+    TurnFailed {
+        #[serde(with = "ErrorBody")]
+        error: &'a TurnError,
+    },
     #[serde(rename = "item.started")]
     ItemStarted { item: Item<'a> },
     #[serde(rename = "item.updated")]
@@ -302,7 +304,7 @@ enum Event<'a> {
         attempt: Option<u32>,
     },
     #[serde(rename = "error")]
-    Error(ErrorBody<'a>),
+    Error(#[serde(with = "ErrorBody")] &'a TurnError),
 }
 
 #[derive(Serialize)]
@@ -381,41 +383,22 @@ impl From<&PlanStep> for TodoStep {
 }
 
 #[derive(Serialize)]
-struct ErrorBody<'a> {
-    message: &'a str,
+#[serde(remote = "TurnError")]
+struct ErrorBody {
+    message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-}
-
-impl<'a> From<&'a TurnError> for ErrorBody<'a> {
-    fn from(error: &'a TurnError) -> Self {
-        Self {
-            message: &error.message,
-            code: error.code.as_deref(),
-        }
-    }
+    code: Option<String>,
 }
 
 /// Running totals of the thread, so that after a resume they include earlier turns.
 #[derive(Serialize)]
+#[serde(remote = "TokenUsageBreakdown")]
 struct Usage {
     input_tokens: i64,
     cached_input_tokens: i64,
     cache_write_input_tokens: i64,
     output_tokens: i64,
     reasoning_output_tokens: i64,
-}
-
-impl From<TokenUsageBreakdown> for Usage {
-    fn from(usage: TokenUsageBreakdown) -> Self {
-        Self {
-            input_tokens: usage.input_tokens,
-            cached_input_tokens: usage.cached_input_tokens,
-            cache_write_input_tokens: usage.cache_write_input_tokens,
-            output_tokens: usage.output_tokens,
-            reasoning_output_tokens: usage.reasoning_output_tokens,
-        }
-    }
 }
 
 fn started_line(id: &str, kind: ItemKind<'_>) -> String {
@@ -429,7 +412,7 @@ fn completed_line(id: &str, kind: ItemKind<'_>) -> String {
 }
 
 fn error_line(error: &TurnError) -> String {
-    line(&Event::Error(ErrorBody::from(error)))
+    line(&Event::Error(error))
 }
 
 fn line(event: &Event<'_>) -> String {

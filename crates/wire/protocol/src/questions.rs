@@ -24,20 +24,19 @@ pub enum ServerRequest {
 
 impl ServerRequest {
     pub fn thread_id(&self) -> &str {
-        match self {
-            Self::CommandExecutionApproval(params) => &params.thread_id,
-            Self::FileChangeApproval(params) => &params.thread_id,
-            Self::PermissionsApproval(params) => &params.thread_id,
-            Self::UserInput(params) => &params.thread_id,
-        }
+        self.ids().0
     }
 
     pub fn item_id(&self) -> &str {
+        self.ids().1
+    }
+
+    fn ids(&self) -> (&str, &str) {
         match self {
-            Self::CommandExecutionApproval(params) => &params.item_id,
-            Self::FileChangeApproval(params) => &params.item_id,
-            Self::PermissionsApproval(params) => &params.item_id,
-            Self::UserInput(params) => &params.item_id,
+            Self::CommandExecutionApproval(params) => (&params.thread_id, &params.item_id),
+            Self::FileChangeApproval(params) => (&params.thread_id, &params.item_id),
+            Self::PermissionsApproval(params) => (&params.thread_id, &params.item_id),
+            Self::UserInput(params) => (&params.thread_id, &params.item_id),
         }
     }
 }
