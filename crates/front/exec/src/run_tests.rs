@@ -708,6 +708,39 @@ async fn the_last_message_goes_to_a_file_without_a_newline() {
     assert!(failed.stderr.contains("there is no final message"), "{}", failed.stderr);
 }
 
+/// As a shell hands over the pipe of `-o >(program)`.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_last_message_goes_into_a_pipe() {
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+    let (mut reader, writer) = io::pipe().unwrap();
+    let options = ExecOptions {
+        last_message_file: Some(format!("/proc/self/fd/{}", writer.as_raw_fd()).into()),
+        ..options(HUMAN)
+    };
+    let on_turn = vec![
+        turn_started(),
+        completed(message("m", "Mended.")),
+        turn_ended(TurnStatus::Completed, None),
+    ];
+
+    let seen = play(
+        options,
+        Script {
+            on_turn,
+            ..Script::default()
+        },
+    )
+    .await;
+
+    drop(writer);
+    let mut got = String::new();
+    reader.read_to_string(&mut got).unwrap();
+    assert_eq!((seen.status, got.as_str()), (ExitStatus::Done, "Mended."));
+    assert!(!seen.stderr.contains("warning"), "{}", seen.stderr);
+}
+
 #[tokio::test]
 async fn a_file_for_the_last_message_that_cannot_be_opened_costs_no_turn() {
     let wrong = ExecOptions {

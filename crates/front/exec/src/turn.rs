@@ -79,7 +79,17 @@ async fn attempt(
     thread: &mut Option<Thread>,
 ) -> Result<ExitStatus, Failure> {
     let Surroundings { streams, signals, clock } = surroundings;
-    let mut last_message_file = options.last_message_file.as_deref().map(open_last_message).transpose()?;
+    let mut last_message_file = match options.last_message_file.clone() {
+        // A named pipe is waited for until somebody reads from it.
+        Some(path) => tokio::select! {
+            biased;
+            () = reaches(signals, 1) => return Err(Failure::Interrupted),
+            opened = tokio::task::spawn_blocking(move || open_last_message(&path)) => {
+                Some(opened.map_err(|lost| ExecError::new("exec.last_message_file", format!("cannot open the file for the last message: {lost}")))??)
+            }
+        },
+        None => None,
+    };
     let setup = tokio::select! {
         biased;
         () = reaches(signals, 1) => return Err(Failure::Interrupted),
@@ -364,9 +374,11 @@ fn open_last_message(path: &Path) -> Result<(File, String), ExecError> {
 }
 
 async fn write_last_message(file: &mut File, path: &str, message: Option<&str>, streams: &mut Streams) {
-    let written = file
-        .set_len(0)
-        .and_then(|()| file.write_all(message.unwrap_or_default().as_bytes()));
+    // A pipe, or a device, has no length.
+    let emptied = file
+        .metadata()
+        .and_then(|found| if found.is_file() { file.set_len(0) } else { Ok(()) });
+    let written = emptied.and_then(|()| file.write_all(message.unwrap_or_default().as_bytes()));
     if let Err(error) = written {
         streams
             .err(&format!(
