@@ -205,7 +205,7 @@ fn commands(bench: &Bench<'_>, mode: &str, word: &str, aim: Option<&'static str>
     for (_, at, program) in bench.turns(rounds) {
         let (home, samples, observed) = command_costs(program, mode)?;
         cost.samples[at].extend(samples);
-        plain.samples[at].extend(plain::measure(&observed, PER_RUN)?.into_iter().map(millis));
+        plain.samples[at].extend(plain::measure(&observed, PER_RUN, Duration::ZERO)?.into_iter().map(millis));
         drop(home);
     }
     Ok(vec![cost, plain])
@@ -216,7 +216,7 @@ pub const PER_RUN: usize = 25;
 
 fn command_costs(program: &Program, mode: &str) -> Result<(TempHome, Vec<f64>, Observed)> {
     let home = TempHome::new();
-    let (samples, argv) = in_session(&home, "", SEES_ENVIRONMENT, || exec(&home, program, mode))?;
+    let (samples, argv) = in_session(&home, "", SEES_ENVIRONMENT, Duration::ZERO, || exec(&home, program, mode))?;
     let observed = observed(&home, argv);
     Ok((home, samples, observed))
 }
@@ -234,15 +234,24 @@ pub fn observed(home: &TempHome, argv: Vec<String>) -> Observed {
 }
 
 /// What [`PER_RUN`] times `true` cost one after the other in the session that `run` is, in milliseconds, and how the program ran it. `first`
-/// is a command before them, which is not counted: a session may have things to make once.
-pub fn in_session(home: &TempHome, config: &str, first: &str, run: impl FnOnce() -> Command) -> Result<(Vec<f64>, Vec<String>)> {
+/// is a command before them, which is not counted: a session may have things to make once. The model thinks so long about each request.
+pub fn in_session(
+    home: &TempHome,
+    config: &str,
+    first: &str,
+    thinks: Duration,
+    run: impl FnOnce() -> Command,
+) -> Result<(Vec<f64>, Vec<String>)> {
     let first = first.to_owned();
-    let mock = MockModel::start_with(move |number, _| match number {
-        1 => Answer::items([shell("call_1", &first)]),
-        _ if number > 1 + 2 * PER_RUN => Answer::message("Done."),
-        _ if number % 2 == 0 => Answer::items([shell(&format!("call_{number}"), "true")]),
-        // No program has this tool; all of them answer that and ask again.
-        _ => Answer::items([events::function_call(&format!("call_{number}"), "nothing", &json!({}))]),
+    let mock = MockModel::start_with(move |number, _| {
+        std::thread::sleep(thinks);
+        match number {
+            1 => Answer::items([shell("call_1", &first)]),
+            _ if number > 1 + 2 * PER_RUN => Answer::message("Done."),
+            _ if number % 2 == 0 => Answer::items([shell(&format!("call_{number}"), "true")]),
+            // No program has this tool; all of them answer that and ask again.
+            _ => Answer::items([events::function_call(&format!("call_{number}"), "nothing", &json!({}))]),
+        }
     });
     home.use_model(&mock, config);
     let used = process::run(&mut run())?;

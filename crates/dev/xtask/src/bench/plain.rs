@@ -22,12 +22,12 @@ pub struct Observed {
     pub environment: PathBuf,
 }
 
-/// Times `count` plain spawns.
-pub fn measure(observed: &Observed, count: usize) -> Result<Vec<Duration>> {
+/// Times `count` plain spawns, with so long a rest before each.
+pub fn measure(observed: &Observed, count: usize, rest: Duration) -> Result<Vec<Duration>> {
     let ourselves = std::env::current_exe().context("could not find this program")?;
     let mut command = Command::new(ourselves);
     command
-        .args(["bench", PLAIN, &count.to_string()])
+        .args(["bench", PLAIN, &count.to_string(), &rest.as_millis().to_string()])
         .arg(&observed.dir)
         .arg(&observed.environment)
         .args(&observed.argv);
@@ -43,13 +43,14 @@ pub fn measure(observed: &Observed, count: usize) -> Result<Vec<Duration>> {
     nanos.lines().map(|line| Ok(Duration::from_nanos(line.parse()?))).collect()
 }
 
-/// The helper's side: `COUNT DIR ENVIRONMENT-FILE ARGV…`; prints nanoseconds, one line each.
+/// The helper's side: `COUNT REST-MS DIR ENVIRONMENT-FILE ARGV…`; prints nanoseconds, one line each.
 pub fn helper(arguments: &[&str]) -> Result<()> {
-    let [count, dir, environment, program, rest @ ..] = arguments else {
+    let [count, pause, dir, environment, program, rest @ ..] = arguments else {
         bail!("{PLAIN} is for the benchmark itself")
     };
     let ballast = vec![1_u8; PARENT_BYTES];
     let environment = read_environment(Path::new(environment))?;
+    let pause = Duration::from_millis(pause.parse()?);
     for _ in 0..count.parse::<usize>()? {
         let mut command = Command::new(program);
         command
@@ -58,6 +59,7 @@ pub fn helper(arguments: &[&str]) -> Result<()> {
             .env_clear()
             .envs(environment.iter().cloned())
             .stdin(Stdio::null());
+        std::thread::sleep(pause);
         let start = Instant::now();
         let output = command.output().with_context(|| format!("could not start {program}"))?;
         let took = start.elapsed();

@@ -23,6 +23,10 @@ const AIM: &str = "5";
 /// A little more than the time in which a change of a folder may leave its stamps as they were.
 const SETTLES: Duration = Duration::from_millis(2200);
 
+/// How long the model thinks before each command: not at all, so that what follows a command is in the way of the next one, and no longer than
+/// any model.
+const THINKS: [Duration; 2] = [Duration::ZERO, Duration::from_millis(20)];
+
 /// How commands are confined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -103,14 +107,16 @@ impl<'a> Subject<'a> {
     fn new(program: &'a Program, files: usize) -> Result<Self> {
         let home = TempHome::outside_temp();
         fill(home.workspace(), files)?;
-        let (_, argv) = in_session(&home, "", measures::SEES_ENVIRONMENT, || exec(&home, program, SANDBOXED))?;
+        let (_, argv) = in_session(&home, "", measures::SEES_ENVIRONMENT, Duration::ZERO, || {
+            exec(&home, program, SANDBOXED)
+        })?;
         let observed = measures::observed(&home, argv);
         Ok(Self { program, home, observed })
     }
 
     /// `true` as the second and later commands of a session, in a folder that nobody changed just now: what is kept of one that was is not
     /// believed.
-    fn session(&self, case: Case) -> Result<Vec<f64>> {
+    fn session(&self, case: Case, thinks: Duration) -> Result<Vec<f64>> {
         std::thread::sleep(SETTLES);
         let run = || {
             let mut command = if case.patterns {
@@ -121,7 +127,7 @@ impl<'a> Subject<'a> {
             around(&mut command, case.way);
             command
         };
-        Ok(in_session(&self.home, &case.config(), "true", run)?.0)
+        Ok(in_session(&self.home, &case.config(), "true", thinks, run)?.0)
     }
 
     /// `codex sandbox` with `true`, from its start to its end.
@@ -171,11 +177,14 @@ pub fn overhead(bench: &Bench<'_>) -> Result<Vec<Measure>> {
             .iter()
             .map(|program| Subject::new(program, files))
             .collect::<Result<_>>()?;
-        let mut plain = bench.ms(format!("a plain spawn of the session's `true`, {files} files"));
-        for case in Case::all() {
-            all.push(told(sessions(bench, case, files, &subjects, &mut plain)?));
+        for thinks in THINKS {
+            let after = after(thinks);
+            let mut plain = bench.ms(format!("a plain spawn of the session's `true`{after}, {files} files"));
+            for case in Case::all() {
+                all.push(told(sessions(bench, case, thinks, files, &subjects, &mut plain)?));
+            }
+            all.push(plain);
         }
-        all.push(plain);
         if files == FEW {
             all.push(told(bubblewrap(bench, &subjects)?));
         }
@@ -204,21 +213,36 @@ fn concerned<'a>(case: Case, subjects: &'a [Subject<'a>]) -> impl Iterator<Item 
     all.filter(move |(at, _)| case.way == Way::Best || *at == 0)
 }
 
+fn after(thinks: Duration) -> String {
+    if thinks.is_zero() {
+        String::new()
+    } else {
+        format!(" {} ms after the one before", thinks.as_millis())
+    }
+}
+
 /// Samples of a plain spawn, and their middle.
-fn spawned(observed: &Observed) -> Result<(Vec<f64>, f64)> {
-    let mut spawned: Vec<f64> = plain::measure(observed, PER_RUN)?.into_iter().map(millis).collect();
+fn spawned(observed: &Observed, rest: Duration) -> Result<(Vec<f64>, f64)> {
+    let mut spawned: Vec<f64> = plain::measure(observed, PER_RUN, rest)?.into_iter().map(millis).collect();
     let middle = percentile(&mut spawned, 50);
     Ok((spawned, middle))
 }
 
-fn sessions(bench: &Bench<'_>, case: Case, files: usize, subjects: &[Subject<'_>], plain: &mut Measure) -> Result<Measure> {
-    let name = format!("{}: in a session, above a plain spawn", case.name(files));
+fn sessions(
+    bench: &Bench<'_>,
+    case: Case,
+    thinks: Duration,
+    files: usize,
+    subjects: &[Subject<'_>],
+    plain: &mut Measure,
+) -> Result<Measure> {
+    let name = format!("{}: in a session{}, above a plain spawn", case.name(files), after(thinks));
     let aim = (case.mode != UNSANDBOXED).then_some(AIM);
     let mut measure = bench.ms(name).aim_if(aim);
     for _ in 0..bench.commands.div_ceil(PER_RUN) {
         for (at, subject) in concerned(case, subjects) {
-            let samples = subject.session(case)?;
-            let (spawned, middle) = spawned(&subject.observed)?;
+            let samples = subject.session(case, thinks)?;
+            let (spawned, middle) = spawned(&subject.observed, thinks)?;
             measure.samples[at].extend(samples.into_iter().map(|sample| sample - middle));
             plain.samples[at].extend(spawned);
         }
@@ -270,8 +294,8 @@ fn bubblewrap(bench: &Bench<'_>, subjects: &[Subject<'_>]) -> Result<Measure> {
                 dir: observed.dir.clone(),
                 environment: observed.environment.clone(),
             };
-            let (_, middle) = spawned(observed)?;
-            let samples = plain::measure(&confined, PER_RUN)?.into_iter().map(millis);
+            let (_, middle) = spawned(observed, Duration::ZERO)?;
+            let samples = plain::measure(&confined, PER_RUN, Duration::ZERO)?.into_iter().map(millis);
             measure.samples[at].extend(samples.map(|sample| sample - middle));
         }
     }
