@@ -190,43 +190,42 @@ fn panic() {
     panic!("a hit point");
 }
 
-/// Dies as soon as a process that does not exist yet is our child, or one of a child that makes supervisors, and has a line of descendants
-/// of this length, itself counted; or when such a process was too quick to be seen with them.
+/// Dies as soon as there is a process that does not exist yet, so many generations below us or below a child of ours that makes supervisors; or
+/// when one of those in between has gone, since then such a process was too quick to be seen.
 fn die_below(generations: usize) {
     let own = std::process::id();
-    let old: HashSet<u32> = processes().collect();
-    let makers: Vec<u32> = old
-        .iter()
-        .copied()
-        .filter(|pid| parent_of(*pid) == Some(own))
-        .chain([own])
-        .collect();
+    let old = parents();
+    let children = old.iter().filter(|(_, parent)| **parent == own).map(|(child, _)| *child);
+    let makers: HashSet<u32> = children.chain([own]).collect();
+    let in_between = old.values().copied().filter(|pid| !makers.contains(pid));
+    let mut in_between: HashSet<u32> = in_between.filter(|pid| generation(*pid, &old, &makers).is_some()).collect();
     std::thread::spawn(move || {
-        let mut seen = false;
         loop {
-            let parents: HashMap<u32, u32> = processes()
-                .filter(|pid| !old.contains(pid))
-                .filter_map(|pid| Some((pid, parent_of(pid)?)))
-                .collect();
-            let below = makers.iter().map(|maker| depth(*maker, &parents)).max().unwrap_or(0);
-            if below >= generations || seen && below == 0 {
+            let now = parents();
+            let new = now.keys().copied().filter(|pid| !old.contains_key(pid));
+            let new: Vec<(u32, usize)> = new.filter_map(|pid| Some((pid, generation(pid, &now, &makers)?))).collect();
+            if new.iter().any(|(_, generation)| *generation >= generations) || !in_between.iter().all(|pid| now.contains_key(pid)) {
                 die();
             }
-            seen |= below > 0;
+            in_between.extend(new.into_iter().map(|(pid, _)| pid));
             std::thread::yield_now();
         }
     });
 }
 
-/// The longest line of descendants of a process. Not every kernel lists children, so it goes by everybody's parent.
-fn depth(pid: u32, parents: &HashMap<u32, u32>) -> usize {
-    let children = parents.iter().filter(|(_, parent)| **parent == pid);
-    children.map(|(child, _)| 1 + depth(*child, parents)).max().unwrap_or(0)
+/// How far a process is below one of these.
+fn generation(pid: u32, parents: &HashMap<u32, u32>, above: &HashSet<u32>) -> Option<usize> {
+    let line = std::iter::successors(Some(pid), |pid| parents.get(pid).copied());
+    line.enumerate()
+        .find(|(_, pid)| above.contains(pid))
+        .map(|(generations, _)| generations)
 }
 
-fn processes() -> impl Iterator<Item = u32> {
+/// Of every process. Not every kernel lists children.
+fn parents() -> HashMap<u32, u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    processes.filter_map(|pid| Some((pid, parent_of(pid)?))).collect()
 }
 
 /// The second field behind the parenthesised name, which may hold anything.
