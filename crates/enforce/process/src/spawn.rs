@@ -57,6 +57,15 @@ pub async fn spawn(prepared: PreparedCommand, expiration: Expiration) -> Result<
             source: io::ErrorKind::InvalidInput.into(),
         });
     }
+    if prepared.spec.argv.iter().any(|argument| argument.as_encoded_bytes().contains(&0)) {
+        return Err(SpawnError::Program {
+            program: prepared.spec.argv.into_iter().next().unwrap_or_default().into(),
+            source: io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a zero byte is among its arguments, which the system takes for their end",
+            ),
+        });
+    }
     match prepared.launch {
         Launch::Direct => crate::direct::spawn(prepared.spec, expiration),
         #[cfg(target_os = "linux")]

@@ -35,6 +35,19 @@ async fn script(text: &str, io: CommandIo, expiration: Expiration) -> Running {
 }
 
 #[tokio::test]
+async fn an_argument_with_a_zero_byte_is_named_and_nothing_runs() {
+    let refused = start(&["/bin/sh", "-c", "echo a\0b"], CommandIo::Pipes, Expiration::default()).await;
+
+    let named = match refused {
+        Err(SpawnError::Program { program, source }) => Some((program, source.to_string())),
+        Ok(_) | Err(_) => None,
+    };
+    let (program, why) = named.unwrap();
+    assert_eq!(program.to_str(), Some("/bin/sh"));
+    assert!(why.contains("zero byte"), "{why}");
+}
+
+#[tokio::test]
 async fn output_and_errors_come_in_their_order_and_the_end_after_them() {
     let running = script("echo a; echo b >&2; echo c; exit 3", CommandIo::Pipes, Expiration::default()).await;
 
