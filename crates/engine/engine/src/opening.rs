@@ -294,6 +294,7 @@ impl Opening {
                 .or_else(|| self.model_info.default_effort.clone()),
             collaboration_mode: None,
             reasoning_summary: Some(summary.as_str().to_owned()),
+            reasoning_shown: config.reasoning_shown,
             warnings: self.warnings.clone(),
         }
     }

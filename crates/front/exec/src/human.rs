@@ -15,7 +15,7 @@ use codex_protocol::items::{
     TokenUsageBreakdown, Turn, TurnStatus,
 };
 use codex_protocol::notifications::{Notification, TurnPlanUpdated};
-use codex_protocol::requests::ThreadSetup;
+use codex_protocol::requests::{ReasoningShown, ThreadSetup};
 use codex_protocol::settings::{SandboxMode, SandboxPolicy};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -35,6 +35,7 @@ pub struct HumanText {
     thread_id: String,
     cwd: AbsPath,
     colour: Colour,
+    reasoning: ReasoningShown,
     usage: Option<TokenUsageBreakdown>,
     last_message: Option<Arc<str>>,
     completed: HashSet<String>,
@@ -53,6 +54,7 @@ impl HumanText {
             thread_id: setup.thread.id.clone(),
             cwd: setup.cwd.clone(),
             colour,
+            reasoning: setup.reasoning_shown,
             usage: None,
             last_message: None,
             completed: HashSet::new(),
@@ -199,8 +201,12 @@ impl HumanText {
                 format!("{}\n{}\n", self.heading("codex"), visible(text.trim_end_matches('\n')))
             }
             ThreadItem::Plan { text, .. } => format!("{}\n{}\n", self.heading("plan"), visible(text.trim_end_matches('\n'))),
-            ThreadItem::Reasoning { summary, .. } => {
-                let text = summary.join("\n");
+            ThreadItem::Reasoning { summary, content, .. } => {
+                let text = match self.reasoning {
+                    ReasoningShown::Nothing => String::new(),
+                    ReasoningShown::Full if !content.is_empty() => content.join("\n"),
+                    ReasoningShown::Summary | ReasoningShown::Full => summary.join("\n"),
+                };
                 if text.trim().is_empty() {
                     String::new()
                 } else {

@@ -12,6 +12,28 @@ fn transcript(notifications: &[Notification]) -> (String, Option<String>) {
 }
 
 #[test]
+fn reasoning_is_shown_as_the_configuration_says() {
+    let thought = |content: &[&str]| ThreadItem::Reasoning {
+        id: "r1".to_owned(),
+        summary: vec!["In short".to_owned()],
+        content: content.iter().map(|part| (*part).to_owned()).collect(),
+    };
+    let shown = |reasoning_shown, content: &[&str]| {
+        let setup = ThreadSetup {
+            reasoning_shown,
+            ..setup()
+        };
+        let (mut state, _) = HumanText::start(&setup, None, Colour::Plain);
+        state.on(&completed(thought(content)))
+    };
+
+    assert_eq!(shown(ReasoningShown::Summary, &["At length"]), "In short\n");
+    assert_eq!(shown(ReasoningShown::Full, &["At length", "and on"]), "At length\nand on\n");
+    assert_eq!(shown(ReasoningShown::Full, &[]), "In short\n");
+    assert_eq!(shown(ReasoningShown::Nothing, &["At length"]), "");
+}
+
+#[test]
 fn a_whole_turn() {
     let in_progress = CommandExecutionStatus::InProgress;
     let (text, last) = transcript(&[

@@ -4,7 +4,7 @@ use codex_base::AbsPath;
 use codex_protocol::errors::{CodexErrorInfo, TurnError};
 use codex_protocol::items::*;
 use codex_protocol::notifications::*;
-use codex_protocol::requests::ThreadSetup;
+use codex_protocol::requests::{ReasoningShown, ThreadSetup};
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 
 pub const THREAD: &str = "01a1f84b-c74f-7223-8daf-c7c8e964d410";
@@ -55,6 +55,7 @@ pub fn setup() -> ThreadSetup {
         reasoning_effort: Some("medium".to_owned()),
         collaboration_mode: None,
         reasoning_summary: Some("auto".to_owned()),
+        reasoning_shown: ReasoningShown::Summary,
         warnings: vec![],
     }
 }

@@ -6,7 +6,7 @@ use crate::update::update;
 use crate::{Options, view};
 use codex_base::AbsPath;
 use codex_protocol::items::{SessionSource, Thread, ThreadStatus, Turn};
-use codex_protocol::requests::{ThreadSettings, ThreadSetup};
+use codex_protocol::requests::{ReasoningShown, ThreadSettings, ThreadSetup};
 use codex_protocol::settings::{ApprovalPolicy, ApprovalsReviewer, SandboxPolicy};
 use codex_tui_kit::keys::{Code, Key};
 use codex_tui_kit::terminal::{Input, Size, Surface};
@@ -215,6 +215,7 @@ pub fn setup(id: &str, turns: Vec<Turn>) -> ThreadSetup {
         reasoning_effort: None,
         collaboration_mode: None,
         reasoning_summary: None,
+        reasoning_shown: ReasoningShown::default(),
         warnings: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use crate::requirements::Requirements;
 use crate::tree::{Node, Table, Value, dotted};
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
 use codex_base::AbsPath;
+use codex_protocol::requests::ReasoningShown;
 use codex_protocol::settings::{
     ApprovalPolicy, CommandLimits, GranularApprovals, NetworkAccess, SandboxMode, SandboxPolicy, WebSearchDetails, WebSearchLocation,
     WebSearchMode,
@@ -102,8 +103,14 @@ impl Reader<'_> {
             terminal: self.terminal()?,
             sqlite_home: self.sqlite_home()?,
             log_dir: self.path("log_dir")?.unwrap_or_else(|| self.env.codex_home.join("log")),
-            hide_agent_reasoning: self.switch_off("hide_agent_reasoning")?,
-            show_raw_agent_reasoning: self.switch_off("show_raw_agent_reasoning")?,
+            reasoning_shown: match (
+                self.switch_off("hide_agent_reasoning")?,
+                self.switch_off("show_raw_agent_reasoning")?,
+            ) {
+                (true, _) => ReasoningShown::Nothing,
+                (false, true) => ReasoningShown::Full,
+                (false, false) => ReasoningShown::Summary,
+            },
             cli_auth_credentials_store: self.read("cli_auth_credentials_store", Node::string)?,
             forced_login_method: self.read("forced_login_method", Node::string)?,
             allowed_login_methods: None,

@@ -3,7 +3,7 @@
 use crate::Place;
 use codex_base::AbsPath;
 use codex_permissions::additional::Additional;
-use codex_protocol::requests::ActivePermissionProfile;
+use codex_protocol::requests::{ActivePermissionProfile, ReasoningShown};
 use codex_protocol::settings::{
     ApprovalPolicy, ApprovalsReviewer, CommandLimits, FileRules, HistorySettings, Origin, ProviderSettings, ReasoningSummary, SandboxMode,
     SandboxPolicy, ShellEnvironmentPolicy, Verbosity, WebSearchDetails, WebSearchMode,
@@ -74,8 +74,8 @@ pub struct Config {
     pub sqlite_home: AbsPath,
     /// Folder of log files.
     pub log_dir: AbsPath,
-    pub hide_agent_reasoning: bool,
-    pub show_raw_agent_reasoning: bool,
+    /// `hide_agent_reasoning` and `show_raw_agent_reasoning`; to hide wins.
+    pub reasoning_shown: ReasoningShown,
     /// `file`, `keyring`, `auto` or `ephemeral`.
     pub cli_auth_credentials_store: Option<String>,
     /// `chatgpt` or `api`.

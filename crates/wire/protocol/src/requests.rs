@@ -276,9 +276,22 @@ pub struct ThreadSetup {
     pub collaboration_mode: Option<CollaborationMode>,
     /// Display form of the effective `model_reasoning_summary`; ours.
     pub reasoning_summary: Option<String>,
+    /// What people are shown of reasoning (`hide_agent_reasoning`, `show_raw_agent_reasoning`); ours.
+    #[serde(default)]
+    pub reasoning_shown: ReasoningShown,
     /// Configuration warnings, one sentence each; ours.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ReasoningShown {
+    Nothing,
+    #[default]
+    Summary,
+    /// The reasoning itself, where a provider tells it; else the summary.
+    Full,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

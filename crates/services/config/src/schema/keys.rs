@@ -252,8 +252,8 @@ static FILES: &[Key] = &[
     ]), "", "prompts of the terminal interface"),
     used("sqlite_home", Path, "`$CODEX_SQLITE_HOME`, else `$CODEX_HOME`", "folder of the index"),
     used("log_dir", Path, "`$CODEX_HOME/log`", "folder of log files"),
-    used("hide_agent_reasoning", Switch, "false", "do not show what the model tells of its reasoning"),
-    used("show_raw_agent_reasoning", Switch, "false", "show reasoning in full where a provider gives it"),
+    used("hide_agent_reasoning", Switch, "false", "`codex exec` does not print what the model tells of its reasoning; wins over the next"),
+    used("show_raw_agent_reasoning", Switch, "false", "`codex exec` prints reasoning in full where a provider gives it"),
     used("cli_auth_credentials_store", Choice(&["file", "keyring", "auto", "ephemeral"]), "`file`",
          "where a login is kept. `file`: `auth.json` in the home. `keyring`: the system's own store, asked with `secret-tool` on Linux and \
           `security` on macOS. `auto`: that, or else the file. `ephemeral`: nowhere"),
