@@ -4,14 +4,14 @@ use crate::obstacle::{Obstacle, Way};
 use crate::proxy::ProxySettings;
 use crate::url;
 use bytes::Bytes;
-use codex_base::Secret;
+use codex_base::{Secret, os};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use std::{fs, io};
 
 /// How connections are made.
 #[derive(Debug, Clone)]
@@ -240,8 +240,11 @@ fn make(settings: &HttpSettings, route: Route) -> Result<reqwest::Client, HttpEr
     })
 }
 
+/// Bytes of certificates; those of a whole system are half a million.
+const ROOTS_BYTES_MAX: u64 = 16 << 20;
+
 fn read_roots(extra: &ExtraRoots) -> Result<Vec<reqwest::Certificate>, HttpError> {
-    let bundle = fs::read(&extra.path).map_err(Box::<dyn Error + Send + Sync>::from);
+    let bundle = os::read_regular(&extra.path, ROOTS_BYTES_MAX).map_err(Box::<dyn Error + Send + Sync>::from);
     let read = bundle.and_then(|bundle| Ok(reqwest::Certificate::from_pem_bundle(&bundle)?));
     let unusable = |source| HttpError::Roots {
         roots: extra.clone(),
@@ -538,18 +541,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bundle_that_is_missing_is_named() {
-        let lookup = |name: &str| (name == "SSL_CERT_FILE").then(|| "/nowhere/roots.pem".to_owned());
+    async fn a_bundle_that_cannot_be_used_is_named() {
+        // The second has no end, where it is there.
+        for file in ["/nowhere/roots.pem", "/dev/zero"] {
+            let lookup = |name: &str| (name == "SSL_CERT_FILE").then(|| file.to_owned());
 
-        let error = client(&lookup).post(post("https://127.0.0.1:1/".into())).await.err().unwrap();
+            let error = client(&lookup).post(post("https://127.0.0.1:1/".into())).await.err().unwrap();
 
-        assert!(
-            error
-                .with_causes()
-                .starts_with("cannot use the certificates in /nowhere/roots.pem (SSL_CERT_FILE): "),
-            "{}",
-            error.with_causes()
-        );
+            let said = error.with_causes();
+            assert!(
+                said.starts_with(&format!("cannot use the certificates in {file} (SSL_CERT_FILE): ")),
+                "{said}"
+            );
+        }
     }
 
     #[test]
