@@ -41,7 +41,7 @@ fn wait(socket: &OwnedFd, link: &Link, ends: &Ends, mut settled: Result<Settled,
         if let Some(network) = &mut settled.network {
             network.wait();
         }
-        // Without it the command finds out why there can be none.
+        // Without it the command mounts its own, and tells why if that cannot be.
         settled.private = Private::make().ok();
     }
     let (_, files) = packets::receive(socket, &mut [0], RecvFlags::empty())?;

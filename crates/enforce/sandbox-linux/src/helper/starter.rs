@@ -62,6 +62,7 @@ impl Starter {
             supervisor::run_copy(Link(link), next)
         });
         if suits == Suits::Spare {
+            // Of a copy that could not be made nothing is heard; codex sees its socket end and says so.
             self.next = next.ok();
         }
     }
@@ -70,6 +71,7 @@ impl Starter {
     fn make_spare(&mut self) {
         let is_wanted = self.next.take().is_some_and(|next| rustix::io::read(next, &mut [0]) == Ok(1));
         if is_wanted {
+            // A spare is never needed: without one the next command has a copy, which says what is lacking.
             self.next = self.try_spare().ok();
         }
     }
