@@ -3,30 +3,39 @@
 //! The library's own search reads every folder of the system's database before it answers, which is a part of a short start that shows. One
 //! file is enough for one zone.
 
+use crate::os;
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 
 /// Where systems keep their zones, one file each (tzfile(5)).
 const DATABASE: &str = "/usr/share/zoneinfo";
+/// The largest file of a zone has a few kilobytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The name of the zone that the process is in (`Europe/Berlin`), `UTC` where none can be told.
 ///
 /// `tz` is the variable `TZ`, which counts more than what the system is set to.
 pub fn system_name(tz: Option<&str>) -> String {
-    let chosen = match tz {
-        Some(tz) => Some(tz.trim_start_matches(':'))
-            .filter(|name| file_of(name).is_some_and(|file| file.is_file()))
-            .map(str::to_owned),
-        None => std::fs::read_link("/etc/localtime")
-            .ok()
-            .and_then(|link| name_in(&link).map(str::to_owned)),
+    let zone = match tz.map(|tz| tz.trim_start_matches(':')) {
+        Some(tz) => {
+            let name = name_in(Path::new(tz)).unwrap_or(tz);
+            if file_of(name).is_some_and(|file| file.is_file()) {
+                return name.to_owned();
+            }
+            // The library would read whatever file the variable names, also one without an end.
+            TimeZone::get(name).ok()
+        }
+        None => match std::fs::read_link("/etc/localtime").ok().as_deref().and_then(name_in) {
+            Some(name) => return name.to_owned(),
+            None => Some(TimeZone::system()),
+        },
     };
-    chosen.unwrap_or_else(|| TimeZone::system().iana_name().unwrap_or("UTC").to_owned())
+    zone.as_ref().and_then(TimeZone::iana_name).unwrap_or("UTC").to_owned()
 }
 
 /// The zone of that name; an unknown one counts as UTC.
 pub fn named(name: &str) -> TimeZone {
-    let data = file_of(name).and_then(|file| std::fs::read(file).ok());
+    let data = file_of(name).and_then(|file| os::read_regular(&file, FILE_BYTES_MAX).ok());
     data.and_then(|data| TimeZone::tzif(name, &data).ok())
         .or_else(|| TimeZone::get(name).ok())
         .unwrap_or(TimeZone::UTC)
@@ -92,6 +101,27 @@ mod tests {
         }
         assert_eq!(system_name(Some("Asia/Tokyo")), "Asia/Tokyo");
         assert_eq!(system_name(Some(":Asia/Tokyo")), "Asia/Tokyo");
+        assert_eq!(system_name(Some("asia/tokyo")), "Asia/Tokyo");
+        assert_eq!(system_name(Some(":/usr/share/zoneinfo/Asia/Tokyo")), "Asia/Tokyo");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_file_that_the_variable_leads_to_is_read() {
+        let pipe = std::env::temp_dir().join(format!("codex-zone-{}", uuid::Uuid::new_v4()));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+
+        for tz in [
+            pipe.to_str().unwrap(),
+            "/dev/null",
+            "../../../../../dev/null",
+            "/zoneinfo/../../../dev/null",
+            "",
+            "X1",
+        ] {
+            assert_eq!(system_name(Some(tz)), "UTC", "{tz:?}");
+        }
+        std::fs::remove_file(&pipe).unwrap();
     }
 
     #[test]
