@@ -118,10 +118,15 @@ pub fn detach(command: &mut std::process::Command) {
 /// # Errors
 /// As [`File::open`], and if it is anything but a file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
+    expect_regular(path)?;
     File::open(path)
+}
+
+fn expect_regular(path: &Path) -> io::Result<()> {
+    if fs::metadata(path)?.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::other("not a regular file"))
 }
 
 /// All that is in a regular file.
@@ -224,8 +229,15 @@ impl FileLock {
     /// Takes the lock if nobody holds it: `Ok(None)` when somebody does. Never waits.
     ///
     /// # Errors
-    /// If the file cannot be opened or the file system has no locks.
+    /// If the file cannot be opened, is a pipe or a device, or the file system has no locks.
     pub fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
+        expect_regular(path).or_else(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        })?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         owner_only(&mut options, Privacy::Owner);
@@ -435,6 +447,8 @@ mod tests {
         assert_eq!(read("missing", 4), Err(io::ErrorKind::NotFound));
         let pipe = open_regular(&folder.join("pipe")).unwrap_err();
         assert_eq!(pipe.to_string(), "not a regular file");
+        let lock = FileLock::try_acquire(&folder.join("pipe")).unwrap_err();
+        assert_eq!(lock.to_string(), "not a regular file");
         assert_eq!(read(".", 4), Err(io::ErrorKind::Other));
         fs::remove_dir_all(&folder).unwrap();
     }

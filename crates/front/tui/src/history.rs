@@ -28,12 +28,16 @@ struct Entry {
 /// # Errors
 /// If the file is there and cannot be read.
 pub fn read(file: &File) -> io::Result<Vec<String>> {
-    let mut opened = match std::fs::File::open(&file.path) {
-        Ok(opened) => opened,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+    let length = match std::fs::metadata(&file.path) {
+        Ok(facts) => facts.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
         Err(error) => return Err(error),
     };
-    let length = opened.metadata()?.len();
+    // Pipes and devices have no length: a pipe would be waited for, and /dev/null is there for those who keep no messages.
+    if length == 0 {
+        return Ok(Vec::new());
+    }
+    let mut opened = std::fs::File::open(&file.path)?;
     let from = length.saturating_sub(READ_BYTES_MAX);
     opened.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
@@ -79,4 +83,34 @@ fn trim(file: &File, bytes_max: usize) -> io::Result<()> {
         .position(|byte| *byte == b'\n')
         .map_or(contents.len(), |at| from + at + 1);
     os::write_atomic(&file.path, &contents[start..], os::Privacy::Owner)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_or_a_device_in_the_place_of_the_file_holds_no_messages() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = AbsPath::new(folder.path()).unwrap();
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&*folder.join("pipe"))
+                .status()
+                .unwrap()
+                .success()
+        );
+
+        for path in [folder.join("pipe"), folder.join("/dev/null"), folder.join("missing")] {
+            assert_eq!(read(&File { path, bytes_max: None }).unwrap(), Vec::<String>::new());
+        }
+        assert!(
+            read(&File {
+                path: folder,
+                bytes_max: None
+            })
+            .is_err()
+        );
+    }
 }

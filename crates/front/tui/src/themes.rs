@@ -1,6 +1,6 @@
 //! Every theme that can be named: those that come with codex, and those of the user's folder, which win.
 
-use codex_base::AbsPath;
+use codex_base::{AbsPath, os};
 use codex_tui_kit::theme::{BUILT_IN, Background, Theme, ThemeSpec};
 use std::io::{self, Read};
 
@@ -86,7 +86,7 @@ const fn ground(spec: &ThemeSpec) -> &'static str {
 
 fn text(file: &AbsPath) -> io::Result<String> {
     let mut text = String::new();
-    std::fs::File::open(file)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    os::open_regular(file)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -129,5 +129,17 @@ mod tests {
         assert_ne!(themes.named("dark", &like).unwrap(), like);
         assert!(themes.named("broken", &like).unwrap_err().contains("reddish"));
         insta::assert_snapshot!(themes.named("noord", &like).unwrap_err(), @r#"there is no theme "noord"; did you mean "nord"?"#);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_the_folder_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.toml");
+        assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+
+        let themes = Themes::read(&AbsPath::new(folder.path()).unwrap());
+
+        assert!(themes.list()[0].1.ends_with("pipe.toml: not a regular file"));
     }
 }

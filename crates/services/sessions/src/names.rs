@@ -7,7 +7,6 @@ use codex_base::os::{create_private_dir, open_private_append, open_regular};
 use codex_base::{AbsPath, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 /// Most that is read, from the end: about 100 000 names.
@@ -97,7 +96,7 @@ pub fn set_name(home: &AbsPath, thread_id: &str, name: &str, now: Timestamp) -> 
 
 /// A line that was torn off costs only itself.
 fn ends_with_newline(path: &AbsPath) -> std::io::Result<bool> {
-    let mut file = match File::open(path) {
+    let mut file = match open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),

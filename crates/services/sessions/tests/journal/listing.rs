@@ -258,6 +258,19 @@ fn every_filter_must_hold() {
     check(Query { archived: true, ..all() }, &[]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_name_does_not_wait_for_a_pipe_in_the_place_of_the_index() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = home(&temp);
+    let pipe = home.join("session_index.jsonl");
+    assert!(std::process::Command::new("mkfifo").arg(&*pipe).status().unwrap().success());
+
+    let error = set_name(&home, "a", "name", at(0)).unwrap_err();
+
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "not a regular file");
+}
+
 #[test]
 fn a_name_is_one_line_and_a_torn_one_costs_only_itself() {
     let temp = tempfile::tempdir().unwrap();
