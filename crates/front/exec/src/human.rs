@@ -221,14 +221,15 @@ impl HumanText {
             ThreadItem::EnteredReviewMode { review, .. } => format!("{} {}\n", self.heading("review"), visible(review)),
             // Its text comes again as a message.
             ThreadItem::ExitedReviewMode { .. } => format!("{}\n", self.heading("review ended")),
-            ThreadItem::ImageView { path, .. } => format!("{} {path}\n", self.heading("view image")),
+            ThreadItem::ImageView { path, .. } => format!("{} {}\n", self.heading("view image"), visible(&path.to_string())),
             ThreadItem::ContextCompaction { .. } => format!("{}\n", self.dim("earlier parts of the conversation were summed up")),
             ThreadItem::UserMessage { .. } => String::new(),
         }
     }
 
     fn command_line(&self, command: &CommandExecutionItem) -> String {
-        format!("{}\n{} in {}\n", self.heading("exec"), visible(&command.command), command.cwd)
+        let line = format!("{} in {}", command.command, command.cwd);
+        format!("{}\n{}\n", self.heading("exec"), visible(&line))
     }
 
     fn command_ended(&self, command: &CommandExecutionItem) -> String {
@@ -266,7 +267,7 @@ impl HumanText {
         text += &self.accent(&format!("patch: {word}"));
         text.push('\n');
         for change in changes {
-            text += &format!("{}\n", change.path);
+            text += &format!("{}\n", visible(&change.path.to_string()));
         }
         for change in changes {
             text += &self.diff(&diff::in_git_form(change, &self.cwd));
@@ -377,7 +378,7 @@ fn banner(setup: &ThreadSetup, colour: Colour) -> String {
     let mut text = format!("Codex v{VERSION}\n{rule}\n");
     let mut line = |key: &str, value: &str| {
         // Writing into a string cannot fail.
-        let _ = writeln!(text, "{before}{key}:{after} {value}");
+        let _ = writeln!(text, "{before}{key}:{after} {}", visible(value));
     };
     line("workdir", &setup.cwd.to_string());
     line("model", &setup.model);
@@ -429,23 +430,28 @@ fn thousands(number: i64) -> String {
     format!("{sign}{}", grouped.join(","))
 }
 
-/// Control characters as their pictures (U+2400 and up), so that text cannot drive a terminal; a carriage return before a newline is left
-/// out.
+/// Control characters as their pictures (U+2400 and up), so that text cannot drive a terminal, and what shows text in another order than it
+/// has as its number (`⟨U+202E⟩`); a carriage return before a newline is left out.
 ///
 /// Ordinary text, which may be long, is not copied.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let ordinary = |byte: u8| (byte >= b' ' && byte != 0x7f && byte != 0xc2) || matches!(byte, b'\n' | b'\t');
+    let ordinary = |byte: u8| (byte >= b' ' && !matches!(byte, 0x7f | 0xc2 | 0xe2)) || matches!(byte, b'\n' | b'\t');
     if text.bytes().all(ordinary) {
         return Cow::Borrowed(text);
     }
-    let picture = |character: char| match character {
-        '\n' | '\t' => character,
-        '\u{7f}' => '\u{2421}',
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
-        '\u{80}'..='\u{9f}' => '\u{fffd}',
-        _ => character,
-    };
-    Cow::Owned(text.replace("\r\n", "\n").chars().map(picture).collect())
+    let mut shown = String::with_capacity(text.len());
+    for character in text.replace("\r\n", "\n").chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            '\u{7f}' => shown.push('\u{2421}'),
+            '\0'..='\u{1f}' => shown.push(char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}')),
+            '\u{80}'..='\u{9f}' => shown.push('\u{fffd}'),
+            // Embeddings, overrides and isolates.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => shown += &format!("⟨U+{:04X}⟩", u32::from(character)),
+            _ => shown.push(character),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 #[cfg(test)]

@@ -171,8 +171,37 @@ fn control_characters_are_made_visible() {
 
     check("a\tb\nc\r\nd", "a\tb\nc\nd");
     check("\x1b]0;title\x07", "␛]0;title␇");
+    check("user\u{202e}fdp.exe \u{2066}a\u{2069} …", "user⟨U+202E⟩fdp.exe ⟨U+2066⟩a⟨U+2069⟩ …");
     check("\u{7f}\u{9b}31m", "␡\u{fffd}31m");
     check("50%\r100%", "50%␍100%");
+}
+
+#[test]
+fn the_name_of_a_file_or_folder_cannot_drive_the_terminal() {
+    let mut command = command("c", "ls", CommandExecutionStatus::Declined, None, None);
+    if let ThreadItem::CommandExecution(command) = &mut command {
+        command.cwd = path("/w\u{1b}c");
+    }
+    let mut patch = patch("p", PatchApplyStatus::Completed);
+    if let ThreadItem::FileChange { changes, .. } = &mut patch {
+        changes[0].path = path("/w/\u{1b}c");
+    }
+    let image = ThreadItem::ImageView {
+        id: "i".to_owned(),
+        path: path("/w/\u{1b}c"),
+    };
+    let setup = ThreadSetup {
+        cwd: path("/w\u{1b}c"),
+        model: "m\u{1b}c".to_owned(),
+        ..setup()
+    };
+
+    let (mut state, mut text) = HumanText::start(&setup, None, Colour::Plain);
+    for item in [command, patch, image] {
+        text += &state.on(&completed(item));
+    }
+
+    assert_eq!((text.matches("␛c").count(), text.contains('\u{1b}')), (9, false), "{text}");
 }
 
 #[test]
