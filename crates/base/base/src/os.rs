@@ -4,6 +4,7 @@ use crate::AbsPath;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// As many links as systems follow.
 const LINKS_MAX: usize = 40;
@@ -96,7 +97,7 @@ impl OpenFolder {
 }
 
 /// Lets a process that is about to be started live by itself: signals of our terminal do not reach it.
-pub fn detach(command: &mut std::process::Command) {
+pub fn detach(command: &mut Command) {
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
@@ -111,6 +112,17 @@ pub fn detach(command: &mut std::process::Command) {
     }
     #[cfg(not(any(unix, windows)))]
     let _ = command;
+}
+
+/// Ends what [`detach`] made a group of processes, at once.
+pub fn kill_group(leader: u32) {
+    #[cfg(unix)]
+    if let Some(group) = i32::try_from(leader).ok().and_then(rustix::process::Pid::from_raw) {
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    #[cfg(not(unix))]
+    let _ = leader;
 }
 
 /// Opens a regular file, or a link to one. Opening a pipe would wait for whoever writes to it, and a device may never end.

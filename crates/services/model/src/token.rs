@@ -4,7 +4,7 @@
 //! standard error may be shown when it fails. Limits: its time, 64 KiB of output, 4 KiB of errors.
 
 use crate::error::{self, ModelError, never};
-use codex_base::Secret;
+use codex_base::{Secret, os};
 use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::settings::TokenCommand;
 use std::io;
@@ -116,13 +116,15 @@ impl TokenSource {
 
 async fn run(settings: &TokenCommand) -> Result<Secret, TokenError> {
     let limit = Duration::from_millis(settings.timeout_ms);
-    let mut command = Command::new(&settings.command);
-    command.args(&settings.args).kill_on_drop(true);
+    let mut command = std::process::Command::new(&settings.command);
+    command.args(&settings.args);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(cwd) = &settings.cwd {
         command.current_dir(cwd);
     }
-    let mut child = command.spawn().map_err(TokenError::Start)?;
+    os::detach(&mut command);
+    let mut child = Command::from(command).kill_on_drop(true).spawn().map_err(TokenError::Start)?;
+    let mut group = Group(child.id());
     let (output, errors) = (child.stdout.take(), child.stderr.take());
     let ended = timeout(limit, async {
         let (output, errors, status) = tokio::join!(read(output, OUTPUT_BYTES_MAX + 1), read(errors, ERROR_BYTES_MAX), child.wait());
@@ -134,6 +136,7 @@ async fn run(settings: &TokenCommand) -> Result<Secret, TokenError> {
             limit_ms: settings.timeout_ms,
         })?
         .map_err(TokenError::Read)?;
+    group.0 = None;
     if !status.success() {
         return Err(TokenError::Failed {
             status,
@@ -148,6 +151,17 @@ async fn run(settings: &TokenCommand) -> Result<Secret, TokenError> {
         "" => Err(TokenError::Empty),
         token if token.contains(|c: char| !matches!(c, ' '..='~')) => Err(TokenError::NotPlain),
         token => Ok(Secret::new(token.to_owned())),
+    }
+}
+
+/// The command and what it started: they end with the wait for them. What is left behind by one that ended in time is its own affair.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            os::kill_group(leader);
+        }
     }
 }
 
@@ -221,6 +235,27 @@ mod tests {
                 .await
                 .contains("`no-such-program` of the provider `mine` cannot be started: ")
         );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_a_command_that_takes_too_long_started_ends_with_it() {
+        let marker = codex_testkit::Marker::new();
+        let slow = TokenCommand {
+            timeout_ms: 1_000,
+            ..shell(&format!("MARKER={} sleep 60 & wait", marker.word()))
+        };
+
+        let source = TokenSource::new("mine", slow);
+        let asked = tokio::spawn(async move { source.token().await.is_ok() });
+        let started = tokio::task::spawn_blocking({
+            let marker = marker.clone();
+            move || marker.wait_for(2, Duration::from_secs(10)).is_ok()
+        });
+
+        assert!(started.await.unwrap(), "the control");
+        assert!(!asked.await.unwrap());
+        assert_eq!(marker.wait_until_none(Duration::from_secs(5)), Ok(()));
     }
 
     #[tokio::test]
