@@ -4,7 +4,9 @@ use crate::AbsPath;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// As many links as systems follow.
 const LINKS_MAX: usize = 40;
@@ -123,6 +125,31 @@ pub fn kill_group(leader: u32) {
     }
     #[cfg(not(unix))]
     let _ = leader;
+}
+
+/// How long a program that is told to end may take to leave nothing half done.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What a program writes, as [`Command::output`] has it; with the limit it is told to end, where the system can tell it.
+///
+/// # Errors
+/// As [`Command::output`]; of kind [`io::ErrorKind::TimedOut`] if it did not end in time.
+pub fn output_within(command: &mut Command, limit: Duration) -> io::Result<Output> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn()?;
+    #[cfg(unix)]
+    let process = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let (told, ended) = mpsc::channel();
+    // A read has no limit of its own. Nobody may be left to hear of the end.
+    std::thread::spawn(move || drop(told.send(child.wait_with_output())));
+    ended.recv_timeout(limit).unwrap_or_else(|_| {
+        #[cfg(unix)]
+        if let Some(process) = process {
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        }
+        let _ = ended.recv_timeout(GRACE);
+        Err(io::ErrorKind::TimedOut.into())
+    })
 }
 
 /// Opens a regular file, or a link to one. Opening a pipe would wait for whoever writes to it, and a device may never end.

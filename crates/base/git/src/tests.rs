@@ -2,6 +2,7 @@
 
 use super::*;
 use std::process::Command;
+use std::time::Duration;
 
 /// A temporary directory with a repository `r` that git made.
 pub(crate) struct Fixture {
@@ -53,6 +54,25 @@ impl Fixture {
     fn facts(&self, path: &str) -> RepoFacts {
         facts(&self.at(path)).unwrap()
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_work_tree_that_takes_too_long_is_given_up() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::new();
+    fixture.commit("r");
+    let hook = fixture.at("r/.git/hooks/post-checkout");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\nexec sleep 5\n").unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let given_up = worktree::add_detached(&fixture.at("r"), &fixture.at("slow"), Duration::from_millis(300)).unwrap_err();
+    fs::remove_file(&hook).unwrap();
+    worktree::add_detached(&fixture.at("r"), &fixture.at("good"), Duration::from_secs(60)).unwrap();
+
+    assert_eq!(given_up.to_string(), "git did not end within 300ms");
+    assert!(fixture.at("good/.git").exists());
 }
 
 #[test]

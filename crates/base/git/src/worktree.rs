@@ -1,14 +1,17 @@
 //! A new work tree of a repository, made by the git program.
 
-use codex_base::AbsPath;
+use codex_base::{AbsPath, os};
 use std::io;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-/// Why there is no new work tree. Nothing of it is left.
+/// Why there is no new work tree. Nothing of it is left, unless git had no time to take it back.
 #[derive(Debug, thiserror::Error)]
 pub enum WorktreeError {
     #[error("cannot start git")]
     NoGit(#[source] io::Error),
+    #[error("git did not end within {limit:?}")]
+    TimedOut { limit: Duration },
     /// What git said.
     #[error("git refused: {0}")]
     Refused(String),
@@ -26,16 +29,19 @@ const POINTERS: [&str; 6] = [
 
 /// Checks out the last commit of the repository whose work tree is `repository` into `folder`, detached from any branch.
 ///
-/// `folder` must not exist, or be empty. Takes as long as a checkout does; hooks and filters of the repository run as with git itself.
+/// `folder` must not exist, or be empty. Takes as long as a checkout does, and no longer than the limit; hooks and filters of the repository run as with git itself.
 ///
 /// # Errors
-/// If there is no git, or it refuses.
-pub fn add_detached(repository: &AbsPath, folder: &AbsPath) -> Result<(), WorktreeError> {
+/// If there is no git, it refuses, or does not end.
+pub fn add_detached(repository: &AbsPath, folder: &AbsPath, limit: Duration) -> Result<(), WorktreeError> {
     let mut git = git(repository);
     git.args(["worktree", "add", "--quiet", "--detach"])
         .arg(folder.as_path())
         .arg("HEAD");
-    let output = git.output().map_err(WorktreeError::NoGit)?;
+    let output = os::output_within(&mut git, limit).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => WorktreeError::TimedOut { limit },
+        _ => WorktreeError::NoGit(error),
+    })?;
     answered(output).map(drop).map_err(WorktreeError::Refused)
 }
 

@@ -8,6 +8,7 @@ use codex_exec::ExecError;
 use codex_git::worktree::{WorktreeError, add_detached};
 use std::fs;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 /// A work tree that was just made.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,8 +23,11 @@ pub struct Made {
 /// Folders that are tried before the random names are called used up.
 const TRIES: u32 = 32;
 
+/// Enough for the checkout of a very large repository.
+const LIMIT: Duration = Duration::from_secs(600);
+
 /// # Errors
-/// Outside a repository, before its first commit, or if git refuses. Nothing is left then.
+/// Outside a repository, before its first commit, or if git refuses or does not end. Nothing is left then that git could take back.
 pub fn make(codex_home: &AbsPath, cwd: &AbsPath, ids: &dyn Ids) -> Result<Made, ExecError> {
     let wrong = |message: String| ExecError::new("exec.worktree", message);
     let facts = codex_git::facts(cwd).ok_or_else(|| wrong(format!("--worktree needs a git repository, and {cwd} is in none")))?;
@@ -33,11 +37,13 @@ pub fn make(codex_home: &AbsPath, cwd: &AbsPath, ids: &dyn Ids) -> Result<Made, 
     let name = facts.main_root.file_name().unwrap_or_else(|| "repository".as_ref());
     let parent = new_folder(&codex_home.join(codex_permissions::WORKTREES), ids)?;
     let root = parent.join(name);
-    if let Err(error) = add_detached(&facts.root, &root) {
+    if let Err(error) = add_detached(&facts.root, &root, LIMIT) {
         // Only if git left it empty, which it does when it refuses.
         let _ = fs::remove_dir(&parent);
         return Err(match error {
             WorktreeError::NoGit(source) => wrong(format!("--worktree needs the git program: {source}")),
+            WorktreeError::TimedOut { .. } => wrong(format!("cannot make a work tree in {root}: {error}"))
+                .with_hint("a hook or a filter of the repository may wait for something: git worktree add shows what"),
             WorktreeError::Refused(_) => wrong(format!("cannot make a work tree: {error}")),
         });
     }

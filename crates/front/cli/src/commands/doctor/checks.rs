@@ -10,6 +10,7 @@ use codex_http::{HttpClient, HttpSettings, Post};
 use codex_login::{Place, Stored};
 use codex_protocol::VERSION;
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -150,12 +151,17 @@ fn disk(surroundings: &Surroundings) -> Check {
 fn git(surroundings: &Surroundings) -> Check {
     const ID: &str = "git.environment";
     let cwd = &surroundings.process.cwd;
-    let output = Command::new("git").arg("--version").current_dir(cwd).output();
+    const LIMIT: Duration = Duration::from_secs(10);
+    let output = codex_base::os::output_within(Command::new("git").arg("--version").current_dir(cwd), LIMIT);
     let version = match output {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         Ok(output) => {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return found(ID, Status::Warning, format!("git does not work: {why}")).remedy("mend or install git");
+        }
+        Err(error) if error.kind() == ErrorKind::TimedOut => {
+            return found(ID, Status::Warning, format!("git does not answer within {LIMIT:?}"))
+                .remedy("see what git is on PATH, and what it waits for");
         }
         Err(error) => {
             return found(ID, Status::Warning, format!("git cannot be started: {error}")).remedy("install git");
