@@ -237,7 +237,9 @@ impl Profiles<'_> {
         let Some(node) = table.get("workspace_roots") else { return Ok(()) };
         let key = dotted(key, "workspace_roots");
         for (path, node) in node.table(&key)? {
-            let counts = node.boolean(&dotted(&key, path))?;
+            let key = dotted(&key, path);
+            let counts = node.boolean(&key)?;
+            without_zero(path, &key, node)?;
             let root = node.path(path, self.env, self.cwd);
             roots.retain(|known| known != &root || known == self.cwd);
             if counts {
@@ -264,6 +266,7 @@ impl Profiles<'_> {
             if is_pattern(text) {
                 return Err(wrong("must be the path of one socket, patterns are not for them"));
             }
+            without_zero(text, &dotted(&key, text), node)?;
             let path = self.env.absolute(text).filter(|_| text != "~");
             let path = path.ok_or_else(|| wrong("must be an absolute path, or start with `~/`"))?;
             let opens = node.one_of(&dotted(&key, text), &NAMES)?;
@@ -424,6 +427,14 @@ impl Link<'_> {
     }
 }
 
+/// Told here, since what enforces the rules would only know that some mount failed.
+pub(crate) fn without_zero(path: &str, key: &str, node: &Node) -> Result<(), ConfigError> {
+    match path.contains('\0') {
+        true => Err(invalid(node, format!("`{key}`: a path has no zero byte"))),
+        false => Ok(()),
+    }
+}
+
 fn invalid(node: &Node, problem: String) -> ConfigError {
     ConfigError::PermissionsInvalid {
         place: node.source.place.clone(),
@@ -461,6 +472,8 @@ fn add_rule(rules: &mut Rules, (path, below): (&str, &str), key: &str, node: &No
         ("none", Rights::None),
     ];
     let rights = node.one_of(key, &NAMES)?;
+    without_zero(path, key, node)?;
+    without_zero(below, key, node)?;
     if rights != Rights::None && (is_pattern(path) || is_pattern(below)) {
         return Err(invalid(node, format!("`{key}`: patterns are for `deny` only")));
     }

@@ -1,6 +1,6 @@
 //! The merged tree as a [`Config`].
 
-use crate::profiles::{Permissions, Profiles};
+use crate::profiles::{Permissions, Profiles, without_zero};
 use crate::requirements::Requirements;
 use crate::tree::{Node, Table, Value, dotted};
 use crate::{Config, ConfigError, Overrides, ProcessEnv, Replacement, ToolSwitches, features, layers, providers};
@@ -354,7 +354,10 @@ impl Reader<'_> {
         let off = |name: &str| self.switch_off(&format!("sandbox_workspace_write.{name}"));
         let mut writable_roots = Vec::new();
         if let Some(node) = self.find(ROOTS)? {
-            writable_roots.extend(node.strings(ROOTS)?.iter().map(|root| node.path(root, self.env, self.cwd)));
+            for root in node.strings(ROOTS)? {
+                without_zero(&root, ROOTS, node)?;
+                writable_roots.push(node.path(&root, self.env, self.cwd));
+            }
         }
         writable_roots.extend(overrides.add_dirs.iter().cloned());
         Ok(SandboxPolicy::WorkspaceWrite {

@@ -287,6 +287,6 @@ pub(crate) fn origins(table: &Table) -> BTreeMap<String, Origin> {
 /// `prefix.key`; a key that is not a bare word is quoted, as one would write it.
 pub(crate) fn dotted(prefix: &str, key: &str) -> String {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    let key = if bare { key.to_owned() } else { format!("\"{key}\"") };
+    let key = if bare { key.to_owned() } else { format!("{key:?}") };
     if prefix.is_empty() { key } else { format!("{prefix}.{key}") }
 }

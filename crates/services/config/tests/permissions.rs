@@ -246,6 +246,10 @@ fn mistakes_in_profiles_are_named() {
     add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t/*\" = \"write\"\n");
     add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t\" = { \"[z-a]\" = \"deny\" }\n");
     add("[permissions.p]\nextends = \":workspace\"\n[permissions.p.filesystem]\n\"/t\" = \"append\"\n");
+    add("[permissions.p]\n[permissions.p.filesystem]\n\"/t\\u0000x\" = \"write\"\n");
+    add("[permissions.p]\n[permissions.p.filesystem]\n\":workspace_roots\" = { \"\\u0000\" = \"deny\" }\n");
+    add("[permissions.p]\n[permissions.p.workspace_roots]\n\"/t\\u0000x\" = true\n");
+    add("[permissions.p]\n[permissions.p.network.unix_sockets]\n\"/t\\u0000x\" = \"allow\"\n");
     insta::assert_snapshot!(all, @r#"
     [permissions.q]
     => [config.permissions_invalid] AT 1:1: there is no permission profile `p`; known are `:read-only`, `:workspace`, `:danger-full-access`, `q`
@@ -304,6 +308,26 @@ fn mistakes_in_profiles_are_named() {
     [permissions.p.filesystem]
     "/t" = "append"
     => [config.type] AT 5:1: `permissions.p.filesystem."/t"` must be one of `read`, `write`, `deny`, `none`, not "append"
+
+    [permissions.p]
+    [permissions.p.filesystem]
+    "/t\u0000x" = "write"
+    => [config.permissions_invalid] AT 4:1: `permissions.p.filesystem."/t\0x"`: a path has no zero byte
+
+    [permissions.p]
+    [permissions.p.filesystem]
+    ":workspace_roots" = { "\u0000" = "deny" }
+    => [config.permissions_invalid] AT 4:24: `permissions.p.filesystem.":workspace_roots"."\0"`: a path has no zero byte
+
+    [permissions.p]
+    [permissions.p.workspace_roots]
+    "/t\u0000x" = true
+    => [config.permissions_invalid] AT 4:1: `permissions.p.workspace_roots."/t\0x"`: a path has no zero byte
+
+    [permissions.p]
+    [permissions.p.network.unix_sockets]
+    "/t\u0000x" = "allow"
+    => [config.permissions_invalid] AT 4:1: `permissions.p.network.unix_sockets."/t\0x"`: a path has no zero byte
     "#);
 }
 

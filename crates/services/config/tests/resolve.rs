@@ -629,6 +629,10 @@ fn errors_outside_of_the_users_file() {
         &profile("old"),
         "[config.profile_table] /t/home/.codex/config.toml:1:11: [profiles.old] is no longer read",
     );
+    check(
+        &cli(&[r#"sandbox_workspace_write.writable_roots=["/t\u0000x"]"#]),
+        "[config.permissions_invalid] -c/--config override: `sandbox_workspace_write.writable_roots`: a path has no zero byte",
+    );
     world.write("w/.codex/config.toml", "model = [");
     check(&Overrides::default(), "[config.syntax] /t/w/.codex/config.toml:1:");
     #[cfg(unix)]
