@@ -10,20 +10,22 @@ use crate::responses::{Credential, Endpoint, Responses};
 use crate::scripted::script::Script;
 use crate::scripted::{Scripted, demo};
 use crate::token::TokenSource;
-use codex_base::Secret;
+use codex_base::{Secret, os};
 use codex_http::{HttpClient, HttpSettings};
 use codex_protocol::errors::CodexErrorInfo;
 use codex_protocol::settings::{ProviderSettings, WireApi};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Id of the provider that needs no configuration.
 const BUILT_IN: &str = "openai";
+/// Bytes of a script.
+const SCRIPT_BYTES_MAX: u64 = 1 << 30;
 
 /// Something that answers like a model.
 pub trait ModelClient: Send + Sync {
@@ -115,7 +117,7 @@ fn script(provider: &ProviderSettings) -> Result<Script, ModelSetupError> {
     let Some(path) = &provider.script else {
         return Script::parse("demo", demo::demo_script());
     };
-    let text = fs::read_to_string(path.as_path()).map_err(|source| ModelSetupError::ReadScript {
+    let text = os::read_regular_text(path.as_path(), SCRIPT_BYTES_MAX).map_err(|source| ModelSetupError::ReadScript {
         path: path.as_path().into(),
         source,
     })?;

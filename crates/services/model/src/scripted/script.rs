@@ -285,7 +285,11 @@ impl Script {
 }
 
 fn parse_step(line: usize, text: &str) -> Result<Step, String> {
-    let step: Step = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    // An array would count as an object without names.
+    if !text.trim_start().starts_with('{') {
+        return Err("it is no object: an answer is `{\"items\": […]}`".to_owned());
+    }
+    let step: Step = serde_json::from_str(text).map_err(|error| error.to_string().replace(" at line 1 column ", " at column "))?;
     if step.delay_ms > DELAY_MS_MAX {
         return Err(format!("delay_ms is over {DELAY_MS_MAX}"));
     }
@@ -318,6 +322,23 @@ mod tests {
             let script = Script::parse("example", example).unwrap_or_else(|error| panic!("{error}\n{example}"));
             assert!(!script.steps.is_empty(), "{example}");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_no_object_is_told_in_our_words() {
+        for line in ["[]", "[[{}]]", "null", "\"a\"", "7"] {
+            let error = Script::parse("s", &format!("# first\n{line}\n")).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "script s, line 2: it is no object: an answer is `{\"items\": […]}`",
+                "{line}"
+            );
+        }
+        let unknown = Script::parse("s", "# first\n{\"nope\": 1}").unwrap_err().to_string();
+        assert!(
+            unknown.starts_with("script s, line 2: unknown field `nope`") && unknown.ends_with(" at column 7"),
+            "{unknown}"
+        );
     }
 
     #[test]
