@@ -3,15 +3,16 @@
 //! Input: where to look and what configuration says ([`SkillsRequest`]). Output: a [`SkillSet`]. Files are read and nothing is written. Trust
 //! plays no part: a skill is words for the model, like AGENTS.md.
 
-use crate::files::{directories, is_file, read_at_most};
+use crate::files::{directories, is_file, read_at_most, read_link_at_most};
 use crate::front_matter;
 use codex_base::AbsPath;
-use codex_protocol::skills::{SkillErrorInfo, SkillMetadata, SkillRule, SkillScope, SkillSettings};
+use codex_protocol::skills::{SkillErrorInfo, SkillMetadata, SkillScope, SkillSettings};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Where to look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct SkillsRequest<'a> {
     pub codex_home: &'a AbsPath,
     /// The user's.
@@ -22,6 +23,8 @@ pub struct SkillsRequest<'a> {
     pub project_root: &'a AbsPath,
     pub cwd: &'a AbsPath,
     pub settings: &'a SkillSettings,
+    /// Whether what a skill of the project leads to may be read: a link in a checkout could name a file of the user's.
+    pub may_read: &'a dyn Fn(&Path) -> bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Skill {
     pub metadata: SkillMetadata,
     /// The model is told of it without being asked for it.
     pub listed: bool,
+    /// Of the project: where its file lay when it was allowed to be read.
+    pub(crate) place: Option<PathBuf>,
 }
 
 /// What there is. Of several with one name the first is meant.
@@ -64,11 +69,15 @@ pub fn skills(request: &SkillsRequest<'_>) -> SkillSet {
     for root in roots(request) {
         for file in files(&root) {
             let Ok(real) = file.canonicalize() else { continue };
-            if !seen.insert(real) {
+            if seen.contains(&real) {
                 continue;
             }
-            match read(&file, root.scope, &request.settings.rules) {
-                Ok(skill) => set.skills.push(skill),
+            match read(&file, root.scope, request) {
+                Ok(skill) => {
+                    // What a project may not lead to is still a skill where the user put it.
+                    seen.insert(real);
+                    set.skills.push(skill);
+                }
                 Err(message) => set.errors.push(SkillErrorInfo { path: file, message }),
             }
         }
@@ -139,8 +148,16 @@ fn files(root: &Root) -> Vec<AbsPath> {
     found
 }
 
-fn read(file: &AbsPath, scope: SkillScope, rules: &[SkillRule]) -> Result<Skill, String> {
-    let head = read_at_most(file, HEAD_BYTES_MAX).map_err(|error| format!("it cannot be read: {error}"))?;
+fn read(file: &AbsPath, scope: SkillScope, request: &SkillsRequest<'_>) -> Result<Skill, String> {
+    let place = RefCell::new(None);
+    let may_read = |real: &Path| {
+        // Links of the user's own folders are the user's own.
+        if scope == SkillScope::Repo {
+            place.replace(Some(real.to_owned()));
+        }
+        scope != SkillScope::Repo || (request.may_read)(real)
+    };
+    let head = read_link_at_most(file, HEAD_BYTES_MAX, &may_read).map_err(|error| format!("it cannot be read: {error}"))?;
     let (yaml, _) = front_matter::split(&head.text).ok_or("it does not begin with a block between two lines of `---`")?;
     let said = front_matter::scalars(yaml);
     let text = |key: &str, max: usize| -> Result<String, String> {
@@ -152,7 +169,7 @@ fn read(file: &AbsPath, scope: SkillScope, rules: &[SkillRule]) -> Result<Skill,
         Ok(text)
     };
     let (name, description) = (text("name", NAME_MAX)?, text("description", DESCRIPTION_MAX)?);
-    let said_last = rules.iter().rev().find(|rule| rule.skill.fits(&name, file));
+    let said_last = request.settings.rules.iter().rev().find(|rule| rule.skill.fits(&name, file));
     let metadata = SkillMetadata {
         enabled: said_last.is_none_or(|rule| rule.enabled),
         short_description: said.get("metadata.short-description").map(|text| one_line(text)),
@@ -162,7 +179,8 @@ fn read(file: &AbsPath, scope: SkillScope, rules: &[SkillRule]) -> Result<Skill,
         scope,
     };
     let listed = is_listed(file);
-    Ok(Skill { metadata, listed })
+    let place = place.into_inner();
+    Ok(Skill { metadata, listed, place })
 }
 
 /// A file beside it may say that only a user may ask for it.

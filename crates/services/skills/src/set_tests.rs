@@ -1,6 +1,6 @@
 //! Each case lays out files below a temporary directory and shows what is found from `p/a`.
 
-use crate::set::{SkillSet, SkillsRequest, skills};
+use crate::set::{Skill, SkillSet, SkillsRequest, skills};
 use crate::told;
 use codex_base::AbsPath;
 use codex_protocol::skills::{SkillNamed, SkillRule, SkillSettings};
@@ -33,6 +33,7 @@ impl Place {
             project_root: &self.path("p"),
             cwd: &self.path("p/a"),
             settings,
+            may_read: &|path| !path.ends_with("secret"),
         })
     }
 
@@ -149,6 +150,43 @@ fn a_link_is_followed_once() {
     insta::assert_snapshot!(place.shown(&place.find(&SkillSettings::default())), @"User a: when needed @ ~/codex/skills/first/a/SKILL.md");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_skill_of_the_project_that_leads_to_something_hidden_is_no_skill() {
+    let place = Place::new(&[
+        ("secret", &head("secret", "of the user")),
+        ("open", &head("open", "of somebody")),
+        ("p/.agents/skills/a/readme", ""),
+        ("p/.agents/skills/b/readme", ""),
+        ("codex/skills/own/readme", ""),
+    ]);
+    for (from, to) in [
+        ("secret", "p/.agents/skills/a/SKILL.md"),
+        ("open", "p/.agents/skills/b/SKILL.md"),
+        ("secret", "codex/skills/own/SKILL.md"),
+    ] {
+        std::os::unix::fs::symlink(place.path(from), place.path(to)).unwrap();
+    }
+    let whole = |skill: &Skill| told::whole(skill).map_err(|error| error.to_string());
+
+    let set = place.find(&SkillSettings::default());
+
+    insta::assert_snapshot!(place.shown(&set), @r"
+    Repo open: of somebody @ ~/p/.agents/skills/b/SKILL.md
+    User secret: of the user @ ~/codex/skills/own/SKILL.md
+    ~/p/.agents/skills/a/SKILL.md: it cannot be read: it leads to a file that the sandbox policy hides
+    ");
+    assert!(whole(&set.skills[0]).is_ok() && whole(&set.skills[1]).is_ok());
+    // Another link, put there before the skill is asked for.
+    let file = place.path("p/.agents/skills/b/SKILL.md");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(place.path("secret"), &file).unwrap();
+    assert_eq!(
+        whole(&set.skills[0]).unwrap_err(),
+        "it leads to a file that the sandbox policy hides"
+    );
+}
+
 #[test]
 fn the_model_is_told_what_fits() {
     let texts = ["a", "b", "c"].map(|name| head(name, &"many words ".repeat(20)));
@@ -207,7 +245,7 @@ fn a_skill_is_asked_for_by_its_name() {
     check("Use $deploy: now", &["deploy"]);
     check("$deployment $HOME US$deploy \\$deploy $$deploy $off $", &[]);
 
-    let whole = told::whole("deploy", &set.skills[0].metadata.path).unwrap();
+    let whole = told::whole(&set.skills[0]).unwrap();
     insta::assert_snapshot!(place.words(&whole), @r"
     <name>deploy</name>
     <path>~/codex/skills/a/SKILL.md</path>

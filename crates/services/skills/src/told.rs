@@ -1,9 +1,10 @@
 //! What the model is told of skills: a list of them, and the whole of one that is asked for.
 
-use crate::files::read_at_most;
+use crate::files::read_link_at_most;
 use crate::set::{Skill, SkillSet};
-use codex_base::AbsPath;
+use codex_protocol::skills::SkillMetadata;
 use std::io;
+use std::path::Path;
 
 /// Of one skill's file.
 const SKILL_BYTES_MAX: usize = 256 * 1024;
@@ -72,8 +73,11 @@ fn is_in_name(c: char) -> bool {
 ///
 /// # Errors
 /// If its file cannot be read.
-pub fn whole(name: &str, path: &AbsPath) -> io::Result<String> {
-    let file = read_at_most(path, SKILL_BYTES_MAX)?;
+pub fn whole(skill: &Skill) -> io::Result<String> {
+    let SkillMetadata { name, path, .. } = &skill.metadata;
+    // A link may lead elsewhere by now.
+    let as_before = |real: &Path| skill.place.as_deref().is_none_or(|place| place == real);
+    let file = read_link_at_most(path, SKILL_BYTES_MAX, &as_before)?;
     let cut = if file.is_cut {
         "\n(the rest is left out: read the file)"
     } else {

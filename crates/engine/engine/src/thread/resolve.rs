@@ -162,10 +162,11 @@ fn web_search(config: &Config, info: &ModelInfo) -> Option<Arc<WebSearch>> {
     })
 }
 
-/// The AGENTS.md files of a directory. One in the project that no rule is about counts as readable: it is asked for by name, not by a command.
-pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> codex_skills::ProjectDocs {
+/// Whether the model may be told what is in a file that a name in the project leads to. One in the project that no rule is about counts as
+/// readable: it is asked for by name, not by a command.
+pub fn may_read(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> impl Fn(&Path) -> bool {
     let policy = policy(shared, cwd, &resolved.config);
-    let may_read = |path: &Path| {
+    move |path| {
         AbsPath::new(path).is_ok_and(|path| match codex_permissions::decision(&policy, &path) {
             Decision {
                 rights: Rights::None,
@@ -176,14 +177,18 @@ pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> code
                 ..
             } => true,
         })
-    };
+    }
+}
+
+/// The AGENTS.md files of a directory.
+pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> codex_skills::ProjectDocs {
     codex_skills::project_docs(&codex_skills::DocsRequest {
         codex_home: &shared.env.codex_home,
         project_root: &resolved.project_root,
         cwd,
         max_bytes: resolved.config.project_doc_max_bytes,
         fallback_filenames: &resolved.config.project_doc_fallback_filenames,
-        may_read: &may_read,
+        may_read: &may_read(shared, cwd, resolved),
     })
 }
 

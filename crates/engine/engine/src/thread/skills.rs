@@ -2,13 +2,14 @@
 //!
 //! Looks at files: belongs on a blocking thread.
 
+use super::resolve;
 use crate::shared::Shared;
 use codex_base::AbsPath;
 use codex_config::Resolved;
 use codex_model::ModelInfo;
 use codex_protocol::items::UserInput;
 use codex_protocol::skills::{SkillMetadata, SkillSettings};
-use codex_skills::{SkillSet, SkillsRequest, told};
+use codex_skills::{Skill, SkillSet, SkillsRequest, told};
 
 /// Part of the model's window that the list of skills may take, in hundredths (observed of the reference).
 const WINDOW_PERCENT: u64 = 2;
@@ -22,6 +23,7 @@ pub fn of_folder(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> SkillSe
         project_root: &resolved.project_root,
         cwd,
         settings: &resolved.config.skills,
+        may_read: &resolve::may_read(shared, cwd, resolved),
     })
 }
 
@@ -44,14 +46,16 @@ pub fn told(set: &SkillSet, settings: &SkillSettings, model: &ModelInfo) -> (Opt
 
 /// The skills that input names, as `$name` or by itself, each once and whole.
 pub fn asked_for(input: &[UserInput], set: &SkillSet) -> Vec<String> {
-    let mut asked: Vec<&SkillMetadata> = Vec::new();
+    let mut asked: Vec<&Skill> = Vec::new();
     for part in input {
-        let named: Vec<&SkillMetadata> = match part {
-            UserInput::Text { text } => told::mentioned(text, set).into_iter().map(|skill| &skill.metadata).collect(),
+        let named: Vec<&Skill> = match part {
+            UserInput::Text { text } => told::mentioned(text, set),
             UserInput::Skill { name, path } => {
-                let enabled = || set.enabled().map(|skill| &skill.metadata);
-                let found = enabled().find(|skill| skill.path.as_path() == std::path::Path::new(path));
-                found.or_else(|| enabled().find(|skill| skill.name == *name)).into_iter().collect()
+                let found = set
+                    .enabled()
+                    .find(|skill| skill.metadata.path.as_path() == std::path::Path::new(path));
+                let found = found.or_else(|| set.enabled().find(|skill| skill.metadata.name == *name));
+                found.into_iter().collect()
             }
             UserInput::LocalImage { .. } | UserInput::Image { .. } => Vec::new(),
         };
@@ -61,12 +65,10 @@ pub fn asked_for(input: &[UserInput], set: &SkillSet) -> Vec<String> {
             }
         }
     }
-    let whole = |skill: &SkillMetadata| {
-        told::whole(&skill.name, &skill.path).unwrap_or_else(|error| {
-            format!(
-                "<name>{}</name>\n<path>{}</path>\nIt cannot be read: {error}",
-                skill.name, skill.path
-            )
+    let whole = |skill: &Skill| {
+        told::whole(skill).unwrap_or_else(|error| {
+            let SkillMetadata { name, path, .. } = &skill.metadata;
+            format!("<name>{name}</name>\n<path>{path}</path>\nIt cannot be read: {error}")
         })
     };
     asked.into_iter().map(whole).collect()
