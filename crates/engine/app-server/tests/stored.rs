@@ -112,6 +112,26 @@ async fn a_fork_survives_its_process_and_the_archiving_of_its_source() {
 }
 
 #[tokio::test]
+async fn the_turns_of_a_fork_without_its_source_are_refused_with_the_way_out() {
+    let (_mock, _home, mut session) = open().await;
+    let source = session.start(Default::default()).await.thread;
+    session.run_turn(&source.id, "one").await;
+    let forked = fork(&session, of(&source.id)).await.unwrap().thread;
+    std::fs::remove_file(source.path.unwrap()).unwrap();
+
+    let params = ThreadReadParams {
+        thread_id: forked.id,
+        include_turns: true,
+    };
+    let error = refused(session.client.request::<ThreadRead>(params).await);
+
+    assert_eq!(error.stable_code(), "session.fork_source_missing");
+    let hint = error.data.and_then(|data| data.hint).unwrap();
+    assert!(hint.contains("put the file of"), "{hint}");
+    session.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_ephemeral_fork_leaves_no_file() {
     let (_mock, _home, mut session) = open().await;
     let source = session.start(Default::default()).await.thread;

@@ -326,9 +326,13 @@ async fn a_turn_ends_at_whichever_append_the_disk_is_full() {
             assert!(append > 10, "a turn has more appends than {append}");
             break;
         }
-        let code = turn.error.and_then(|error| error.code);
+        let error = turn.error.unwrap();
         assert_eq!(
-            (turn.status, code.as_deref()),
+            error.additional_details.as_deref(),
+            Some("hint: make space, or check rights; codex resume goes on with what was written")
+        );
+        assert_eq!(
+            (turn.status, error.code.as_deref()),
             (TurnStatus::Failed, Some("journal.write_failed")),
             "append {append}"
         );

@@ -98,5 +98,8 @@ pub(super) fn journal_lost_request() -> RequestError {
 }
 
 pub(super) fn journal_lost(reason: &str) -> TurnError {
-    TurnError::new("journal.write_failed", reason, codex_protocol::errors::CodexErrorInfo::Other)
+    TurnError {
+        additional_details: Some("hint: make space, or check rights; codex resume goes on with what was written".to_owned()),
+        ..TurnError::new("journal.write_failed", reason, codex_protocol::errors::CodexErrorInfo::Other)
+    }
 }

@@ -10,6 +10,7 @@ use super::{undo, widening};
 use crate::code_review::{self, thread::Reviewer};
 use crate::compact::changes::{self, Changes, ChangesQuery};
 use crate::context::surroundings::Surroundings;
+use crate::engine::journal_error;
 use crate::engine::{Engine, internal};
 use crate::reviewer::{self, NoAssessment};
 use crate::shared::Shared;
@@ -578,7 +579,7 @@ async fn answer_text(mut events: mpsc::Receiver<ModelEvent>) -> Result<String, M
 
 /// The reducer's view of a journal as the thread's turns.
 fn with_turns(mut thread: Thread, journal: Result<Loaded, JournalError>, running: Option<&str>) -> Result<Thread, RequestError> {
-    let records = undo::recorded(journal).map_err(|error| RequestError::internal(error.code(), error.to_string()))?;
+    let records = undo::recorded(journal).map_err(|error| journal_error(&error))?;
     thread.turns = codex_sessions::turns(&records);
     if let Some(last) = thread.turns.last_mut().filter(|last| running == Some(last.id.as_str())) {
         last.status = TurnStatus::InProgress;
