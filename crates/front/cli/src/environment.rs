@@ -34,8 +34,21 @@ pub struct Terminals {
 /// # Errors
 /// If there is no working directory or no home for our files.
 pub fn read() -> Result<Surroundings, ExecError> {
+    read_for(None)
+}
+
+/// The same for a command with this `-C`: one that does not count from the folder codex was started in does without that folder.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_for(cd: Option<&Path>) -> Result<Surroundings, ExecError> {
     let timezone = codex_base::zone::system_name(std::env::var("TZ").ok().as_deref());
-    let cwd = std::env::current_dir().map_err(|error| ExecError::new("cli.no_cwd", format!("no working directory: {error}")))?;
+    let no_cwd = |error| {
+        ExecError::new("cli.no_cwd", format!("no working directory: {error}"))
+            .with_hint("change to a folder that exists, or name one from / on with -C")
+    };
+    let elsewhere = cd.filter(|cd| cd.is_absolute()).map(Path::to_owned);
+    let cwd = std::env::current_dir().or_else(|error| elsewhere.ok_or_else(|| no_cwd(error)))?;
     let cwd = AbsPath::new(cwd).map_err(|error| ExecError::new("cli.no_cwd", error.to_string()))?;
     let mut process = ProcessEnv::new(std::env::vars_os(), cwd, user_shell(), timezone).map_err(config_error)?;
     process.load_dot_env();

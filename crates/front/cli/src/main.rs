@@ -69,7 +69,7 @@ fn run(command: Command) -> Result<ExitCode, ExecError> {
         Command::Tui(command) => terminal::run(&command),
         Command::Exec(command) => {
             let sandbox = wire::sandbox();
-            let surroundings = environment::read()?;
+            let surroundings = environment::read_for(command.shared.cd.as_deref())?;
             let prepared = prepare::exec(&command, &surroundings)?;
             start(prepared, &surroundings, sandbox, |_, _| {})
         }

@@ -38,7 +38,7 @@ use tokio::sync::watch;
 /// If there is no terminal, or something is wrong before the interface begins.
 pub fn run(command: &TuiCommand) -> Result<ExitCode, ExecError> {
     let sandbox = wire::sandbox();
-    let surroundings = environment::read()?;
+    let surroundings = environment::read_for(command.shared.cd.as_deref())?;
     at_a_terminal(&surroundings)?;
     run_in(command, surroundings, sandbox, || {})
 }

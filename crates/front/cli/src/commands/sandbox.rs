@@ -17,7 +17,7 @@ use codex_process::record::Recording;
 use codex_protocol::settings::SandboxMode;
 use codex_sandbox_cmd::{Access, Asked, Ended, InForce, SandboxCmdError, State};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Arguments of `codex sandbox`.
@@ -185,7 +185,7 @@ impl Run {
             let error = ExecError::new("sandbox.no_command", "there is no command to run");
             return Err(error.with_hint("codex sandbox -- COMMAND, for example codex sandbox -- ls"));
         }
-        let surroundings = environment::read()?;
+        let surroundings = environment::read_for(self.policy.cd(root))?;
         if self.policy.full_auto {
             tell("note: --full-auto is an older name of --sandbox workspace-write");
         }
@@ -290,10 +290,14 @@ impl Policy {
         }
     }
 
+    fn cd<'a>(&'a self, root: &'a Root) -> Option<&'a Path> {
+        self.cd.as_deref().or(root.shared.cd.as_deref())
+    }
+
     /// What is odd about it is told.
     fn in_force(&self, root: &Root, surroundings: &Surroundings) -> Result<InForce, ExecError> {
         let process = &surroundings.process;
-        let cwd = working_directory(self.cd.as_deref().or(root.shared.cd.as_deref()), &process.cwd)?;
+        let cwd = working_directory(self.cd(root), &process.cwd)?;
         let overrides = self.overrides(root)?;
         let state = self.state(process.cwd.clone()).map_err(|error| told(&error))?;
         let asked = Asked {
@@ -336,8 +340,9 @@ impl Policy {
 
 impl Explain {
     fn run(self, outer: &Policy, root: &Root) -> Result<ExitCode, ExecError> {
-        let surroundings = environment::read()?;
-        let in_force = self.policy.inside(outer).in_force(root, &surroundings)?;
+        let policy = self.policy.inside(outer);
+        let surroundings = environment::read_for(policy.cd(root))?;
+        let in_force = policy.in_force(root, &surroundings)?;
         let sandbox = wire::sandbox();
         let explanation =
             codex_sandbox_cmd::explain::explain(self.access, &self.target, &in_force, &surroundings.process, sandbox.capabilities());

@@ -185,6 +185,31 @@ fn a_missing_directory_is_named() {
     ");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_gone_does_not_matter_to_a_run_that_works_elsewhere() {
+    let mock = MockModel::start([Answer::message("Hello.")]);
+    let lab = user_of(&mock);
+    let in_lost_folder = |more: &[&str]| {
+        let mut command = lab.home.command("sh");
+        let codex = lab.command(&[]);
+        command.args(["-c", "mkdir gone; cd gone; rmdir ../gone; exec \"$@\"", "sh"]);
+        command.arg(codex.get_program()).arg("exec").args(more).arg("hello");
+        lab.start(command).ended(PATIENCE)
+    };
+
+    let elsewhere = in_lost_folder(&["-C", lab.home.workspace().to_str().unwrap()]);
+    elsewhere.assert_code(0);
+    assert_eq!(elsewhere.stdout, "Hello.\n");
+    assert_text!(in_lost_folder(&["-C", "."]).all(), @"
+    Ok(1)
+    -- stdout
+    -- stderr
+    error: no working directory: No such file or directory (os error 2) [cli.no_cwd]
+    hint: change to a folder that exists, or name one from / on with -C
+    ");
+}
+
 #[test]
 fn an_empty_prompt_is_refused() {
     let lab = new_user();

@@ -56,13 +56,13 @@ impl Learn {
             let error = ExecError::new("sandbox.no_command", "there is no command to learn from");
             return Err(error.with_hint("codex sandbox learn -- COMMAND, for example codex sandbox learn -- make"));
         };
-        let surroundings = environment::read()?;
+        let policy = self.policy.clone().inside(outer);
+        let surroundings = environment::read_for(policy.cd(root))?;
         let file = self.file(&surroundings);
         if let Some(file) = &file {
             // Again when it is written; here so that nothing runs in vain.
             must_be_free(file)?;
         }
-        let policy = self.policy.inside(outer);
         let in_force = policy.in_force(root, &surroundings)?;
         let sandbox = wire::sandbox_for_one_command();
         let execution = Execution {
