@@ -6,6 +6,7 @@ use crate::opening;
 use crate::settings::TurnOverrides;
 use crate::shared::Shared;
 use crate::thread::resolve;
+use codex_base::with_causes;
 use codex_model::ModelInfo;
 use codex_protocol::models::{Model, ReasoningEffortOption};
 use codex_protocol::requests::RequestError;
@@ -31,8 +32,9 @@ fn look_up(shared: &Shared, model_provider: Option<String>) -> Result<Found, Req
         model_provider,
         ..TurnOverrides::default()
     };
-    let (_, resolved) = resolve::config_for(shared, &overrides).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
-    let catalog = resolve::catalog_of(shared, &resolved).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
+    let (_, resolved) =
+        resolve::config_for(shared, &overrides).map_err(|error| RequestError::invalid(error.code(), with_causes(&error)))?;
+    let catalog = resolve::catalog_of(shared, &resolved).map_err(|error| RequestError::invalid(error.code(), with_causes(&error)))?;
     let default = resolve::default_model(&catalog, &resolved);
     let models = catalog.models().iter().map(|info| model(info, default)).collect();
     Ok((models, opening::client(shared, &resolved)?))

@@ -81,8 +81,8 @@ pub fn client(shared: &Shared, resolved: &Resolved) -> Result<Arc<dyn ModelClien
     codex_model::build(provider, &lookup, login, &shared.identity, &shared.models).map_err(|error| invalid(error.code(), &error))
 }
 
-fn invalid(code: &str, error: &impl ToString) -> RequestError {
-    RequestError::invalid(code, error.to_string())
+fn invalid(code: &str, error: &dyn std::error::Error) -> RequestError {
+    RequestError::invalid(code, codex_base::with_causes(error))
 }
 
 /// What is particular to one thread.

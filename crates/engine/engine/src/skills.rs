@@ -3,7 +3,7 @@
 use crate::engine::{Engine, blocking};
 use crate::settings::TurnOverrides;
 use crate::thread::{resolve, skills};
-use codex_base::AbsPath;
+use codex_base::{AbsPath, with_causes};
 use codex_config::edit;
 use codex_protocol::requests::RequestError;
 use codex_protocol::skills::{SkillNamed, SkillsConfigWriteResult, SkillsListEntry};
@@ -32,7 +32,7 @@ impl Engine {
     ) -> Result<SkillsConfigWriteResult, RequestError> {
         let shared = Arc::clone(&self.shared);
         let change = move || {
-            edit::switch_skill(&shared.env, &skill, on).map_err(|error| RequestError::internal(error.code(), error.to_string()))?;
+            edit::switch_skill(&shared.env, &skill, on).map_err(|error| RequestError::internal(error.code(), with_causes(&error)))?;
             let seen = entry(&shared, cwd)?;
             let found = seen.skills.iter().find(|found| skill.fits(&found.name, &found.path));
             Ok(SkillsConfigWriteResult {
@@ -49,7 +49,7 @@ fn entry(shared: &crate::shared::Shared, cwd: AbsPath) -> Result<SkillsListEntry
         ..TurnOverrides::default()
     };
     let (cwd, resolved) =
-        resolve::config_for(shared, &overrides).map_err(|error| RequestError::invalid(error.code(), error.to_string()))?;
+        resolve::config_for(shared, &overrides).map_err(|error| RequestError::invalid(error.code(), with_causes(&error)))?;
     let set = skills::of_folder(shared, &cwd, &resolved);
     Ok(SkillsListEntry {
         skills: set.skills.into_iter().map(|skill| skill.metadata).collect(),

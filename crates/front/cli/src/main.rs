@@ -22,6 +22,7 @@ mod wire;
 mod worktree;
 
 use args::Command;
+use codex_exec::human::visible;
 use codex_exec::{Ended, ExecError, ExecOptions, ExitStatus, Streams};
 use codex_process::Sandbox;
 use environment::Surroundings;
@@ -132,7 +133,7 @@ async fn serve(
     ended
 }
 
-/// On stderr, if anybody is there.
+/// On stderr, if anybody is there. Names in it cannot drive the terminal.
 fn tell(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = std::io::stderr().write_all(visible(text).as_bytes());
 }

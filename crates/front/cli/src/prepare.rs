@@ -11,7 +11,7 @@ use crate::trust;
 use crate::worktree;
 use codex_base::{AbsPath, RandomIds, SystemClock};
 use codex_config::Overrides;
-use codex_exec::human::Colour;
+use codex_exec::human::{Colour, visible};
 use codex_exec::prompt::{self, Continues};
 use codex_exec::{ExecError, ExecOptions, Output, Session, Task};
 use codex_model::LocalServer;
@@ -174,7 +174,7 @@ pub fn new_worktree(cwd: &AbsPath, surroundings: &Surroundings) -> Result<AbsPat
 
 /// A line on stderr, if anybody is there.
 pub fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", visible(line));
 }
 
 /// As [`working_directory`], for a conversation: its journal and its model are told of the directory as text, and commands would not find it.

@@ -1,5 +1,6 @@
 //! One turn from the client's side: start, report, interrupt, end.
 
+use crate::human::visible;
 use crate::output::{Report, Streams};
 use crate::waits::{Wait, Waits};
 use crate::{ExecError, ExecOptions, ExitStatus, Surroundings, Task, reaches, session};
@@ -57,14 +58,14 @@ pub async fn run(
     match ended {
         Ok(status) => status,
         Err(Failure::Error(error)) => {
-            streams.err(&format!("{}\n", error.report())).await;
+            streams.err(&format!("{}\n", visible(&error.report()))).await;
             ExitStatus::of_failure(Some(&error.code))
         }
         // Whoever read our output has gone; there is nobody to tell.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitStatus::Failed,
         Err(Failure::Output(error)) => {
             let error = ExecError::new("output.write_failed", format!("cannot write to stdout: {error}"));
-            streams.err(&format!("{}\n", error.report())).await;
+            streams.err(&format!("{}\n", visible(&error.report()))).await;
             ExitStatus::Failed
         }
         Err(Failure::Interrupted) => ExitStatus::Interrupted,

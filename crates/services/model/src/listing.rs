@@ -19,7 +19,7 @@ const MODELS_MAX: usize = 1_000;
 /// Why the file of `model_catalog_json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    #[error("model_catalog_json: cannot read {}: {source}", path.display())]
+    #[error("model_catalog_json: cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("model_catalog_json: {} is no model catalogue: {problem}", path.display())]
     Invalid { path: PathBuf, problem: String },
@@ -222,7 +222,7 @@ mod tests {
             if let Some(text) = text {
                 std::fs::write(&path, text).unwrap();
             }
-            let error = read(&path).unwrap_err().to_string();
+            let error = codex_base::with_causes(&read(&path).unwrap_err());
             error.replace(&path.display().to_string(), "FILE")
         };
 

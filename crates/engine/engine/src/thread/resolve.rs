@@ -9,7 +9,7 @@ use crate::settings::{CompactionSettings, TurnOverrides, TurnSettings, TurnSetup
 use crate::shared::Shared;
 use crate::thread::skills;
 use base64::Engine as _;
-use codex_base::AbsPath;
+use codex_base::{AbsPath, with_causes};
 use codex_config::{Config, ConfigError, Overrides, Resolved};
 use codex_model::{Catalog, CatalogError, LocalServer, ModelInfo};
 use codex_permissions::additional::{Additional, Places};
@@ -198,9 +198,9 @@ pub fn project_docs(shared: &Shared, cwd: &AbsPath, resolved: &Resolved) -> code
 /// If the configuration, or the catalogue of models, became unreadable since the thread started.
 pub fn turn_setup(request: ResolveRequest) -> Result<TurnSetup, TurnError> {
     let (cwd, resolved) = config_for(&request.shared, &request.overrides)
-        .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
+        .map_err(|error| TurnError::new(error.code(), with_causes(&error), CodexErrorInfo::BadRequest))?;
     let (model, model_info) = model_for(&request.shared, &resolved)
-        .map_err(|error| TurnError::new(error.code(), error.to_string(), CodexErrorInfo::BadRequest))?;
+        .map_err(|error| TurnError::new(error.code(), with_causes(&error), CodexErrorInfo::BadRequest))?;
     let docs = project_docs(&request.shared, &cwd, &resolved);
     // What a client asked for with the turn may have been narrowed down.
     let mut warnings: Vec<String> = resolved.warnings.iter().cloned().chain(warnings(&model_info, &docs)).collect();

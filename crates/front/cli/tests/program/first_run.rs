@@ -185,6 +185,24 @@ fn a_missing_directory_is_named() {
     ");
 }
 
+#[test]
+fn a_script_that_cannot_be_read_is_told_with_the_reason() {
+    let scripted = [
+        "exec",
+        "-c",
+        "model_provider=scripted",
+        "-c",
+        "model_providers.scripted.script=/no/script\u{1b}",
+        "hello",
+    ];
+    assert_text!(refused(&new_user(), &scripted).all(), @"
+    Ok(1)
+    -- stdout
+    -- stderr
+    error: cannot read the script /no/script␛: No such file or directory (os error 2) [model.script_unreadable]
+    ");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_is_gone_does_not_matter_to_a_run_that_works_elsewhere() {

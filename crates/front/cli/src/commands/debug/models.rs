@@ -44,7 +44,8 @@ fn configured(root: &Root) -> Result<(Catalog, String), ExecError> {
     );
     let catalog = || {
         let file = config.model_catalog_json.as_deref();
-        codex_model::catalog_for(file, &config.provider, &lists).map_err(|error| ExecError::new(error.code(), error.to_string()))
+        codex_model::catalog_for(file, &config.provider, &lists)
+            .map_err(|error| ExecError::new(error.code(), codex_base::with_causes(&error)))
     };
     // A catalogue of the user's own that is none ends this before anybody is asked.
     catalog()?;
