@@ -191,6 +191,14 @@ pub fn read_regular_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     String::from_utf8(read_regular(path, bytes_max)?).map_err(no_text)
 }
 
+/// Whether the files in a folder that say what git ignores can be read to their end. Who walks folders with the `ignore` crate asks first: it
+/// opens whatever lies there, a pipe or a link to a device as well, and reads lines of any length.
+pub fn ignore_files_end(folder: &Path) -> bool {
+    const BYTES_MAX: u64 = 16 * 1024 * 1024;
+    let ends = |name| fs::metadata(folder.join(name)).map_or(true, |facts| facts.is_file() && facts.len() <= BYTES_MAX);
+    [".gitignore", ".ignore", ".git/info/exclude"].into_iter().all(ends)
+}
+
 /// Opens for appending; makes the file, for the owner alone, if it is missing.
 ///
 /// # Errors

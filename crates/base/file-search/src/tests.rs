@@ -55,6 +55,34 @@ fn what_git_ignores_and_its_own_files_are_left_out_and_hidden_files_are_not() {
     assert_eq!(paths, [".github/config", "src/config"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn ignore_files_that_are_none_are_not_waited_for() {
+    let (_folder, root) = tree(&["a/config", "b/config", "b/c/config", "config"]);
+    let pipe = |path: &str| {
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&*root.join(path))
+                .status()
+                .unwrap()
+                .success()
+        )
+    };
+    let paths = || {
+        let mut paths = found(&root, "config");
+        paths.sort();
+        paths
+    };
+
+    pipe("b/c/.gitignore");
+    std::os::unix::fs::symlink("/dev/zero", root.join("a/.ignore")).unwrap();
+    assert_eq!(paths(), ["b/config", "config"]);
+
+    fs::write(root.join(".ignore"), "b\n").unwrap();
+    pipe(".gitignore");
+    assert_eq!(paths(), ["b/config", "config"], "nothing is ignored then");
+}
+
 #[test]
 fn a_newer_query_is_answered_in_place_of_an_older_one() {
     let (_folder, root) = tree(&["alpha.txt", "beta.txt"]);

@@ -1,7 +1,7 @@
 //! Looks up what lies below the roots.
 
 use crate::Entry;
-use codex_base::AbsPath;
+use codex_base::{AbsPath, os};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,13 +17,17 @@ pub fn walk(roots: &[AbsPath], entries_max: usize, ended: &AtomicBool, found: im
     let count = AtomicUsize::new(0);
     for (index, root) in roots.iter().enumerate() {
         let mut builder = WalkBuilder::new(root);
+        let ignores = root.ancestors().all(|folder| os::ignore_files_end(&folder));
         builder
+            .ignore(ignores)
+            .git_ignore(ignores)
+            .git_exclude(ignores)
             .hidden(false)
             .follow_links(false)
             // `.gitignore` counts outside of repositories, too.
             .require_git(false)
             .threads(std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX))
-            .filter_entry(|entry| entry.file_name() != ".git");
+            .filter_entry(|entry| entry.file_name() != ".git" && can_be_walked(entry));
         builder.build_parallel().run(|| {
             let mut batch = Batch {
                 entries: Vec::new(),
@@ -44,6 +48,11 @@ pub fn walk(roots: &[AbsPath], entries_max: usize, ended: &AtomicBool, found: im
             })
         });
     }
+}
+
+/// Folders below the root whose ignore files have no end are left out.
+fn can_be_walked(entry: &DirEntry) -> bool {
+    entry.depth() == 0 || !entry.file_type().is_some_and(|kind| kind.is_dir()) || os::ignore_files_end(entry.path())
 }
 
 /// Entries of one thread that wait to be handed over.

@@ -3,8 +3,8 @@
 //! What patches touched is known. What commands changed is not, so the workspace is searched for files that were written since the session
 //! began; those may also be the user's own. Ignored and hidden files are passed over.
 
-use codex_base::{AbsPath, Timestamp, hex};
-use ignore::WalkBuilder;
+use codex_base::{AbsPath, Timestamp, hex, os};
+use ignore::{DirEntry, WalkBuilder};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -95,7 +95,13 @@ pub fn look_up(query: &ChangesQuery) -> Changes {
 
 fn written_since(query: &ChangesQuery, since: Timestamp) -> (BTreeSet<AbsPath>, bool) {
     let since = SystemTime::from(since);
+    let ignores = query.cwd.ancestors().all(|folder| os::ignore_files_end(&folder));
+    let is_folder = |entry: &DirEntry| entry.file_type().is_some_and(|kind| kind.is_dir());
     let walk = WalkBuilder::new(&query.cwd)
+        .ignore(ignores)
+        .git_ignore(ignores)
+        .git_exclude(ignores)
+        .filter_entry(move |entry| entry.depth() == 0 || !is_folder(entry) || os::ignore_files_end(entry.path()))
         .git_global(false)
         .follow_links(false)
         .same_file_system(true)
@@ -237,6 +243,32 @@ mod tests {
         let others: Vec<_> = found.others.iter().map(|file| (file.path.as_str(), file.state.clone())).collect();
         assert_eq!(others, [("new", hash_of("2"))]);
         assert!(!found.cut_short);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_a_command_left_as_an_ignore_file_is_not_waited_for() {
+        let (_folder, cwd) = lab();
+        fs::create_dir(cwd.join("in")).unwrap();
+        for (name, file) in [("in/.gitignore", "in/new"), (".gitignore", "new")] {
+            assert!(
+                std::process::Command::new("mkfifo")
+                    .arg(&*cwd.join(name))
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            fs::write(cwd.join(file), "2").unwrap();
+        }
+        let query = ChangesQuery {
+            patched: BTreeSet::new(),
+            cwd,
+            since: Some(Timestamp::try_from(SystemTime::now() - Duration::from_secs(60)).unwrap()),
+        };
+
+        let found = look_up(&query);
+
+        assert_eq!(found.others.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["new"]);
     }
 
     #[test]
