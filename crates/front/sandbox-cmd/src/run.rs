@@ -115,6 +115,8 @@ fn not_started(error: SpawnError, spec: &CommandSpec) -> SandboxCmdError {
     let program = name.to_string_lossy().into_owned();
     match error {
         SpawnError::Sandbox(error) => error.into(),
+        // An empty name was looked for in the folders of PATH, and found one of them.
+        SpawnError::Program { .. } if program.is_empty() => SandboxCmdError::NotFound { program },
         SpawnError::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             // The system says the same of a script whose interpreter is missing.
             if is_file(name, &spec.cwd) {

@@ -10,6 +10,7 @@ use super::{Root, json_text, print};
 use crate::environment::{self, Surroundings};
 use crate::prepare::{tell, working_directory};
 use crate::{runtime, signals, wire};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Subcommand};
 use codex_config::{Overrides, ProcessEnv};
 use codex_exec::ExecError;
@@ -126,6 +127,7 @@ struct Explain {
     access: Access,
 
     /// A path, a host or unix:PATH for connect, a program for exec
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     target: String,
 
     /// As JSON

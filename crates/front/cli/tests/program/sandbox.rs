@@ -62,6 +62,7 @@ fn a_command_that_a_signal_ends_or_that_is_none_has_the_exit_code_that_shells_ha
         vec!["--", "/etc/passwd"],
         vec!["./script"],
         vec!["./no-program"],
+        vec!["--", ""],
         vec![],
     ]
     .map(|words| sandboxed(&lab, &words).all());
@@ -84,6 +85,10 @@ fn a_command_that_a_signal_ends_or_that_is_none_has_the_exit_code_that_shells_ha
     -- stdout
     -- stderr
     error: "./no-program" cannot be executed: Exec format error (os error 8) [sandbox.command_not_executable]
+    Ok(127)
+    -- stdout
+    -- stderr
+    error: there is no program "" [sandbox.command_not_found]
     Ok(1)
     -- stdout
     -- stderr
@@ -158,6 +163,8 @@ fn wrong_flags_and_a_broken_configuration_end_before_the_command_begins() {
     };
 
     check(&["--bogus"], 2, "unexpected argument '--bogus'");
+    // As of a variable that is not set; it is no name of the working directory.
+    sandboxed(&lab, &["explain", "read", ""]).assert_code(2);
     check(&["-s", "open"], 2, "invalid value 'open'");
     check(&["-s", "read-only", "-P", ":workspace"], 2, "cannot be used with");
     check(&["--sandbox-state-disable-network"], 2, "--sandbox-state-json");
