@@ -6,12 +6,15 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf, is_separator};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-/// Patterns, compiled when they are first asked.
+/// Patterns, compiled when they are first asked, once for all clones.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<DenyGlob>", into = "Vec<DenyGlob>")]
-pub struct DenyGlobs {
+pub struct DenyGlobs(Arc<Patterns>);
+
+#[derive(Debug, Default)]
+struct Patterns {
     globs: Vec<DenyGlob>,
     compiled: OnceLock<Option<GlobSet>>,
     /// Their last names; `None`: anything may match.
@@ -20,33 +23,30 @@ pub struct DenyGlobs {
 
 impl DenyGlobs {
     pub fn is_empty(&self) -> bool {
-        self.globs.is_empty()
+        self.0.globs.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &DenyGlob> {
-        self.globs.iter()
+        self.0.globs.iter()
     }
 
     /// The first pattern that `path` or a folder around it matches. If a pattern cannot be understood everything matches it.
     pub fn matching(&self, path: &AbsPath) -> Option<&DenyGlob> {
-        let first = self.globs.first()?;
-        let Some(set) = self
-            .compiled
-            .get_or_init(|| compile(self.globs.iter().map(|glob| glob.pattern.as_str())))
-        else {
+        let Patterns { globs, compiled, .. } = &*self.0;
+        let first = globs.first()?;
+        let Some(set) = compiled.get_or_init(|| compile(globs.iter().map(|glob| glob.pattern.as_str()))) else {
             return Some(first);
         };
         let may_match = |path: &&Path| path.file_name().is_none_or(|name| self.may_match(name));
         let around = path.as_path().ancestors().filter(may_match);
         let found = around.flat_map(|path| set.matches(path)).min()?;
-        self.globs.get(found)
+        globs.get(found)
     }
 
     /// Whether something of that name may match, wherever it lies. Far quicker than to ask for its path.
     pub fn may_match(&self, name: &OsStr) -> bool {
-        let names = self
-            .names
-            .get_or_init(|| compile(last_names(&self.globs)?.iter().map(String::as_str)));
+        let Patterns { globs, names, .. } = &*self.0;
+        let names = names.get_or_init(|| compile(last_names(globs)?.iter().map(String::as_str)));
         names.as_ref().is_none_or(|names| names.is_match(name))
     }
 
@@ -76,23 +76,22 @@ pub fn follows_renames(glob: &DenyGlob, root: &AbsPath) -> bool {
 
 impl From<Vec<DenyGlob>> for DenyGlobs {
     fn from(globs: Vec<DenyGlob>) -> Self {
-        Self {
+        Self(Arc::new(Patterns {
             globs,
-            compiled: OnceLock::new(),
-            names: OnceLock::new(),
-        }
+            ..Patterns::default()
+        }))
     }
 }
 
 impl From<DenyGlobs> for Vec<DenyGlob> {
     fn from(globs: DenyGlobs) -> Self {
-        globs.globs
+        Arc::try_unwrap(globs.0).map_or_else(|shared| shared.globs.clone(), |own| own.globs)
     }
 }
 
 impl PartialEq for DenyGlobs {
     fn eq(&self, other: &Self) -> bool {
-        self.globs == other.globs
+        Arc::ptr_eq(&self.0, &other.0) || self.0.globs == other.0.globs
     }
 }
 
@@ -173,7 +172,7 @@ mod tests {
             let alone = compile(patterns.iter().map(String::as_str));
             let expect = alone.map(|set| path.as_path().ancestors().flat_map(|path| set.matches(path)).min());
 
-            let found = globs.matching(&path).map(|found| globs.globs.iter().position(|glob| glob == found));
+            let found = globs.matching(&path).map(|found| globs.iter().position(|glob| glob == found));
             // One that cannot be understood matches everything.
             prop_assert_eq!(found.flatten(), expect.unwrap_or(Some(0)).and_then(|at| patterns.iter().position(|pattern| *pattern == patterns[at])));
         }
