@@ -64,9 +64,9 @@ impl Matches {
         if !policy.confined || (policy.deny_globs.is_empty() && denied.is_empty()) {
             return Ok(Arc::default());
         }
-        let question = Question::of(policy, denied);
-        let known = self.indices.iter().position(|index| index.question == question);
-        let mut index = known.map_or_else(|| Index::new(question, self.watches), |at| self.indices.remove(at));
+        let known = self.indices.iter().position(|index| index.question.is(policy, &denied));
+        let new = || Index::new(Question::of(policy, denied), self.watches);
+        let mut index = known.map_or_else(new, |at| self.indices.remove(at));
         let found = index.answer(&policy.deny_globs);
         if self.indices.len() == INDICES_MAX {
             self.indices.remove(0);
@@ -139,33 +139,40 @@ fn too_many(glob: &DenyGlob) -> SandboxError {
 }
 
 /// What an index answers.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Question {
-    globs: Vec<DenyGlob>,
+    globs: DenyGlobs,
     denied: BTreeSet<FileId>,
+    /// Where something denied may have another name.
+    writable: Vec<AbsPath>,
     /// Where to look, and how many folders deep; outer ones first.
     roots: Vec<(AbsPath, Option<u32>)>,
 }
 
 impl Question {
+    /// Without making the one that is asked.
+    fn is(&self, policy: &ResolvedPolicy, denied: &BTreeSet<FileId>) -> bool {
+        let writable = policy.writable_roots().filter(|_| !denied.is_empty());
+        self.denied == *denied && self.globs == policy.deny_globs && writable.eq(&self.writable)
+    }
+
     fn of(policy: &ResolvedPolicy, denied: BTreeSet<FileId>) -> Self {
-        let globs: Vec<DenyGlob> = policy.deny_globs.iter().cloned().collect();
         let mut roots: BTreeMap<AbsPath, Option<u32>> = BTreeMap::new();
         let mut add = |root: AbsPath, depth: Option<u32>| {
             let deepest = roots.entry(root).or_insert(depth);
             *deepest = deepest.zip(depth).map(|(a, b)| a.max(b));
         };
-        for glob in &globs {
+        for glob in policy.deny_globs.iter() {
             if let Ok(root) = AbsPath::new(DenyGlobs::scan_root(&glob.pattern)) {
                 add(root, glob.max_depth);
             }
         }
-        if !denied.is_empty() {
-            policy.writable_roots().for_each(|root| add(root.clone(), None));
-        }
+        let writable: Vec<AbsPath> = policy.writable_roots().filter(|_| !denied.is_empty()).cloned().collect();
+        writable.iter().for_each(|root| add(root.clone(), None));
         Self {
-            globs,
+            globs: policy.deny_globs.clone(),
             denied,
+            writable,
             roots: roots.into_iter().collect(),
         }
     }

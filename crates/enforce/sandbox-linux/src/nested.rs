@@ -10,7 +10,7 @@ use codex_permissions::{NestedRepository, ResolvedPolicy, RuleSource};
 use codex_protocol::settings::SandboxMode;
 use rustix::fs::FileType;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
@@ -172,25 +172,26 @@ impl Index {
         }
         match names {
             Names::All => self.look_into(folder),
-            Names::These(names) => names.iter().for_each(|name| self.look_at(folder, name)),
+            Names::These(names) => self.look_at(folder, names),
         }
     }
 
-    /// Looks at one entry, so that the next command does not pay for all of its neighbours.
-    fn look_at(&mut self, folder: &AbsPath, name: &OsStr) {
+    /// Looks at some entries, so that the next command does not pay for all of their neighbours.
+    fn look_at(&mut self, folder: &AbsPath, names: &BTreeSet<OsString>) {
         let known = self.found.get(folder);
         let is_bare = known.is_some_and(|kinds| kinds.contains(&Kind::Bare));
-        if is_bare || PARTS.iter().any(|part| name == *part) {
+        if is_bare || names.iter().any(|name| PARTS.iter().any(|part| name == *part)) {
             self.answer = None;
             if known.cloned().unwrap_or_default() != kinds_of(folder) {
                 return self.look_into(folder);
             }
         }
-        let below = folder.join(name);
-        let is_known = self.watch.as_ref().is_some_and(|watch| watch.knows(&below));
-        let is_folder = || fs::symlink_metadata(&below).is_ok_and(|facts| facts.is_dir());
-        if !is_bare && name != ".git" && !is_known && is_folder() {
-            self.look_into(&below);
+        for name in names.iter().filter(|name| !is_bare && *name != ".git") {
+            let below = folder.join(name);
+            let is_known = self.watch.as_ref().is_some_and(|watch| watch.knows(&below));
+            if !is_known && fs::symlink_metadata(&below).is_ok_and(|facts| facts.is_dir()) {
+                self.look_into(&below);
+            }
         }
     }
 
