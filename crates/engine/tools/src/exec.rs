@@ -140,8 +140,7 @@ pub(crate) async fn run(
 
 async fn start(action: &ExecAction, policy: &ResolvedPolicy, world: &ToolWorld) -> Result<Waiting, StartError> {
     // Asked first because every mechanism reports it differently.
-    tokio::fs::read_dir(action.cwd.as_path())
-        .await
+    std::fs::read_dir(action.cwd.as_path())
         .map(drop)
         .or_else(only_missing)
         .map_err(StartError::Workdir)?;
