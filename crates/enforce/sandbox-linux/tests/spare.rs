@@ -104,7 +104,8 @@ async fn a_command_sees_in_it_what_it_would_see_without_it() {
         sed -E 's/^([0-9]+ )+[0-9]+:[0-9]+ //' /proc/self/mountinfo | sort
         grep -E "^(Uid|Gid|Groups|Sig|Cap|NoNewPrivs|Seccomp)" /proc/self/status
         cat /proc/self/uid_map /proc/self/gid_map /proc/self/limits /proc/self/oom_score_adj /proc/self/cgroup /proc/net/dev
-        ls -lnA --time-style=+ /dev /dev/pts /dev/shm /proc/self/fd /proc/1/fd 2>&1 | sed -E 's/(pipe|socket):.*/\1/; s/[0-9]+.fd/fd/'
+        ls -lnA --time-style=+ /dev /dev/pts /dev/shm /proc/self/fd 2>&1 | sed -E 's/(pipe|socket):.*/\1/; s/[0-9]+.fd/fd/'
+        ls /proc/1/fd | wc -l
         ls /proc | grep -v '^[0-9]'; umask; pwd; env | sort; hostname; id; tty
         echo x > /dev/null && echo x > /dev/shm/x && cat /proc/timer_list /proc/vmallocinfo && echo masked
         [ -e ~/.ssh ]; cat ../out/there; echo no > ../out/made; echo no > .codex/x

@@ -1,6 +1,8 @@
 //! The last steps before the command: its streams, its session, its folder, its program.
 
-use super::cgroup::{Forked, Group, Holds, fork};
+mod lend;
+
+use super::cgroup::{self, Forked, Group, Holds};
 use super::link::Link;
 use codex_process::CommandIo;
 use codex_process::wire::{Failure, Report, Request};
@@ -74,27 +76,39 @@ pub(super) fn forget_output() -> io::Result<()> {
     Ok(())
 }
 
-/// Starts the command in a new process, in `group` if there is one, which confines itself first: it is told what the group holds. `failure`
-/// stays silent if its program runs.
+/// How the command's process begins.
+pub(super) enum Birth<'a> {
+    /// In our memory, while we wait for its program to run: nothing has to be copied.
+    Lent,
+    /// With a copy of it, in a group if there is one. Who hears whoever started us must not wait: a file system may keep a program for long.
+    Copy(Option<&'a Group>),
+}
+
+/// Starts the command in a new process, which confines itself first: it is told what its group holds. `failure` stays silent if its program
+/// runs.
 pub(super) fn fork_command(
     request: &Request,
     streams: &Streams,
     failure: &OwnedFd,
-    group: Option<&Group>,
+    birth: Birth<'_>,
     confine: impl FnOnce(Holds) -> Result<(), Report>,
 ) -> io::Result<Pid> {
     let program = Program::of(request)?;
-    match fork(0, group)? {
-        Forked::Parent(pid) => Ok(pid),
-        Forked::Child(holds) => {
-            let report = match confine(holds) {
-                Ok(()) => Report::Failed(become_command(request, streams, &program)),
-                Err(report) => report,
-            };
-            // The parent may be gone already.
-            let _ = rustix::io::write(failure, &report.encode());
-            super::quit(127)
-        }
+    let run = |holds| {
+        let report = match confine(holds) {
+            Ok(()) => Report::Failed(become_command(request, streams, &program)),
+            Err(report) => report,
+        };
+        // The parent may be gone already.
+        let _ = rustix::io::write(failure, &report.encode());
+        127
+    };
+    match birth {
+        Birth::Lent => lend::fork(move || run(Holds::default())),
+        Birth::Copy(group) => match cgroup::fork(0, group)? {
+            Forked::Parent(pid) => Ok(pid),
+            Forked::Child(holds) => super::quit(run(holds)),
+        },
     }
 }
 

@@ -14,6 +14,7 @@ use codex_process::record::{Record, Recording};
 use codex_process::wire::{Failure, Report};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
+use seccompiler::sock_filter;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(super) struct Heard<'a> {
     pub confined: bool,
     /// What is done for it.
     pub done: Vec<Row>,
+    /// The filter for what is not heard, if it is not installed apart.
+    pub rest: Vec<sock_filter>,
     /// To a supervisor that hears.
     pub supervisor: Option<&'a Handover>,
 }
@@ -51,7 +54,7 @@ impl Heard<'_> {
             .collect();
         // Counted before, since to open a file may be one of the calls.
         let before = self.supervisor.and_then(|_| broker::caller::filters_of("self"));
-        let listener = match listener::install(&rows) {
+        let listener = match listener::install(&rows, &self.rest) {
             Err(error) if self.recording.is_some() => return Err(refuse(recorder::explain(&error))),
             Err(_) => return Ok(None),
             Ok(listener) => listener,

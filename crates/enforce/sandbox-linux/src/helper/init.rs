@@ -3,22 +3,25 @@
 //! Everything is applied before the command is forked, so init is no softer target than the command itself. When init ends, the kernel
 //! ends every process of the namespace.
 
+use super::exec::{self, Birth};
 use super::hearing::Heard;
 use super::limits::{self, Processes};
 use super::link::{Link, Pipe, take};
 use super::listener::Handover;
 use super::namespaces::{Network, Settled};
-use super::{Refusal, exec, landlock, mounts, placeholder, quit, seccomp, sockets};
+use super::{Refusal, landlock, mounts, placeholder, quit, seccomp, sockets};
 use crate::plan::{Confinement, Filters, Sockets};
 use codex_process::CommandIo;
 use codex_process::packets;
 use codex_process::record::Recording;
 use codex_process::wire::{Report, Request};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::{Pid, WaitOptions};
 use rustix::thread::{CapabilitySet, CapabilitySets};
+use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// What init has from its parent.
@@ -72,7 +75,7 @@ pub(super) fn pipes() -> io::Result<(Ends, OuterEnds)> {
 
 pub(super) fn run(inside: &Inside<'_>, settled: Result<Settled, Refusal>) -> ! {
     let report = match settled.map_err(Refusal::into_report).and_then(|settled| start(inside, settled)) {
-        Ok((command, calls)) => serve(inside, command, calls),
+        Ok(begun) => serve(inside, begun),
         Err(report) => report,
     };
     // Nobody listens any more if this fails.
@@ -80,9 +83,22 @@ pub(super) fn run(inside: &Inside<'_>, settled: Result<Settled, Refusal>) -> ! {
     quit(125)
 }
 
-/// The command, and from where its calls are heard that are handed over.
-fn start(inside: &Inside<'_>, settled: Settled) -> Result<(Pid, Option<OwnedFd>), Report> {
-    let Settled { holds, network, private } = settled;
+/// The command, and what it needs of us while it runs.
+struct Begun {
+    command: Pid,
+    /// Tells when a child has ended.
+    ends: OwnedFd,
+    /// For calls that are handed over.
+    server: Option<sockets::Server>,
+}
+
+fn start(inside: &Inside<'_>, settled: Settled) -> Result<Begun, Report> {
+    let Settled {
+        holds,
+        network,
+        private,
+        bounded,
+    } = settled;
     let Inside {
         confinement,
         request,
@@ -100,27 +116,37 @@ fn start(inside: &Inside<'_>, settled: Settled) -> Result<(Pid, Option<OwnedFd>)
         Sockets::Own { .. } => CapabilitySet::SYS_PTRACE,
         Sockets::Pairs | Sockets::All => CapabilitySet::empty(),
     };
+    if !bounded {
+        gain_nothing().map_err(failed("no privileges", "keep to them"))?;
+    }
     drop_privileges(kept).map_err(failed("no privileges", "drop them"))?;
     landlock::apply(confinement).map_err(Refusal::into_report)?;
     seccomp::apply(&inside.filters.first).map_err(Refusal::into_report)?;
     let limit = || limits::apply(&request.limits, Processes::OfCommand, holds).map_err(Refusal::into_report);
-    let fork = |confine: &dyn Fn() -> Result<(), Report>| {
-        exec::fork_command(request, &streams, &inside.ends.failure, None, |_| confine()).map_err(failed("a process", "fork"))
-    };
     let own = matches!(confinement.sockets, Sockets::Own { .. });
-    let done = if own && !inside.strict { sockets::rows() } else { Vec::new() };
+    let answers = match &confinement.sockets {
+        Sockets::Own { others } if !inside.strict => Some(sockets::Answers::new(others, confinement.system_calls)),
+        Sockets::Own { .. } | Sockets::Pairs | Sockets::All => None,
+    };
+    let done = answers.as_ref().map_or_else(Vec::new, |_| sockets::rows());
+    let is_one = !done.is_empty() && inside.recording.is_none();
+    let rest = is_one.then(|| seccomp::as_one(&inside.filters.command)).transpose();
     let heard = Heard {
         recording: inside.recording,
         confined: true,
         done,
+        rest: rest.map_err(Refusal::into_report)?.unwrap_or_default(),
         supervisor: inside.supervisor,
     };
+    let ends = ends_of_children().map_err(failed("a process", "hear of its end"))?;
     let (hears, says) = packets::pair().map_err(failed(sockets::RULE, "make a pair of them"))?;
-    let command = fork(&|| {
+    let confine = |_| {
         limit()?;
         if own {
             hold(CapabilitySet::empty()).map_err(failed("no privileges", "drop them"))?;
-            seccomp::apply_to_command(inside.filters, inside.strict).map_err(Refusal::into_report)?;
+            if !is_one {
+                seccomp::apply_to_command(inside.filters, inside.strict).map_err(Refusal::into_report)?;
+            }
         }
         let listener = heard.install(0)?;
         if heard.done.is_empty() {
@@ -129,18 +155,26 @@ fn start(inside: &Inside<'_>, settled: Settled) -> Result<(Pid, Option<OwnedFd>)
         let listener = listener.ok_or(io::ErrorKind::Unsupported.into());
         let passed = listener.and_then(|listener| packets::send(&says, &[0], &[listener.as_fd()]));
         passed.map_err(failed(sockets::RULE, "hand them over"))
-    })?;
+    };
+    let command = exec::fork_command(request, &streams, &inside.ends.failure, Birth::Lent, confine).map_err(failed("a process", "fork"))?;
     drop(says);
     // Nothing comes if the command could not be confined, which it reports itself.
-    let calls = if heard.done.is_empty() {
-        None
-    } else {
+    let calls = if answers.is_some() {
         take(&hears, &mut [0]).map_err(failed(sockets::RULE, "take them over"))?
+    } else {
+        None
     };
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
     // Only now: until here signals wait, and the copy must not take our handler for its own.
     pass_signals_on(request.io);
-    Ok((command, calls))
+    let source = match &inside.heard {
+        None => Some(sockets::Source::Kernel),
+        Some(heard) => heard.try_clone().ok().map(sockets::Source::Supervisor),
+    };
+    // Without one every such call fails: the end of its descriptor is the answer.
+    let server = answers.zip(calls).zip(source);
+    let server = server.map(|((answers, calls), source)| sockets::Server::new(answers, calls, source));
+    Ok(Begun { command, ends, server })
 }
 
 /// One byte is too little for a file, and the one limit at which the kernel starts no handler of the host either (`fs/coredump.c`); with none
@@ -158,15 +192,19 @@ pub(super) fn limit_core() -> io::Result<()> {
     }
 }
 
-/// No capability now but `kept`, none by executing anything, and no debugger on init: its pipes and memory are its own.
-pub(super) fn drop_privileges(kept: CapabilitySet) -> io::Result<()> {
+/// No capability comes from executing anything.
+pub(super) fn gain_nothing() -> io::Result<()> {
     for capability in 0..64_u32 {
         // SAFETY: drops a capability by number; beyond the last one that the kernel knows it is an error and the end.
         if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) } == -1 {
             break;
         }
     }
-    rustix::thread::clear_ambient_capability_set()?;
+    Ok(rustix::thread::clear_ambient_capability_set()?)
+}
+
+/// No capability now but `kept`, and no debugger on init: its pipes and memory are its own.
+pub(super) fn drop_privileges(kept: CapabilitySet) -> io::Result<()> {
     hold(kept)?;
     rustix::thread::set_no_new_privs(true)?;
     // The wish to die with the supervisor survives this: it is only taken away by more rights, never by fewer.
@@ -239,44 +277,79 @@ fn pass_signals_on(io: CommandIo) {
     }
 }
 
-/// Holds nothing but the pipe for its word, waits for the command's end, tells it and takes everything else along.
-fn serve(inside: &Inside<'_>, command: Pid, calls: Option<OwnedFd>) -> ! {
-    const WORD: libc::c_int = 3;
-    const CALLS: libc::c_int = 4;
-    const HEARD: libc::c_int = 5;
+/// A descriptor that can be read when a child has ended.
+fn ends_of_children() -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialised by sigemptyset before use, and signalfd returns a fresh descriptor or -1.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            fd => Ok(OwnedFd::from_raw_fd(fd)),
+        }
+    }
+}
+
+/// Waits for the command's end, tells it and takes everything else along. Holds nothing but what that needs: the folders of the host must not
+/// outlive the start.
+fn serve(inside: &Inside<'_>, begun: Begun) -> ! {
     // If there is no /dev/null any more the output only ends later.
     let _ = exec::forget_output();
-    // SAFETY: no other descriptor is used from here on, and their owners are never dropped: this function ends with the process.
-    // The folders of the host among them must not outlive the start.
-    let (word, calls, heard) = unsafe {
-        // One may lie where another goes.
-        let apart = |file: libc::c_int| libc::fcntl(file, libc::F_DUPFD_CLOEXEC, HEARD + 1);
-        let status = apart(inside.ends.status.as_raw_fd());
-        let calls = calls.map(|calls| apart(calls.into_raw_fd()));
-        let heard = inside.heard.as_ref().map(|heard| apart(heard.as_raw_fd()));
-        libc::close_range(WORD.cast_unsigned(), HEARD.cast_unsigned(), 0);
-        let put = |file: libc::c_int, at: libc::c_int| libc::dup2(file, at) == at;
-        put(status, WORD);
-        let calls = calls.filter(|calls| put(*calls, CALLS)).map(|_| OwnedFd::from_raw_fd(CALLS));
-        let heard = heard.filter(|heard| put(*heard, HEARD)).map(|_| OwnedFd::from_raw_fd(HEARD));
-        libc::close_range(HEARD.cast_unsigned() + 1, libc::c_uint::MAX, 0);
-        (BorrowedFd::borrow_raw(WORD), calls, heard)
-    };
-    // Without it every such call fails: the end of its descriptor is the answer.
-    if let (Some(calls), Sockets::Own { others }) = (calls, &inside.confinement.sockets) {
-        let source = heard.map_or(sockets::Source::Kernel, sockets::Source::Supervisor);
-        sockets::serve(calls, source, others, inside.confinement.system_calls);
-    }
+    let Begun { command, ends, mut server } = begun;
+    let needed = [inside.ends.status.as_fd(), ends.as_fd()];
+    close_all_but(needed.into_iter().chain(server.iter().flat_map(sockets::Server::files)));
     loop {
-        match rustix::process::wait(WaitOptions::empty()) {
+        match rustix::process::wait(if server.is_some() {
+            WaitOptions::NOHANG
+        } else {
+            WaitOptions::empty()
+        }) {
             Ok(Some((pid, status))) if pid == command => {
                 // Nobody listens any more if this fails.
-                let _ = rustix::io::write(word, &status.as_raw().to_le_bytes());
+                let _ = rustix::io::write(&inside.ends.status, &status.as_raw().to_le_bytes());
                 quit(0);
             }
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) => server = server.and_then(|server| wait(&ends, server)),
             Err(_) => quit(125),
         }
+    }
+}
+
+/// For the end of a child, or for the first call: from then on a thread answers.
+fn wait(ends: &OwnedFd, server: sockets::Server) -> Option<sockets::Server> {
+    let (ended, called) = {
+        let source = server.source();
+        let mut sources = [PollFd::new(ends, PollFlags::IN), PollFd::new(&source, PollFlags::IN)];
+        // A signal may come between.
+        let _ = poll(&mut sources, None);
+        let [ended, called] = sources.map(|source| source.revents());
+        (ended, called)
+    };
+    if !ended.is_empty() {
+        let _ = rustix::io::read(ends, &mut [0; size_of::<libc::signalfd_siginfo>()]);
+    }
+    if called.contains(PollFlags::IN) {
+        server.start();
+        return None;
+    }
+    // Nobody is left who could call.
+    called.is_empty().then_some(server)
+}
+
+/// Beside the standard streams. The owners of all others must never be dropped.
+fn close_all_but<'a>(kept: impl Iterator<Item = BorrowedFd<'a>>) {
+    let kept: BTreeSet<libc::c_uint> = kept.map(|file| file.as_raw_fd().cast_unsigned()).collect();
+    let mut first = 3;
+    for next in kept.into_iter().map(Some).chain([None]) {
+        let last = next.map_or(libc::c_uint::MAX, |next| next - 1);
+        if first <= last {
+            // SAFETY: nobody uses them any more: the process does nothing but wait from here on.
+            unsafe { libc::close_range(first, last, 0) };
+        }
+        first = next.map_or(first, |next| next + 1);
     }
 }
 

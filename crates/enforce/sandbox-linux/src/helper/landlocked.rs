@@ -22,7 +22,8 @@ pub(super) fn apply(
     heard: &Heard<'_>,
 ) -> Result<(), Report> {
     init::limit_core().map_err(|error| Refusal::of("no core dumps", "set the limit")(error).into_report())?;
-    init::drop_privileges(rustix::thread::CapabilitySet::empty())
+    init::gain_nothing()
+        .and_then(|()| init::drop_privileges(rustix::thread::CapabilitySet::empty()))
         .map_err(|error| Refusal::of("no privileges", "drop them")(error).into_report())?;
     let restricted = match (ruleset, streams) {
         (Some(ruleset), Streams::Inherited { .. } | Streams::Ours { .. }) => restrict_self(ruleset),

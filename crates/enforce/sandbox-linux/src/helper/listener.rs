@@ -56,8 +56,9 @@ const HAND_OVER: sock_filter = step(RETURN, 0, 0, libc::SECCOMP_RET_USER_NOTIF);
 const ALLOW: sock_filter = step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW);
 const LOAD_NUMBER: sock_filter = step(LOAD, 0, 0, 0);
 
-/// Another filter ends whatever uses the numbers of another architecture.
-fn program(rows: &[Row]) -> Vec<sock_filter> {
+/// Another filter ends whatever uses the numbers of another architecture. `rest` is the filter for what is not handed over; none: all of it is
+/// allowed.
+fn program(rows: &[Row], rest: &[sock_filter]) -> Vec<sock_filter> {
     let low = |argument: u32| step(LOAD, 0, 0, ARGUMENTS + argument * ARGUMENT);
     let mut program = vec![LOAD_NUMBER];
     for row in rows {
@@ -83,16 +84,17 @@ fn program(rows: &[Row]) -> Vec<sock_filter> {
         program.push(step(IS, 0, u8::try_from(test.len()).unwrap_or(u8::MAX), number));
         program.extend(test);
     }
-    program.push(ALLOW);
+    program.extend(if rest.is_empty() { &[ALLOW] } else { rest }.iter().cloned());
     program
 }
 
-/// Makes this process, which has one thread, and all that come from it, ask whoever has the descriptor.
+/// Makes this process, which has one thread, and all that come from it, ask whoever has the descriptor. With `rest` the same filter does what
+/// another one would: the kernel takes its time for each.
 ///
 /// # Errors
 /// If somebody around this process listens already (`EBUSY`), or the kernel cannot do it.
-pub(super) fn install(rows: &[Row]) -> io::Result<OwnedFd> {
-    let mut program = program(rows);
+pub(super) fn install(rows: &[Row], rest: &[sock_filter]) -> io::Result<OwnedFd> {
+    let mut program = program(rows, rest);
     let program = libc::sock_fprog {
         len: u16::try_from(program.len()).map_err(io::Error::other)?,
         // The same structure of the kernel under two names.
@@ -118,7 +120,7 @@ pub(super) fn install(rows: &[Row]) -> io::Result<OwnedFd> {
 
 /// Whether the kernel has, and nobody around us took, the listener of this process, and only a fatal signal interrupts who waits. Takes it.
 pub(super) fn is_to_be_had() -> bool {
-    let mut program = program(&[]);
+    let mut program = program(&[], &[]);
     let length = u16::try_from(program.len()).unwrap_or(0);
     let program = libc::sock_fprog {
         len: length,
@@ -257,7 +259,10 @@ pub(super) mod tests {
 
     /// Whether the kernel would hand over a call with these arguments.
     pub fn is_handed_over(rows: &[Row], call: i64, arguments: [u64; 6]) -> bool {
-        let program = program(rows);
+        run(&program(rows, &[]), call, arguments) == libc::SECCOMP_RET_USER_NOTIF
+    }
+
+    fn run(program: &[sock_filter], call: i64, arguments: [u64; 6]) -> u32 {
         let mut loaded = 0;
         let mut at = 0;
         loop {
@@ -275,9 +280,25 @@ pub(super) mod tests {
                 }
                 IS => jump(loaded == step.k),
                 HAS => jump(loaded & step.k != 0),
-                _ => return step.k == libc::SECCOMP_RET_USER_NOTIF,
+                _ => return step.k,
             };
         }
+    }
+
+    #[test]
+    fn what_is_not_handed_over_is_left_to_the_rest() {
+        const REFUSE: sock_filter = step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO);
+        let rows = [Row {
+            call: 1,
+            when: When::Always,
+        }];
+        let program = program(&rows, &[LOAD_NUMBER, step(IS, 0, 1, 2), REFUSE, ALLOW]);
+        let said = [1, 2, 3].map(|call| run(&program, call, [0; 6]));
+
+        assert_eq!(
+            said,
+            [libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_ERRNO, libc::SECCOMP_RET_ALLOW]
+        );
     }
 
     #[test]

@@ -77,11 +77,10 @@ pub(super) fn apply(
         rule: "a mount tree of its own".to_owned(),
         missing: explain(&error),
     })?;
-    // Around a placeholder everything is writable, so what is mounted by then shows it as well.
     let is_placeholder = |op: &MountOp| matches!(op, MountOp::ReadOnly(path) if placeholders.iter().any(|made| made.path == *path));
     let mut prepared = Vec::new();
     for op in ops {
-        let copied = if is_placeholder(op) { Ok(None) } else { copy(op, &[]) };
+        let copied = if is_placeholder(op) { Ok(None) } else { copy(op) };
         prepared.push((op, copied.map_err(Refusal::of(&rule(op), "copy the mount"))?));
     }
     let source = Sources {
@@ -90,14 +89,17 @@ pub(super) fn apply(
         hides: ops.iter().any(|op| matches!(op, MountOp::Hidden { .. })),
     };
     let (mut to_hear, mut heard) = (Some(absent), Vec::new());
-    for (number, (op, mut copied)) in prepared.into_iter().enumerate() {
-        if is_placeholder(op) {
+    for (number, (op, copied)) in prepared.into_iter().enumerate() {
+        if let MountOp::ReadOnly(path) = op
+            && is_placeholder(op)
+        {
             if let Some(absent) = to_hear.take() {
                 heard = absent().map_err(Refusal::of(&rule(op), "hear of it"))?;
             }
-            copied = copy(op, &heard).map_err(Refusal::of(&rule(op), "copy the mount"))?;
+            close(path, heard.contains(path)).map_err(Refusal::of(&rule(op), "mount"))?;
+        } else {
+            execute(op, copied, &source, number).map_err(Refusal::of(&rule(op), "mount"))?;
         }
-        execute(op, copied, &source, number).map_err(Refusal::of(&rule(op), "mount"))?;
     }
     if source.private.is_none() {
         mask_proc().map_err(Refusal::of("private /proc", "mask what tells of the kernel"))?;
@@ -144,24 +146,30 @@ fn rule(op: &MountOp) -> String {
     }
 }
 
-fn copy(op: &MountOp, absent: &[AbsPath]) -> io::Result<Option<OwnedFd>> {
-    let (path, copied) = match op {
+fn copy(op: &MountOp) -> io::Result<Option<OwnedFd>> {
+    let copied = match op {
         MountOp::AllReadOnly | MountOp::EmptyRoot { .. } | MountOp::Dev | MountOp::Proc | MountOp::Hidden { .. } => return Ok(None),
         MountOp::Writable(path) | MountOp::Device(path) | MountOp::Pinned(path) | MountOp::ReadOnly(path) => {
-            (path, open(path).and_then(|at| clone(&at)))
+            open(path).and_then(|at| clone(&at))
         }
-        MountOp::PinnedLink(path) => (path, open_link(path).and_then(|at| clone(&at))),
+        MountOp::PinnedLink(path) => open_link(path).and_then(|at| clone(&at)),
     };
     match copied {
         Ok(copy) => Ok(Some(copy)),
-        Err(error)
-            if error.kind() == io::ErrorKind::NotFound
-                && (absent.contains(path) || matches!(op, MountOp::Writable(_) | MountOp::Device(_))) =>
-        {
-            Ok(None)
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && matches!(op, MountOp::Writable(_) | MountOp::Device(_)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Puts a read-only copy of a placeholder over itself. Around it everything is writable, so what is mounted by then shows it.
+fn close(path: &AbsPath, is_absent: bool) -> io::Result<()> {
+    let at = match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_absent => return Ok(()),
+        opened => opened?,
+    };
+    let copy = clone(&at)?;
+    restrict_read_only(&copy)?;
+    put_at(&copy, &at)
 }
 
 /// Follows no symbolic link at all.
@@ -204,12 +212,7 @@ fn execute(op: &MountOp, copy: Option<OwnedFd>, source: &Sources, number: usize)
         (MountOp::Device(path), Some(copy)) => put_device(&copy, path),
         (MountOp::PinnedLink(path), Some(copy)) => put_at(&copy, &open_link(path)?),
         (MountOp::ReadOnly(path), Some(copy)) => {
-            restrict(
-                copy.as_fd(),
-                "",
-                libc::MOUNT_ATTR_RDONLY | harmless,
-                libc::AT_RECURSIVE | libc::AT_EMPTY_PATH,
-            )?;
+            restrict_read_only(&copy)?;
             put(&copy, path)
         }
         (
@@ -319,6 +322,11 @@ fn restrict(at: rustix::fd::BorrowedFd<'_>, path: &str, attributes: u64, flags: 
         )
     };
     if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn restrict_read_only(copy: &OwnedFd) -> io::Result<()> {
+    let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOSUID;
+    restrict(copy.as_fd(), "", attributes, libc::AT_RECURSIVE | libc::AT_EMPTY_PATH)
 }
 
 fn put(copy: &OwnedFd, path: &Path) -> io::Result<()> {

@@ -40,6 +40,8 @@ pub(super) struct Settled {
     pub network: Option<Network>,
     /// Of its mounts what is made already.
     pub private: Option<Private>,
+    /// It gains no capability any more.
+    pub bounded: bool,
 }
 
 pub(super) fn enter(namespaces: &[Namespace], group: Option<&Group>) -> Result<Entered, Refusal> {
@@ -64,6 +66,7 @@ pub(super) fn enter(namespaces: &[Namespace], group: Option<&Group>) -> Result<E
         holds,
         network: namespaces.contains(&Namespace::Network).then(Network::begin),
         private: None,
+        bounded: false,
     });
     Ok(Entered::Inside(settled.map_err(refuse)))
 }

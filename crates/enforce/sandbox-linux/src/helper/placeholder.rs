@@ -102,27 +102,30 @@ fn make(placeholder: &Placeholder) -> io::Result<Made> {
     };
     // Another command may remove it while we adopt it; each round makes progress for one of the two.
     for _ in 0..100 {
-        match create(path, *form) {
-            Ok(()) | Err(Errno::EXIST) => {}
+        let made = match create(path, *form) {
+            Ok(made) => made,
+            Err(Errno::EXIST) => None,
             // The owner of the folder around it could allow itself to write and then make the name.
             Err(Errno::ACCESS) if owns_parent(path) => return Err(Errno::ACCESS.into()),
             Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOENT | Errno::NOTDIR) => return Ok(Made::Impossible),
             Err(error) => return Err(error.into()),
-        }
-        let held = match rustix::fs::open(
-            path.as_path(),
-            OFlags::RDONLY | kind | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-        ) {
+        };
+        let opened = || {
+            let flags = OFlags::RDONLY | kind | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::open(path.as_path(), flags, Mode::empty())
+        };
+        let held = match made.map_or_else(opened, Ok) {
             Ok(held) => held,
             Err(Errno::NOENT) => continue,
             Err(Errno::NOTDIR | Errno::LOOP | Errno::ACCESS | Errno::NXIO) => return Ok(Made::Real),
             Err(error) => return Err(error.into()),
         };
-        if fstat(&held)?.st_mode & 0o7777 != mode {
+        let locked = flock(&held, FlockOperation::NonBlockingLockShared).is_ok();
+        let found = fstat(&held)?;
+        if found.st_mode & 0o7777 != mode {
             return Ok(Made::Real);
         }
-        if flock(&held, FlockOperation::NonBlockingLockShared).is_ok() && is_same(path, &held) {
+        if locked && has_name(path, &found) {
             return Ok(Made::Held(held));
         }
         std::thread::sleep(Duration::from_millis(1));
@@ -130,19 +133,34 @@ fn make(placeholder: &Placeholder) -> io::Result<Made> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
-/// A file is complete when it has its name: it is written without one first.
-fn create(path: &AbsPath, form: Form) -> Result<(), Errno> {
-    if form == Form::EmptyFolder {
-        return mkdir(path.as_path(), Mode::from_raw_mode(PLACEHOLDER_MODE));
+/// With what was made, if it is open. A file is complete when it has its name.
+fn create(path: &AbsPath, form: Form) -> Result<Option<OwnedFd>, Errno> {
+    let parent = || path.parent().ok_or(Errno::NOENT);
+    match form {
+        Form::EmptyFolder => mkdir(path.as_path(), Mode::from_raw_mode(PLACEHOLDER_MODE)).map(|()| None),
+        Form::EmptyFile if takes_sticky_bit(&parent()?) => {
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDONLY | OFlags::CLOEXEC;
+            rustix::fs::open(path.as_path(), flags, Mode::from_raw_mode(PLACEHOLDER_FILE_MODE)).map(Some)
+        }
+        Form::EmptyFile | Form::CommonDir => create_unnamed(path, &parent()?, form.contents()).map(|()| None),
     }
-    let parent = path.parent().ok_or(Errno::NOENT)?;
+}
+
+/// Of a new file, as few file systems do not.
+fn takes_sticky_bit(folder: &Path) -> bool {
+    /// Of `linux/magic.h`: ext2 to ext4, XFS, Btrfs, tmpfs.
+    const KNOWN: [u64; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994];
+    rustix::fs::statfs(folder).is_ok_and(|found| KNOWN.contains(&found.f_type.cast_unsigned()))
+}
+
+/// It is written, and gets its mode, before its name.
+fn create_unnamed(path: &AbsPath, parent: &Path, contents: &[u8]) -> Result<(), Errno> {
     if lstat(path.as_path()).is_ok() {
         return Err(Errno::EXIST);
     }
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = rustix::fs::open(parent.as_path(), flags, Mode::from_raw_mode(PLACEHOLDER_FILE_MODE))?;
-    rustix::io::write(&file, form.contents())?;
-    // The sticky bit of the mode is not taken at creation by every file system.
+    let file = rustix::fs::open(parent, flags, Mode::from_raw_mode(PLACEHOLDER_FILE_MODE))?;
+    rustix::io::write(&file, contents)?;
     rustix::fs::fchmod(&file, Mode::from_raw_mode(PLACEHOLDER_FILE_MODE))?;
     let name = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
     rustix::fs::linkat(
@@ -162,5 +180,9 @@ fn owns_parent(path: &Path) -> bool {
 }
 
 fn is_same(path: &Path, held: &OwnedFd) -> bool {
-    matches!((lstat(path), fstat(held)), (Ok(named), Ok(held)) if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino))
+    fstat(held).is_ok_and(|held| has_name(path, &held))
+}
+
+fn has_name(path: &Path, held: &rustix::fs::Stat) -> bool {
+    lstat(path).is_ok_and(|named| (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino))
 }

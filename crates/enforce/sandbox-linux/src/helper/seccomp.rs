@@ -315,11 +315,19 @@ pub(super) fn apply(filters: &[Filter]) -> Result<(), Refusal> {
     if filters.is_empty() {
         return Err(refuse("no filter was handed over"));
     }
-    for filter in filters {
-        let program: BpfProgram = filter.iter().copied().map(step_of).collect();
-        seccompiler::apply_filter(&program).map_err(refuse)?;
+    filters.iter().try_for_each(|filter| load(&steps(filter)))
+}
+
+/// The one filter that they are, for whoever installs it with another one.
+pub(super) fn as_one(filters: &[Filter]) -> Result<BpfProgram, Refusal> {
+    match filters {
+        [filter] => Ok(steps(filter)),
+        _ => Err(refuse(format!("{} filters were handed over in place of one", filters.len()))),
     }
-    Ok(())
+}
+
+fn steps(filter: &Filter) -> BpfProgram {
+    filter.iter().copied().map(step_of).collect()
 }
 
 /// For a command without namespaces that no supervisor does anything for: nobody but the filter sees these.

@@ -64,6 +64,15 @@ pub(super) enum Source {
     Supervisor(OwnedFd),
 }
 
+impl Source {
+    const fn socket(&self) -> Option<&OwnedFd> {
+        match self {
+            Self::Kernel => None,
+            Self::Supervisor(socket) => Some(socket),
+        }
+    }
+}
+
 /// What the supervisor is told of a call before it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -97,20 +106,61 @@ pub(super) fn ask(init: &OwnedFd, call: &libc::seccomp_notif) -> Option<Verdict>
     }
 }
 
-/// Answers from now on, in a thread of its own. If that cannot be started, nobody answers and every such call fails.
-pub(super) fn serve(calls: OwnedFd, source: Source, others: &[OtherSocket], system_calls: SystemCalls) {
-    let served = Served {
-        listener: Arc::new(Listener(calls)),
-        source,
-        others: others.iter().map(Other::of).collect(),
-        known: Known::default(),
-        names_are_apart: system_calls == SystemCalls::NetworkOff || keeps_names_apart(),
-    };
-    // The descriptor goes with it.
-    let _ = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
-        never_interrupt();
-        served.run();
-    });
+/// What is needed to answer. Made before the command runs: what lies at the places of others by then is what counts.
+pub(super) struct Answers {
+    others: Vec<Other>,
+    names_are_apart: bool,
+}
+
+impl Answers {
+    pub fn new(others: &[OtherSocket], system_calls: SystemCalls) -> Self {
+        Self {
+            others: others.iter().map(Other::of).collect(),
+            names_are_apart: system_calls == SystemCalls::NetworkOff || keeps_names_apart(),
+        }
+    }
+}
+
+/// Somebody who answers when the first call comes: most commands make none.
+pub(super) struct Server {
+    answers: Answers,
+    calls: OwnedFd,
+    source: Source,
+}
+
+impl Server {
+    pub const fn new(answers: Answers, calls: OwnedFd, source: Source) -> Self {
+        Self { answers, calls, source }
+    }
+
+    /// Everything that it holds.
+    pub fn files(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let held = self.answers.others.iter().filter_map(|other| other.held.as_ref());
+        let own = [Some(&self.calls), self.source.socket()];
+        held.chain(own.into_iter().flatten()).map(AsFd::as_fd)
+    }
+
+    /// Here a call is heard.
+    pub fn source(&self) -> BorrowedFd<'_> {
+        self.source.socket().unwrap_or(&self.calls).as_fd()
+    }
+
+    /// Answers from now on, in a thread of its own. If that cannot be started, nobody answers and every such call fails.
+    pub fn start(self) {
+        let Self { answers, calls, source } = self;
+        let served = Served {
+            listener: Arc::new(Listener(calls)),
+            source,
+            others: answers.others,
+            known: Known::default(),
+            names_are_apart: answers.names_are_apart,
+        };
+        // The descriptor goes with it.
+        let _ = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
+            never_interrupt();
+            served.run();
+        });
+    }
 }
 
 /// The end of the command wakes us while it is still ending: that goes first. Whoever asks waits anyway. If it is not to be had, it is only later.
@@ -135,7 +185,7 @@ struct Other {
     /// What lay there at the start, if only that counts.
     pinned: Option<Option<Id>>,
     /// Keeps its number from being used again.
-    _held: Option<OwnedFd>,
+    held: Option<OwnedFd>,
 }
 
 impl Other {
@@ -145,7 +195,7 @@ impl Other {
         Self {
             pinned: other.replaceable.then(|| held.as_ref().and_then(|file| id(file).ok())),
             path,
-            _held: held,
+            held,
         }
     }
 

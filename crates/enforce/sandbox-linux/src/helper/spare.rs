@@ -43,6 +43,7 @@ fn wait(socket: &OwnedFd, link: &Link, ends: &Ends, mut settled: Result<Settled,
         }
         // Without it the command mounts its own, and tells why if that cannot be.
         settled.private = Private::make().ok();
+        settled.bounded = init::gain_nothing().is_ok();
     }
     let (_, files) = packets::receive(socket, &mut [0], RecvFlags::empty())?;
     let [request, output] = files.try_into().map_err(|_| io::ErrorKind::UnexpectedEof)?;

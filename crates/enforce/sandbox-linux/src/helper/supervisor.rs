@@ -2,6 +2,7 @@
 
 use super::broker::Broker;
 use super::cgroup::{self, Group as ControlGroup};
+use super::exec::{self, Birth};
 use super::hearing::{self, Doer, Heard, Recorded};
 use super::init::OuterEnds;
 use super::limits::{self, Processes};
@@ -11,7 +12,7 @@ use super::namespaces::{self, Entered};
 use super::placeholder::Placeholders;
 use super::recorder::Recorder;
 use super::scratch::Scratch;
-use super::{Refusal, exec, init, landlocked, seccomp, sockets, spare, tree};
+use super::{Refusal, init, landlocked, seccomp, sockets, spare, tree};
 use crate::plan::{Assignment, LinuxPlan, Own, SocketKind, Sockets, SystemCalls};
 use codex_process::CommandIo;
 use codex_process::packets;
@@ -60,7 +61,6 @@ pub(super) fn run_spare(link: Link, socket: OwnedFd, next: OwnedFd) -> io::Resul
     // If init goes, codex shall notice.
     drop(socket);
     let requested = link.request()?;
-    link.tell_process()?;
     supervise(requested, link, signals, Some(init), Some(next))
 }
 
@@ -87,6 +87,7 @@ fn supervise(requested: Requested, link: Link, signals: OwnedFd, begun: Option<(
         ruleset: attached.as_ref(),
         link: &link,
     };
+    let is_known = begun.is_none();
     match start(&asked, begun, &mut litter) {
         Ok((started, recorded)) => Supervisor {
             link,
@@ -101,11 +102,15 @@ fn supervise(requested: Requested, link: Link, signals: OwnedFd, begun: Option<(
             parent_gone: false,
             kill_at: None,
             next,
+            next_at: None,
         }
         .run(&mut litter, stdin),
         Err(report) => {
             litter.remove();
             cgroup::settle(litter.group.take());
+            if !is_known {
+                link.tell_process()?;
+            }
             link.tell(&report);
             Ok(())
         }
@@ -212,6 +217,7 @@ fn start(asked: &Asked<'_>, begun: Option<(Pid, OuterEnds)>, litter: &mut Litter
                 recording,
                 confined: false,
                 done: Vec::new(),
+                rest: Vec::new(),
                 supervisor: handover.as_ref(),
             };
             let started = start_here(request, stdin, link, failure()?, litter.group.as_ref(), |_| {
@@ -229,6 +235,7 @@ fn start(asked: &Asked<'_>, begun: Option<(Pid, OuterEnds)>, litter: &mut Litter
                 recording,
                 confined: true,
                 done: broker.as_ref().map_or_else(Vec::new, |_| seccomp::handed_over::rows()),
+                rest: Vec::new(),
                 supervisor: handover.as_ref(),
             };
             let started = start_here(request, stdin, link, failure()?, litter.group.as_ref(), |streams| {
@@ -245,6 +252,7 @@ fn start(asked: &Asked<'_>, begun: Option<(Pid, OuterEnds)>, litter: &mut Litter
             let is_asked = handover.is_some() && sockets == SocketKind::Own;
             let pair = is_asked.then(packets::pair).transpose().map_err(failed("make a socket"))?;
             let (asks, heard) = pair.unzip();
+            let is_known = begun.is_none();
             let (main, ends) = if let Some(begun) = begun {
                 begun
             } else {
@@ -279,6 +287,10 @@ fn start(asked: &Asked<'_>, begun: Option<(Pid, OuterEnds)>, litter: &mut Litter
             if let Err(report) = told {
                 tree::end(main);
                 return Err(report);
+            }
+            if !is_known {
+                // A parent that is gone, we hear of on our next look.
+                let _ = link.tell_process();
             }
             let started = Started {
                 main,
@@ -319,7 +331,7 @@ fn start_here(
         limits::apply(&request.limits, Processes::OfUser, holds).map_err(Refusal::into_report)?;
         confine(&streams)
     };
-    let main = exec::fork_command(request, &streams, &failure.writer, group, settle).map_err(failed("fork"))?;
+    let main = exec::fork_command(request, &streams, &failure.writer, Birth::Copy(group), settle).map_err(failed("fork"))?;
     Ok(Started {
         main,
         failure: failure.reader,
@@ -338,7 +350,12 @@ struct Supervisor {
     kill_at: Option<Instant>,
     /// Until the starter has been told to make a spare.
     next: Option<OwnedFd>,
+    /// When it is told, if the command has not ended before.
+    next_at: Option<Instant>,
 }
+
+/// To make a spare is in the way of a command's end: most end before this, and then it is made after them.
+const SHORT: Duration = Duration::from_millis(10);
 
 /// The process group that the command begins in.
 enum Group {
@@ -365,8 +382,11 @@ impl Supervisor {
         drop(stdin);
         let main_status = loop {
             self.wait()?;
-            let due = self.kill_at.is_some_and(|at| at <= Instant::now());
-            let ended = if due {
+            let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
+            if is_due(self.next_at) {
+                self.make_next();
+            }
+            let ended = if is_due(self.kill_at) {
                 self.kill_hard(litter)
             } else {
                 tree::collect(self.started.main).main_status
@@ -380,8 +400,8 @@ impl Supervisor {
         tree::end(self.started.main);
         litter.remove();
         let (usage, limit) = cgroup::settle(litter.group.take());
-        match self.start {
-            Start::Failed(report) => self.link.tell_bytes(&report),
+        match &self.start {
+            Start::Failed(report) => self.link.tell_bytes(report),
             Start::Pending | Start::Running => {
                 if let Some(recorded) = &self.recorded {
                     // Without it the record is missing, which its reader says.
@@ -394,7 +414,16 @@ impl Supervisor {
                 });
             }
         }
+        self.make_next();
         Ok(())
+    }
+
+    /// A starter that has gone makes none.
+    fn make_next(&mut self) {
+        self.next_at = None;
+        if let Some(next) = self.next.take() {
+            let _ = rustix::io::write(next, &[0]);
+        }
     }
 
     fn wait(&mut self) -> io::Result<()> {
@@ -414,9 +443,8 @@ impl Supervisor {
         if !*parent_gone {
             sources.push(PollFd::new(&link.0, PollFlags::IN));
         }
-        let left = self
-            .kill_at
-            .map(|at| at.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
+        let at = self.kill_at.into_iter().chain(self.next_at).min();
+        let left = at.map(|at| at.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
         let left = left.and_then(|left| rustix::time::Timespec::try_from(left).ok());
         match poll(&mut sources, left.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -444,16 +472,12 @@ impl Supervisor {
         if !matches!(self.start, Start::Pending) {
             return;
         }
-        // While the command runs there is mostly a processor to spare.
-        if let Some(next) = self.next.take() {
-            // A starter that has gone makes none.
-            let _ = rustix::io::write(next, &[0]);
-        }
         let mut bytes = [0; PACKET_BYTES_MAX];
         match rustix::io::read(&self.started.failure, &mut bytes) {
             Ok(count) if count > 0 => self.start = Start::Failed(bytes[..count].to_vec()),
             Ok(_) | Err(_) => {
                 self.start = Start::Running;
+                self.next_at = self.next.as_ref().map(|_| Instant::now() + SHORT);
                 // What came before there was a command, it has not heard.
                 self.hear_signals();
                 if let Group::Ours { heard } = &mut self.group {
