@@ -1,6 +1,6 @@
 //! A path that is absolute and lexically normal: no `.`, no `..`, no doubled separators.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -16,32 +16,46 @@ impl Serialize for AbsPath {
         if serializer.is_human_readable() {
             self.0.serialize(serializer)
         } else {
-            self.0.as_os_str().as_encoded_bytes().serialize(serializer)
+            serializer.serialize_bytes(self.0.as_os_str().as_encoded_bytes())
         }
     }
 }
 
 impl<'de> Deserialize<'de> for AbsPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let path = if deserializer.is_human_readable() {
-            PathBuf::deserialize(deserializer)?
+        if deserializer.is_human_readable() {
+            Self::new(PathBuf::deserialize(deserializer)?).map_err(de::Error::custom)
         } else {
-            from_bytes(Vec::<u8>::deserialize(deserializer)?)
-                .ok_or_else(|| serde::de::Error::custom("the bytes are no path of this system"))?
-        };
-        Self::new(path).map_err(serde::de::Error::custom)
+            // A plan of the sandbox has thousands of them.
+            deserializer.deserialize_bytes(Bytes)
+        }
+    }
+}
+
+struct Bytes;
+
+impl de::Visitor<'_> for Bytes {
+    type Value = AbsPath;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of an absolute path")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<AbsPath, E> {
+        let path = from_bytes(bytes).ok_or_else(|| E::custom("the bytes are no path of this system"))?;
+        AbsPath::new(path).map_err(E::custom)
     }
 }
 
 #[cfg(unix)]
-fn from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStringExt;
-    Some(std::ffi::OsString::from_vec(bytes).into())
+fn from_bytes(bytes: &[u8]) -> Option<&Path> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(Path::new(std::ffi::OsStr::from_bytes(bytes)))
 }
 
 #[cfg(not(unix))]
-fn from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
-    String::from_utf8(bytes).ok().map(PathBuf::from)
+fn from_bytes(bytes: &[u8]) -> Option<&Path> {
+    std::str::from_utf8(bytes).ok().map(Path::new)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,13 +70,13 @@ impl AbsPath {
         if !path.is_absolute() {
             return Err(NotAbsolute(path.to_owned()));
         }
-        Ok(Self(normal(path).into()))
+        Ok(Self(normal(path)))
     }
 
     /// `path` itself when absolute, else below `self`.
     #[must_use]
     pub fn join(&self, path: impl AsRef<Path>) -> Self {
-        Self(normal(&self.0.join(path)).into())
+        Self(normal(&self.0.join(path)))
     }
 
     pub fn parent(&self) -> Option<Self> {
@@ -94,7 +108,11 @@ pub fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn normal(path: &Path) -> PathBuf {
+fn normal(path: &Path) -> Arc<Path> {
+    // As nearly every one.
+    if is_normal(path) {
+        return path.into();
+    }
     let mut out = PathBuf::new();
     for component in path.components() {
         match component {
@@ -105,7 +123,14 @@ fn normal(path: &Path) -> PathBuf {
             Component::Prefix(_) | Component::RootDir | Component::Normal(_) => out.push(component),
         }
     }
-    out
+    out.into()
+}
+
+/// Of an absolute path, where that is quicker than to build it anew.
+fn is_normal(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut names = bytes.split(|byte| *byte == b'/').skip(1);
+    cfg!(unix) && (bytes == b"/" || names.all(|name| !matches!(name, b"" | b"." | b"..")))
 }
 
 impl std::ops::Deref for AbsPath {
@@ -149,6 +174,18 @@ impl fmt::Display for AbsPath {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_taken_as_it_is_is_what_would_be_built(path in "/([a.]{0,3}/){0,4}[a.]{0,3}") {
+            let built: PathBuf = AbsPath::new(format!("/x/..{path}")).unwrap().into();
+
+            let taken: PathBuf = AbsPath::new(&path).unwrap().into();
+            prop_assert_eq!(taken.as_os_str(), built.as_os_str());
+            prop_assert_eq!(is_normal(Path::new(&path)), built.as_os_str() == path.as_str());
+        }
+    }
 
     #[test]
     fn a_path_is_normal_by_spelling() {
