@@ -8,6 +8,8 @@
 //! those nothing can be made, renamed or removed, which also keeps a protected name from being made that is missing. Less is allowed than
 //! the policy says, never more.
 
+mod grants;
+
 use crate::ladder::{LANDLOCK_SIGNALS, shows};
 use crate::plan::{Entry, HostFacts, Sockets, SystemCalls, devices_title};
 use codex_base::AbsPath;
@@ -20,11 +22,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+pub use grants::Grants;
+
 /// What the helper does before it starts a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LandlockPlan {
     /// Everything else is closed.
-    pub grants: Vec<PathGrant>,
+    pub grants: Grants,
     pub system_calls: SystemCalls,
     /// Never [`Sockets::Own`]: the helper is no ancestor of what the command leaves behind, so it may not act for it.
     pub sockets: Sockets,
@@ -194,7 +198,7 @@ pub fn plan_landlock(policy: &ResolvedPolicy, host: &HostFacts, facts: &Landlock
     grants.sort();
     grants.dedup();
     Ok(LandlockPlan {
-        grants,
+        grants: grants.into(),
         system_calls: SystemCalls::of(policy.network),
         sockets: Sockets::of(policy, false),
         signals: if facts.abi < LANDLOCK_SIGNALS {

@@ -337,12 +337,14 @@ impl Made {
 
 /// Of what is granted and lies in no folder that was listed.
 fn look_at_files(plan: &mut LandlockPlan) -> Vec<(AbsPath, FileId)> {
-    let unknown = plan.grants.iter_mut().filter(|grant| grant.file.is_none());
-    let looked = unknown.filter_map(|grant| {
-        grant.file = facts::look(&grant.path).id;
-        Some((grant.path.clone(), grant.file?))
+    let mut looked = Vec::new();
+    plan.grants.change(|grants| {
+        for grant in grants.iter_mut().filter(|grant| grant.file.is_none()) {
+            grant.file = facts::look(&grant.path).id;
+            looked.extend(grant.file.map(|file| (grant.path.clone(), file)));
+        }
     });
-    looked.collect()
+    looked
 }
 
 #[cfg(test)]
@@ -443,7 +445,7 @@ mod tests {
                     let mut plan = plan.clone();
                     if let LinuxPlan::Landlocked(plan) = &mut plan {
                         // Others make and remove things around it.
-                        plan.grants.retain(|grant| grant.path.starts_with(&base));
+                        plan.grants.change(|grants| grants.retain(|grant| grant.path.starts_with(&base)));
                     }
                     Ok(encoded(format!("{plan:#?}")))
                 });

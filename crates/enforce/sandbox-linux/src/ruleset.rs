@@ -63,10 +63,11 @@ impl Ruleset {
             before.made.remove(&rule);
         }
         let mut folders = Folders::new();
-        plan.grants.retain_mut(|grant| {
+        let keeps = |grant: &mut PathGrant| {
             let is_made = grant.file.is_some_and(|file| before.made.contains(&(file, grant.access)));
             is_made || before.add(grant, &mut folders, Age::Young).is_ok()
-        });
+        };
+        plan.grants.change(|grants| grants.retain_mut(keeps));
         Ok(before)
     }
 
@@ -80,7 +81,7 @@ impl Ruleset {
             ended: 0,
         };
         let mut folders = Folders::new();
-        plan.grants.retain_mut(|grant| {
+        let keeps = |grant: &mut PathGrant| {
             let open = grant.file.and_then(|file| Some((file, young.as_mut()?.remove(&file)?)));
             let is_new = |known: &BTreeSet<_>| grant.file.is_some_and(|file| !known.contains(&(file, grant.access)));
             let age = if known.as_ref().is_some_and(is_new) { Age::Young } else { Age::Old };
@@ -88,7 +89,8 @@ impl Ruleset {
             // Its number belongs to it as long as it is open.
             ruleset.young.extend(open);
             added.is_ok()
-        });
+        };
+        plan.grants.change(|grants| grants.retain_mut(keeps));
         Ok(ruleset)
     }
 
@@ -163,7 +165,7 @@ impl Rules {
     /// If the kernel does not know what the plan needs.
     pub fn of(plan: &LandlockPlan) -> Result<Self, RulesetError> {
         let (rules, mut folders) = (Self::none(plan)?, Folders::new());
-        for grant in &plan.grants {
+        for grant in plan.grants.iter() {
             // Nothing is allowed there.
             let _ = rules.add(grant, &mut folders);
         }

@@ -18,7 +18,7 @@ mod places;
 
 use super::listener::{Listener, Outcome};
 use crate::facts::FileId;
-use crate::landlocked::{Access, LandlockPlan};
+use crate::landlocked::{Access, Grants, LandlockPlan};
 use acts::act;
 use call::Call;
 use caller::Caller;
@@ -39,18 +39,12 @@ impl Broker {
     /// `None`: nothing is done for a command of this plan.
     pub fn of(plan: &LandlockPlan) -> Option<Self> {
         let brokered = plan.brokered.as_ref()?;
-        let written = plan.grants.iter().filter(|grant| grant.access == Access::Write);
-        let read = plan
-            .grants
-            .iter()
-            .filter(|grant| matches!(grant.access, Access::Read | Access::Write));
         let oracle = Oracle {
             policy: OnceCell::new(),
             text: brokered.policy.clone(),
             closed: brokered.closed.clone(),
             all_closed: OnceCell::new(),
-            written: written.filter_map(|grant| Some((grant.path.clone(), grant.file?))).collect(),
-            read: read.map(|grant| grant.path.clone()).collect(),
+            grants: plan.grants.clone(),
         };
         Some(Self { oracle })
     }
@@ -92,9 +86,7 @@ pub(super) struct Oracle {
     closed: Vec<AbsPath>,
     /// Every path that is less than writable, looked for when it is first asked.
     all_closed: OnceCell<Vec<AbsPath>>,
-    /// Where Landlock lets everything happen, and what that was.
-    written: Vec<(AbsPath, FileId)>,
-    read: Vec<AbsPath>,
+    grants: Grants,
 }
 
 fn id_of(path: &AbsPath) -> Option<FileId> {
@@ -116,13 +108,14 @@ impl Oracle {
 
     /// Whether Landlock lets everything happen there. A grant is for what was there at the beginning, and not for what has its name by now.
     pub fn is_granted(&self, path: &AbsPath) -> bool {
-        let mut around = self.written.iter().filter(|(granted, _)| path.starts_with(granted));
-        around.any(|(granted, was)| id_of(granted).is_some_and(|is| is == *was))
+        let mut around = self.grants.iter().filter(|grant| path.starts_with(&grant.path));
+        around.any(|grant| grant.access == Access::Write && grant.file.is_some() && id_of(&grant.path) == grant.file)
     }
 
     /// What a command could not read again is not made for it.
     pub fn is_readable(&self, path: &AbsPath) -> bool {
-        self.read.iter().any(|folder| path.starts_with(folder))
+        let mut around = self.grants.iter().filter(|grant| path.starts_with(&grant.path));
+        around.any(|grant| matches!(grant.access, Access::Read | Access::Write))
     }
 
     /// Whether something closed lies below `path`, or would if it was there.
