@@ -7,13 +7,14 @@ use super::hearing::{self, Doer, Heard, Recorded};
 use super::init::OuterEnds;
 use super::limits::{self, Processes};
 use super::link::{self, Link, Pipe, Requested};
-use super::listener::Handover;
+use super::listener::{Handover, Row};
 use super::namespaces::{self, Entered};
 use super::placeholder::Placeholders;
 use super::recorder::Recorder;
 use super::scratch::Scratch;
 use super::{Refusal, init, landlocked, seccomp, sockets, spare, tree};
-use crate::plan::{Assignment, LinuxPlan, Own, SocketKind, Sockets, SystemCalls};
+use crate::landlocked::LandlockPlan;
+use crate::plan::{Assignment, Confinement, LinuxPlan, Own, SocketKind, Sockets, SystemCalls};
 use codex_process::CommandIo;
 use codex_process::packets;
 use codex_process::wire::{Order, PACKET_BYTES_MAX, Report, Request};
@@ -192,115 +193,19 @@ impl Started {
     }
 }
 
+/// Who is asked when the command makes calls that are handed over.
+type Hearing = Option<(Handover, Option<Recorder>, Doer)>;
+
+fn failed(step: &'static str) -> impl Fn(io::Error) -> Report {
+    move |error| Refusal::of("supervision", step)(error).into_report()
+}
+
 /// `begun`: the init that knows of it, if it is a confined command.
 fn start(asked: &Asked<'_>, begun: Option<(Pid, OuterEnds)>, litter: &mut Litter) -> Result<(Started, Option<Recorded>), Report> {
-    let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
-    let Asked {
-        assignment,
-        own,
-        request,
-        stdin,
-        ruleset,
-        link,
-    } = *asked;
-    let Assignment {
-        plan, filters, recording, ..
-    } = assignment;
-    let recording = *recording;
-    let failure = || Pipe::new().map_err(failed("make a pipe"));
-    let handover = || Handover::new().map_err(failed("make a socket"));
-    let recorder = |system_calls, sockets| recording.map(|_| Recorder::of(system_calls, sockets));
-    let (started, hearing) = match plan {
-        LinuxPlan::Unconfined => {
-            let handover = recording.map(|_| handover()).transpose()?;
-            let heard = Heard {
-                recording,
-                confined: false,
-                done: Vec::new(),
-                rest: Vec::new(),
-                supervisor: handover.as_ref(),
-            };
-            let started = start_here(request, stdin, link, failure()?, litter.group.as_ref(), |_| {
-                heard.install(0).map(drop)
-            })?;
-            let recorder = recorder(SystemCalls::NetworkOn, SocketKind::All);
-            (started, handover.map(|handover| (handover, recorder, Doer::Nobody)))
-        }
-        LinuxPlan::Landlocked(plan) => {
-            litter.scratch.make(own.scratch.as_ref()).map_err(Refusal::into_report)?;
-            let broker = Broker::of(plan);
-            let is_heard = recording.is_some() || broker.is_some();
-            let handover = is_heard.then(handover).transpose()?;
-            let heard = Heard {
-                recording,
-                confined: true,
-                done: broker.as_ref().map_or_else(Vec::new, |_| seccomp::handed_over::rows()),
-                rest: Vec::new(),
-                supervisor: handover.as_ref(),
-            };
-            let started = start_here(request, stdin, link, failure()?, litter.group.as_ref(), |streams| {
-                landlocked::apply(plan, ruleset, streams, filters, &heard)
-            })?;
-            let recorder = recorder(plan.system_calls, plan.sockets.kind());
-            let doer = broker.map_or(Doer::Nobody, |broker| Doer::Broker(Box::new(broker)));
-            (started, handover.map(|handover| (handover, recorder, doer)))
-        }
-        LinuxPlan::Confined(confinement) => {
-            let handover = recording.map(|_| handover()).transpose()?;
-            let strict = matches!(confinement.sockets, Sockets::Own { .. }) && sockets::inherits_others(stdin);
-            let sockets = if strict { SocketKind::Pairs } else { confinement.sockets.kind() };
-            let is_asked = handover.is_some() && sockets == SocketKind::Own;
-            let pair = is_asked.then(packets::pair).transpose().map_err(failed("make a socket"))?;
-            let (asks, heard) = pair.unzip();
-            let is_known = begun.is_none();
-            let (main, ends) = if let Some(begun) = begun {
-                begun
-            } else {
-                let (ends, outer) = init::pipes().map_err(failed("make a pipe"))?;
-                match namespaces::enter(&confinement.namespaces, litter.group.as_ref()).map_err(Refusal::into_report)? {
-                    Entered::Outside(init) => (init, outer),
-                    Entered::Inside(settled) => {
-                        // Ours alone: their end is how init knows that nobody asks any more, or has nothing more to say.
-                        drop((asks, outer));
-                        let inside = init::Inside {
-                            confinement,
-                            filters,
-                            request,
-                            stdin,
-                            link,
-                            recording,
-                            strict,
-                            supervisor: handover.as_ref(),
-                            heard,
-                            ends: &ends,
-                        };
-                        init::run(&inside, settled)
-                    }
-                }
-            };
-            // Init does not need them at once.
-            let made = litter.placeholders.make(&confinement.placeholders).map_err(Refusal::into_report);
-            let told = made.and_then(|()| {
-                let told = litter.placeholders.tell(ends.placeholders);
-                told.map_err(failed("tell of what is made"))
-            });
-            if let Err(report) = told {
-                tree::end(main);
-                return Err(report);
-            }
-            if !is_known {
-                // A parent that is gone, we hear of on our next look.
-                let _ = link.tell_process();
-            }
-            let started = Started {
-                main,
-                failure: ends.failure,
-                status: Some(ends.status),
-            };
-            let recorder = recorder(confinement.system_calls, sockets);
-            let doer = asks.map_or(Doer::Nobody, Doer::Init);
-            (started, handover.map(|handover| (handover, recorder, doer)))
-        }
+    let (started, hearing) = match &asked.assignment.plan {
+        LinuxPlan::Unconfined => asked.unconfined(litter)?,
+        LinuxPlan::Landlocked(plan) => asked.landlocked(plan, litter)?,
+        LinuxPlan::Confined(confinement) => asked.confined(confinement, begun, litter)?,
     };
     // The output ends with its last holder, which is not us.
     exec::forget_output().map_err(failed("open /dev/null"))?;
@@ -315,28 +220,127 @@ fn start(asked: &Asked<'_>, begun: Option<(Pid, OuterEnds)>, litter: &mut Litter
     }
 }
 
-/// Without namespaces: the command is our own child, and whoever it leaves becomes that.
-fn start_here(
-    request: &Request,
-    stdin: Option<&OwnedFd>,
-    link: &Link,
-    failure: Pipe,
-    group: Option<&ControlGroup>,
-    confine: impl FnOnce(&exec::Streams) -> Result<(), Report>,
-) -> Result<Started, Report> {
-    let failed = |step: &'static str| move |error: io::Error| Refusal::of("supervision", step)(error).into_report();
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| failed("become subreaper")(error.into()))?;
-    let streams = exec::Streams::make(request, stdin, link).map_err(failed("open a terminal"))?;
-    let settle = |holds| {
-        limits::apply(&request.limits, Processes::OfUser, holds).map_err(Refusal::into_report)?;
-        confine(&streams)
-    };
-    let main = exec::fork_command(request, &streams, &failure.writer, Birth::Copy(group), settle).map_err(failed("fork"))?;
-    Ok(Started {
-        main,
-        failure: failure.reader,
-        status: None,
-    })
+impl Asked<'_> {
+    fn handover(&self, is_heard: bool) -> Result<Option<Handover>, Report> {
+        is_heard.then(Handover::new).transpose().map_err(failed("make a socket"))
+    }
+
+    fn recorder(&self, system_calls: SystemCalls, sockets: SocketKind) -> Option<Recorder> {
+        self.assignment.recording.map(|_| Recorder::of(system_calls, sockets))
+    }
+
+    fn heard<'a>(&self, confined: bool, done: Vec<Row>, supervisor: Option<&'a Handover>) -> Heard<'a> {
+        Heard {
+            recording: self.assignment.recording,
+            confined,
+            done,
+            rest: Vec::new(),
+            supervisor,
+        }
+    }
+
+    fn unconfined(&self, litter: &Litter) -> Result<(Started, Hearing), Report> {
+        let handover = self.handover(self.assignment.recording.is_some())?;
+        let heard = self.heard(false, Vec::new(), handover.as_ref());
+        let started = self.start_here(litter, |_| heard.install(0).map(drop))?;
+        let recorder = self.recorder(SystemCalls::NetworkOn, SocketKind::All);
+        Ok((started, handover.map(|handover| (handover, recorder, Doer::Nobody))))
+    }
+
+    fn landlocked(&self, plan: &LandlockPlan, litter: &mut Litter) -> Result<(Started, Hearing), Report> {
+        litter.scratch.make(self.own.scratch.as_ref()).map_err(Refusal::into_report)?;
+        let broker = Broker::of(plan);
+        let handover = self.handover(self.assignment.recording.is_some() || broker.is_some())?;
+        let done = broker.as_ref().map_or_else(Vec::new, |_| seccomp::handed_over::rows());
+        let heard = self.heard(true, done, handover.as_ref());
+        let started = self.start_here(litter, |streams| {
+            landlocked::apply(plan, self.ruleset, streams, &self.assignment.filters, &heard)
+        })?;
+        let recorder = self.recorder(plan.system_calls, plan.sockets.kind());
+        let doer = broker.map_or(Doer::Nobody, |broker| Doer::Broker(Box::new(broker)));
+        Ok((started, handover.map(|handover| (handover, recorder, doer))))
+    }
+
+    fn confined(
+        &self,
+        confinement: &Confinement,
+        begun: Option<(Pid, OuterEnds)>,
+        litter: &mut Litter,
+    ) -> Result<(Started, Hearing), Report> {
+        let recording = self.assignment.recording;
+        let handover = self.handover(recording.is_some())?;
+        let strict = matches!(confinement.sockets, Sockets::Own { .. }) && sockets::inherits_others(self.stdin);
+        let sockets = if strict { SocketKind::Pairs } else { confinement.sockets.kind() };
+        let is_asked = handover.is_some() && sockets == SocketKind::Own;
+        let pair = is_asked.then(packets::pair).transpose().map_err(failed("make a socket"))?;
+        let (asks, heard) = pair.unzip();
+        let is_known = begun.is_none();
+        let (main, ends) = if let Some(begun) = begun {
+            begun
+        } else {
+            let (ends, outer) = init::pipes().map_err(failed("make a pipe"))?;
+            match namespaces::enter(&confinement.namespaces, litter.group.as_ref()).map_err(Refusal::into_report)? {
+                Entered::Outside(init) => (init, outer),
+                Entered::Inside(settled) => {
+                    // Ours alone: their end is how init knows that nobody asks any more, or has nothing more to say.
+                    drop((asks, outer));
+                    let inside = init::Inside {
+                        confinement,
+                        filters: &self.assignment.filters,
+                        request: self.request,
+                        stdin: self.stdin,
+                        link: self.link,
+                        recording,
+                        strict,
+                        supervisor: handover.as_ref(),
+                        heard,
+                        ends: &ends,
+                    };
+                    init::run(&inside, settled)
+                }
+            }
+        };
+        // Init does not need them at once.
+        let made = litter.placeholders.make(&confinement.placeholders).map_err(Refusal::into_report);
+        let told = made.and_then(|()| {
+            let told = litter.placeholders.tell(ends.placeholders);
+            told.map_err(failed("tell of what is made"))
+        });
+        if let Err(report) = told {
+            tree::end(main);
+            return Err(report);
+        }
+        if !is_known {
+            // A parent that is gone, we hear of on our next look.
+            let _ = self.link.tell_process();
+        }
+        let started = Started {
+            main,
+            failure: ends.failure,
+            status: Some(ends.status),
+        };
+        let recorder = self.recorder(confinement.system_calls, sockets);
+        let doer = asks.map_or(Doer::Nobody, Doer::Init);
+        Ok((started, handover.map(|handover| (handover, recorder, doer))))
+    }
+
+    /// Without namespaces: the command is our own child, and whoever it leaves becomes that.
+    fn start_here(&self, litter: &Litter, confine: impl FnOnce(&exec::Streams) -> Result<(), Report>) -> Result<Started, Report> {
+        let failure = Pipe::new().map_err(failed("make a pipe"))?;
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| failed("become subreaper")(error.into()))?;
+        let streams = exec::Streams::make(self.request, self.stdin, self.link).map_err(failed("open a terminal"))?;
+        let settle = |holds| {
+            limits::apply(&self.request.limits, Processes::OfUser, holds).map_err(Refusal::into_report)?;
+            confine(&streams)
+        };
+        let birth = Birth::Copy(litter.group.as_ref());
+        let main = exec::fork_command(self.request, &streams, &failure.writer, birth, settle).map_err(failed("fork"))?;
+        Ok(Started {
+            main,
+            failure: failure.reader,
+            status: None,
+        })
+    }
 }
 
 struct Supervisor {
