@@ -150,15 +150,17 @@ fn listen(listener: &OwnedFd) -> io::Result<Vec<Attempt>> {
             // Whoever made the call was killed meanwhile.
             continue;
         }
-        attempts.extend(attempts_of(&notice));
+        let seen = attempts_of(&notice);
         let mut go_on = libc::seccomp_notif_resp {
             id: notice.id,
             val: 0,
             error: 0,
             flags: libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
         };
-        // SAFETY: the pointer is valid for the call. It fails if the caller is gone, which is no matter.
-        unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND as _, &raw mut go_on) };
+        // SAFETY: the pointer is valid for the call. It fails if the caller is gone.
+        let goes_on = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND as _, &raw mut go_on) } == 0;
+        // Of somebody who was killed meanwhile nothing can be read, and nothing was sent.
+        attempts.extend(seen.into_iter().filter(|attempt| goes_on || attempt.address != unreadable()));
     }
     Ok(attempts)
 }
@@ -192,9 +194,9 @@ fn attempts_of(notice: &libc::seccomp_notif) -> Vec<Attempt> {
         Some((0, _)) => None,
         Some((at, length)) => match read(at, usize::try_from(length.min(128)).unwrap_or(128)) {
             Some(bytes) => address(&bytes),
-            None => Some(Address::Other("not readable".to_owned())),
+            None => Some(unreadable()),
         },
-        None => Some(Address::Other("not readable".to_owned())),
+        None => Some(unreadable()),
     });
     let program = std::fs::read_link(format!("/proc/{}/exe", notice.pid));
     let program = program.map_or_else(|_| "?".to_owned(), |path| path.display().to_string());
@@ -205,6 +207,10 @@ fn attempts_of(notice: &libc::seccomp_notif) -> Vec<Attempt> {
             address,
         })
         .collect()
+}
+
+fn unreadable() -> Address {
+    Address::Other("not readable".to_owned())
 }
 
 /// Bytes of a `msghdr`.
