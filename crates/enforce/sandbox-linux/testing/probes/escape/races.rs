@@ -8,7 +8,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub const ATTEMPTS: &[(&str, Attempt)] = &[
@@ -118,23 +118,29 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
 
 /// How long a race lasts that nobody wins.
 const TIME: Duration = Duration::from_millis(30);
+/// How long the other one is waited for.
+const TURN: Duration = Duration::from_millis(20);
 
 /// Until `hit` says that it got through. It is tried between two swaps of our own too, so that what can be hit is hit on a busy machine.
 pub fn race(swap: impl Fn() + Sync, hit: impl Fn() -> bool) -> io::Result<()> {
-    let over = AtomicBool::new(false);
+    let (over, swaps) = (AtomicBool::new(false), AtomicU32::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 swap();
+                swaps.fetch_add(1, Ordering::Relaxed);
             }
         });
         let deadline = Instant::now() + TIME;
-        let (mut won, mut rounds) = (false, 0_u64);
+        let (mut won, mut rounds) = (false, 0);
         while !won && (rounds < 100 || Instant::now() < deadline) {
             won = hit();
-            // Not each time: two who swap in turn would always leave the same. On a busy machine the other one gets on only while we wait.
+            // Not each time: two who swap in turn always leave the same. On a busy machine the other one gets on only while we wait.
             if rounds % 3 == 0 {
-                std::thread::sleep(Duration::from_micros(rounds % 7 * 20));
+                let (before, until) = (swaps.load(Ordering::Relaxed), Instant::now() + TURN);
+                while swaps.load(Ordering::Relaxed) == before && Instant::now() < until {
+                    std::thread::sleep(Duration::from_micros(20));
+                }
             } else {
                 swap();
             }
