@@ -140,8 +140,11 @@ pub(crate) async fn run(
 
 async fn start(action: &ExecAction, policy: &ResolvedPolicy, world: &ToolWorld) -> Result<Waiting, StartError> {
     // Asked first because every mechanism reports it differently.
-    std::fs::read_dir(action.cwd.as_path())
-        .map(drop)
+    let cwd = action.cwd.clone();
+    let opened = tokio::task::spawn_blocking(move || std::fs::read_dir(cwd.as_path()).map(drop)).await;
+    opened
+        .map_err(io::Error::other)
+        .flatten()
         .or_else(only_missing)
         .map_err(StartError::Workdir)?;
     let spec = action.command(policy, world).await;
