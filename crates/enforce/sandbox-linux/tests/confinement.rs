@@ -111,6 +111,72 @@ async fn nothing_is_left_of_what_stands_in_for_missing_names() {
     }
 }
 
+/// It takes rights away from everything that is made in the folder.
+const ACCESS_LIST: [u8; 28] = {
+    const NOBODY: [u8; 4] = [0xff; 4];
+    let [a, b, c, d] = NOBODY;
+    // Version 2; then for owner, group and others: who, what (a bit for read, write and execute each), no number.
+    [
+        2, 0, 0, 0, 1, 0, 7, 0, a, b, c, d, 4, 0, 5, 0, a, b, c, d, 0x20, 0, 0, 0, a, b, c, d,
+    ]
+};
+
+#[tokio::test]
+async fn nothing_is_left_either_where_an_access_list_changes_the_modes_of_what_is_made() {
+    for user in USERS {
+        let lab = Lab::new(user);
+        lab.write("w/.git/HEAD", "ref: refs/heads/main\n");
+        for part in ["objects", "refs", "info"] {
+            lab.make_folder(&format!("w/.git/{part}"));
+        }
+        for folder in ["w", "w/.git", "w/.git/info"] {
+            let flags = rustix::fs::XattrFlags::empty();
+            let set = rustix::fs::setxattr(lab.path(folder).as_path(), "system.posix_acl_default", &ACCESS_LIST, flags);
+            set.expect("this needs a file system with access lists");
+        }
+        let names = || {
+            let folders = ["w", "w/.git", "w/.git/info"].map(|folder| fs::read_dir(lab.path(folder)).unwrap());
+            let mut names: Vec<_> = folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+            names.sort();
+            names
+        };
+        let before = names();
+
+        let ran = lab
+            .run(&lab.workspace(false), "ls -A . .git .git/info; echo x > .codex || echo closed")
+            .await;
+
+        let stands_in = |name: &str| ran.output.lines().any(|line| line == name);
+        assert!(
+            stands_in(".codex") && stands_in("attributes") && stands_in("closed"),
+            "{user:?} {ran:?}"
+        );
+        assert_eq!(names(), before, "{user:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_of_a_repository_that_is_closed_to_the_user_refuses_no_command() {
+    let lab = Lab::new(User::Ordinary);
+    lab.write("w/.git/HEAD", "ref: refs/heads/main\n");
+    for part in ["objects", "refs", "info"] {
+        lab.make_folder(&format!("w/.git/{part}"));
+    }
+    let closed = lab.path("w/.git/info");
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        std::os::unix::fs::chown(closed.as_path(), Some(0), Some(0)).unwrap();
+    }
+    let mode = if is_root { 0o700 } else { 0 };
+    fs::set_permissions(closed.as_path(), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+
+    let spec = lab.spec(&["/bin/ls", ".git/info"], CommandIo::Pipes);
+    let started = lab.start(&lab.workspace(false), spec, Expiration::default()).await;
+
+    // Its owner could open it, and then make what is protected.
+    assert_eq!(started.is_ok(), is_root, "{started:?}");
+}
+
 #[tokio::test]
 async fn a_command_that_ends_does_not_open_the_names_for_one_that_runs() {
     let lab = Lab::new(User::Own);

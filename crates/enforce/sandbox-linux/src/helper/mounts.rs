@@ -164,7 +164,8 @@ fn copy(op: &MountOp) -> io::Result<Option<OwnedFd>> {
 /// Puts a read-only copy of a placeholder over itself. Around it everything is writable, so what is mounted by then shows it.
 fn close(path: &AbsPath, is_absent: bool) -> io::Result<()> {
     let at = match open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && is_absent => return Ok(()),
+        // The command does not get there either.
+        Err(error) if is_absent && matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => return Ok(()),
         opened => opened?,
     };
     let copy = clone(&at)?;

@@ -102,9 +102,9 @@ fn make(placeholder: &Placeholder) -> io::Result<Made> {
     };
     // Another command may remove it while we adopt it; each round makes progress for one of the two.
     for _ in 0..100 {
-        let made = match create(path, *form) {
-            Ok(made) => made,
-            Err(Errno::EXIST) => None,
+        let (made, is_new) = match create(path, *form) {
+            Ok(made) => (made, true),
+            Err(Errno::EXIST) => (None, false),
             // The owner of the folder around it could allow itself to write and then make the name.
             Err(Errno::ACCESS) if owns_parent(path) => return Err(Errno::ACCESS.into()),
             Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOENT | Errno::NOTDIR) => return Ok(Made::Impossible),
@@ -121,7 +121,12 @@ fn make(placeholder: &Placeholder) -> io::Result<Made> {
             Err(error) => return Err(error.into()),
         };
         let locked = flock(&held, FlockOperation::NonBlockingLockShared).is_ok();
-        let found = fstat(&held)?;
+        let mut found = fstat(&held)?;
+        if is_new && is_part_of(found.st_mode & 0o7777, mode) {
+            // What a default of the folder's access control list took away.
+            rustix::fs::fchmod(&held, Mode::from_raw_mode(mode))?;
+            found = fstat(&held)?;
+        }
         if found.st_mode & 0o7777 != mode {
             return Ok(Made::Real);
         }
@@ -131,6 +136,11 @@ fn make(placeholder: &Placeholder) -> io::Result<Made> {
         std::thread::sleep(Duration::from_millis(1));
     }
     Err(io::ErrorKind::TimedOut.into())
+}
+
+/// Of a mode that is a mark the sticky bit is what nobody takes away.
+const fn is_part_of(found: u32, mode: u32) -> bool {
+    found != mode && found & 0o1000 != 0 && found | mode == mode
 }
 
 /// With what was made, if it is open. A file is complete when it has its name.
