@@ -214,6 +214,25 @@ async fn a_recorded_command_has_its_own_sockets_and_those_that_are_named() {
     }
 }
 
+/// With all unix sockets init keeps no capability that would close it to the command.
+#[tokio::test]
+async fn a_recorded_command_looks_no_more_into_init_than_others() {
+    for user in USERS {
+        let lab = Lab::new(user);
+        for unix_sockets in [UnixSockets::All { place: "p".into() }, UnixSockets::default()] {
+            let files = FileRules {
+                unix_sockets,
+                ..FileRules::default()
+            };
+            let policy = lab.resolve_files(&SandboxPolicy::read_only(), &files);
+            let script = "cat /proc/1/environ 2>/dev/null || echo no memory; readlink /proc/1/fd/* || echo no files";
+            let (ran, _) = lab.record(&policy, Recording::Uses, script).await;
+
+            assert_eq!(ran.output, "no memory\nno files\n", "{user:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_recorded_command_ends_when_it_is_to_end() {
     for lab in [Lab::new(User::Own), Lab::without_namespaces(User::Own)] {

@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 /// What init has from its parent.
 pub(super) struct Inside<'a> {
@@ -156,7 +157,13 @@ fn start(inside: &Inside<'_>, settled: Settled) -> Result<Begun, Report> {
         let passed = listener.and_then(|listener| packets::send(&says, &[0], &[listener.as_fd()]));
         passed.map_err(failed(sockets::RULE, "hand them over"))
     };
-    let command = exec::fork_command(request, &streams, &inside.ends.failure, Birth::Lent, confine).map_err(failed("a process", "fork"))?;
+    // What prepares a command to be recorded opens its memory to others, and that must not be ours.
+    let birth = if inside.recording.is_some() {
+        Birth::Copy(None)
+    } else {
+        Birth::Lent
+    };
+    let command = exec::fork_command(request, &streams, &inside.ends.failure, birth, confine).map_err(failed("a process", "fork"))?;
     drop(says);
     // Nothing comes if the command could not be confined, which it reports itself.
     let calls = if answers.is_some() {
@@ -165,7 +172,7 @@ fn start(inside: &Inside<'_>, settled: Settled) -> Result<Begun, Report> {
         None
     };
     COMMAND.store(command.as_raw_nonzero().get(), Ordering::Relaxed);
-    // Only now: until here signals wait, and the copy must not take our handler for its own.
+    // Only now: until here signals wait, and the new process must not take our handler for its own.
     pass_signals_on(request.io);
     let source = match &inside.heard {
         None => Some(sockets::Source::Kernel),
@@ -318,6 +325,8 @@ fn serve(inside: &Inside<'_>, begun: Begun) -> ! {
     }
 }
 
+const AGAIN: Duration = Duration::from_millis(5);
+
 /// For the end of a child, or for the first call: from then on a thread answers.
 fn wait(ends: &OwnedFd, server: sockets::Server) -> Option<sockets::Server> {
     let (ended, called) = {
@@ -332,8 +341,10 @@ fn wait(ends: &OwnedFd, server: sockets::Server) -> Option<sockets::Server> {
         let _ = rustix::io::read(ends, &mut [0; size_of::<libc::signalfd_siginfo>()]);
     }
     if called.contains(PollFlags::IN) {
-        server.start();
-        return None;
+        return server.start().err().inspect(|_| {
+            // The command has as many processes as it may. Whoever calls waits until one ends.
+            std::thread::sleep(AGAIN);
+        });
     }
     // Nobody is left who could call.
     called.is_empty().then_some(server)

@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) const RULE: &str = "unix sockets of the command alone";
 
@@ -145,21 +145,37 @@ impl Server {
         self.source.socket().unwrap_or(&self.calls).as_fd()
     }
 
-    /// Answers from now on, in a thread of its own. If that cannot be started, nobody answers and every such call fails.
-    pub fn start(self) {
+    /// Answers from now on, in a thread of its own.
+    ///
+    /// # Errors
+    /// If there cannot be one now.
+    pub fn start(self) -> Result<(), Self> {
+        let ours = Arc::new(Mutex::new(Some(self)));
+        let theirs = Arc::clone(&ours);
+        let taken = |from: &Mutex<Option<Self>>| from.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let run = move || {
+            never_interrupt();
+            if let Some(server) = taken(&theirs) {
+                server.run();
+            }
+        };
+        match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run) {
+            Ok(_) => Ok(()),
+            Err(_) => taken(&ours).map_or(Ok(()), Err),
+        }
+    }
+
+    fn run(self) {
         let Self { answers, calls, source } = self;
         let served = Served {
+            // The descriptor goes with it.
             listener: Arc::new(Listener(calls)),
             source,
             others: answers.others,
             known: Known::default(),
             names_are_apart: answers.names_are_apart,
         };
-        // The descriptor goes with it.
-        let _ = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
-            never_interrupt();
-            served.run();
-        });
+        served.run();
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run() -> io::Result<()> {
 
 #[derive(Default)]
 struct Starter {
-    /// Here the last supervisor whose command a spare suits says a byte when that runs. After one that was killed before there is no spare, so
+    /// Here the last supervisor whose command a spare suits says a byte when it is time for one. After one that was killed before there is no spare, so
     /// that there is no end to it.
     next: Option<OwnedFd>,
 }

@@ -74,8 +74,11 @@ fn supervise(requested: Requested, link: Link, signals: OwnedFd, begun: Option<(
     let Requested { request, stdin, attached } = requested;
     let (assignment, own): (Assignment, _) = postcard::take_from_bytes(&request.plan).map_err(io::Error::other)?;
     let own: Own = postcard::from_bytes(own).map_err(io::Error::other)?;
-    // Init is no process of the command.
-    let inits = u64::from(matches!(assignment.plan, LinuxPlan::Confined(_)));
+    // Init is no process of the command, nor is its thread that answers.
+    let inits = match &assignment.plan {
+        LinuxPlan::Confined(confinement) => 1 + u64::from(confinement.sockets.kind() == SocketKind::Own),
+        LinuxPlan::Unconfined | LinuxPlan::Landlocked(_) => 0,
+    };
     let mut litter = Litter {
         group: ControlGroup::make(assignment.groups.as_deref(), &request.limits, inits),
         ..Litter::default()

@@ -10,7 +10,7 @@ const STACK_BYTES: usize = 1 << 20;
 const GUARD_BYTES: usize = 1 << 16;
 
 /// Returns in this process only, and when the new one has executed its program or has ended, with what `run` returns. Descriptors, signals, limits, rights and the folder
-/// are its own; what it changes in memory stays changed.
+/// are its own; what it changes in memory stays changed, and what the kernel keeps with that: whether others may look into it.
 ///
 /// # Errors
 /// If there cannot be one more process.
