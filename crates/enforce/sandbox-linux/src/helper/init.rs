@@ -23,7 +23,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
 
 /// What init has from its parent.
 pub(super) struct Inside<'a> {
@@ -325,8 +324,6 @@ fn serve(inside: &Inside<'_>, begun: Begun) -> ! {
     }
 }
 
-const AGAIN: Duration = Duration::from_millis(5);
-
 /// For the end of a child, or for the first call: from then on a thread answers.
 fn wait(ends: &OwnedFd, server: sockets::Server) -> Option<sockets::Server> {
     let (ended, called) = {
@@ -341,10 +338,7 @@ fn wait(ends: &OwnedFd, server: sockets::Server) -> Option<sockets::Server> {
         let _ = rustix::io::read(ends, &mut [0; size_of::<libc::signalfd_siginfo>()]);
     }
     if called.contains(PollFlags::IN) {
-        return server.start().err().inspect(|_| {
-            // The command has as many processes as it may. Whoever calls waits until one ends.
-            std::thread::sleep(AGAIN);
-        });
+        return server.start().err();
     }
     // Nobody is left who could call.
     called.is_empty().then_some(server)

@@ -167,19 +167,23 @@ impl Listener {
                 Err(Errno::INTR) => continue,
                 Ok(_) | Err(_) => return None,
             }
-            // SAFETY: the kernel wants the structure to be zero, and fills it.
-            let received = unsafe {
-                let mut call: libc::seccomp_notif = std::mem::zeroed();
-                match libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call) {
-                    -1 => Err(last_error()),
-                    _ => Ok(call),
-                }
-            };
-            match received {
+            match self.receive() {
                 Ok(call) => return Some(call),
                 // Whoever called has been killed meanwhile.
                 Err(Errno::NOENT | Errno::INTR) => {}
                 Err(_) => return None,
+            }
+        }
+    }
+
+    /// A call that waits already.
+    pub fn receive(&self) -> Result<libc::seccomp_notif, Errno> {
+        // SAFETY: the kernel wants the structure to be zero, and fills it.
+        unsafe {
+            let mut call: libc::seccomp_notif = std::mem::zeroed();
+            match libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call) {
+                -1 => Err(last_error()),
+                _ => Ok(call),
             }
         }
     }

@@ -122,60 +122,54 @@ impl Answers {
 }
 
 /// Somebody who answers when the first call comes: most commands make none.
-pub(super) struct Server {
-    answers: Answers,
-    calls: OwnedFd,
-    source: Source,
-}
+pub(super) struct Server(Served);
 
 impl Server {
-    pub const fn new(answers: Answers, calls: OwnedFd, source: Source) -> Self {
-        Self { answers, calls, source }
+    pub fn new(answers: Answers, calls: OwnedFd, source: Source) -> Self {
+        Self(Served {
+            listener: Arc::new(Listener(calls)),
+            source,
+            others: answers.others,
+            known: Known::default(),
+            names_are_apart: answers.names_are_apart,
+        })
     }
 
     /// Everything that it holds.
     pub fn files(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let held = self.answers.others.iter().filter_map(|other| other.held.as_ref());
-        let own = [Some(&self.calls), self.source.socket()];
+        let held = self.0.others.iter().filter_map(|other| other.held.as_ref());
+        let own = [Some(&self.0.listener.0), self.0.source.socket()];
         held.chain(own.into_iter().flatten()).map(AsFd::as_fd)
     }
 
     /// Here a call is heard.
     pub fn source(&self) -> BorrowedFd<'_> {
-        self.source.socket().unwrap_or(&self.calls).as_fd()
+        self.0.source.socket().unwrap_or(&self.0.listener.0).as_fd()
     }
 
-    /// Answers from now on, in a thread of its own.
+    /// Answers from now on, in a thread of its own, since a call may wait.
     ///
     /// # Errors
-    /// If there cannot be one now.
+    /// If there cannot be one now, as for a command that has as many processes as it may. Then the call that came is answered here.
     pub fn start(self) -> Result<(), Self> {
         let ours = Arc::new(Mutex::new(Some(self)));
         let theirs = Arc::clone(&ours);
         let taken = |from: &Mutex<Option<Self>>| from.lock().unwrap_or_else(PoisonError::into_inner).take();
         let run = move || {
             never_interrupt();
-            if let Some(server) = taken(&theirs) {
-                server.run();
+            // The descriptor goes with it.
+            if let Some(Self(served)) = taken(&theirs) {
+                served.run();
             }
         };
-        match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run) {
-            Ok(_) => Ok(()),
-            Err(_) => taken(&ours).map_or(Ok(()), Err),
+        if std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).is_ok() {
+            return Ok(());
         }
-    }
-
-    fn run(self) {
-        let Self { answers, calls, source } = self;
-        let served = Served {
-            // The descriptor goes with it.
-            listener: Arc::new(Listener(calls)),
-            source,
-            others: answers.others,
-            known: Known::default(),
-            names_are_apart: answers.names_are_apart,
-        };
-        served.run();
+        let Some(mut server) = taken(&ours) else { return Ok(()) };
+        if let Some(call) = server.0.next_now() {
+            server.0.answer(&call);
+        }
+        Err(server)
     }
 }
 
@@ -315,6 +309,14 @@ impl Served {
                     }
                 }
             }
+        }
+    }
+
+    /// One that was heard of just now. Whoever made it may have been killed meanwhile.
+    fn next_now(&self) -> Option<Call> {
+        match &self.source {
+            Source::Kernel => self.listener.receive().ok().map(|heard| Call::heard(&heard)),
+            Source::Supervisor(_) => self.next(),
         }
     }
 
