@@ -28,6 +28,7 @@ mod placeholder;
 mod recorder;
 mod scratch;
 pub(crate) mod seccomp;
+mod signals;
 mod sockets;
 mod spare;
 mod starter;

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-pub use grants::Grants;
+pub use grants::{Grants, PathGrant};
 
 /// What the helper does before it starts a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,14 +44,6 @@ pub struct Brokered {
     pub policy: String,
     /// Closed as well: other names of what is closed, and what matches a pattern.
     pub closed: Vec<AbsPath>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PathGrant {
-    pub path: AbsPath,
-    pub access: Access,
-    /// Device and number of the file that is meant: no other gets the rule. `None` until that was looked at.
-    pub file: Option<(u64, u64)>,
 }
 
 /// What may be done at a path and everything below it.

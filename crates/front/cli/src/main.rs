@@ -135,5 +135,6 @@ async fn serve(
 
 /// On stderr, if anybody is there. Names in it cannot drive the terminal.
 fn tell(text: &str) {
+    // Where stderr is closed, the exit code is all that is left to tell.
     let _ = std::io::stderr().write_all(visible(text).as_bytes());
 }

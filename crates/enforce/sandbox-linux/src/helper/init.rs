@@ -9,7 +9,7 @@ use super::limits::{self, Processes};
 use super::link::{Link, Pipe, take};
 use super::listener::Handover;
 use super::namespaces::{Network, Settled};
-use super::{Refusal, landlock, mounts, placeholder, quit, seccomp, sockets};
+use super::{Refusal, landlock, mounts, placeholder, quit, seccomp, signals, sockets};
 use crate::plan::{Confinement, Filters, Sockets};
 use codex_process::CommandIo;
 use codex_process::packets;
@@ -21,7 +21,7 @@ use rustix::process::{Pid, WaitOptions};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// What init has from its parent.
@@ -138,7 +138,7 @@ fn start(inside: &Inside<'_>, settled: Settled) -> Result<Begun, Report> {
         rest: rest.map_err(Refusal::into_report)?.unwrap_or_default(),
         supervisor: inside.supervisor,
     };
-    let ends = ends_of_children().map_err(failed("a process", "hear of its end"))?;
+    let ends = signals::descriptor(&[libc::SIGCHLD], &[], signals::Others::Blocked).map_err(failed("a process", "hear of its end"))?;
     let (hears, says) = packets::pair().map_err(failed(sockets::RULE, "make a pair of them"))?;
     let confine = |_| {
         limit()?;
@@ -279,21 +279,6 @@ fn pass_signals_on(io: CommandIo) {
             libc::sigemptyset(&raw mut set);
             libc::sigaddset(&raw mut set, signal);
             libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
-        }
-    }
-}
-
-/// A descriptor that can be read when a child has ended.
-fn ends_of_children() -> io::Result<OwnedFd> {
-    // SAFETY: the set is initialised by sigemptyset before use, and signalfd returns a fresh descriptor or -1.
-    unsafe {
-        let mut set = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGCHLD);
-        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
-        match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
-            -1 => Err(io::Error::last_os_error()),
-            fd => Ok(OwnedFd::from_raw_fd(fd)),
         }
     }
 }

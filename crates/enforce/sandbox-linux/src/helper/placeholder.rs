@@ -143,7 +143,7 @@ const fn is_part_of(found: u32, mode: u32) -> bool {
     found != mode && found & 0o1000 != 0 && found | mode == mode
 }
 
-/// With what was made, if it is open. A file is complete when it has its name.
+/// With what was made, if it is open. A file has its contents when it has its name; its mode may lack what an access list takes away.
 fn create(path: &AbsPath, form: Form) -> Result<Option<OwnedFd>, Errno> {
     let parent = || path.parent().ok_or(Errno::NOENT);
     match form {

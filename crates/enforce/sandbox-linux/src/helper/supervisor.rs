@@ -12,7 +12,7 @@ use super::namespaces::{self, Entered};
 use super::placeholder::Placeholders;
 use super::recorder::Recorder;
 use super::scratch::Scratch;
-use super::{Refusal, init, landlocked, seccomp, sockets, spare, tree};
+use super::{Refusal, init, landlocked, seccomp, signals, sockets, spare, tree};
 use crate::landlocked::LandlockPlan;
 use crate::plan::{Assignment, Confinement, LinuxPlan, Own, SocketKind, Sockets, SystemCalls};
 use codex_process::CommandIo;
@@ -23,7 +23,7 @@ use rustix::fd::OwnedFd;
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// What a command with [`CommandIo::Inherited`] gets when we are told that codex got it.
@@ -157,24 +157,9 @@ impl Litter {
 
 /// Ends of children and requests to end come through a descriptor; the mask is taken off again before the command starts.
 fn signal_descriptor() -> io::Result<OwnedFd> {
-    // SAFETY: the set is initialised by sigemptyset before use, and signalfd returns a fresh descriptor or -1.
-    unsafe {
-        let mut set = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        for signal in PASSED_ON.into_iter().chain([libc::SIGCHLD]) {
-            libc::sigaddset(&raw mut set, signal);
-        }
-        let mut blocked = set;
-        // Who watches over a tree does not stop with it.
-        for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
-            libc::sigaddset(&raw mut blocked, signal);
-        }
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const blocked, std::ptr::null_mut());
-        match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
-            -1 => Err(io::Error::last_os_error()),
-            fd => Ok(OwnedFd::from_raw_fd(fd)),
-        }
-    }
+    let heard: Vec<libc::c_int> = PASSED_ON.into_iter().chain([libc::SIGCHLD]).collect();
+    // Who watches over a tree does not stop with it.
+    signals::descriptor(&heard, &[libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU], signals::Others::Open)
 }
 
 /// The process we wait for, and how it is ended.

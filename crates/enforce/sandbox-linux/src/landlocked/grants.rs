@@ -1,11 +1,20 @@
 //! The grants of a plan. There may be thousands, and where the rules come with a plan the helper needs them for few commands: so they travel as
 //! bytes, and become grants again when somebody asks.
 
-use super::PathGrant;
+use super::Access;
+use codex_base::AbsPath;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::OnceLock;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PathGrant {
+    pub path: AbsPath,
+    pub access: Access,
+    /// Device and number of the file that is meant: no other gets the rule. `None` until that was looked at.
+    pub file: Option<(u64, u64)>,
+}
 
 #[derive(Debug, Clone)]
 pub struct Grants {
@@ -82,9 +91,7 @@ impl de::Visitor<'_> for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Access;
     use super::*;
-    use codex_base::AbsPath;
 
     #[test]
     fn they_come_out_as_they_went_in_and_of_nonsense_comes_none() {
